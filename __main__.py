@@ -1,0 +1,39 @@
+"""The cutover as one program. Settings come first; then each component only after what it stands on."""
+
+import pulumi
+
+from components.handover import Handover, HandoverArgs
+from components.host import Host, HostArgs
+from components.networks import Networks
+from components.postgres import Postgres
+from components.predecessor import Predecessor
+from components.sentinel import Sentinel, SentinelArgs
+from components.settings import load_or_stop, secret_output
+from hostctl.build import archive
+
+settings = load_or_stop()
+sentinel_serves = settings.active == "sentinel"
+
+host = Host("host", HostArgs(settings.host, archive()))
+predecessor = Predecessor("predecessor", settings.predecessor, host=host)
+networks = Networks("networks", settings.networks, host=host)
+postgres = Postgres(
+    "sentinel-postgres",
+    settings.postgres,
+    password=secret_output(settings.postgres_password),
+    host=host,
+    networks=networks,
+    opts=pulumi.ResourceOptions(depends_on=[predecessor]),
+)
+sentinel = Sentinel(
+    "sentinel",
+    SentinelArgs(settings, host, networks, postgres, warm=sentinel_serves or settings.sentinel.standby),
+    pulumi.ResourceOptions(depends_on=[postgres]),
+)
+pulumi.export("active", settings.active)
+pulumi.export("sentinel", sentinel.container_name)
+
+if sentinel_serves:
+    handover = Handover("handover", HandoverArgs(settings, host, networks, predecessor, sentinel))
+    pulumi.export("handover", handover.report)
+    pulumi.export("way_back", "pulumi config set active contextforge && pulumi up")

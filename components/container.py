@@ -1,0 +1,149 @@
+"""Hardening, once, for every container of the product.
+
+Owns: what all of them share. All capabilities dropped and added back by name, no new privileges, read-only root with
+tmpfs by name, an explicit limit of memory without swap, `unless-stopped`, log rotation as in Docker's own
+configuration on the host (10m x 3), a health check, published ports on loopback only.
+
+Deliberately does not: know any service. What it is given it declares; what it is not given is off.
+
+Traps of the published plugin that this module exists to hold (measured, `reference/provider-plugins.md`): without
+`memory_swap` every later preview shows a change; a changed health check, tmpfs or init is reported as applied and is
+not, so those replace; a duration that is not in Go's own spelling shows a change after the create.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_docker as docker
+
+__all__ = ["REPLACE_ON_CHANGES", "ContainerSpec", "HealthCheck", "Port", "go_duration", "hardened_container"]
+
+REPLACE_ON_CHANGES = ["healthcheck", "tmpfs", "init"]
+"""Properties whose change the plugin reports as an update in place that never reaches the container."""
+
+_LOOPBACK = {"127.0.0.1", "::1"}
+
+
+def go_duration(seconds: int) -> str:
+    """Seconds as Go prints a duration, the only spelling that comes back unchanged: 60 is `1m0s`."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """What Docker runs inside the container, and how patient it is, in seconds."""
+
+    command: Sequence[str]
+    interval: int
+    timeout: int
+    retries: int
+    start_period: int
+
+
+@dataclass(frozen=True)
+class Port:
+    """A published port; only loopback addresses are accepted."""
+
+    address: str
+    external: int
+    internal: int
+
+    def __post_init__(self) -> None:
+        if self.address not in _LOOPBACK:
+            raise ValueError(f"a container publishes on loopback only, not on {self.address}")
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.external}:{self.internal}"
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """One container as its component means it. `files` maps a path inside to a file on the host, always read-only."""
+
+    image: pulumi.Input[str]
+    user: str
+    memory_mb: int
+    network: pulumi.Input[str]
+    aliases: Sequence[str]
+    health: HealthCheck
+    command: Sequence[pulumi.Input[str]] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    volumes: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    tmpfs: Mapping[str, str] = field(default_factory=dict[str, str])
+    ports: Sequence[Port] = ()
+    capabilities: Sequence[str] = ()
+    labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    name: str | None = None
+    started: bool = True
+    stop_seconds: int = 10
+    start_seconds: int = 120
+
+
+def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.ResourceOptions) -> docker.Container:
+    """Declares `spec` with everything that all containers share.
+
+    A started container is waited for until it is healthy. One that is not (`started=False`) keeps its declared ports in
+    state and is somebody else's to start: see `components/sentinel.py`.
+    """
+    return docker.Container(
+        resource_name,
+        name=spec.name,
+        image=spec.image,
+        command=list(spec.command) if spec.command is not None else None,
+        user=spec.user,
+        envs=[f"{key}={value}" for key, value in sorted(spec.environment.items())],
+        memory=spec.memory_mb,
+        memory_swap=spec.memory_mb,
+        restart="unless-stopped",
+        read_only=True,
+        init=True,
+        capabilities=docker.ContainerCapabilitiesArgs(
+            drops=["ALL"], adds=[f"CAP_{capability}" for capability in spec.capabilities] or None
+        ),
+        security_opts=["no-new-privileges:true"],
+        tmpfs=dict(spec.tmpfs),
+        mounts=[
+            docker.ContainerMountArgs(type="bind", target=target, source=source, read_only=True)
+            for target, source in sorted(spec.files.items())
+        ],
+        volumes=[
+            docker.ContainerVolumeArgs(container_path=target, volume_name=volume)
+            for target, volume in sorted(spec.volumes.items())
+        ],
+        ports=[
+            docker.ContainerPortArgs(ip=port.address, external=port.external, internal=port.internal)
+            for port in spec.ports
+        ],
+        networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=spec.network, aliases=list(spec.aliases))],
+        labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(_labels(spec).items())],
+        log_driver="json-file",
+        log_opts={"max-size": "10m", "max-file": "3"},
+        healthcheck=docker.ContainerHealthcheckArgs(
+            tests=["CMD", *spec.health.command],
+            interval=go_duration(spec.health.interval),
+            timeout=go_duration(spec.health.timeout),
+            retries=spec.health.retries,
+            start_period=go_duration(spec.health.start_period),
+        ),
+        destroy_grace_seconds=spec.stop_seconds,
+        start=spec.started,
+        must_run=spec.started,
+        wait=spec.started or None,
+        wait_timeout=spec.start_seconds if spec.started else None,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(replace_on_changes=REPLACE_ON_CHANGES)),
+    )
+
+
+def _labels(spec: ContainerSpec) -> dict[str, pulumi.Input[str]]:
+    """Ports stand in a label too: a changed port alone makes no difference to the plugin where `ports` is ignored."""
+    ports: dict[str, pulumi.Input[str]] = {"sentinel-cutover.ports": ",".join(map(str, spec.ports))} if spec.ports else {}
+    return {"sentinel-cutover": "true", **ports, **spec.labels}
+

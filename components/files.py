@@ -1,0 +1,80 @@
+"""Files that a container needs, written on the host and mounted read-only.
+
+Owns: one folder for one set of contents, named by their hash, so that a changed file is a new folder and, by the mount
+and the label, a new container, while the old container keeps the files that it runs with.
+
+Deliberately does not: use the plugin's `uploads`, which Docker refuses on a container with a read-only root (measured).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.host import Host, Operation
+
+__all__ = ["HostFile", "HostFiles"]
+
+_LENGTH_OF_HASH = 12
+
+
+@dataclass(frozen=True)
+class HostFile:
+    """One file for a container: its content, and its mode in octal as text."""
+
+    content: pulumi.Input[str]
+    mode: str = "0400"
+
+
+class HostFiles(pulumi.ComponentResource):
+    """A set of files for one service, readable by `owner` (uid and gid alike) inside its container.
+
+    `hash` names their contents; `path(file)` is where a file lies on the host.
+    """
+
+    hash: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        files: Mapping[str, HostFile],
+        *,
+        owner: int,
+        host: Host,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:HostFiles", name, None, opts)
+        contents = pulumi.Output.all(**{file: value.content for file, value in files.items()})
+        self.hash = pulumi.Output.unsecret(contents.apply(_hash))
+        self._folder = self.hash.apply(lambda digest: f"{host.folder}/{name}-{digest}")
+        self.written = host.action(
+            f"{name}-written",
+            Operation("files", create="write", delete="remove"),
+            {
+                "folder": self._folder,
+                "folder_mode": "0750",
+                "uid": owner,
+                "gid": owner,
+                "files": [
+                    {"name": file, "content": value.content, "mode": value.mode, "uid": owner, "gid": owner}
+                    for file, value in sorted(files.items())
+                ],
+            },
+            parent=self,
+            secret=True,
+            triggers=[self.hash],
+        )
+        self.register_outputs({"hash": self.hash})
+
+    def path(self, file: str) -> pulumi.Output[str]:
+        """The file's absolute path on the host, known once it is written."""
+        written = self.written.resource.urn
+        return pulumi.Output.all(self._folder, written).apply(lambda known: f"{known[0]}/{file}")
+
+
+def _hash(contents: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:_LENGTH_OF_HASH]

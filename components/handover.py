@@ -1,0 +1,70 @@
+"""The handover: one atomic step on the host that gives the port to Sentinel, and gives it back.
+
+Owns: who holds the port. `create` and `update` take it, from ContextForge or from an older Sentinel; `delete` gives it
+back to ContextForge, and does nothing when its container is not the holder.
+
+Deliberately does not: start, warm or delete a container, or decide. Any failure inside puts the one that served before
+back within the same step (`hostctl/handover`, its journal and its undo).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.host import Host, Operation
+from components.networks import Networks
+from components.predecessor import Predecessor
+from components.sentinel import Sentinel
+from components.sentinel_configuration import ALIAS
+from components.settings import Settings
+
+__all__ = ["Handover", "HandoverArgs"]
+
+
+@dataclass(frozen=True)
+class HandoverArgs:
+    """From whom, to whom."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    predecessor: Predecessor
+    sentinel: Sentinel
+
+
+class Handover(pulumi.ComponentResource):
+    """The port in Sentinel's hands. `report` has `downtime_ms`, its `parts`, `from`, `to`, `at` and `release`."""
+
+    report: pulumi.Output[dict[str, object]]
+
+    def __init__(self, name: str, args: HandoverArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Handover", name, None, opts)
+        settings = args.settings
+        taken = args.host.action(
+            f"{name}-port",
+            Operation("handover", create="take", delete="give"),
+            {
+                "container": args.sentinel.container_id,
+                "edge": args.networks.edge,
+                "internal": args.networks.internal,
+                "aliases": [ALIAS],
+                "also": list(settings.networks.also),
+                "predecessor": args.predecessor.record,
+                "release": settings.predecessor.release,
+                "port": settings.sentinel.port,
+                "probe": {"path": "/mcp", "token_file": args.sentinel.token_file},
+                "predecessor_probe": {"path": settings.predecessor.health_path},
+                "folder": f"{args.host.folder}/handover",
+                "limits": {
+                    "answer_seconds": settings.sentinel.answer_seconds,
+                    "predecessor_seconds": settings.predecessor.limit_seconds,
+                    "drain_seconds": settings.sentinel.drain_seconds,
+                },
+            },
+            parent=self,
+            depends_on=[args.sentinel, args.predecessor],
+        )
+        self.report = taken.result
+        self.register_outputs({"report": self.report})

@@ -1,0 +1,207 @@
+"""Where actions run: one way to act on the operator's host, the same for `local` and for `ssh`.
+
+Owns: the Docker provider, `hostctl.pyz` on the host, and the shape of every action (a `command` resource that pipes one
+JSON document into one verb of `hostctl`).
+
+Deliberately does not: read or write the host itself, decide what a verb does, or pass anything in arguments or in
+environment variables; both show in the process list, and sshd refuses the latter.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+
+from components.settings.serving import Host as HostSettings
+
+__all__ = ["Action", "Document", "Host", "HostArgs", "Operation"]
+
+Document = Mapping[str, object]
+
+_BOOTSTRAP = (
+    "import base64,os,sys;d=sys.argv[1];os.makedirs(os.path.dirname(d),mode=0o755,exist_ok=True);"
+    "t=d+'.new';f=open(t,'wb');f.write(base64.b64decode(sys.stdin.read()));f.flush();os.fsync(f.fileno());f.close();"
+    "os.chmod(t,0o755);os.replace(t,d)"
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The words of `hostctl` that an action speaks: what makes it, what changes it in place, what takes it back.
+
+    `update` defaults to `create`, since every verb is idempotent; `delete` of `None` leaves the host as it is.
+    """
+
+    verb: str
+    create: str
+    delete: str | None = None
+    update: str | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action as registered: the resource to depend on, and the JSON document that it answered with."""
+
+    resource: pulumi.Resource
+    result: pulumi.Output[dict[str, object]]
+
+
+@dataclass(frozen=True)
+class HostArgs:
+    """`archive` is the built `hostctl` zipapp, whole."""
+
+    settings: HostSettings
+    archive: bytes
+
+
+class Host(pulumi.ComponentResource):
+    """The operator's host: its Docker daemon, and `hostctl` in the product's folder on it.
+
+    Leaves alone: Docker's own configuration and everything outside the product's folder.
+    """
+
+    def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Host", name, None, opts)
+        self._name = name
+        self._settings = args.settings
+        self._program = f"{args.settings.folder}/hostctl.pyz"
+        self.docker = docker.Provider(
+            f"{name}-docker",
+            host=_docker_host(args.settings),
+            ssh_opts=_ssh_options(args.settings),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        install = f"python3 -I -c {shlex.quote(_BOOTSTRAP)} {shlex.quote(self._program)}"
+        self._installed = self._command(
+            f"{name}-hostctl",
+            create=install,
+            update=install,
+            delete=f"rm -f {shlex.quote(self._program)}; rmdir {shlex.quote(args.settings.folder)} 2>/dev/null || true",
+            stdin=base64.b64encode(args.archive).decode(),
+            logging="none",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({"folder": args.settings.folder})
+
+    @property
+    def folder(self) -> str:
+        """The product's own folder on the host, absolute."""
+        return self._settings.folder
+
+    @property
+    def docker_socket(self) -> str:
+        """Docker's socket as seen on the host itself, where `hostctl` runs."""
+        return self._settings.docker_socket
+
+    def docker_options(self, parent: pulumi.Resource, **options: object) -> pulumi.ResourceOptions:
+        """Options for a Docker resource of `parent`: this host's daemon, and only what the caller means to pass on."""
+        given = pulumi.ResourceOptions(parent=parent, provider=self.docker)
+        return pulumi.ResourceOptions.merge(given, pulumi.ResourceOptions(**cast("dict[str, object]", options)))  # pyright: ignore[reportArgumentType]
+
+    def action(
+        self,
+        name: str,
+        operation: Operation,
+        document: Mapping[str, pulumi.Input[object]],
+        *,
+        parent: pulumi.Resource,
+        depends_on: Sequence[pulumi.Resource] = (),
+        secret: bool = False,
+        triggers: Sequence[pulumi.Input[str]] | None = None,
+    ) -> Action:
+        """Registers one verb of `hostctl` as a resource.
+
+        With `secret` the document and both outputs are secrets and nothing is logged: the published plugin echoes and
+        stores in clear what a command prints, whatever came in. Else the verb's progress on stderr is shown.
+        """
+        stdin = pulumi.Output.json_dumps({"docker_socket": self.docker_socket, **document})
+        resource = self._command(
+            name,
+            create=self._line(operation.verb, operation.create),
+            update=self._line(operation.verb, operation.update or operation.create),
+            delete=self._line(operation.verb, operation.delete) if operation.delete else None,
+            stdin=pulumi.Output.secret(stdin) if secret else stdin,
+            logging="none" if secret else "stderr",
+            triggers=triggers,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                depends_on=[self._installed, *depends_on],
+                additional_secret_outputs=["stdout", "stderr"] if secret else None,
+            ),
+        )
+        return Action(resource, resource.stdout.apply(_document))
+
+    def _line(self, verb: str, word: str) -> str:
+        return f"python3 -I -S {shlex.quote(self._program)} {verb} {word}"
+
+    def _command(
+        self,
+        name: str,
+        *,
+        create: str,
+        update: str,
+        delete: str | None,
+        stdin: pulumi.Input[str],
+        logging: str,
+        opts: pulumi.ResourceOptions,
+        triggers: Sequence[pulumi.Input[str]] | None = None,
+    ) -> command.local.Command | command.remote.Command:
+        if self._settings.kind == "local":
+            return command.local.Command(
+                name,
+                create=create,
+                update=update,
+                delete=delete,
+                stdin=stdin,
+                logging=command.local.Logging(logging),
+                add_previous_output_in_env=False,
+                triggers=triggers,
+                opts=opts,
+            )
+        return command.remote.Command(
+            name,
+            connection=self._connection(),
+            create=create,
+            update=update,
+            delete=delete,
+            stdin=stdin,
+            logging=command.remote.Logging(logging),
+            add_previous_output_in_env=False,
+            triggers=triggers,
+            opts=opts,
+        )
+
+    def _connection(self) -> command.remote.ConnectionArgs:
+        settings = self._settings
+        key = Path(settings.private_key_file).read_text(encoding="utf-8") if settings.private_key_file else None
+        return command.remote.ConnectionArgs(
+            host=settings.address or "",
+            user=settings.user,
+            port=settings.port,
+            private_key=pulumi.Output.secret(key) if key else None,
+        )
+
+
+def _document(stdout: str) -> dict[str, object]:
+    return cast("dict[str, object]", json.loads(stdout)) if stdout else {}
+
+
+def _docker_host(settings: HostSettings) -> str:
+    if settings.kind == "local":
+        return f"unix://{settings.docker_socket}"
+    return f"ssh://{settings.user}@{settings.address}:{settings.port}"
+
+
+def _ssh_options(settings: HostSettings) -> list[str] | None:
+    if settings.kind == "local" or not settings.private_key_file:
+        return None
+    return ["-i", settings.private_key_file, "-o", "IdentitiesOnly=yes"]

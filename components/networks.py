@@ -1,0 +1,31 @@
+"""The product's two networks: one without a way out, and one that is the way out and publishes loopback ports.
+
+Owns: `sentinel` (internal) and `sentinel-edge`. Deliberately does not: connect anything to the edge. A container's own
+declaration joins it to the internal network only; who is on the edge is the handover's business.
+"""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.host import Host
+from components.settings.serving import Networks as NetworkSettings
+
+__all__ = ["Networks"]
+
+
+class Networks(pulumi.ComponentResource):
+    """Both networks of the product; `internal` and `edge` are their names on the host."""
+
+    internal: pulumi.Output[str]
+    edge: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, settings: NetworkSettings, *, host: Host, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("sentinel-cutover:index:Networks", name, None, opts)
+        options = host.docker_options(self)
+        self.internal = docker.Network(f"{name}-internal", name=settings.internal, internal=True, opts=options).name
+        self.edge = docker.Network(f"{name}-edge", name=settings.edge, opts=options).name
+        self.register_outputs({"internal": self.internal, "edge": self.edge})

@@ -1,0 +1,91 @@
+"""Postgres for Sentinel's audit log, on the internal network only.
+
+Owns: the container, its password file, and its volume.
+
+Deliberately does not: publish a port, reach the outside, put the password into the environment, or ever delete the
+volume. `pulumi destroy` forgets the volume and keeps it on the host; the next `up` takes it again.
+"""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import ContainerSpec, HealthCheck, hardened_container
+from components.files import HostFile, HostFiles
+from components.host import Host
+from components.networks import Networks
+from components.settings.serving import Postgres as PostgresSettings
+
+__all__ = ["Postgres"]
+
+ALIAS = "postgres"
+_DATA = "/var/lib/postgresql/data"
+_PASSWORD = "/run/secrets/postgres_password"
+
+
+class Postgres(pulumi.ComponentResource):
+    """One Postgres, healthy before anything depends on it. `url` is a secret: what Sentinel connects with."""
+
+    url: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        settings: PostgresSettings,
+        *,
+        password: pulumi.Output[str],
+        host: Host,
+        networks: Networks,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:Postgres", name, None, opts)
+        image = docker.RemoteImage(
+            f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
+        )
+        volume = docker.Volume(
+            f"{name}-data", name=settings.volume, opts=host.docker_options(self, retain_on_delete=True)
+        )
+        files = HostFiles(
+            f"{name}-files",
+            {"postgres_password": HostFile(password)},
+            owner=settings.uid,
+            host=host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        spec = ContainerSpec(
+            image=image.image_id,
+            name=name,
+            user=f"{settings.uid}:{settings.uid}",
+            memory_mb=settings.memory_mb,
+            network=networks.internal,
+            aliases=[ALIAS],
+            environment={
+                "PGDATA": _DATA,
+                "POSTGRES_DB": settings.database,
+                "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256 --encoding=UTF8",
+                "POSTGRES_PASSWORD_FILE": _PASSWORD,
+                "POSTGRES_USER": settings.user,
+            },
+            files={_PASSWORD: files.path("postgres_password")},
+            volumes={_DATA: volume.name},
+            tmpfs={"/run/postgresql": f"uid={settings.uid},gid={settings.uid},mode=0775", "/tmp": "mode=1777"},
+            health=HealthCheck(
+                # Over TCP: while it initialises the data folder the server listens on its socket only.
+                command=["pg_isready", "-h", "127.0.0.1", "-U", settings.user, "-d", settings.database],
+                interval=2,
+                timeout=3,
+                retries=15,
+                start_period=30,
+            ),
+            labels={"sentinel-cutover.files": files.hash},
+            start_seconds=settings.start_seconds,
+            stop_seconds=30,
+        )
+        self.container = hardened_container(
+            f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
+        )
+        self.url = pulumi.Output.secret(
+            password.apply(lambda secret: f"postgres://{settings.user}:{secret}@{ALIAS}:5432/{settings.database}")
+        )
+        self.register_outputs({"container": self.container.name, "volume": volume.name})

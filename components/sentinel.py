@@ -1,0 +1,175 @@
+"""Sentinel, warm: the container that will serve, complete and running beside the gateway that still holds the port.
+
+Owns: its image reference, its files, its container, the token with which the handover asks for the first answer, and
+its start. The sidecar backends join the internal network first: the gateway skips for good an HTTP backend that it
+cannot reach when it starts (read in its source).
+
+Deliberately does not: publish anything. Docker publishes a container's ports when it joins its first network that is
+not internal, and that is the handover. A new image or configuration makes a new container beside the serving one
+(`delete_before_replace=False`, given explicitly since the plugin's own default would take the old one away first), so
+its name is left to auto-naming; the alias stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import ContainerSpec, HealthCheck, Port, hardened_container
+from components.files import HostFile, HostFiles
+from components.host import Action, Host, Operation
+from components.networks import Networks
+from components.postgres import Postgres
+from components.sentinel_configuration import ALIAS, AUDIENCE, ISSUER, SECRETS, bridge_json, sentinel_toml
+from components.settings import Settings, secret_output
+
+__all__ = ["Sentinel", "SentinelArgs"]
+
+_CONFIGURATION = "/etc/sentinel"
+
+
+@dataclass(frozen=True)
+class SentinelArgs:
+    """What Sentinel stands on. `warm` of false keeps the container declared and stopped."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    postgres: Postgres
+    warm: bool
+
+
+class Sentinel(pulumi.ComponentResource):
+    """The gateway that will serve. `container_id` is known, and the container healthy, once this component is done."""
+
+    container_id: pulumi.Output[str]
+    container_name: pulumi.Output[str]
+    token_file: str
+
+    def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
+        self._name, self._args = name, args
+        self.token_file = f"{args.host.folder}/handover-token"
+        files = self._files()
+        container = self._container(files)
+        self._token(files)
+        if args.warm:
+            self._warm(container, self._sidecars())
+        self.container_id = container.id
+        self.container_name = container.name
+        self.register_outputs({"container": container.name})
+
+    def _files(self) -> HostFiles:
+        settings, variables = self._args.settings, self._variables()
+        return HostFiles(
+            f"{self._name}-files",
+            {
+                "sentinel.toml": HostFile(sentinel_toml(settings.sentinel, settings.backends)),
+                "bridge.json": HostFile(bridge_json(settings.sentinel, settings.networks, list(variables))),
+                **{variable: HostFile(value) for variable, value in variables.items()},
+            },
+            owner=settings.sentinel.uid,
+            host=self._args.host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _variables(self) -> dict[str, pulumi.Output[str]]:
+        """The gateway's secret environment, each variable a file; the bridge hands them to its child only."""
+        settings = self._args.settings
+        variables = {"JWT_SECRET_KEY": secret_output(settings.jwt_secret), "DATABASE_URL": self._args.postgres.url}
+        if settings.health_token is not None:
+            variables["HEALTH_TOKEN"] = secret_output(settings.health_token)
+        for backend in settings.backends:
+            for variable, key in backend.environment_secrets.items():
+                value = settings.secret(key)
+                if value is not None:
+                    variables[variable] = secret_output(value)
+        return variables
+
+    def _container(self, files: HostFiles) -> docker.Container:
+        settings, host = self._args.settings.sentinel, self._args.host
+        image = docker.RemoteImage(
+            f"{self._name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
+        )
+        mounted = {f"{_CONFIGURATION}/{file}": files.path(file) for file in ("sentinel.toml", "bridge.json")}
+        mounted |= {f"{SECRETS}/{variable}": files.path(variable) for variable in self._variables()}
+        spec = ContainerSpec(
+            image=image.image_id,
+            command=["--config", f"{_CONFIGURATION}/bridge.json"] if settings.serve == "bridge" else None,
+            user=f"{settings.uid}:{settings.uid}",
+            memory_mb=settings.memory_mb,
+            network=self._args.networks.internal,
+            aliases=[ALIAS],
+            environment={"HOME": "/tmp"},
+            files=mounted,
+            tmpfs={"/tmp": "mode=1777"},
+            ports=[
+                Port(settings.bind, settings.port, settings.port),
+                Port(settings.bind, settings.health_port, settings.health_port),
+            ],
+            health=HealthCheck(
+                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{settings.health_port}/health"],
+                interval=settings.health_interval_seconds,
+                timeout=min(5, settings.health_interval_seconds),
+                retries=settings.health_retries,
+                start_period=settings.start_seconds,
+            ),
+            labels={"sentinel-cutover.role": "gateway", "sentinel-cutover.files": files.hash},
+            started=False,
+            stop_seconds=settings.stop_seconds,
+        )
+        return hardened_container(
+            f"{self._name}-gateway",
+            spec,
+            host.docker_options(self, delete_before_replace=False, ignore_changes=["ports"]),
+        )
+
+    def _sidecars(self) -> Sequence[pulumi.Resource]:
+        """Joins the backends that are containers of their own to the internal network, under their names."""
+        members = [
+            {"container": backend.container, "aliases": list(backend.aliases)}
+            for backend in self._args.settings.backends
+            if backend.container
+        ]
+        if not members:
+            return ()
+        joined = self._args.host.action(
+            f"{self._name}-sidecars",
+            Operation("networks", create="join", delete="leave"),
+            {"network": self._args.networks.internal, "members": members},
+            parent=self,
+        )
+        return (joined.resource,)
+
+    def _token(self, files: HostFiles) -> Action:
+        """A token for the handover's own first question, made and renewed on the host, so that it is in no state."""
+        client = self._args.settings.client
+        return self._args.host.action(
+            f"{self._name}-token",
+            Operation("token", create="write", delete="remove"),
+            {
+                "path": self.token_file,
+                "secret_file": files.path("JWT_SECRET_KEY"),
+                "issuer": ISSUER,
+                "audience": AUDIENCE,
+                "subject": "sentinel-cutover",
+                "role": client.role,
+                "days": client.token_days,
+                "renew_share": client.renew_share,
+                "mode": "0600",
+            },
+            parent=self,
+        )
+
+    def _warm(self, container: docker.Container, before: Sequence[pulumi.Resource]) -> Action:
+        return self._args.host.action(
+            f"{self._name}-warm",
+            Operation("warm", create="start", delete="stop"),
+            {"container": container.id, "limit_seconds": self._args.settings.sentinel.start_seconds},
+            parent=self,
+            depends_on=[container, *before],
+            triggers=[container.id],
+        )

@@ -1,0 +1,80 @@
+"""What Sentinel and the bridge in front of it read: `sentinel.toml` and `bridge.json`, made from the settings.
+
+Formats: Sentinel's configuration types (`reference/sentinel.md`); `bridge.json` is read by `bridge/configuration.py`.
+
+Deliberately does not: hold a secret. Both files name environment variables or files that do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import tomli_w
+
+from components.settings import Backend
+from components.settings.serving import Networks, Sentinel
+
+__all__ = ["ALIAS", "AUDIENCE", "ISSUER", "SECRETS", "bridge_json", "sentinel_toml"]
+
+ALIAS = "sentinel-gateway"
+"""Name of the serving gateway on every network of ours; it stays the same over versions."""
+ISSUER = "sentinel-gateway"
+AUDIENCE = "sentinel-api"
+SECRETS = "/run/secrets"
+_BACKEND_RETRIES = 3
+_DATABASE_CONNECTIONS = 5
+
+
+def sentinel_toml(settings: Sentinel, backends: Sequence[Backend]) -> str:
+    """The gateway's own configuration. Its addresses are inside the container, so they listen on all of it."""
+    return tomli_w.dumps(
+        {
+            "gateway": {
+                "listen": f"0.0.0.0:{settings.port}",
+                "health_listen": f"0.0.0.0:{settings.health_port}",
+                "log_level": settings.log_level,
+                "audit_enabled": settings.audit_enabled,
+            },
+            "auth": {"jwt_secret_env": "JWT_SECRET_KEY", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE},
+            "postgres": {"url_env": "DATABASE_URL", "max_connections": _DATABASE_CONNECTIONS},
+            "rbac": {"roles": {"admin": {"permissions": ["*"], "denied_tools": []}}},
+            "backends": [_backend(backend) for backend in backends],
+        }
+    )
+
+
+def bridge_json(settings: Sentinel, networks: Networks, variables: Sequence[str]) -> str:
+    """The bridge's configuration; `variables` are environment variables of the gateway, each a file of that name."""
+    names = {ALIAS, "127.0.0.1", "localhost"}
+    return json.dumps(
+        {
+            "listen": f"0.0.0.0:{settings.port}",
+            "path": "/mcp",
+            "gateway": ["sentinel-gateway", "--config", "/etc/sentinel/sentinel.toml"],
+            "jwt": {"secret_file": f"{SECRETS}/JWT_SECRET_KEY", "issuer": ISSUER, "audience": AUDIENCE},
+            "gateway_environment_files": {variable: f"{SECRETS}/{variable}" for variable in sorted(variables)},
+            "session_idle_seconds": settings.session_idle_seconds,
+            "body_limit_bytes": settings.body_limit_bytes,
+            "allowed_hosts": sorted(f"{name}:{settings.port}" for name in names),
+        },
+        indent=2,
+    )
+
+
+def _backend(backend: Backend) -> dict[str, object]:
+    common: dict[str, object] = {
+        "name": backend.name,
+        "type": backend.kind,
+        "timeout_secs": backend.timeout_seconds,
+        "retries": _BACKEND_RETRIES,
+    }
+    if backend.kind == "http":
+        return {**common, "url": backend.url}
+    return {
+        **common,
+        "command": backend.command,
+        "args": list(backend.args),
+        "env": dict(backend.environment),
+        "restart_on_exit": True,
+    }

@@ -1,0 +1,169 @@
+"""The settings of what serves: host, networks, predecessor, Postgres, Sentinel and Claude as the client.
+
+Owns: these sections' fields, defaults and descriptions.
+Deliberately does not: compare sections with each other (consistency.py).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.settings.rules import (
+    AbsolutePath,
+    Claim,
+    Days,
+    DockerName,
+    EntryName,
+    HostName,
+    Image,
+    Loopback,
+    Port,
+    PostgresName,
+    Seconds,
+    Section,
+    UrlPath,
+    UserName,
+    Whole,
+)
+
+BRIDGE_MEMORY_MB = 124
+"""Resident memory of bridge (93 MB) and gateway (31 MB), measured; the backends' own processes come on top."""
+
+
+class Host(Section):
+    """The machine that is changed: this one, or one reached by ssh."""
+
+    kind: Literal["local", "ssh"] = Field(
+        default="local", description="Where actions run: on this machine or over ssh."
+    )
+    address: HostName | None = Field(default=None, description="Name or address for ssh; needed with kind ssh.")
+    user: UserName | None = Field(default=None, description="User for ssh; needed with kind ssh.")
+    port: Port = Field(default=22, description="Port of the host's ssh server; the firewall refuses to guard it.")
+    private_key_file: AbsolutePath | None = Field(
+        default=None, description="Private key for ssh, on the machine where Pulumi runs; needed with kind ssh."
+    )
+    docker_socket: AbsolutePath = Field(default="/var/run/docker.sock", description="Docker's socket on the host.")
+    folder: AbsolutePath = Field(
+        default="/var/lib/sentinel-cutover", description="The product's own folder on the host."
+    )
+    home: AbsolutePath = Field(description="Home directory of the operator on the host.", examples=["/home/operator"])
+
+
+class Networks(Section):
+    """The two Docker networks that the product makes."""
+
+    internal: DockerName = Field(default="sentinel", description="Internal network: no way out, publishes nothing.")
+    edge: DockerName = Field(
+        default="sentinel-edge", description="Network that publishes loopback ports and has a way out."
+    )
+    also: tuple[DockerName, ...] = Field(
+        default=(), description="Existing networks that Sentinel joins at the handover, such as n8n's own."
+    )
+
+
+class Predecessor(Section):
+    """The gateway that hands the port over and takes it back."""
+
+    kind: Literal["contextforge", "absent"] = Field(
+        default="contextforge", description="What holds the port before; absent is a plain install."
+    )
+    project: DockerName = Field(
+        default="mcp-context-forge", description="Compose project of ContextForge's containers."
+    )
+    gateway: DockerName = Field(default="mcp-context-forge-gateway-1", description="Container that publishes the port.")
+    entry: EntryName = Field(
+        default="contextforge", description="Name of Claude's MCP entry that points at ContextForge."
+    )
+    release: Literal["freeze", "stop"] = Field(
+        default="freeze",
+        description="How it lets the port go: freeze (back in 0.2 s) or stop (back after its own start).",
+    )
+    port: Port = Field(default=9200, description="Loopback port that changes hands; the same as sentinel.port.")
+    health_path: UrlPath = Field(default="/health", description="Path that answers 200 when ContextForge serves.")
+    limit_seconds: Seconds = Field(
+        default=60, description="Seconds until ContextForge must serve again on the way back."
+    )
+
+
+class Postgres(Section):
+    """Sentinel's database."""
+
+    image: Image = Field(default="postgres:16", description="Image of PostgreSQL; in production by digest.")
+    memory_mb: Annotated[Whole, Field(ge=128, le=65536)] = Field(default=256, description="Memory limit in MB.")
+    database: PostgresName = Field(default="sentinel", description="Name of the database.")
+    user: PostgresName = Field(
+        default="sentinel", description="Name of the database's owner, with which Sentinel connects."
+    )
+    volume: DockerName = Field(
+        default="sentinel-postgres", description="Docker volume of the data; no destroy deletes it."
+    )
+    uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(default=999, description="User id of postgres in the image.")
+    start_seconds: Seconds = Field(default=120, description="Seconds until the database must accept connections.")
+
+
+class Sentinel(Section):
+    """The gateway that takes the port."""
+
+    image: Image = Field(
+        description="Image of Sentinel with the backends' servers in it.", examples=["sentinel-gateway:0.1.0"]
+    )
+    serve: Literal["bridge", "native"] = Field(
+        default="bridge", description="bridge: the product's bridge binds the port; native: the image does it itself."
+    )
+    standby: bool = Field(default=True, description="With active contextforge: keep Sentinel running, unpublished.")
+    uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(
+        default=10001, description="User and group id in the container."
+    )
+    memory_mb: Annotated[Whole, Field(ge=64, le=65536)] = Field(
+        default=1024, description="Memory limit in MB: bridge, gateway and every stdio backend together."
+    )
+    bind: Loopback = Field(default="127.0.0.1", description="Address on which both ports are published; loopback only.")
+    port: Port = Field(default=9200, description="Port of MCP.")
+    health_port: Port = Field(default=9201, description="Port of /health, /ready and /metrics.")
+    start_seconds: Seconds = Field(default=180, description="Seconds until a warm container must be healthy.")
+    health_interval_seconds: Seconds = Field(default=10, description="Seconds between two health checks.")
+    health_retries: Annotated[Whole, Field(ge=1, le=20)] = Field(
+        default=3, description="Failed health checks in a row until the container counts as unhealthy."
+    )
+    answer_seconds: Seconds = Field(
+        default=10, description="Seconds until the first MCP answer after the port changed hands."
+    )
+    drain_seconds: Annotated[Whole, Field(ge=3, le=600)] = Field(
+        default=10, description="Seconds for the audit writer to drain at a stop; the gateway takes 2 to 3."
+    )
+    stop_seconds: Seconds = Field(default=30, description="Seconds until Docker kills the container at a stop.")
+    log_level: Literal["error", "warn", "info", "debug", "trace"] = Field(
+        default="info", description="Level of its log."
+    )
+    audit_enabled: bool = Field(default=True, description="Write a row for each call into the table audit_log.")
+    session_idle_seconds: Seconds = Field(default=3600, description="Bridge only: seconds until an idle session ends.")
+    body_limit_bytes: Annotated[Whole, Field(ge=65536, le=1073741824)] = Field(
+        default=4194304, description="Bridge only: largest request body in bytes."
+    )
+
+
+class Client(Section):
+    """Claude Code on the host: its token and its MCP entry."""
+
+    transport: Literal["http", "stdio"] = Field(default="http", description="How Claude reaches the gateway.")
+    file: AbsolutePath = Field(default="", validate_default=True, description="Claude's file that holds the entry.")
+    scope: Literal["user", "project", "local"] = Field(default="user", description="Scope of the entry in that file.")
+    project: AbsolutePath | None = Field(
+        default=None, description="Project's folder; needed with scope project or local."
+    )
+    entry: EntryName = Field(default="sentinel", description="Name of the entry.")
+    authorization: Literal["helper", "literal"] = Field(
+        default="helper",
+        description="helper: the entry names a program that reads the token file; literal: the token itself.",
+    )
+    token_file: AbsolutePath = Field(
+        default="", validate_default=True, description="File of Claude's token, mode 0600."
+    )
+    token_days: Days = Field(default=90, description="Life of a token in days.")
+    renew_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.33, description="A token with less than this share of its life left is renewed."
+    )
+    subject: Claim = Field(default="claude", description="Claim sub.")
+    role: EntryName = Field(default="admin", description="Claim role.")

@@ -1,0 +1,94 @@
+"""What every container of the product shares, and what the published plugin would get wrong without it."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.container import Port, go_duration
+from tests.graph.registration import Registered, Registration, register
+
+CONTAINER = "docker:index/container:Container"
+CONTAINERS = ["sentinel-postgres-container", "sentinel-gateway"]
+
+
+@pytest.fixture(scope="module")
+def program() -> Registration:
+    return register()
+
+
+def test_the_list_of_containers_in_this_file_is_complete(program: Registration) -> None:
+    assert sorted(one.name for one in program.resources.values() if one.type == CONTAINER) == sorted(CONTAINERS)
+
+
+@pytest.fixture(params=CONTAINERS)
+def container(request: pytest.FixtureRequest, program: Registration) -> Registered:
+    return program.named(str(request.param))
+
+
+def test_a_container_is_hardened(container: Registered) -> None:
+    declared = container.inputs
+    assert declared["capabilities"]["drops"] == ["ALL"]
+    assert not declared["capabilities"].get("adds")
+    assert declared["securityOpts"] == ["no-new-privileges:true"]
+    assert declared["readOnly"] is True
+    assert declared["user"].split(":")[0] != "0"
+    assert not declared.get("privileged")
+    assert declared["restart"] == "unless-stopped"
+    assert (declared["logDriver"], declared["logOpts"]) == ("json-file", {"max-size": "10m", "max-file": "3"})
+    assert declared["healthcheck"]["tests"][0] == "CMD"
+
+
+def test_memory_is_limited_and_swap_is_given_so_that_no_later_preview_shows_a_change(container: Registered) -> None:
+    assert container.inputs["memory"] == container.inputs["memorySwap"] > 0
+
+
+def test_what_the_plugin_would_update_without_effect_replaces(container: Registered) -> None:
+    assert set(container.options.replaceOnChanges) >= {"healthcheck", "tmpfs", "init"}
+
+
+def test_files_are_mounted_read_only_and_never_uploaded(container: Registered) -> None:
+    assert "uploads" not in container.inputs
+    assert all(mount["readOnly"] is True and mount["type"] == "bind" for mount in container.inputs["mounts"])
+
+
+def test_no_secret_stands_in_the_environment(container: Registered) -> None:
+    environment = "\n".join(container.inputs["envs"])
+    assert "jjjj" not in environment
+    assert "pppp" not in environment
+
+
+def test_only_sentinel_publishes_and_on_loopback_only(program: Registration) -> None:
+    assert program.named("sentinel-postgres-container").inputs["ports"] == []
+    ports = program.named("sentinel-gateway").inputs["ports"]
+    assert [(port["ip"], port["external"]) for port in ports] == [("127.0.0.1", 9200), ("127.0.0.1", 9201)]
+
+
+def test_sentinel_is_declared_not_started_and_made_beside_the_one_that_serves(program: Registration) -> None:
+    gateway = program.named("sentinel-gateway")
+    assert (gateway.inputs["start"], gateway.inputs["mustRun"]) == (False, False)
+    assert "name" not in gateway.inputs
+    assert gateway.options.deleteBeforeReplaceDefined and not gateway.options.deleteBeforeReplace
+    assert list(gateway.options.ignoreChanges) == ["ports"]
+    labels = {label["label"]: label["value"] for label in gateway.inputs["labels"]}
+    assert labels["sentinel-cutover.ports"] == "127.0.0.1:9200:9200,127.0.0.1:9201:9201"
+
+
+def test_the_volume_is_kept_by_every_destroy(program: Registration) -> None:
+    assert program.named("sentinel-postgres-data").options.retainOnDelete is True
+
+
+def test_postgres_is_replaced_delete_first_since_its_name_is_fixed(program: Registration) -> None:
+    assert program.named("sentinel-postgres-container").options.deleteBeforeReplace is True
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59, "59s"), (60, "1m0s"), (90, "1m30s"), (3600, "1h0m0s"), (3725, "1h2m5s")]
+)
+def test_a_duration_is_spelled_as_go_gives_it_back(seconds: int, text: str) -> None:
+    assert go_duration(seconds) == text
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "203.0.113.10", "::"])
+def test_a_port_off_loopback_cannot_be_declared(address: str) -> None:
+    with pytest.raises(ValueError, match=f"on loopback only, not on {address}"):
+        Port(address, 9200, 9200)

@@ -1,0 +1,68 @@
+"""Every edge of the design's graph is a dependency in the program, so that the engine keeps the cutover's order."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.graph.registration import Registration, register
+
+AFTER = [
+    ("predecessor-record", "host-hostctl"),
+    ("sentinel-postgres-container", "predecessor-record"),
+    ("sentinel-postgres-container", "sentinel-postgres-files-written"),
+    ("sentinel-gateway", "sentinel-postgres-container"),
+    ("sentinel-gateway", "sentinel-files-written"),
+    ("sentinel-warm", "sentinel-gateway"),
+    ("sentinel-warm", "sentinel-sidecars"),
+    ("sentinel-token", "sentinel-files-written"),
+    ("handover-port", "sentinel-warm"),
+    ("handover-port", "sentinel-token"),
+    ("handover-port", "predecessor-record"),
+    ("handover-port", "networks-edge"),
+]
+
+
+@pytest.fixture(scope="module")
+def cutover() -> Registration:
+    return register()
+
+
+@pytest.mark.parametrize(("later", "earlier"), AFTER, ids=[f"{later}-after-{earlier}" for later, earlier in AFTER])
+def test_the_later_resource_waits_for_the_earlier(cutover: Registration, later: str, earlier: str) -> None:
+    assert cutover.named(earlier).urn in cutover.all_before(cutover.named(later).urn)
+
+
+def test_every_action_waits_until_hostctl_is_on_the_host(cutover: Registration) -> None:
+    installed = cutover.named("host-hostctl").urn
+    actions = [one for one in cutover.resources.values() if one.type.startswith("command:") and one.urn != installed]
+    assert len(actions) >= 7
+    assert [one.name for one in actions if installed not in cutover.all_before(one.urn)] == []
+
+
+def test_nothing_but_the_components_hangs_directly_below_the_stack(cutover: Registration) -> None:
+    stack = cutover.stack().urn
+    types = {one.type for one in cutover.resources.values() if one.parent == stack}
+    assert all(type_.startswith("sentinel-cutover:index:") for type_ in types)
+
+
+def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_stays_warm() -> None:
+    staged = register({"active": "contextforge"})
+    names = {one.name for one in staged.resources.values()}
+    assert "handover-port" not in names
+    assert "sentinel-warm" in names
+
+
+def test_without_standby_sentinel_is_declared_and_not_started() -> None:
+    resting = register({"active": "contextforge", "sentinel.standby": "false"})
+    names = {one.name for one in resting.resources.values()}
+    assert "sentinel-gateway" in names
+    assert "sentinel-warm" not in names
+
+
+def test_the_program_is_the_same_over_ssh() -> None:
+    remote = register(
+        {"host.kind": "ssh", "host.address": "203.0.113.10", "host.user": "operator", "host.private_key_file": __file__}
+    )
+    kinds = {one.type for one in remote.resources.values() if one.type.startswith("command:")}
+    assert kinds == {"command:remote:Command"}
+    assert remote.named("host-docker").inputs["host"] == "ssh://operator@203.0.113.10:22"

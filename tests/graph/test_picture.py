@@ -1,0 +1,18 @@
+"""The picture in the documentation is the program's own graph."""
+
+from __future__ import annotations
+
+from tests.graph.picture import PAGE, page_with, picture
+from tests.graph.registration import register
+
+
+def test_the_architecture_page_shows_the_graph_that_the_program_registers() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page_with(picture(register())), (
+        "docs/architecture.md is stale: run .venv/bin/python -m tests.graph.picture"
+    )
+
+
+def test_the_handover_comes_last_and_after_both_gateways() -> None:
+    drawing = picture(register())
+    assert "sentinel --> handover" in drawing
+    assert "handover -->" not in drawing
