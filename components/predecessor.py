@@ -33,13 +33,14 @@ class Predecessor(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Predecessor", name, None, opts)
         recorded = host.action(
             f"{name}-record",
-            Operation("predecessor", create="record", delete="forget"),
+            Operation("predecessor", create="record"),
             {
                 "kind": settings.kind,
                 "project": settings.project,
                 "gateway": settings.gateway,
                 "port": settings.port,
-                "folder": host.folder,
+                # The handover's journal: while the predecessor is out of service, what it was stands there.
+                "folder": f"{host.folder}/handover",
             },
             parent=self,
         )

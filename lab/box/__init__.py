@@ -1,0 +1,9 @@
+"""The box: network namespaces with their own Docker daemon, sshd and files, started and removed as one."""
+
+from __future__ import annotations
+
+from lab.box.facts import Box, Process, Ssh
+from lab.box.lifecycle import down, leftovers, reboot, status, up
+from lab.box.place import Place
+
+__all__ = ["Box", "Place", "Process", "Ssh", "down", "leftovers", "reboot", "status", "up"]

@@ -1,0 +1,100 @@
+"""The VPS's Docker daemon: its configuration, its start, and when it is ready.
+
+Owns: `daemon.json` of the VPS, the daemon's command line, the wait for `/_ping`.
+Deliberately does not: load images or make containers.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from pathlib import Path
+
+from lab.box import network, processes
+from lab.box.facts import Process
+from lab.box.place import Place
+
+READY_WITHIN_SECONDS = 90.0
+SHIM_SOCKETS = Path("/run/containerd/s")
+_LOOK_EVERY_SECONDS = 0.05
+
+
+def configuration(place: Place) -> dict[str, object]:
+    """Log rotation as on the operator's VPS; the rest is what a lab needs.
+
+    The `cgroupfs` driver, because a cgroup parent of systemd's driver must be a slice. `dns` is the outside's address,
+    where nothing listens: an outside name then fails at once, and this machine's own name servers stay unknown.
+    """
+    return {
+        "log-driver": "json-file",
+        "log-opts": {"max-size": "10m", "max-file": "3"},
+        "cgroup-parent": f"/{place.container_cgroup}",
+        "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        "dns": [network.WAN.ipv4],
+        "group": "root",
+    }
+
+
+def command(place: Place) -> list[str]:
+    return network.inside(
+        place.vps,
+        [
+            "dockerd",
+            f"--config-file={place.daemon_configuration}",
+            f"--host=unix://{place.docker_socket}",
+            f"--data-root={place.docker_data}",
+            f"--exec-root={place.run}/docker",
+            f"--pidfile={place.run}/docker.pid",
+        ],
+    )
+
+
+def start(place: Place) -> Process:
+    """Start the daemon and wait until it answers. Raises OSError when it ends first, or after 90 s."""
+    place.daemon_configuration.parent.mkdir(parents=True, exist_ok=True)
+    place.daemon_configuration.write_text(json.dumps(configuration(place), indent=2) + "\n")
+    place.docker_data.mkdir(parents=True, exist_ok=True)
+    log = place.logs / "dockerd.log"
+    process = processes.start(place, "dockerd", command(place), log)
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while not answers(place.docker_socket):
+        if not processes.alive(process):
+            raise OSError(f"dockerd ended: {_last_line(log)} (log: {log})")
+        if time.monotonic() > deadline:
+            raise OSError(f"dockerd does not answer within {READY_WITHIN_SECONDS:.0f} s (log: {log})")
+        time.sleep(_LOOK_EVERY_SECONDS)
+    return process
+
+
+def shim_sockets(place: Place) -> list[Path]:
+    """Sockets of this daemon's containers in a folder that all daemons share; a killed shim leaves its own there.
+
+    Each container's state folder names it in a file `address` (containerd's runtime v2).
+    """
+    found: list[Path] = []
+    for address in (place.run / "docker").rglob("io.containerd.runtime.v2.task/*/*/address"):
+        socket_file = Path(address.read_text().strip().removeprefix("unix://"))
+        if socket_file.parent == SHIM_SOCKETS and socket_file.exists():
+            found.append(socket_file)
+    return found
+
+
+def answers(address: Path, limit_seconds: float = 2.0) -> bool:
+    """Whether `GET /_ping` on the socket says OK."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(limit_seconds)
+        try:
+            connection.connect(str(address))
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return response.status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return lines[-1].strip() if lines else "no word in its log"

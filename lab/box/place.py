@@ -1,0 +1,106 @@
+"""Every name of one lab, derived from the folder of its repository.
+
+Since names follow from the folder alone, whatever a killed run left behind can be found without any record of it, and
+two clones run side by side.
+
+Owns: the lab's id, its paths, the names of its namespaces and cgroups.
+Deliberately does not: create, read or remove any of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one lab lives. `root` is the repository, or a folder of a test."""
+
+    root: Path = REPOSITORY
+
+    @property
+    def id(self) -> str:
+        """First 6 hex digits of sha256 of the root's path."""
+        return hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:6]
+
+    @property
+    def name(self) -> str:
+        return f"sentinel-lab-{self.id}"
+
+    @property
+    def folder(self) -> Path:
+        """Everything of the lab that is a file."""
+        return self.root / ".lab"
+
+    @property
+    def facts(self) -> Path:
+        return self.folder / "box.json"
+
+    @property
+    def lock(self) -> Path:
+        """Outside the lab's folder, which `down` removes while it holds the lock."""
+        return self.root / ".work" / "lab.lock"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def bin(self) -> Path:
+        return self.folder / "bin"
+
+    @property
+    def ssh(self) -> Path:
+        return self.folder / "ssh"
+
+    @property
+    def host(self) -> Path:
+        """The files of the VPS."""
+        return self.folder / "vps"
+
+    @property
+    def home(self) -> Path:
+        return self.host / "home" / "operator"
+
+    @property
+    def product(self) -> Path:
+        return self.host / "var" / "lib" / "sentinel-cutover"
+
+    @property
+    def docker_data(self) -> Path:
+        return self.host / "docker"
+
+    @property
+    def daemon_configuration(self) -> Path:
+        return self.host / "etc" / "docker" / "daemon.json"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and pid files; short, since the path of a unix socket holds 107 bytes (unix(7))."""
+        return Path("/run") / self.name
+
+    @property
+    def docker_socket(self) -> Path:
+        return self.run / "docker.sock"
+
+    @property
+    def vps(self) -> str:
+        return f"sentinel-vps-{self.id}"
+
+    @property
+    def wan(self) -> str:
+        return f"sentinel-wan-{self.id}"
+
+    @property
+    def host_cgroup(self) -> str:
+        """Of dockerd, sshd and everything that they start but containers."""
+        return f"{self.name}.host"
+
+    @property
+    def container_cgroup(self) -> str:
+        """Parent of the containers' cgroups."""
+        return self.name

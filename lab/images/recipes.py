@@ -1,0 +1,192 @@
+"""What each image is made of. The table of contents of the lab's images.
+
+Owns: package lists, entry points and users. The operator's real images are named in `Pulumi.prod.yaml`; these serve the
+same contracts from Debian's packages, where the real ones cannot be pulled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.box.place import REPOSITORY as ROOT
+from lab.images.layers import Debian, File, Files, Layer, Node, Python, Sources
+
+HERE = Path(__file__).resolve().parent
+SENTINEL_USER = 10001
+POSTGRES_USER = 999
+
+PROGRAMS = Debian(("ca-certificates", "curl", "nodejs", "python3"))
+DATABASES = Debian(
+    ("postgresql-17", "redis-server"),
+    # Compiling queries is 200 MB of LLVM that no query here is large enough for; without it Postgres does not try.
+    leave_out=(
+        "/usr/lib/x86_64-linux-gnu/libLLVM*",
+        "/usr/lib/llvm-*",
+        "/usr/lib/postgresql/17/lib/llvmjit*",
+        "/usr/lib/postgresql/17/lib/bitcode/*",
+    ),
+)
+MONITORING = Debian(("ca-certificates", "curl", "prometheus"))
+SERVERS = Node("/opt/servers", ROOT / "bridge" / "servers")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: its layers from the bottom, and its configuration as Docker names it."""
+
+    name: str
+    version: str
+    layers: tuple[Layer, ...]
+    config: Mapping[str, object] = field(hash=False)
+
+    @property
+    def tag(self) -> str:
+        """`lab/NAME:VERSION-HASH`; the hash is that of the whole recipe, so a changed recipe is another image."""
+        recipe = json.dumps([[layer.key for layer in self.layers], self.config], sort_keys=True)
+        return f"lab/{self.name}:{self.version}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
+
+
+def _program(path: str, folder: str, module: str) -> File:
+    return File(path, f'#!/bin/sh\nPYTHONPATH={folder} exec python3 -m {module} "$@"\n', mode=0o755)
+
+
+POSTGRES = Image(
+    "postgres",
+    "17",
+    (
+        DATABASES,
+        Files(
+            (
+                File("/usr/local/bin/postgres-entrypoint", (HERE / "postgres" / "entrypoint.sh").read_text(), 0o755),
+                File("/var/lib/postgresql/data", mode=0o700, owner=POSTGRES_USER),
+                File("/run/postgresql", mode=0o775, owner=POSTGRES_USER),
+                File(
+                    "/etc/passwd",
+                    "root:x:0:0:root:/root:/bin/sh\n"
+                    f"postgres:x:{POSTGRES_USER}:{POSTGRES_USER}:PostgreSQL:/var/lib/postgresql:/bin/sh\n",
+                ),
+                File("/etc/group", f"root:x:0:\npostgres:x:{POSTGRES_USER}:\n"),
+            )
+        ),
+    ),
+    {
+        "Env": [
+            "PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PGDATA=/var/lib/postgresql/data",
+            "LANG=C.UTF-8",
+        ],
+        "Entrypoint": ["/usr/local/bin/postgres-entrypoint"],
+        "Cmd": ["postgres"],
+        "User": f"{POSTGRES_USER}:{POSTGRES_USER}",
+        # Fast shutdown: SIGTERM would wait for every client to leave.
+        "StopSignal": "SIGINT",
+        "ExposedPorts": {"5432/tcp": {}},
+    },
+)
+REDIS = Image(
+    "redis",
+    "8",
+    (DATABASES,),
+    {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        "Entrypoint": ["redis-server"],
+        "Cmd": ["--save", "", "--appendonly", "no", "--protected-mode", "no"],
+        "User": "65534:65534",
+    },
+)
+CONTEXTFORGE = Image(
+    "contextforge",
+    "1.1.0",
+    (
+        PROGRAMS,
+        Python(PROGRAMS, "/opt/contextforge", HERE / "contextforge" / "requirements.lock"),
+        Files((_program("/usr/local/bin/mcpgateway", "/opt/contextforge", "mcpgateway.cli"),)),
+    ),
+    {
+        "Env": [
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PYTHONPATH=/opt/contextforge",
+            "HOME=/tmp",
+        ],
+        "WorkingDir": "/tmp",
+        "User": "1001:1001",
+        "Entrypoint": ["mcpgateway"],
+        "Cmd": ["--host", "0.0.0.0", "--port", "4444"],
+    },
+)
+BACKENDS = Image(
+    "backends",
+    "1",
+    (
+        PROGRAMS,
+        SERVERS,
+        Node("/opt/supergateway", HERE / "backends"),
+        Python(PROGRAMS, "/opt/sqlite", HERE / "backends" / "requirements.lock"),
+        Files(
+            (
+                File(
+                    "/usr/local/bin/mcp-server-sqlite",
+                    "#!/bin/sh\n"
+                    "PYTHONPATH=/opt/sqlite exec python3 -c 'import mcp_server_sqlite; mcp_server_sqlite.main()' \"$@\"\n",
+                    mode=0o755,
+                ),
+                File("/data", mode=0o755, owner=1001),
+            )
+        ),
+    ),
+    {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"],
+        "WorkingDir": "/tmp",
+        "User": "1001:1001",
+        "Entrypoint": ["supergateway"],
+    },
+)
+SENTINEL = Image(
+    "sentinel",
+    "0.1.0",
+    (
+        PROGRAMS,
+        SERVERS,
+        Python(PROGRAMS, "/opt/sentinel/packages", HERE / "sentinel.lock"),
+        Sources(
+            PROGRAMS,
+            "/opt/sentinel/sources",
+            {"bridge": ROOT / "bridge", "lab/sentinel": ROOT / "lab" / "sentinel"},
+        ),
+        Files(
+            (
+                _program("/usr/local/bin/sentinel-gateway", "/opt/sentinel/sources:/opt/sentinel/packages", "lab.sentinel"),
+                _program("/usr/local/bin/sentinel-bridge", "/opt/sentinel/sources:/opt/sentinel/packages", "bridge"),
+            )
+        ),
+    ),
+    {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"],
+        "WorkingDir": "/tmp",
+        "User": f"{SENTINEL_USER}:{SENTINEL_USER}",
+        "Entrypoint": ["sentinel-bridge"],
+        "Cmd": ["--config", "/etc/sentinel/bridge.json"],
+        "ExposedPorts": {"9200/tcp": {}, "9201/tcp": {}},
+    },
+)
+PROMETHEUS = Image(
+    "prometheus",
+    "2.53",
+    (MONITORING, Files((File("/prometheus", mode=0o755, owner=65534),))),
+    {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        "WorkingDir": "/prometheus",
+        "User": "65534:65534",
+        "Entrypoint": ["prometheus"],
+        "Cmd": ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"],
+        "ExposedPorts": {"9090/tcp": {}},
+    },
+)
+
+IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, SENTINEL, PROMETHEUS)}
+CUTOVER = ("postgres", "redis", "contextforge", "backends", "sentinel")
+"""What the cutover itself needs; the rest is made when it is asked for."""

@@ -1,0 +1,1 @@
+"""The double of the command plugin, one module per resource."""

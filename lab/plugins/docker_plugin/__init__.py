@@ -1,0 +1,1 @@
+"""The double of the docker plugin, one module per resource."""

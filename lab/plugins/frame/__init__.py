@@ -1,0 +1,1 @@
+"""What both doubles share: serving, values, comparison."""

@@ -1,0 +1,72 @@
+"""A small gateway for the handover's tests: GET /health, and POST /mcp that demands a bearer token.
+
+Owns: answers that name the container (header X-Gateway), and the faults that tests ask for by environment variables.
+Deliberately does not: speak more of MCP than `initialize`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+NAME, TOKEN = os.environ["NAME"], os.environ.get("TOKEN", "")
+# "die": ends as soon as a second network is there; "mute": then answers 503 to everything.
+ON_SECOND_NETWORK = os.environ.get("ON_SECOND_NETWORK", "")
+STOP_SECONDS = float(os.environ.get("STOP_SECONDS", "0"))
+
+
+def networks() -> int:
+    return len([name for name in os.listdir("/sys/class/net") if name != "lo"])
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(200 if self.path == "/health" else 404, {"status": "healthy"})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        good = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        self._answer(200 if good else 401, {"jsonrpc": "2.0", "id": 1, "result": {"serverInfo": {"name": NAME}}})
+
+    def do_DELETE(self) -> None:
+        self._answer(200, {})
+
+    def _answer(self, status: int, body: dict[str, object]) -> None:
+        if ON_SECOND_NETWORK == "mute" and networks() > 1:
+            status = 503
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("X-Gateway", NAME)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+def watch() -> None:
+    while True:
+        if networks() > 1:
+            os._exit(7)
+        time.sleep(0.001)
+
+
+def ended(number: int, frame: object) -> None:
+    time.sleep(STOP_SECONDS)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, ended)
+    if ON_SECOND_NETWORK == "die":
+        threading.Thread(target=watch, daemon=True).start()
+    ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Handler).serve_forever()

@@ -1,0 +1,113 @@
+"""The archive: same bytes twice, runs isolated, and asks for nothing newer than Python 3.9 or outside its library."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostctl.build import SOURCE, build
+
+SOURCES = sorted(path for path in SOURCE.rglob("*.py"))
+# What is used and came after 3.9 would have to be here; the list is of names that such code tends to use.
+NEWER_THAN_3_9 = {
+    "UTC", "TypeAlias", "ParamSpec", "StrEnum", "ExceptionGroup", "TaskGroup", "tomllib", "pairwise", "Self", "batched",
+    "add_note", "assert_never", "removeprefix_", "bit_count", "anext", "aiter",
+}  # fmt: skip
+NEWER_ARGUMENTS = {"slots", "kw_only", "strict", "weakref_slot"}
+
+
+def test_two_builds_have_the_same_bytes(tmp_path: Path) -> None:
+    assert build(str(tmp_path / "one.pyz")) == build(str(tmp_path / "two.pyz"))
+    assert (tmp_path / "one.pyz").read_bytes() == (tmp_path / "two.pyz").read_bytes()
+
+
+def test_the_version_is_the_content_hash(tmp_path: Path) -> None:
+    content_hash = build(str(tmp_path / "hostctl.pyz"))
+    shown = subprocess.run(
+        [sys.executable, "-I", "-S", str(tmp_path / "hostctl.pyz"), "--version"], capture_output=True, text=True
+    )
+    assert shown.stdout == content_hash + "\n"
+
+
+def test_the_builder_does_not_travel(archive: Path) -> None:
+    names = zipfile.ZipFile(archive).namelist()
+    assert "hostctl/build.py" not in names and "hostctl/handover/moves.py" in names and "__main__.py" in names
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_source_is_python_3_9_and_standard_library_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 9))
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Match)
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for module in modules:
+            assert module.split(".")[0] in sys.stdlib_module_names | {"hostctl"}, module
+        names = (
+            {node.attr} if isinstance(node, ast.Attribute) else {node.id} if isinstance(node, ast.Name) else set[str]()
+        )
+        names |= {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+        assert not names & NEWER_THAN_3_9
+        if isinstance(node, ast.Call):
+            assert not {keyword.arg for keyword in node.keywords} & NEWER_ARGUMENTS
+    assert _unions_at_run_time(tree) == []
+
+
+def _unions_at_run_time(tree: ast.Module) -> list[int]:
+    """Lines with `X | None` outside annotations, which `from __future__ import annotations` does not cover."""
+    annotations = {
+        id(inner)
+        for node in ast.walk(tree)
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if annotation is not None
+        for inner in ast.walk(annotation)
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.BitOr)
+        and id(node) not in annotations
+        and isinstance(node.right, ast.Constant)
+        and node.right.value is None
+    ]
+
+
+def test_an_unknown_verb_is_told_with_the_known_ones(run: Any) -> None:
+    done = run("handover", "sell", document={})
+    assert done.returncode == 2
+    assert done.stderr.startswith("hostctl: no such verb: give one of files write, files remove, ")
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ("", "the document on stdin is not JSON: give one JSON object"),
+        ("[]", "the document on stdin is not a JSON object: give one, in curly brackets"),
+        ("{}", "'folder' is missing in the document on stdin: give a text"),
+        ('{"folder": 7}', "'folder' in the document on stdin must be a text"),
+        ('{"folder": "a"}', "'folder' is a relative path: give an absolute one"),
+        (
+            '{"folder": "/x", "files": [{"name": "../a"}]}',
+            "'name' in 'files[0]' is no plain file name: give one without a slash",
+        ),
+    ],
+)
+def test_a_wrong_document_is_told_in_one_sentence(run: Any, document: str, sentence: str) -> None:
+    done = run("files", "write", document=document)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"hostctl files write: {sentence}\n")
+
+
+def test_an_engine_that_is_not_there_is_told_in_one_sentence(run: Any, tmp_path: Path) -> None:
+    done = run("warm", "start", document={"docker_socket": f"unix://{tmp_path}/no.sock", "container": "x"})
+    assert done.stderr == (
+        f"hostctl warm start: the Docker engine at {tmp_path}/no.sock did not answer (No such file or directory): "
+        "check that it runs, then run again\n"
+    )

@@ -1,0 +1,71 @@
+"""What is agreed with engines from 20.10 to 29; a small stand-in answers /version, nothing else is pretended."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Generator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+
+import pytest
+
+from hostctl.docker import DockerError, Engine
+
+
+class _Server(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+    api, oldest = "1.41", "1.12"
+    asked: list[str]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, _Server)
+        server.asked.append(self.path)
+        if self.path == "/version":
+            self._answer(200, {"ApiVersion": server.api, "MinAPIVersion": server.oldest})
+        else:
+            self._answer(404, {"message": "No such container: x"})
+
+    def _answer(self, status: int, body: dict[str, str]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+    def address_string(self) -> str:
+        return "unix"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Generator[_Server]:
+    found = _Server(str(tmp_path / "docker.sock"), _Handler)
+    found.asked = []
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+@pytest.mark.parametrize(
+    ("api", "oldest", "agreed"), [("1.41", "1.12", "1.41"), ("1.52", "1.44", "1.51"), ("1.60", "1.55", "1.55")]
+)
+def test_the_newest_version_that_both_know_is_used(server: _Server, api: str, oldest: str, agreed: str) -> None:
+    server.api, server.oldest = api, oldest
+    assert Engine(str(server.server_address)).find("/containers/x/json") is None
+    assert server.asked == ["/version", f"/v{agreed}/containers/x/json"]
+
+
+def test_a_refusal_carries_dockers_reason_and_status(server: _Server) -> None:
+    with pytest.raises(DockerError, match="Docker refused GET /containers/x/json: No such container: x") as refused:
+        Engine(f"unix://{server.server_address}").get("/containers/x/json")
+    assert refused.value.status == 404

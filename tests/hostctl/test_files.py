@@ -1,0 +1,156 @@
+"""`files write` and `files remove`, `token write`: whole files with the owner and mode that was asked."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+SECRET = "s" * 40
+
+
+def answer(done: Any) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_files_are_written_once_and_then_left_alone(run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    document = {
+        "folder": str(folder), "folder_mode": "0710",
+        "files": [{"name": "one", "content": "ein\n", "mode": "0440"}, {"name": "two", "content": ""}],
+    }  # fmt: skip
+    assert answer(run("files", "write", document=document))["written"] == ["one", "two"]
+    inode = (folder / "one").stat().st_ino
+    assert answer(run("files", "write", document=document))["unchanged"] == ["one", "two"]
+    assert (folder / "one").stat().st_ino == inode
+    assert (folder / "one").read_text() == "ein\n"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "one", folder / "two")] == [
+        0o710,
+        0o440,
+        0o400,
+    ]
+    assert sorted(os.listdir(folder)) == ["one", "two"]
+
+
+def test_removing_takes_the_listed_files_and_an_empty_folder_only(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "mine").write_text("x")
+    (tmp_path / "f" / "theirs").write_text("y")
+    document = {"folder": str(tmp_path / "f"), "files": [{"name": "mine"}, {"name": "gone"}]}
+    found = answer(run("files", "remove", document=document))
+    assert (found["removed"], found["folder_removed"]) == (["mine"], False)
+    (tmp_path / "f" / "theirs").unlink()
+    assert answer(run("files", "remove", document=document))["folder_removed"] is True
+    assert answer(run("files", "remove", document=document))["folder_removed"] is True
+
+
+def test_a_symbolic_link_stays_and_its_target_is_written(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file").write_text("old")
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "link").symlink_to(tmp_path / "real" / "file")
+    answer(
+        run("files", "write", document={"folder": str(tmp_path / "f"), "files": [{"name": "link", "content": "new"}]})
+    )
+    assert (tmp_path / "f" / "link").is_symlink()
+    assert (tmp_path / "real" / "file").read_text() == "new"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="giving files to another user needs root")
+def test_a_file_gets_its_owner_and_keeps_the_previous_one_when_none_is_asked(run: Any, tmp_path: Path) -> None:
+    document: dict[str, Any] = {
+        "folder": str(tmp_path),
+        "files": [{"name": "s", "content": "1", "uid": 10001, "gid": 10002}],
+    }
+    answer(run("files", "write", document=document))
+    document["files"][0] = {"name": "s", "content": "2"}
+    answer(run("files", "write", document=document))
+    found = (tmp_path / "s").stat()
+    assert ((tmp_path / "s").read_text(), found.st_uid, found.st_gid) == ("2", 10001, 10002)
+
+
+def token_document(path: Path, **values: Any) -> dict[str, Any]:
+    return {
+        "path": str(path), "secret": SECRET, "issuer": "sentinel-gateway", "audience": "sentinel-api",
+        "subject": "operator", "role": "admin", "days": 30, "renew_share": 0.3, **values,
+    }  # fmt: skip
+
+
+def test_a_token_is_what_pyjwt_accepts_and_stays_the_same_while_it_is_good(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    first = answer(run("token", "write", document=token_document(path)))
+    written = path.read_text()
+    claims = jwt.decode(
+        written.strip(), SECRET, algorithms=["HS256"], audience="sentinel-api", issuer="sentinel-gateway"
+    )
+    assert (claims["sub"], claims["role"], claims["exp"] - claims["iat"]) == ("operator", "admin", 30 * 86400)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    second = answer(run("token", "write", document=token_document(path)))
+    assert (first["kept"], second["kept"], second["expires_at"]) == (False, True, first["expires_at"])
+    assert path.read_text() == written
+
+
+@pytest.mark.parametrize(
+    "change", [{"secret": "t" * 40}, {"subject": "another"}, {"days": 31}, {"audience": "b"}, {"issuer": "c"}]
+)
+def test_a_token_is_renewed_when_what_it_says_is_no_longer_asked(
+    run: Any, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = tmp_path / "token"
+    answer(run("token", "write", document=token_document(path)))
+    assert answer(run("token", "write", document=token_document(path, **change)))["kept"] is False
+
+
+@pytest.mark.parametrize(("left_days", "kept"), [(8, False), (10, True)])
+def test_a_token_is_renewed_when_less_than_its_share_of_life_is_left(
+    run: Any, tmp_path: Path, left_days: int, kept: bool
+) -> None:
+    path, now = tmp_path / "token", int(time.time())
+    claims = {"sub": "operator", "role": "admin", "iss": "sentinel-gateway", "aud": "sentinel-api"}
+    times = {"iat": now + (left_days - 30) * 86400, "exp": now + left_days * 86400}
+    path.write_text(jwt.encode({**claims, **times}, SECRET, algorithm="HS256"))
+    assert answer(run("token", "write", document=token_document(path)))["kept"] is kept
+
+
+def test_a_token_without_signature_is_replaced(run: Any, tmp_path: Path) -> None:
+    path, now = tmp_path / "token", int(time.time())
+    claims = {"sub": "operator", "role": "admin", "iss": "sentinel-gateway", "aud": "sentinel-api", "iat": now}
+    path.write_text(jwt.encode({**claims, "exp": now + 30 * 86400}, "", algorithm="none"))
+    assert answer(run("token", "write", document=token_document(path)))["kept"] is False
+
+
+@pytest.mark.parametrize("held", ["", "nonsense", "a.b.c", "é", base64.b64encode(bytes(200)).decode()])
+def test_whatever_the_token_file_held_a_good_token_replaces_it(run: Any, tmp_path: Path, held: str) -> None:
+    path = tmp_path / "token"
+    path.write_text(held)
+    assert answer(run("token", "write", document=token_document(path)))["kept"] is False
+
+
+def test_a_short_secret_is_refused_and_not_repeated(run: Any, tmp_path: Path) -> None:
+    done = run("token", "write", document=token_document(tmp_path / "token", secret="short-secret"))
+    assert done.stderr == (
+        "hostctl token write: the JWT secret is shorter than 32 bytes: make one with 'make secrets'\n"
+    )
+    assert not (tmp_path / "token").exists()
+
+
+def test_the_secret_may_stand_in_a_file(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    document = {**token_document(tmp_path / "token"), "secret_file": str(tmp_path / "secret")}
+    del document["secret"]
+    answer(run("token", "write", document=document))
+    jwt.decode((tmp_path / "token").read_text().strip(), SECRET, algorithms=["HS256"], audience="sentinel-api")
+
+
+def test_removing_a_token_twice_is_no_error(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("x")
+    assert answer(run("token", "remove", document={"path": str(tmp_path / "token")}))["removed"] is True
+    assert answer(run("token", "remove", document={"path": str(tmp_path / "token")}))["removed"] is False

@@ -1,0 +1,273 @@
+"""The handover on a real Docker engine: exactly one gateway answers, whatever fails and wherever the verb is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from statistics import median
+from typing import Any
+
+import pytest
+
+from hostctl.handover import examples
+from tests.hostctl.handover_host import PORT, TOKEN, Host
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(autouse=True)
+def starts_with_contextforge(host: Host) -> None:
+    """Every test starts with ContextForge on the port as it was recorded, and with one Sentinel beside it."""
+    for name in [name for name in host.ids if name not in ("forge", "database", "sentinel")]:
+        host.remove_container(name)
+    host.handover("give")
+    assert host.who_answers() == "forge"
+
+
+def shape(host: Host, name: str) -> dict[str, Any]:
+    """What must be the same before and after a round trip."""
+    found = host.inspect(name)
+    return {
+        "restart": found["HostConfig"]["RestartPolicy"],
+        "running": (found["State"]["Running"], found["State"]["Paused"]),
+        "networks": {
+            network: sorted(set(facts["Aliases"] or []) - {found["Id"][:12]})
+            for network, facts in found["NetworkSettings"]["Networks"].items()
+        },
+    }
+
+
+def moved(host: Host, action: str, before: str, after: str) -> tuple[float, float]:
+    """Milliseconds without a good answer: as the verb says, and as an independent client saw it."""
+    with host.watched() as watch:
+        watch.wait_for(before)
+        own = host.handover(action)
+        watch.wait_for(after)
+    assert own["downtime_ms"] == pytest.approx(sum(own["parts"].values()), abs=2)
+    print(f"{action}: own {own['downtime_ms']} ms {own['parts']}, seen {watch.gap_ms(before, after):.0f} ms")
+    return own["downtime_ms"], watch.gap_ms(before, after)
+
+
+def test_taking_by_freeze_and_giving_back_stay_below_their_limits_as_a_client_sees_it(host: Host) -> None:
+    """The median of three, since other work on the machine lengthens single ones."""
+    takes: list[tuple[float, float]] = []
+    gives: list[tuple[float, float]] = []
+    for _ in range(3):
+        takes.append(moved(host, "take", "forge", "sentinel"))
+        gives.append(moved(host, "give", "sentinel", "forge"))
+    assert median(seen for _, seen in takes) < 300
+    assert median(seen for _, seen in gives) < 500
+    assert median(abs(own - seen) for own, seen in takes + gives) < 60
+
+
+def test_a_round_trip_leaves_containers_as_they_were(host: Host) -> None:
+    before = {name: shape(host, name) for name in host.ids}
+    host.handover("take")
+    assert shape(host, "forge")["restart"]["Name"] == "no"
+    assert set(shape(host, "sentinel")["networks"]) == {host.edge, host.internal, host.also}
+    assert host.handover("status")["predecessor"] == "frozen"
+    host.handover("give")
+    assert {name: shape(host, name) for name in host.ids} == before
+
+
+def test_stop_releases_by_the_predecessors_own_shutdown_and_the_way_back_starts_it(host: Host) -> None:
+    assert host.handover("take", release="stop")["active"] == "sentinel"
+    assert host.inspect("forge")["State"]["ExitCode"] == 0
+    assert host.handover("status")["predecessor"] == "stopped"
+    assert host.handover("give")["active"] == "contextforge"
+    assert host.who_answers() == "forge"
+
+
+def test_rest_turns_frozen_into_stopped_by_its_own_shutdown_while_sentinel_serves(host: Host) -> None:
+    host.handover("take")
+    with host.watched() as watch:
+        watch.wait_for("sentinel")
+        assert host.handover("rest")["predecessor"] == "stopped"
+    assert {answer.who for answer in watch.answers()} == {"sentinel"}
+    assert host.inspect("forge")["State"]["ExitCode"] == 0
+    again = host.handover("rest")
+    assert not again["changed"] and "stopped already" in again["reason"]
+    host.handover("give")
+    assert host.who_answers() == "forge"
+
+
+def test_a_predecessor_that_docker_killed_while_frozen_comes_back_by_a_start(host: Host) -> None:
+    host.handover("take")
+    host.engine.post(f"/containers/{host.ids['forge']}/unpause")
+    host.engine.post(f"/containers/{host.ids['forge']}/kill")
+    host.handover("give")
+    assert host.who_answers() == "forge"
+
+
+def test_taking_twice_does_nothing_the_second_time_and_says_why(host: Host) -> None:
+    first = host.handover("take")
+    second = host.handover("take")
+    assert second["reason"] == f"{host.mark}-sentinel already holds port {PORT}"
+    assert {**second, "changed": True, "reason": ""} == first
+
+
+def test_giving_by_a_container_that_is_not_the_holder_does_nothing_and_says_why(host: Host) -> None:
+    host.create_sentinel("newer")
+    host.handover("take")
+    given = host.handover("give", "newer")
+    assert given["reason"] == f"this container is not the holder: {host.mark}-sentinel holds port {PORT}"
+    assert host.who_answers() == "sentinel"
+
+
+def test_a_newer_sentinel_takes_over_from_the_older_and_back(host: Host) -> None:
+    host.handover("take")
+    host.create_sentinel("newer")
+    with host.watched() as watch:
+        watch.wait_for("sentinel")
+        host.handover("take", "newer")
+        watch.wait_for("newer")
+    assert watch.gap_ms("sentinel", "newer") < 500
+    assert {answer.who for answer in watch.answers()} == {"sentinel", "newer"}
+    assert shape(host, "sentinel")["networks"] == {host.internal: ["sentinel-gateway"]}
+    host.handover("take")
+    assert host.who_answers() == "sentinel"
+
+
+@pytest.mark.parametrize("fault", ["die", "mute"])
+def test_a_sentinel_that_fails_once_published_leaves_contextforge_serving(host: Host, fault: str) -> None:
+    before = shape(host, "forge")
+    host.create_sentinel("broken", ON_SECOND_NETWORK=fault)
+    document = host.document("broken", limits={"answer_seconds": 1, "predecessor_seconds": 10, "drain_seconds": 5})
+    done = host.call("handover", "take", document)
+    assert done.returncode == 1
+    assert f"{host.mark}-forge serves again on port {PORT}" in done.stderr
+    assert TOKEN not in done.stderr
+    assert shape(host, "forge") == before
+    assert host.who_answers() == "forge"
+
+
+def test_an_older_sentinel_serves_again_when_the_newer_fails(host: Host) -> None:
+    host.handover("take")
+    host.create_sentinel("broken", ON_SECOND_NETWORK="mute")
+    document = host.document("broken", limits={"answer_seconds": 1, "predecessor_seconds": 10, "drain_seconds": 5})
+    done = host.call("handover", "take", document)
+    assert done.returncode == 1 and f"{host.mark}-sentinel serves again" in done.stderr
+    assert host.who_answers() == "sentinel"
+
+
+def test_a_wrong_token_is_refused_before_anything_is_touched(host: Host) -> None:
+    wrong = host.scratch / "wrong-token"
+    wrong.write_text("another-token")
+    with host.watched() as watch:
+        watch.wait_for("forge")
+        done = host.call("handover", "take", host.document(probe={"path": "/mcp", "token_file": str(wrong)}))
+    assert done.returncode == 1 and "the token is refused" in done.stderr and "another-token" not in done.stderr
+    assert {answer.who for answer in watch.answers()} == {"forge"}
+
+
+def test_sentinel_serves_again_when_contextforge_does_not_come_up(host: Host) -> None:
+    host.handover("take")
+    document = host.document(
+        predecessor_probe={"path": "/nowhere"},
+        limits={"answer_seconds": 5, "predecessor_seconds": 1, "drain_seconds": 5},
+    )
+    done = host.call("handover", "give", document)
+    assert done.returncode == 1
+    assert f"{host.mark}-sentinel serves again" in done.stderr and "HTTP 404" in done.stderr
+    assert host.who_answers() == "sentinel"
+    assert host.handover("status")["predecessor"] == "stopped"
+
+
+def test_a_stranger_on_the_port_is_named_before_anything_is_touched(host: Host) -> None:
+    host.engine.post(f"/containers/{host.ids['forge']}/stop")
+    host.create("stranger", host.also, {}, inside=9200)
+    done = host.call("handover", "take", host.document())
+    assert done.returncode == 1 and f"docker stop {host.mark}-stranger" in done.stderr
+    host.remove_container("stranger")
+    host.engine.post(f"/containers/{host.ids['forge']}/start")
+
+
+def test_with_no_predecessor_the_port_is_taken_and_given_up(host: Host) -> None:
+    host.engine.post(f"/containers/{host.ids['forge']}/stop")
+    absent: dict[str, Any] = {
+        "predecessor": {"kind": "absent", "gateway": None, "containers": [], "volumes": [], "port": PORT}
+    }
+    assert host.handover("take", **absent)["active"] == "sentinel"
+    assert host.who_answers() == "sentinel"
+    assert host.handover("give", **absent)["active"] == "none"
+    assert host.handover("status", **absent)["active"] == "none"
+
+
+def test_recording_while_out_of_service_describes_the_predecessor_as_it_was(host: Host) -> None:
+    host.handover("take")
+    words: dict[str, Any] = {
+        "kind": "contextforge", "project": host.mark, "gateway": f"{host.mark}-forge", "port": PORT,
+    }  # fmt: skip
+    assert host.ok("predecessor", "record", folder=str(host.folder), **words) == host.record
+    done = host.call("predecessor", "record", words)
+    assert done.returncode == 1 and "handover give" in done.stderr
+
+
+# Every point once, in the first scenario that passes it; HOSTCTL_TEST_ALL=1 for each scenario's every point.
+# Whether Docker is between two starts of a crashing container is chance, so no kill is aimed there.
+SCENARIOS: dict[str, list[str]] = {
+    name: points for name, points in examples.points()["scenarios"].items() if name != "undo from a crashing Sentinel"
+}
+FIRST = {point: name for name, points in reversed(SCENARIOS.items()) for point in points}
+WHOLE = [(name, point) for name, points in SCENARIOS.items() for point in points]
+CHOSEN = [(name, point) for name, point in WHOLE if FIRST[point] == name or os.environ.get("HOSTCTL_TEST_ALL")]
+IMPATIENT = {"answer_seconds": 0.3, "predecessor_seconds": 10, "drain_seconds": 5}
+
+
+def killed(host: Host, scenario: str, point: str) -> dict[str, Any]:
+    """Bring the world to the scenario's start and run its verb so that it dies at the point; how to run it again."""
+    action, sentinel = "take", "sentinel"
+    words: dict[str, Any] = {}
+    if scenario in ("give to a frozen predecessor", "rest", "give to a stopped predecessor", "undo of a way back"):
+        host.handover("take")
+        action = "rest" if scenario == "rest" else "give"
+    if scenario == "give to a stopped predecessor":
+        host.handover("rest")
+        host.engine.post(f"/containers/{host.ids['database']}/stop?t=0")
+    if scenario == "undo of a way back":
+        words = {"predecessor_probe": {"path": "/nowhere"}, "limits": {**IMPATIENT, "predecessor_seconds": 0.3}}
+    if scenario in ("take by stop", "undo to a stopped predecessor"):
+        words["release"] = "stop"
+    if scenario in ("take from an older Sentinel", "undo to an older Sentinel"):
+        host.handover("take")
+        sentinel = "newer"
+        host.create_sentinel(sentinel, ON_SECOND_NETWORK="mute" if scenario.startswith("undo") else "")
+    if scenario in ("undo to the predecessor", "undo to a stopped predecessor"):
+        sentinel = "broken"
+        host.create_sentinel(sentinel, ON_SECOND_NETWORK="mute")
+    if scenario.startswith("undo") and action == "take":
+        words["limits"] = IMPATIENT
+    done = host.call("handover", action, host.document(sentinel, **words), HOSTCTL_DIE_AT=point)
+    assert done.returncode == -signal.SIGKILL, f"{scenario} does not pass {point}: {done.stderr or done.stdout}"
+    return {"action": action, "sentinel": sentinel}
+
+
+@pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if not pair[0].startswith("undo")])
+def test_killed_at_any_point_one_more_run_of_the_same_ends_as_asked(host: Host, scenario: str, point: str) -> None:
+    begun = killed(host, scenario, point)
+    again = host.handover(**begun)
+    assert host.who_answers() == ("forge" if begun["action"] == "give" else begun["sentinel"]), again
+    assert host.handover("status")["unfinished"] is None
+
+
+@pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if pair[0].startswith(("take by", "undo"))])
+def test_killed_at_any_point_one_run_the_other_way_ends_with_contextforge(
+    host: Host, scenario: str, point: str
+) -> None:
+    killed(host, scenario, point)
+    host.handover("give")
+    assert host.who_answers() == "forge"
+    assert host.handover("status")["unfinished"] is None
+    assert shape(host, "sentinel")["networks"] == {host.internal: ["sentinel-gateway"]}
+
+
+def test_every_point_that_a_run_writes_is_among_the_listed(host: Host) -> None:
+    host.handover("take")
+    host.handover("rest")
+    host.handover("give")
+    listed = set(examples.points()["points"])
+    for path in sorted((host.folder / "finished").iterdir()):
+        written = {json.loads(line)["point"] for line in path.read_text().splitlines()}
+        unlisted = {point for point in written - listed if not point.endswith(".resume")}
+        assert not unlisted, path.name

@@ -1,0 +1,82 @@
+"""The journal outlives a kill, and two runs at once are refused by name."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostctl import lock
+from hostctl.errors import Refusal
+from hostctl.journal import KEPT_ENTRIES, Journal
+
+OPENING: dict[str, Any] = {"verb": "take", "container": "c", "from": {}, "to": {}, "request": {}}
+
+
+def test_a_torn_last_line_does_not_count(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path))
+    entry = journal.begin(OPENING)
+    entry.point("take.release.pause")
+    with (tmp_path / "in-progress.jsonl").open("a") as file:
+        file.write('{"point": "take.release.disc')
+    found = journal.unfinished()
+    assert found is not None and [line["point"] for line in found.lines] == ["take.release.pause"]
+    journal.resume(found, "take").point("take.answer")
+    again = journal.unfinished()
+    assert again is not None and [line["point"] for line in again.lines][1:] == ["take.resume", "take.answer"]
+
+
+def test_a_finished_entry_is_kept_and_the_oldest_of_many_go(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path))
+    for number in range(KEPT_ENTRIES + 3):
+        entry = journal.begin(OPENING)
+        entry.opening["at"] = f"2026-11-24T00:00:{number:02d}.000Z"
+        journal.finalize(entry, {"active": "sentinel", "number": number})
+    assert journal.unfinished() is None
+    assert journal.state()["number"] == KEPT_ENTRIES + 2
+    kept = sorted(os.listdir(tmp_path / "finished"))
+    assert (len(kept), kept[0]) == (KEPT_ENTRIES, "2026-11-24T000003000Z-take-done.jsonl")
+
+
+def test_the_entry_names_no_secret_and_can_be_read_by_line(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path))
+    journal.begin(OPENING).point("take.release.pause", container="gateway-1", network="")
+    lines = [json.loads(line) for line in (tmp_path / "in-progress.jsonl").read_text().splitlines()]
+    assert [line["point"] for line in lines] == ["take.begin", "take.release.pause"]
+    assert all(re.fullmatch(r"20..-..-..T..:..:..\.\d{3}Z", line["at"]) for line in lines)
+
+
+def test_a_second_run_is_refused_and_told_who_holds_the_lock(tmp_path: Path) -> None:
+    pattern = (
+        rf"another hostctl \(process {os.getpid()}, handover take, since 20.*Z\) holds {tmp_path}/lock: wait until"
+    )
+    with (
+        lock.held(str(tmp_path), "handover take"),
+        pytest.raises(Refusal, match=pattern),
+        lock.held(str(tmp_path), "x"),
+    ):
+        pytest.fail("the second got the lock")
+
+
+def test_a_lock_is_free_after_its_holder_ended(tmp_path: Path) -> None:
+    with lock.held(str(tmp_path), "one"):
+        pass
+    with lock.held(str(tmp_path), "two"):
+        assert json.loads((tmp_path / "lock").read_text())["reason"] == "two"
+
+
+def test_a_handover_under_a_lock_changes_nothing(run: Any, tmp_path: Path) -> None:
+    document = {
+        "docker_socket": "/nowhere", "container": "c", "edge": "e", "internal": "i", "port": 9200,
+        "folder": str(tmp_path),
+    }  # fmt: skip
+    handle = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    done = run("handover", "take", document=document)
+    os.close(handle)
+    assert done.returncode == 1 and done.stderr.startswith("hostctl handover take: another hostctl holds ")

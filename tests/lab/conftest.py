@@ -1,0 +1,110 @@
+"""A running box for the tests that act on a VPS, and throw-away boxes for the tests of the box itself."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import re
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from lab import box as vps
+from lab.box import Box, Place
+from ops.progress import Progress
+
+PROGRAMS = ("/bin/sleep", "/bin/cat")
+REASON_NO_LAB = "a box needs Linux and root; run the tests as root"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `lab` are skipped exactly where a box is impossible."""
+    if platform.system() == "Linux" and os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.skip(reason=REASON_NO_LAB))
+
+
+@pytest.fixture(scope="session")
+def progress(tmp_path_factory: pytest.TempPathFactory) -> Progress:
+    return Progress(tmp_path_factory.mktemp("log"), out=io.StringIO())
+
+
+@pytest.fixture(scope="session")
+def box(progress: Progress) -> Iterator[Box]:
+    """The repository's own box: the one that runs already, else one for this session."""
+    place = Place()
+    seen = vps.status(place)
+    if seen.box is not None and seen.stands:
+        yield seen.box
+        return
+    yield vps.up(place, progress)
+    vps.down(place, progress)
+
+
+@pytest.fixture
+def place(tmp_path: Path, progress: Progress) -> Iterator[Place]:
+    """A place of the test's own; whatever the test left there is taken down, and nothing may remain."""
+    own = Place(tmp_path)
+    yield own
+    vps.down(own, progress)
+    assert vps.leftovers(own) == []
+
+
+@pytest.fixture
+def daemon_of() -> Iterator[Callable[[Box], docker.DockerClient]]:
+    """Clients of boxes' daemons with the image `tiny:1` loaded: this machine's own `sleep` and `cat`."""
+    clients: list[docker.DockerClient] = []
+
+    def connect(box: Box) -> docker.DockerClient:
+        client = docker.DockerClient(base_url=f"unix://{box.docker_socket}")
+        clients.append(client)
+        if not client.images.list(name="tiny:1"):
+            client.api.import_image_from_data(tiny_root(), repository="tiny", tag="1")
+        return client
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+def tiny_root() -> bytes:
+    """A root file system of two programs and the libraries that they need."""
+    needed = {Path(program) for program in PROGRAMS}
+    for program in PROGRAMS:
+        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        needed.update(Path(name) for name in re.findall(r"(/\S+) \(0x", listed))
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", dereference=True) as tar:
+        for file in sorted(needed):
+            tar.add(file, arcname=str(file).lstrip("/"))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def machine_now(place: Place) -> Callable[[], dict[str, object]]:
+    """What a box may leave no trace in, as it is now. Other labs on this machine may come and go meanwhile."""
+    return lambda: machine(other=lambda text: "sentinel-" in text and place.id not in text)
+
+
+def machine(other: Callable[[str], bool]) -> dict[str, object]:
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    folders = [Path("/run"), Path("/run/netns"), Path("/run/docker")]
+    rules = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
+    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    points = sorted(line.split()[4] for line in mounts)
+    return {
+        "mounts": [point for point in points if not other(point) and "/.lab/vps/docker" not in point],
+        "folders": {
+            str(folder): sorted(one.name for one in folder.iterdir() if not other(one.name))
+            for folder in folders
+            if folder.exists()
+        },
+        "iptables": re.sub(r"#.*|\[\d+:\d+\]", "", rules),
+        "interfaces": re.findall(r"^\d+: ([^:@]+)", links, re.M),
+    }

@@ -1,0 +1,28 @@
+"""What a tool is called at each gateway.
+
+Owns: ContextForge's renaming (its `mcpgateway/utils/create_slug.py`): `list_tables` of the gateway registered as
+`sqlite` is offered as `sqlite-list-tables`. Sentinel offers every tool under the backend's own name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from unicodedata import normalize
+
+Active = Literal["sentinel", "contextforge"]
+
+_CONTRACTION = re.compile(r"(\w)[''](\w)")
+_SEPARATED = re.compile(r"[\W_]+")
+
+
+def offered_name(active: Active, backend: str, tool: str) -> str:
+    """The name under which the active gateway offers a backend's tool."""
+    if active == "sentinel":
+        return tool
+    return f"{_slug(backend)}-{_slug(tool)}"
+
+
+def _slug(text: str) -> str:
+    joined = _CONTRACTION.sub(r"\1\2", text.lower())
+    return normalize("NFKD", _SEPARATED.sub("-", joined).strip("-")).encode("ascii", "ignore").decode()

@@ -1,0 +1,67 @@
+"""What is to be verified: one harmless call per backend with its limit and its expectation.
+
+Owns: the file given by --expect, and the token file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .names import Active
+
+
+class Unusable(Exception):
+    """The user's error in one sentence: what, where, how to mend it."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Expectation(_Frozen):
+    """What the answer's text must show; "no error" alone is not enough (context7 reports errors as plain text)."""
+
+    contains: str | None = None
+
+
+class Question(_Frozen):
+    """One call: the tool under the backend's own name."""
+
+    name: Annotated[str, Field(min_length=1)]
+    tool: Annotated[str, Field(min_length=1)]
+    arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    expect: Expectation = Expectation()
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+
+
+class Plan(_Frozen):
+    active: Active
+    backends: Annotated[tuple[Question, ...], Field(min_length=1)]
+
+
+def load_plan(file: Path) -> Plan:
+    """Reads the file of --expect; raises Unusable."""
+    try:
+        return Plan.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise Unusable(f"The file {file} cannot be read ({error.strerror}): give --expect an existing file.") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise Unusable(f"The file {file} is wrong at {where}: {first['msg']}.") from error
+
+
+def read_token(file: Path) -> str:
+    """The token without surrounding space; raises Unusable. It is never shown."""
+    try:
+        token = file.read_text().strip()
+    except OSError as error:
+        raise Unusable(
+            f"The token file {file} cannot be read ({error.strerror}): `pulumi up` writes it, or give --token-file."
+        ) from error
+    if not token or any(character.isspace() for character in token):
+        raise Unusable(f"The token file {file} holds no token: `pulumi up` writes it anew.")
+    return token
