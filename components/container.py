@@ -144,6 +144,7 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
 
 def _labels(spec: ContainerSpec) -> dict[str, pulumi.Input[str]]:
     """Ports stand in a label too: a changed port alone makes no difference to the plugin where `ports` is ignored."""
-    ports: dict[str, pulumi.Input[str]] = {"sentinel-cutover.ports": ",".join(map(str, spec.ports))} if spec.ports else {}
+    ports: dict[str, pulumi.Input[str]] = (
+        {"sentinel-cutover.ports": ",".join(map(str, spec.ports))} if spec.ports else {}
+    )
     return {"sentinel-cutover": "true", **ports, **spec.labels}
-

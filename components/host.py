@@ -102,10 +102,22 @@ class Host(pulumi.ComponentResource):
         """Docker's socket as seen on the host itself, where `hostctl` runs."""
         return self._settings.docker_socket
 
-    def docker_options(self, parent: pulumi.Resource, **options: object) -> pulumi.ResourceOptions:
+    def docker_options(
+        self,
+        parent: pulumi.Resource,
+        *,
+        delete_before_replace: bool | None = None,
+        ignore_changes: list[str] | None = None,
+        retain_on_delete: bool | None = None,
+    ) -> pulumi.ResourceOptions:
         """Options for a Docker resource of `parent`: this host's daemon, and only what the caller means to pass on."""
-        given = pulumi.ResourceOptions(parent=parent, provider=self.docker)
-        return pulumi.ResourceOptions.merge(given, pulumi.ResourceOptions(**cast("dict[str, object]", options)))  # pyright: ignore[reportArgumentType]
+        return pulumi.ResourceOptions(
+            parent=parent,
+            provider=self.docker,
+            delete_before_replace=delete_before_replace,
+            ignore_changes=ignore_changes,
+            retain_on_delete=retain_on_delete,
+        )
 
     def action(
         self,

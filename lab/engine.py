@@ -54,7 +54,7 @@ def prepare(place: Place, box: Box) -> None:
     _write_program(place.bin / "pulumi-from-wan", _shim(engine, box.wan))
     (place.folder / "state").mkdir(exist_ok=True)
     _make_passphrase(passphrase_file(place))
-    _take_over_real_plugins(home(place) / "plugins")
+    _take_over_real_plugins(place)
 
 
 def find(place: Place) -> Path | None:
@@ -75,10 +75,11 @@ def plugin_homes(place: Place) -> list[Path]:
     return [one for one in dict.fromkeys(homes) if one.resolve() != home(place).resolve()]
 
 
-def _take_over_real_plugins(plugins: Path) -> None:
+def _take_over_real_plugins(place: Place) -> None:
     """Linked file by file, since the engine follows no link to a folder; a double is known by its `double.json`."""
+    plugins = home(place) / "plugins"
     plugins.mkdir(parents=True, exist_ok=True)
-    for other in plugin_homes(Place()):
+    for other in plugin_homes(place):
         for folder in sorted((other / "plugins").glob("resource-*-v*")):
             target = plugins / folder.name
             if (

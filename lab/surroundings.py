@@ -10,12 +10,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import box as vps
 from lab import engine, stack_configuration
 from lab.box import Box, Place, facts, tools
+from lab.plugins import LabFacts
 from ops.errors import UserError
 from ops.progress import LongStep, Progress, Step
 
@@ -42,25 +42,21 @@ def long_steps() -> Sequence[LongStep]:
 
 
 def prepare(progress: Progress) -> None:
-    from lab import images, plugins, predecessor
+    from lab import images, predecessor
 
     if images.missing():
         images.build(progress)
     box = vps.up(_PLACE, progress)
     with progress.step("Loading images into the VPS") as step:
         step.say("docker load")
-        box = _with_images(box, images.load(f"unix://{box.docker_socket}"))
-    with ThreadPoolExecutor(1) as other:
-        # ContextForge takes its 12 s to start; the engine's part is ready meanwhile.
-        started = other.submit(predecessor.up, box)
-        engine.prepare(_PLACE, box)
-        plugins.install(engine.home(_PLACE), _plugin_facts(box))
-        stack_configuration.write(_stack_file(), _PLACE.folder / "stack-rendered.yaml", box)
-        with progress.step("Making the stack's secrets") as step:
-            _make_stack(step)
-        with progress.step("Starting ContextForge") as step:
-            step.say("waiting until it serves")
-            started.result()
+        box = _with_images(box, images.load(box.docker_host))
+    # ContextForge takes its 12 s to start; the engine's part is ready meanwhile.
+    progress.side_by_side(
+        [
+            LongStep("Starting ContextForge", lambda step: predecessor.up(box, say=step.say)),
+            LongStep("Making the lab's stack ready", lambda step: _make_stack(box, step)),
+        ]
+    )
 
 
 def environment() -> Mapping[str, str]:
@@ -104,16 +100,18 @@ def _with_images(box: Box, tags: Mapping[str, str]) -> Box:
     return changed
 
 
-def _plugin_facts(box: Box):
-    from lab.plugins.install import LabFacts
-
-    return LabFacts(docker_hosts=(f"unix://{box.docker_socket}",), ssh_hosts=(box.ssh.address,))
+def _plugin_facts(box: Box) -> LabFacts:
+    return LabFacts(docker_hosts=(box.docker_host,), ssh_hosts=(box.ssh.address,))
 
 
-def _make_stack(step: Step) -> None:
-    """The stack in its own backend, with every secret that can be made."""
+def _make_stack(box: Box, step: Step) -> None:
+    """Engine, plugins and configuration; the stack in its own backend, with every secret that can be made."""
+    from lab import plugins
     from ops.secrets import make_secrets
 
+    engine.prepare(_PLACE, box)
+    plugins.install(engine.home(_PLACE), _plugin_facts(box))
+    stack_configuration.write(_stack_file(), _PLACE.folder / "stack-rendered.yaml", box)
     variables = {**os.environ, **environment(), "PULUMI_SKIP_UPDATE_CHECK": "1"}
     variables["PATH"] = f"{environment()['PATH']}{os.pathsep}{os.environ.get('PATH', '')}"
     if not (_PLACE.folder / "state" / ".pulumi" / "stacks" / "sentinel-cutover" / f"{STACK}.json").exists():

@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
 
+from .expectation import differs, shortened
 from .names import Active, offered_name
 from .plan import Plan, Question
 
@@ -104,19 +105,13 @@ async def _ask(client: Client, active: Active, question: Question, offered: set[
         return outcome("unreachable", _cause(error))
     text = _text(answer)
     if answer.is_error:
-        return outcome("tool-error", _shortened(text))
-    wanted = question.expect.contains
-    if wanted is not None and wanted not in text:
-        return outcome("differs", f"{wanted!r} is not in the answer: {_shortened(text)}")
-    return outcome("ok")
+        return outcome("tool-error", shortened(text))
+    difference = differs(question.expect, text, answer.structured_content)
+    return outcome("differs", difference) if difference else outcome("ok")
 
 
 def _text(answer: CallToolResult) -> str:
     return "\n".join(part.text for part in answer.content if isinstance(part, TextContent))
-
-
-def _shortened(text: str) -> str:
-    return " ".join(text.split())[:200]
 
 
 def _all_failed(plan: Plan, refused: bool, error: BaseException, began: float) -> list[Outcome]:
@@ -132,4 +127,4 @@ def _all_failed(plan: Plan, refused: bool, error: BaseException, began: float) -
 def _cause(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return _shortened(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    return shortened(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

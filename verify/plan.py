@@ -6,7 +6,7 @@ Owns: the file given by --expect, and the token file.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,9 +22,12 @@ class _Frozen(BaseModel):
 
 
 class Expectation(_Frozen):
-    """What the answer's text must show; "no error" alone is not enough (context7 reports errors as plain text)."""
+    """What a good answer looks like; "no error" alone is not enough (context7 reports errors as plain text)."""
 
-    contains: str | None = None
+    result: Literal["text", "structured", "any"] = "any"
+    contains: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    json_path: str | None = None
 
 
 class Question(_Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import SecretStr
@@ -51,7 +51,7 @@ def section_of(annotation: Any) -> type[Section] | None:
     bare, _ = plain(annotation)
     if get_origin(bare) is tuple:
         bare, _ = plain(get_args(bare)[0])
-    return cast("type[Section]", bare) if isinstance(bare, type) and issubclass(bare, Section) else None
+    return bare if isinstance(bare, type) and issubclass(bare, Section) else None
 
 
 def field_at(location: Sequence[str | int]) -> FieldInfo | None:

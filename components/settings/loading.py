@@ -108,13 +108,14 @@ def _tree(own: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     problems: list[Problem] = []
     for key in sorted(own, key=lambda key: key.count(".")):
         *parents, last = key.split(".")
-        place = tree
+        place: Any = tree
         for parent in parents:
-            place = place.setdefault(parent, {})
+            place = cast("dict[str, Any]", place).setdefault(parent, {})
             if not isinstance(place, dict):
                 break
         if not isinstance(place, dict):
             continue
+        place = cast("dict[str, Any]", place)
         try:
             place[last] = _parsed(key, own[key])
         except ValueError:
@@ -198,7 +199,7 @@ def _put_stand_in(copy: dict[str, Any], location: Sequence[str | int]) -> None:
     key = spelled(location[:2])
     place: Any = copy
     for part in location[:-1]:
-        place = place.get(part) if isinstance(place, dict) else None
+        place = cast("dict[str | int, Any]", place).get(part) if isinstance(place, dict) else None
         if isinstance(place, list):
             break
     if isinstance(place, list):
@@ -206,6 +207,7 @@ def _put_stand_in(copy: dict[str, Any], location: Sequence[str | int]) -> None:
         return
     if not isinstance(place, dict):
         place = copy.setdefault(str(location[0]), {})
+    place = cast("dict[str | int, Any]", place)
     if key in _STAND_INS:
         place[location[-1]] = _STAND_INS[key]
     else:

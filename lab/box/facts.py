@@ -51,6 +51,11 @@ class Box(_Frozen):
     images: dict[str, str] = {}
     processes: tuple[Process, ...] = ()
 
+    @property
+    def docker_host(self) -> str:
+        """As `DOCKER_HOST` and Docker's clients want it."""
+        return f"unix://{self.docker_socket}"
+
     def with_images(self, images: dict[str, str]) -> Box:
         return self.model_copy(update={"images": dict(images)})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,10 @@ def identity(layer: Layer, cache: Path) -> str:
     beside = layer.tar(cache).with_suffix(".sha256")
     if not beside.exists():
         with layer.tar(cache).open("rb") as file:
-            beside.write_text(hashlib.file_digest(file, "sha256").hexdigest(), encoding="utf-8")
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        new = beside.with_name(f"new-{os.getpid()}-{beside.name}")
+        new.write_text(digest, encoding="utf-8")
+        new.replace(beside)
     return beside.read_text(encoding="utf-8")
 
 

@@ -16,11 +16,12 @@ import os
 import shutil
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ops.errors import UserError
 from ops.progress import Step
 
 EPOCH = 1767225600
@@ -31,6 +32,11 @@ _LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/us
 
 class Layer(ABC):
     """One layer. `inputs` names everything that its content depends on."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What it is, for the operator who waits for it."""
 
     @abstractmethod
     def inputs(self) -> Mapping[str, object]:
@@ -62,6 +68,10 @@ class Debian(Layer):
     packages: tuple[str, ...]
     leave_out: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        return f"Debian with {self.packages[-1]}"
+
     def inputs(self) -> Mapping[str, object]:
         return {"suite": SUITE, "packages": self.packages, "leave_out": (*_LEFT_OUT, *self.leave_out)}
 
@@ -89,6 +99,10 @@ class Python(Layer):
     folder: str
     lock: Path
 
+    @property
+    def title(self) -> str:
+        return f"Python packages in {self.folder}"
+
     def inputs(self) -> Mapping[str, object]:
         return {"base": self.base.key, "folder": self.folder, "lock": _content(self.lock)}
 
@@ -113,6 +127,10 @@ class Node(Layer):
 
     folder: str
     source: Path
+
+    @property
+    def title(self) -> str:
+        return f"npm packages in {self.folder}"
 
     def inputs(self) -> Mapping[str, object]:
         files = {name: _content(self.source / name) for name in ("package.json", "package-lock.json")}
@@ -142,6 +160,10 @@ class Sources(Layer):
     base: Debian
     folder: str
     packages: Mapping[str, Path] = field(hash=False)
+
+    @property
+    def title(self) -> str:
+        return f"our sources in {self.folder}"
 
     def inputs(self) -> Mapping[str, object]:
         files = {
@@ -182,6 +204,10 @@ class Files(Layer):
 
     files: tuple[File, ...]
 
+    @property
+    def title(self) -> str:
+        return f"files such as {self.files[0].path}"
+
     def inputs(self) -> Mapping[str, object]:
         return {"files": [vars(file) for file in self.files]}
 
@@ -202,7 +228,7 @@ def write_tar(destination: Path, members: Iterator[tuple[tarfile.TarInfo, bytes 
 
 
 @contextmanager
-def scratch(cache: Path) -> Iterator[Path]:
+def scratch(cache: Path) -> Generator[Path]:
     """A folder beside the cache's own files, gone afterwards; one left by a killed run is named by its pid."""
     folder = cache / f"scratch-{os.getpid()}-{os.urandom(4).hex()}"
     folder.mkdir(parents=True)
@@ -213,7 +239,7 @@ def scratch(cache: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _unpacked(base: Path, cache: Path) -> Iterator[Path]:
+def _unpacked(base: Path, cache: Path) -> Generator[Path]:
     """The base's root file system, to run its own Python in."""
     with scratch(cache) as root:
         with tarfile.open(base) as tar:
@@ -228,10 +254,12 @@ def _without_devices(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 def _compile(root: Path, folder: str, step: Step) -> None:
     """Compiles beforehand: on a read-only root every start would compile anew. By content, not by time."""
     step.call(
-        ["chroot", root, "python3", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", folder],
-        # Some packages ship files that are no Python of this version; they stay uncompiled.
+        ["chroot", root, "python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", folder],
+        # Some packages ship files that are no Python of this version; those stay uncompiled.
         check=False,
     )
+    if not any((root / folder.strip("/")).rglob("*.pyc")):
+        raise UserError(f"The lab's image layer {folder} could not be compiled, see {step.log}.")
 
 
 def _walk(root: Path, start: Path) -> Iterator[tuple[tarfile.TarInfo, bytes | Path | None]]:
@@ -265,5 +293,3 @@ def _member(file: File) -> tuple[tarfile.TarInfo, bytes | None]:
 
 def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-

@@ -159,7 +159,9 @@ SENTINEL = Image(
         ),
         Files(
             (
-                _program("/usr/local/bin/sentinel-gateway", "/opt/sentinel/sources:/opt/sentinel/packages", "lab.sentinel"),
+                _program(
+                    "/usr/local/bin/sentinel-gateway", "/opt/sentinel/sources:/opt/sentinel/packages", "lab.sentinel"
+                ),
                 _program("/usr/local/bin/sentinel-bridge", "/opt/sentinel/sources:/opt/sentinel/packages", "bridge"),
             )
         ),

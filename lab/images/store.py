@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -41,7 +41,9 @@ def build(progress: Progress, names: Sequence[str] = CUTOVER, cache: Path = CACH
     """Makes the missing layers; those of one rank side by side."""
     while layers := missing(names, cache):
         rank = [layer for layer in layers if all(below.tar(cache).exists() for below in layer.below())]
-        progress.side_by_side([LongStep(_name(layer), lambda step, layer=layer: make(layer, step, cache)) for layer in rank])
+        progress.side_by_side(
+            [LongStep(_name(layer), lambda step, layer=layer: make(layer, step, cache)) for layer in rank]
+        )
 
 
 def make(layer: Layer, step: Step, cache: Path = CACHE) -> None:
@@ -71,7 +73,9 @@ def load(docker_host: str, names: Sequence[str] = CUTOVER, cache: Path = CACHE) 
             there = {tag for image in client.images.list() for tag in image.tags}
         lacking = [image.tag for image in absent if image.tag not in there]
         if lacking:
-            raise UserError(f"The lab's Docker daemon did not take {', '.join(lacking)}; run 'make clean' and try again.")
+            raise UserError(
+                f"The lab's Docker daemon did not take {', '.join(lacking)}; run 'make clean' and try again."
+            )
     finally:
         client.close()
     return {name: IMAGES[name].tag for name in names}
@@ -86,11 +90,11 @@ def tidy(cache: Path = CACHE) -> None:
 
 
 def _name(layer: Layer) -> str:
-    return f"image layer {type(layer).__name__.lower()} {layer.key[:6]}"
+    return f"Image layer: {layer.title}"
 
 
 @contextmanager
-def _archive(images: Sequence[Image], cache: Path) -> Iterator[IO[bytes]]:
+def _archive(images: Sequence[Image], cache: Path) -> Generator[IO[bytes]]:
     """The archive as a stream, so that it is never on disk a second time."""
     reading, writing = os.pipe()
     errors: list[BaseException] = []

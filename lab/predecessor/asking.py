@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.box.commands import inside
-from lab.box.topology import Box
+from lab.box import Box
+from lab.box.network import inside
 from lab.predecessor.services import PORT
 from ops.errors import UserError
 
@@ -44,7 +44,7 @@ def ask(box: Box, method: str, path: str, *, token: str = "", body: Mapping[str,
         "body": None if body is None else json.dumps(body),
         "limit_seconds": LIMIT_SECONDS,
     }
-    words = inside(box.vps, [sys.executable, "-I", "-S", _PROGRAM])
+    words = inside(box.vps, [sys.executable, "-I", "-S", str(_PROGRAM)])
     done = subprocess.run(words, input=json.dumps(request), capture_output=True, text=True)
     if done.returncode:
         last = "".join(done.stderr.strip().splitlines()[-1:])

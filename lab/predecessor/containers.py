@@ -8,14 +8,15 @@ that one is the way back, and `hostctl` alone brings it back.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from string import Template
-from typing import Any
+from typing import Any, cast
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
+from docker.models.networks import Network
 
 from lab.predecessor.services import NETWORK, PORT, PROJECT, SERVICES, Service
 from ops.errors import UserError
@@ -25,7 +26,7 @@ _SECOND = 1_000_000_000
 
 
 @contextmanager
-def client(docker_host: str) -> Iterator[docker.DockerClient]:
+def client(docker_host: str) -> Generator[docker.DockerClient]:
     """The lab's daemon; its refusals become sentences."""
     connected = docker.DockerClient(base_url=docker_host, timeout=LIMIT_SECONDS)
     try:
@@ -48,20 +49,18 @@ def start(
 
     Raises UserError with the container's own last words when one ends, or when LIMIT_SECONDS are over.
     """
-    since = time.time()
     found = {service: _as_described(daemon, service, images) for service in services}
     for service, container in found.items():
         if container is None:
             say(f"making {service.container_name}")
             found[service] = _create(daemon, service, images[service.image], values)
-    # Compose's own order within a rank: the databases' start is what takes time.
-    present = {service: container for service, container in found.items() if container is not None}
-    asleep = {service: container for service, container in present.items() if container.status != "running"}
-    for service, container in asleep.items():
-        say(f"starting {service.container_name}")
-        container.start()
-    _wait(daemon, list(present.values()), since, say)
-    return list(asleep)
+    return _start(daemon, {service: container for service, container in found.items() if container is not None}, say)
+
+
+def wake(daemon: docker.DockerClient, services: Sequence[Service], say: Callable[[str], None]) -> None:
+    """Starts those that exist and do not run, as they are; errors as `start`."""
+    found = {service: _find(daemon, service) for service in services}
+    _start(daemon, {service: container for service, container in found.items() if container is not None}, say)
 
 
 def handed_over(daemon: docker.DockerClient, service: Service) -> bool:
@@ -74,7 +73,7 @@ def handed_over(daemon: docker.DockerClient, service: Service) -> bool:
 
 def ground(daemon: docker.DockerClient) -> None:
     """The network and the volumes."""
-    if not daemon.networks.list(filters={"name": f"^{NETWORK}$"}):
+    if not _networks(daemon):
         daemon.networks.create(NETWORK, driver="bridge", labels=_labels(network="mcpnet"))
     there = {volume.name for volume in daemon.volumes.list()}
     for service in SERVICES:
@@ -88,7 +87,7 @@ def remove(daemon: docker.DockerClient) -> None:
         container = _find(daemon, service)
         if container is not None:
             container.remove(force=True, v=True)
-    for network in daemon.networks.list(filters={"name": f"^{NETWORK}$"}):
+    for network in _networks(daemon):
         network.remove()
     for volume in daemon.volumes.list(filters={"label": f"com.docker.compose.project={PROJECT}"}):
         volume.remove()
@@ -98,8 +97,26 @@ def run(daemon: docker.DockerClient, service: Service, words: Sequence[str]) -> 
     """Runs a program in the service's container; raises UserError when it fails."""
     code, output = daemon.containers.get(service.container_name).exec_run(list(words))
     if code:
-        last = "".join(output.decode(errors="replace").strip().splitlines()[-1:])
+        last = "".join(cast(bytes, output).decode(errors="replace").strip().splitlines()[-1:])
         raise UserError(f"{words[0]} in the lab's {service.container_name} ended with exit code {code}: {last}")
+
+
+def _start(
+    daemon: docker.DockerClient, present: Mapping[Service, Container], say: Callable[[str], None]
+) -> list[Service]:
+    since = time.time()
+    asleep = {service: container for service, container in present.items() if container.status != "running"}
+    for service, container in asleep.items():
+        say(f"starting {service.container_name}")
+        container.start()
+    _wait(daemon, list(present.values()), {str(container.name) for container in asleep.values()}, since, say)
+    return list(asleep)
+
+
+def _networks(daemon: docker.DockerClient) -> list[Network]:
+    # The filter finds every name that holds this one; the package's own types do not say what it takes.
+    found = daemon.networks.list(names=[NETWORK])  # pyright: ignore[reportUnknownMemberType]
+    return [network for network in found if network.name == NETWORK]
 
 
 def _find(daemon: docker.DockerClient, service: Service) -> Container | None:
@@ -121,7 +138,7 @@ def _as_described(daemon: docker.DockerClient, service: Service, images: Mapping
 
 def _create(daemon: docker.DockerClient, service: Service, tag: str, values: Mapping[str, str]) -> Container:
     given = {**service.environment, **service.slim_environment}
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
     if service.command:
         options["command"] = list(service.command)
     if service.port is not None:
@@ -133,7 +150,6 @@ def _create(daemon: docker.DockerClient, service: Service, tag: str, values: Map
         name=service.container_name,
         environment={name: Template(value).substitute(values) for name, value in given.items()},
         labels=service.labels(tag),
-        restart_policy={"Name": "unless-stopped"},
         healthcheck={
             # As compose reads it: `$$` is a dollar that the container's shell sees.
             "test": [word.replace("$$", "$") for word in service.health.test],
@@ -149,20 +165,26 @@ def _create(daemon: docker.DockerClient, service: Service, tag: str, values: Map
 
 
 def _wait(
-    daemon: docker.DockerClient, waited_for: Sequence[Container], since: float, say: Callable[[str], None]
+    daemon: docker.DockerClient,
+    waited_for: Sequence[Container],
+    started: set[str],
+    since: float,
+    say: Callable[[str], None],
 ) -> None:
-    """Until all are healthy. Docker's events wake it, from before the start on, so that none is missed."""
+    """Until all are healthy. Docker's events wake it, from before the start on, so that none is missed.
+
+    One of `started` that ends is an error at once; after a boot Docker itself starts a container until it stays.
+    """
     left = {container.id: container for container in waited_for if not _healthy(container)}
     if not left:
         return
     say(f"waiting for {_names(left.values())}")
-    until = since + LIMIT_SECONDS
     filters = {"container": [container.name for container in left.values()], "event": ["health_status", "die"]}
-    for event in daemon.events(since=int(since), until=int(until), filters=filters, decode=True):
+    for event in daemon.events(since=int(since), until=int(since + LIMIT_SECONDS), filters=filters, decode=True):
         container = left.get(event["id"])
         if container is None:
             continue
-        if event["Action"] == "die" and event["time"] >= since:
+        if event["Action"] == "die" and container.name in started and event["time"] >= since:
             raise UserError(f"The lab's {container.name} ended at its start: {_last_words(container)}")
         if _healthy(container):
             del left[event["id"]]
@@ -186,8 +208,8 @@ def _last_words(container: Container) -> str:
     return lines[-1][:300] if lines else "its log is empty"
 
 
-def _names(containers: Any) -> str:
-    return ", ".join(sorted(container.name for container in containers))
+def _names(containers: Iterable[Container]) -> str:
+    return ", ".join(sorted(str(container.name) for container in containers))
 
 
 def _labels(**kinds: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import jwt
 import yaml
 
-from lab.box.topology import VPS, Box
+from lab.box import Box
 from lab.predecessor.services import BASE, PORT, PROJECT, SERVICES, SLIM
 
 ISSUER = "mcpgateway"
@@ -32,25 +32,25 @@ SCRIPT_MODE = 0o755
 
 def write(box: Box, images: Mapping[str, str]) -> None:
     """Writes what is missing, and the compose files where they no longer say what runs."""
-    folder = compose_folder(box)
+    home, folder = Path(box.home), compose_folder(box)
     folder.mkdir(parents=True, exist_ok=True)
     _once(folder / ".env", _environment_lines, SECRET_MODE)
     for name, text in compose_files(images).items():
         if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text:
             _put(folder / name, text, 0o644)
     _once(token_file(box), lambda: _token(environment(box)) + "\n", SECRET_MODE)
-    _once(box.home / ".claude.json", lambda: _claude(box), SECRET_MODE)
-    _once(box.home / "fix-iptables.sh", lambda: _FIX_IPTABLES, SCRIPT_MODE)
-    _once(box.home / "nightly-db-backup.sh", lambda: _nightly(box), SCRIPT_MODE)
+    _once(home / ".claude.json", lambda: _claude(box), SECRET_MODE)
+    _once(home / "fix-iptables.sh", lambda: _fix_iptables(box), SCRIPT_MODE)
+    _once(home / "nightly-db-backup.sh", lambda: _nightly(box), SCRIPT_MODE)
 
 
 def compose_folder(box: Box) -> Path:
-    return box.home / PROJECT
+    return Path(box.home) / PROJECT
 
 
 def token_file(box: Box) -> Path:
     """Where the operator keeps the bearer token for 127.0.0.1:9200."""
-    return box.home / ".mcp-token"
+    return Path(box.home) / ".mcp-token"
 
 
 def environment(box: Box) -> dict[str, str]:
@@ -90,7 +90,7 @@ def _compose(comment: str, document: Mapping[str, object]) -> str:
 
 def _environment_lines() -> str:
     values = {
-        "POSTGRES_USER": "mcp",
+        "POSTGRES_USER": "postgres",
         "POSTGRES_PASSWORD": secrets.token_urlsafe(32),
         "POSTGRES_DB": "mcp",
         "JWT_SECRET_KEY": secrets.token_urlsafe(48),
@@ -128,7 +128,7 @@ def _token(values: Mapping[str, str]) -> str:
 def _claude(box: Box) -> str:
     """Claude Code's file as it grows on a machine in use: most of it is none of the cutover's business."""
     token = token_file(box).read_text(encoding="utf-8").strip()
-    document = {
+    document: dict[str, object] = {
         "numStartups": 214,
         "installMethod": "global",
         "autoUpdates": False,
@@ -136,13 +136,13 @@ def _claude(box: Box) -> str:
         "hasCompletedOnboarding": True,
         "tipsHistory": {"new-user-warmup": 3, "shift-enter": 41},
         "projects": {
-            str(box.home / PROJECT): {
+            f"{box.home}/{PROJECT}": {
                 "allowedTools": ["mcp__contextforge__sqlite-list-tables"],
                 "mcpServers": {},
                 "hasTrustDialogAccepted": True,
                 "history": [],
             },
-            str(box.home / "notes"): {
+            f"{box.home}/notes": {
                 "allowedTools": [],
                 "mcpServers": {"notes": {"type": "stdio", "command": "notes-mcp", "args": ["--readonly"], "env": {}}},
                 "hasTrustDialogAccepted": True,
@@ -161,16 +161,17 @@ def _claude(box: Box) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-_FIX_IPTABLES = f"""#!/bin/sh
+def _fix_iptables(box: Box) -> str:
+    return f"""#!/bin/sh
 # Rules that do not survive a boot; run by cron at @reboot.
 set -eu
 
-if ! ip -4 address show dev eth0 2> /dev/null | grep -q 'inet {VPS.ipv4}/'; then
-    echo "fix-iptables.sh: eth0 is not {VPS.ipv4}, so this is not the VPS; nothing changed." >&2
+if ! ip -4 address show dev eth0 2> /dev/null | grep -q 'inet {box.ssh.address}/'; then
+    echo "fix-iptables.sh: eth0 is not {box.ssh.address}, so this is not the VPS; nothing changed." >&2
     exit 1
 fi
 
-# Redis and Postgres of old experiments: never from outside.
+# A database or a cache that listens on the host itself is never for the outside.
 for port in 5432 6379; do
     iptables -C INPUT -i eth0 -p tcp --dport "$port" -j DROP 2> /dev/null ||
         iptables -A INPUT -i eth0 -p tcp --dport "$port" -j DROP
@@ -180,7 +181,7 @@ done
 
 def _nightly(box: Box) -> str:
     return f"""#!/bin/sh
-# ContextForge's database, every night by cron; the last fourteen are kept.
+# ContextForge's database, every night by cron; fourteen days are kept.
 set -eu
 umask 077
 
@@ -190,7 +191,7 @@ folder=${{BACKUP_FOLDER:-$(dirname "$0")/backups}}
 mkdir -p "$folder"
 
 file="$folder/mcp-$(date +%Y-%m-%d).sql"
-docker exec {PROJECT}-postgres-1 sh -c 'pg_dump -h 127.0.0.1 -U "$POSTGRES_USER" "$POSTGRES_DB"' > "$file.new"
+docker exec {PROJECT}-postgres-1 sh -c 'pg_dump -h /run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB"' > "$file.new"
 mv "$file.new" "$file"
 find "$folder" -name 'mcp-*.sql' -mtime +14 -delete
 """

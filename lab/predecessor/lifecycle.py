@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from lab.box.topology import Box
+from lab.box import Box
 from lab.predecessor import containers, files
 from lab.predecessor.asking import ask
 from lab.predecessor.services import BACKENDS, DATABASE, GATEWAY, SERVICES, SQLITE
 from ops.errors import UserError
 
+_OTHERS = [service for service in SERVICES if service is not GATEWAY]
 _FILL_DATABASE = f"""
 import sqlite3
 with sqlite3.connect("{DATABASE}") as database:
@@ -26,21 +27,23 @@ with sqlite3.connect("{DATABASE}") as database:
 """
 
 
-def up(box: Box, images: Mapping[str, str], say: Callable[[str], None] = lambda doing: None) -> None:
-    """Brings up what is missing; `images` are tags by name of `lab.images`. Raises UserError when it cannot.
+def up(box: Box, images: Mapping[str, str] | None = None, say: Callable[[str], None] = lambda doing: None) -> None:
+    """Brings up what is missing; `images` are tags by name of `lab.images`, by default those that the box knows.
 
-    With everything running, or the port handed over, nothing changes.
+    With everything running, or the port handed over, nothing changes. Raises UserError when it cannot be brought up.
     """
-    files.write(box, images)
-    values = files.environment(box)
+    tags = box.images if images is None else images
     with containers.client(box.docker_host) as daemon:
-        containers.ground(daemon)
-        others = [service for service in SERVICES if service is not GATEWAY]
-        if SQLITE in containers.start(daemon, others, images, values, say):
-            containers.run(daemon, SQLITE, ["python3", "-c", _FILL_DATABASE])
         if containers.handed_over(daemon, GATEWAY):
+            # The way back is recorded as it is: nothing of it is made anew.
+            containers.wake(daemon, _OTHERS, say)
             return
-        containers.start(daemon, [GATEWAY], images, values, say)
+        files.write(box, tags)
+        values = files.environment(box)
+        containers.ground(daemon)
+        if SQLITE in containers.start(daemon, _OTHERS, tags, values, say):
+            containers.run(daemon, SQLITE, ["python3", "-c", _FILL_DATABASE])
+        containers.start(daemon, [GATEWAY], tags, values, say)
     _register(box, files.token_file(box).read_text(encoding="utf-8").strip(), say)
 
 
@@ -53,7 +56,9 @@ def down(box: Box) -> None:
 def _register(box: Box, token: str, say: Callable[[str], None]) -> None:
     known = ask(box, "GET", "/gateways?include_inactive=true", token=token)
     if known.status != 200:
-        raise UserError(f"The lab's ContextForge did not list its backends (status {known.status}); run 'make down' first.")
+        raise UserError(
+            f"The lab's ContextForge did not list its backends (status {known.status}); run 'make down' first."
+        )
     there = {backend["name"] for backend in known.body}
     for name, url in BACKENDS.items():
         if name in there:

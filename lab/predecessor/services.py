@@ -49,7 +49,7 @@ class Mount:
         return f"{PROJECT}_{self.volume}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Service:
     """One service of the compose project. `image` is a name of `lab.images`."""
 
@@ -120,9 +120,9 @@ class Service:
 
 
 def _served(program: str) -> tuple[str, ...]:
-    """A stdio server over HTTP. Without sessions: a client that was frozen, or cut off, finds it as it left it."""
+    """A stdio server over HTTP, one process for each session: without sessions it would be one for each message."""
     return (
-        "--stdio", program, "--outputTransport", "streamableHttp", "--port", "8000",
+        "--stdio", program, "--outputTransport", "streamableHttp", "--stateful", "--port", "8000",
         "--healthEndpoint", "/health", "--logLevel", "none",
     )  # fmt: skip
 

@@ -20,6 +20,8 @@ from components.settings import SECRET_KEYS
 from tests.unit.settings_cases import SMALLEST
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
 @dataclass(frozen=True)
 class Registered:
     """One resource as the engine is told of it. `after` are the URNs that it waits for, its parent's included."""
@@ -89,7 +91,9 @@ class _Monitor(mocks.MockMonitor):
             name=str(request.name),
             parent=str(request.parent),
             inputs=self._registration.inputs.get(str(request.name), {}),
-            after=frozenset(filter(None, [*request.dependencies, request.parent, request.provider.rpartition("::")[0]])),
+            after=frozenset(
+                filter(None, [*request.dependencies, request.parent, request.provider.rpartition("::")[0]])
+            ),
             options=request,
         )
         return answer

@@ -112,35 +112,44 @@ class Host:
             "predecessor", "record", kind="contextforge", project=self.mark, gateway=f"{self.mark}-forge", port=PORT
         )
 
-    def create_sentinel(self, name: str, **environment: str) -> None:
-        self.create(
-            name, self.internal, {"sentinel-cutover.role": "gateway"}, 9200, ["sentinel-gateway"], **environment
-        )
+    def create_sentinel(self, name: str, **values: Any) -> None:
+        self.create(name, self.internal, {"sentinel-cutover.role": "gateway"}, 9200, ["sentinel-gateway"], **values)
 
     def create(
-        self, name: str, network: str, labels: dict[str, str], inside: int = 0, aliases: list[str] | None = None,
+        self,
+        name: str,
+        network: str,
+        labels: dict[str, str],
+        inside: int = 0,
+        aliases: list[str] | None = None,
+        command: str = "",
+        restart: str = "unless-stopped",
+        health: list[str] | None = None,
+        start: bool = True,
         **environment: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         full = f"{self.mark}-{name}"
         published = {f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT)}]} if inside else {}
         made = self.engine.post(
             f"/containers/create?name={full}",
             {
                 "Image": self.image,
-                "Cmd": [str(inside or 80)],
+                "Cmd": [command or str(inside or 80)],
+                "Healthcheck": {"Test": health, "Interval": 200_000_000, "Retries": 2} if health else None,
                 "Env": [f"NAME={name}", f"TOKEN={TOKEN}", *(f"{key}={value}" for key, value in environment.items())],
                 "Labels": labels,
                 "ExposedPorts": {key: {} for key in published},
                 "HostConfig": {
                     "NetworkMode": network,
                     "PortBindings": published,
-                    "RestartPolicy": {"Name": "unless-stopped"},
+                    "RestartPolicy": {"Name": restart},
                 },
                 "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": aliases or []}}},
             },
         )
         self.ids[name] = made["Id"]
-        self.engine.post(f"/containers/{made['Id']}/start")
+        if start:
+            self.engine.post(f"/containers/{made['Id']}/start")
 
     def remove_container(self, name: str) -> None:
         if name in self.ids:

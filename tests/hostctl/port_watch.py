@@ -28,7 +28,9 @@ def attempt(port: int, token: str) -> bool:
         connection.request("POST", "/mcp", BODY, headers)
         response = connection.getresponse()
         response.read()
-        print(began, time.monotonic(), response.getheader("X-Gateway"), response.status, flush=True)
+        # One write, since attempts overlap.
+        sys.stdout.write(f"{began} {time.monotonic()} {response.getheader('X-Gateway')} {response.status}\n")
+        sys.stdout.flush()
         return True
     except (OSError, http.client.HTTPException):
         return False

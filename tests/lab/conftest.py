@@ -13,6 +13,7 @@ from pathlib import Path
 
 import docker
 import pytest
+
 from lab import box as vps
 from lab.box import Box, Place
 from ops.progress import Progress
@@ -89,22 +90,39 @@ def tiny_root() -> bytes:
 @pytest.fixture
 def machine_now(place: Place) -> Callable[[], dict[str, object]]:
     """What a box may leave no trace in, as it is now. Other labs on this machine may come and go meanwhile."""
-    return lambda: machine(other=lambda text: "sentinel-" in text and place.id not in text)
+    return lambda: machine(place)
 
 
-def machine(other: Callable[[str], bool]) -> dict[str, object]:
+def machine(place: Place) -> dict[str, object]:
+    def other(name: str) -> bool:
+        """What other labs and other daemons of this machine may make and remove meanwhile."""
+        marks = ("sentinel-", "/.lab/", "/overlay2/", "/netns/")
+        return any(mark in name for mark in marks) and place.id not in name and str(place.root) not in name
+
+    def of_place(process: Path) -> bool:
+        """By command line and cgroup, which is not how the lab itself finds its processes after a restart."""
+        try:
+            if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return False
+            text = (process / "cmdline").read_text(errors="replace") + (process / "cgroup").read_text()
+        except OSError:
+            return False
+        return place.name in text or str(place.folder) in text
+
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     folders = [Path("/run"), Path("/run/netns"), Path("/run/docker")]
     rules = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     points = sorted(line.split()[4] for line in mounts)
     return {
-        "mounts": [point for point in points if not other(point) and "/.lab/vps/docker" not in point],
+        "mounts": [point for point in points if not other(point)],
         "folders": {
             str(folder): sorted(one.name for one in folder.iterdir() if not other(one.name))
             for folder in folders
             if folder.exists()
         },
+        "cgroups": sorted(str(one) for one in Path("/sys/fs/cgroup").glob("*/*/") if not other(one.name)),
+        "processes": sorted(process.name for process in Path("/proc").glob("[0-9]*") if of_place(process)),
         "iptables": re.sub(r"#.*|\[\d+:\d+\]", "", rules),
         "interfaces": re.findall(r"^\d+: ([^:@]+)", links, re.M),
     }

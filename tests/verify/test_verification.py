@@ -34,7 +34,7 @@ def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Gene
 
 
 def question(name: str, tool: str, contains: str | None = None, **arguments: Any) -> dict[str, Any]:
-    expect = {} if contains is None else {"contains": contains}
+    expect = {} if contains is None else {"contains": [contains]}
     return {"name": name, "tool": f"{name}_{tool}", "arguments": arguments, "expect": expect, "timeout_seconds": 10}
 
 

@@ -1,0 +1,63 @@
+# Every command of the project; `make help` prints what stands behind `##`.
+# STACK=lab is the default. JSON=1: one JSON document on stdout. YES=1: do not ask.
+
+STACK ?= lab
+PYTHON := .venv/bin/python
+OPS = $(PYTHON) -m ops
+WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
+QUICK = tests/unit tests/graph tests/hostctl tests/ops
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview refresh verify status history secrets env doctor test unit lint down clean venv
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@echo "STACK=$(STACK) · JSON=1 one JSON document on stdout · YES=1 do not ask"
+
+up: venv ## install what is missing, then pulumi up; says what runs where
+	@$(OPS) up $(WITH)
+
+preview: venv ## what up would change
+	@$(OPS) preview $(WITH)
+
+refresh: venv ## write into the state what the host looks like now
+	@$(OPS) refresh $(WITH)
+
+verify: venv ## one call per backend through the port
+	@$(OPS) verify $(WITH)
+
+status: venv ## which gateway serves, since when, whether it answers
+	@$(OPS) status $(WITH)
+
+history: venv ## every update of the stack
+	@$(OPS) history $(WITH)
+
+secrets: venv ## make every secret that is missing; never overwrites one
+	@$(OPS) secrets $(WITH)
+
+env: venv ## eval "$$(make env)": plain pulumi works in this shell
+	@$(OPS) env $(WITH)
+
+doctor: venv ## every part: where found, which version, real or double
+	@$(OPS) doctor $(WITH)
+
+test: venv ## every test; needs nothing done before it
+	@$(OPS) ready --stack lab
+	@$(PYTHON) -m pytest tests $(ARGS)
+
+unit: venv ## the tests that need no lab, in under a minute
+	@$(PYTHON) -m pytest -q -m "not lab" $(wildcard $(QUICK)) $(ARGS)
+
+lint: venv ## ruff and pyright
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m pyright
+
+down: venv ## take the stack down; the lab leaves nothing behind
+	@$(OPS) down $(WITH)
+
+clean: ## remove what can be made again (.work, .venv); state stays
+	@rm -rf .work .venv
+
+venv:
+	@toolchain/bootstrap.sh

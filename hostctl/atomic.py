@@ -1,0 +1,61 @@
+"""Files that are whole or not there: written beside, synced, renamed.
+
+Owns: `write`, `sync_folder`. Deliberately does not: decide contents.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+
+
+def write(path: str, content: bytes, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> None:
+    """Put `content` at `path` in one step; a symbolic link stays, its target is written.
+
+    What is not given (or -1) keeps the previous file's mode and owner; a new file gets 0600 and the
+    caller's. Raises OSError.
+    """
+    target = os.path.realpath(path)
+    before = _stat(target)
+    mode = mode if mode is not None else (stat.S_IMODE(before.st_mode) if before else 0o600)
+    uid = uid if uid not in (None, -1) else (before.st_uid if before else -1)
+    gid = gid if gid not in (None, -1) else (before.st_gid if before else -1)
+    folder = os.path.dirname(target)
+    handle, beside = tempfile.mkstemp(prefix=f".{os.path.basename(target)}.", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            _own(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.rename(beside, target)
+    except BaseException:
+        os.unlink(beside)
+        raise
+    sync_folder(folder)
+
+
+def sync_folder(folder: str) -> None:
+    """Make a rename or a new name in `folder` outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _own(handle: int, uid: int, gid: int) -> None:
+    # Asking for what is already so would fail for a user who is not root.
+    now = os.fstat(handle)
+    if uid in (-1, now.st_uid) and gid in (-1, now.st_gid):
+        return
+    os.fchown(handle, uid, gid)
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None

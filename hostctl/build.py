@@ -1,0 +1,68 @@
+"""Builds the archive `.work/hostctl.pyz`: the same sources give the same bytes.
+
+Owns: what is in the archive, and its content hash. Deliberately does not: travel in the archive itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent
+# The oldest time that a zip can hold; any fixed one will do.
+MEMBER_TIME = (1980, 1, 1, 0, 0, 0)
+LEFT_OUT = {"build.py", "build_id.py"}
+START = b"import sys\n\nfrom hostctl.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
+
+
+def build(destination: str) -> str:
+    """Write the archive to `destination` in one step; returns its content hash (16 hex digits). Raises OSError."""
+    os.makedirs(os.path.dirname(os.path.abspath(destination)), exist_ok=True)
+    beside = f"{destination}.{os.getpid()}"
+    with open(beside, "wb") as file:
+        file.write(archive())
+    os.chmod(beside, 0o755)
+    os.replace(beside, destination)
+    return _hash(_members())
+
+
+def archive() -> bytes:
+    """The whole archive, ready to be written to a file and run by `python3`."""
+    members = _members()
+    members["hostctl/build_id.py"] = f'CONTENT_HASH = "{_hash(members)}"\n'.encode()
+    content = io.BytesIO(b"#!/usr/bin/env python3\n")
+    content.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(content, "w") as file:
+        for name in sorted(members):
+            file.writestr(_member(name), members[name])
+    return content.getvalue()
+
+
+def _members() -> dict[str, bytes]:
+    sources = (path for path in SOURCE.rglob("*.py") if path.name not in LEFT_OUT)
+    members = {f"hostctl/{path.relative_to(SOURCE).as_posix()}": path.read_bytes() for path in sources}
+    return {**members, "__main__.py": START}
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, MEMBER_TIME)
+    # Stored, not deflated: zlib's output differs between its versions. Made on "unix" wherever it is made.
+    member.compress_type = zipfile.ZIP_STORED
+    member.create_system = 3
+    member.external_attr = 0o644 << 16
+    return member
+
+
+def _hash(members: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(members):
+        digest.update(f"{name}\0{len(members[name])}\0".encode() + members[name])
+    return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    print(build(sys.argv[1] if len(sys.argv) > 1 else ".work/hostctl.pyz"))

@@ -1,0 +1,65 @@
+"""`handover take | give | status | rest | points`: one port, from one gateway to another, without a gap.
+
+Owns: the verbs, their lock, and that a signal does not stop one half-way.
+Deliberately does not: decide (plans) or act (moves).
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from hostctl import lock
+from hostctl.docker import Engine
+from hostctl.documents import Document
+from hostctl.handover import examples, moves, report
+from hostctl.handover.request import Request
+from hostctl.journal import Journal
+
+_DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def take(document: Document) -> dict[str, Any]:
+    """The port goes to the request's container; raises Refusal when not, and then the previous one serves again."""
+    request = Request.read(document)
+    with _alone(request, "handover take"):
+        return moves.take(Engine(request.docker_socket), request, Journal(request.folder))
+
+
+def give(document: Document) -> dict[str, Any]:
+    """The port goes back to the predecessor; nothing is done when the request's container is not the holder."""
+    request = Request.read(document)
+    with _alone(request, "handover give"):
+        return moves.give(Engine(request.docker_socket), request, Journal(request.folder))
+
+
+def rest(document: Document) -> dict[str, Any]:
+    """A frozen predecessor becomes a stopped one; its database and other containers go on."""
+    request = Request.read(document)
+    with _alone(request, "handover rest"):
+        return moves.rest(Engine(request.docker_socket), request, Journal(request.folder))
+
+
+def status(document: Document) -> dict[str, Any]:
+    """Who serves, what the predecessor is, and what a killed run left behind; changes nothing and takes no lock."""
+    request = Request.read(document)
+    return report.status(Engine(request.docker_socket), request, Journal(request.folder))
+
+
+def points() -> dict[str, Any]:
+    """Every point of the journal, taken from the plans themselves."""
+    return examples.points()
+
+
+@contextmanager
+def _alone(request: Request, reason: str) -> Generator[None]:
+    # The undo belongs to the same call: a Ctrl-C or a closed terminal waits for its end, which limits bound.
+    with lock.held(request.folder, reason):
+        previous = {number: signal.signal(number, signal.SIG_IGN) for number in _DEFERRED}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

@@ -1,0 +1,170 @@
+"""What to do, from the world and the request: three goals, each reached from wherever a killed run left the world.
+
+Owns: the order of steps. Deliberately does not: read or change anything.
+Why the order (measured, Docker 20.10 and 29): ports are published by the first network that is not internal; taking a
+container off that one while an internal one remains publishes them there on 20.10, so the publishing one is left last.
+What lengthens the window without need stands before it (`prepare`) or after it (`settle`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostctl.containers import Container
+from hostctl.handover import steps
+from hostctl.handover.request import Request
+from hostctl.handover.steps import Step
+from hostctl.handover.world import World
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps to a goal; the window is `release` and `connect`. Without steps, `reason` says why."""
+
+    prepare: tuple[Step, ...] = ()
+    release: tuple[Step, ...] = ()
+    connect: tuple[Step, ...] = ()
+    settle: tuple[Step, ...] = ()
+    reason: str = ""
+
+    def is_empty(self) -> bool:
+        return not (self.prepare or self.release or self.connect or self.settle)
+
+
+def sentinel_serves(world: World, request: Request, serving: Container) -> Plan:
+    """`serving` has the port, the predecessor is out of service, other Sentinels are on the internal network."""
+    prepare: list[Step] = []
+    release: list[Step] = []
+    connect: list[Step] = []
+    settle: list[Step] = []
+    predecessor = world.predecessor
+    if predecessor:
+        if predecessor.restart[0] != "no":
+            prepare.append(steps.restart_policy(predecessor, ("no", 0)))
+        release += _out_of_service(predecessor, request)
+    for other in world.gateways:
+        if other.id != serving.id:
+            prepare_other, release_other, settle_other = _unpublished(other, request)
+            prepare += prepare_other
+            release += release_other
+            settle += settle_other
+    on_edge = serving.on(request.edge)
+    if on_edge and not serving.publishes(request.port):
+        # It joined while the port was held (a restarted dockerd can do that): joining again publishes.
+        release.append(steps.disconnect(serving, request.edge))
+        on_edge = False
+    if not on_edge:
+        connect.append(steps.connect(serving, request.edge, request.aliases))
+    if not serving.on(request.internal):
+        connect.append(steps.connect(serving, request.internal, request.aliases))
+    settle = [steps.connect(serving, name, request.aliases) for name in request.also if not serving.on(name)] + settle
+    return _plan(prepare, release, connect, settle, f"{serving.name} already holds port {request.port}")
+
+
+def predecessor_serves(world: World, request: Request) -> Plan:
+    """The predecessor has the port as recorded, every Sentinel container is on the internal network."""
+    predecessor, recorded = world.predecessor, request.predecessor.gateway
+    if predecessor is None or recorded is None:
+        return nobody_serves(world, request)
+    prepare, release, settle = _all_unpublished(world, request)
+    connect: list[Step] = []
+    running = {container.name: container for container in world.others}
+    prepare += [
+        steps.start(running[other.name])
+        for other in request.predecessor.others
+        if other.running and other.name in running and not running[other.name].running
+    ]
+    missing = sorted((n for n in recorded.networks if not predecessor.on(n.name)), key=lambda n: n.internal)
+    joining = [steps.connect(predecessor, network.name, network.aliases) for network in missing]
+    if not predecessor.running:
+        # A stopped container binds no port, so it may join before the window.
+        prepare += joining
+        connect.append(steps.start(predecessor))
+    else:
+        connect += joining
+        if not missing and not predecessor.publishes(request.port):
+            connect += _joined_again(predecessor, request)
+        if predecessor.paused:
+            connect.append(steps.unpause(predecessor))
+    if predecessor.restart != recorded.restart:
+        settle.append(steps.restart_policy(predecessor, recorded.restart))
+    return _plan(prepare, release, connect, settle, f"{predecessor.name} already holds port {request.port}")
+
+
+def nobody_serves(world: World, request: Request) -> Plan:
+    """No Sentinel container has the port; a predecessor that did not serve before stays as it is."""
+    prepare, release, settle = _all_unpublished(world, request)
+    recorded = request.predecessor.gateway
+    if world.predecessor and recorded and world.predecessor.restart != recorded.restart:
+        settle.append(steps.restart_policy(world.predecessor, recorded.restart))
+    return _plan(prepare, release, [], settle, f"no Sentinel container holds port {request.port}")
+
+
+def predecessor_rests(world: World, request: Request) -> Plan:
+    """A frozen predecessor is stopped. Off its networks, unpaused for its own shutdown, it answers nobody."""
+    predecessor = world.predecessor
+    if predecessor is None:
+        return Plan(reason="there is no predecessor to stop")
+    if predecessor.publishes(request.port):
+        return Plan(reason=f"{predecessor.name} holds port {request.port}: take the port first")
+    if not predecessor.running:
+        return Plan(reason=f"{predecessor.name} is stopped already")
+    prepare = [steps.restart_policy(predecessor, ("no", 0))] if predecessor.restart[0] != "no" else []
+    settle = [steps.disconnect(predecessor, network) for network in _publishing_last(predecessor)]
+    if predecessor.paused:
+        settle.append(steps.unpause(predecessor))
+    settle.append(steps.stop(predecessor, request.drain_seconds))
+    return _plan(prepare, [], [], settle, "")
+
+
+def _out_of_service(predecessor: Container, request: Request) -> list[Step]:
+    if not predecessor.running:
+        return []
+    if request.release == "stop" and predecessor.attachments:
+        waking = [steps.unpause(predecessor)] if predecessor.paused else []
+        return [*waking, steps.stop(predecessor, request.drain_seconds)]
+    freezing = [] if predecessor.paused else [steps.pause(predecessor)]
+    return [*freezing, *(steps.disconnect(predecessor, network) for network in _publishing_last(predecessor))]
+
+
+def _unpublished(gateway: Container, request: Request) -> tuple[list[Step], list[Step], list[Step]]:
+    leave_early = [steps.disconnect(gateway, name) for name in request.also if gateway.on(name)]
+    leave: list[Step] = []
+    rejoin: list[Step] = []
+    if gateway.on(request.edge):
+        if gateway.restarting:
+            # Between two starts it has no endpoint to take off, and the next start would publish again.
+            leave.append(steps.stop(gateway, 0))
+        if gateway.on(request.internal):
+            leave.append(steps.disconnect(gateway, request.internal))
+        leave.append(steps.disconnect(gateway, request.edge))
+    if gateway.on(request.edge) or not gateway.on(request.internal):
+        rejoin.append(steps.connect(gateway, request.internal, request.aliases))
+    if gateway.on(request.edge) and gateway.restarting:
+        rejoin.append(steps.start(gateway))
+    return leave_early, leave, rejoin
+
+
+def _all_unpublished(world: World, request: Request) -> tuple[list[Step], list[Step], list[Step]]:
+    parts = [_unpublished(gateway, request) for gateway in world.gateways]
+    prepare = [step for part in parts for step in part[0]]
+    release = [step for part in parts for step in part[1]]
+    settle = [step for part in parts for step in part[2]]
+    return prepare, release, settle
+
+
+def _joined_again(predecessor: Container, request: Request) -> list[Step]:
+    recorded = request.predecessor.gateway
+    networks = [network for network in recorded.networks if not network.internal] if recorded else []
+    return [steps.disconnect(predecessor, network.name) for network in reversed(networks)] + [
+        steps.connect(predecessor, network.name, network.aliases) for network in networks
+    ]
+
+
+def _publishing_last(container: Container) -> list[str]:
+    return [found.network for found in sorted(container.attachments, key=lambda found: not found.internal)]
+
+
+def _plan(prepare: list[Step], release: list[Step], connect: list[Step], settle: list[Step], reason: str) -> Plan:
+    plan = Plan(tuple(prepare), tuple(release), tuple(connect), tuple(settle))
+    return plan if not plan.is_empty() else Plan(reason=reason)

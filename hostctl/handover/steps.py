@@ -1,0 +1,91 @@
+"""The steps of a handover as values, and the one runner that executes them.
+
+Owns: `Step`, how each is made and done, and the name of its point in the journal. Deliberately does not: decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from hostctl.containers import Container
+from hostctl.docker import Engine
+from hostctl.journal import Entry
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of one container, such as Step("disconnect", "0a1b…", "gateway-1", network="sentinel")."""
+
+    action: str
+    container: str
+    name: str
+    network: str = ""
+    aliases: tuple[str, ...] = ()
+    restart: tuple[str, int] = ("no", 0)
+    seconds: float = 0
+
+
+def pause(container: Container) -> Step:
+    return Step("pause", container.id, container.name)
+
+
+def unpause(container: Container) -> Step:
+    return Step("unpause", container.id, container.name)
+
+
+def start(container: Container) -> Step:
+    return Step("start", container.id, container.name)
+
+
+def stop(container: Container, seconds: float) -> Step:
+    """Its own shutdown, killed after `seconds`."""
+    return Step("stop", container.id, container.name, seconds=seconds)
+
+
+def restart_policy(container: Container, policy: tuple[str, int]) -> Step:
+    return Step("restart-policy", container.id, container.name, restart=policy)
+
+
+def connect(container: Container, network: str, aliases: Sequence[str] = ()) -> Step:
+    return Step("connect", container.id, container.name, network, tuple(aliases))
+
+
+def disconnect(container: Container, network: str) -> Step:
+    return Step("disconnect", container.id, container.name, network)
+
+
+def points(verb: str, phase: str, steps: Sequence[Step]) -> Iterator[tuple[str, Step]]:
+    """Each step with the name of its point, such as "take.release.disconnect", the second of a kind ending in ".2"."""
+    seen: dict[str, int] = {}
+    for step in steps:
+        seen[step.action] = seen.get(step.action, 0) + 1
+        count = "" if seen[step.action] == 1 else f".{seen[step.action]}"
+        yield f"{verb}.{phase}.{step.action}{count}", step
+
+
+def run(engine: Engine, entry: Entry, verb: str, phase: str, steps: Sequence[Step], tolerant: bool = False) -> None:
+    """Write each step's point, then do it; raises DockerError at the first that fails."""
+    for point, step in points(verb, phase, steps):
+        entry.point(point, tolerant, container=step.name, network=step.network)
+        execute(engine, step)
+
+
+def execute(engine: Engine, step: Step) -> None:
+    """Do one step by one request; raises DockerError."""
+    base = f"/containers/{step.container}"
+    if step.action in ("pause", "unpause", "start"):
+        engine.post(f"{base}/{step.action}")
+    elif step.action == "stop":
+        engine.post(f"{base}/stop?t={int(step.seconds)}", seconds=step.seconds + 30)
+    elif step.action == "restart-policy":
+        policy = {"Name": step.restart[0], "MaximumRetryCount": step.restart[1]}
+        engine.post(f"{base}/update", {"RestartPolicy": policy})
+    elif step.action == "connect":
+        body = {"Container": step.container, "EndpointConfig": {"Aliases": list(step.aliases)}}
+        engine.post(f"/networks/{quote(step.network)}/connect", body)
+    elif step.action == "disconnect":
+        engine.post(f"/networks/{quote(step.network)}/disconnect", {"Container": step.container})
+    else:
+        raise ValueError(step.action)

@@ -1,0 +1,135 @@
+"""`token write` and `token remove`: the client's JSON Web Token, made and renewed on the host.
+
+Owns: the token file.
+Deliberately does not: let the secret or the token leave the host, or verify any other algorithm than HS256.
+Source of the claims: Sentinel Gateway's own check (sub, role, iss, aud, iat, exp; HS256 over the secret's bytes);
+RFC 7515 and 7519.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import stat
+import time
+from typing import Any
+
+from hostctl import atomic
+from hostctl.documents import Document, parsed, table
+from hostctl.errors import Refusal
+
+DAY_SECONDS = 86400
+SHORTEST_SECRET_BYTES = 32
+_HEADER = {"alg": "HS256", "typ": "JWT"}
+
+
+def write(document: Document) -> dict[str, Any]:
+    """Keep the token in the file while it verifies and has life left; else write a new one, whole or not at all."""
+    path, secret = document.text("path"), _secret(document)
+    days, share = document.whole_number("days"), document.seconds("renew_share", 0.3)
+    if days < 1 or not 0 <= share < 1:
+        raise Refusal("'days' must be at least 1 and 'renew_share' from 0 to below 1")
+    claims = {key: document.text(key) for key in ("issuer", "audience", "subject", "role")}
+    mode, uid, gid = document.mode("mode", "0600"), document.whole_number("uid", -1), document.whole_number("gid", -1)
+    wanted = {"sub": claims["subject"], "role": claims["role"], "iss": claims["issuer"], "aud": claims["audience"]}
+    now = int(time.time())
+    kept = _claims_of(_read(path), secret)
+    if kept is not None and _still_good(kept, wanted, days, share, now):
+        _put_owner(path, mode, uid, gid)
+        return {"path": path, "expires_at": _moment(int(kept["exp"])), "kept": True}
+    expires = now + days * DAY_SECONDS
+    token = signed({**wanted, "iat": now, "exp": expires}, secret)
+    try:
+        atomic.write(path, token.encode() + b"\n", mode, uid, gid)
+    except OSError as error:
+        raise Refusal(
+            f"the token file {path} cannot be written ({error.strerror}): mend that, then run again"
+        ) from None
+    return {"path": path, "expires_at": _moment(expires), "kept": False}
+
+
+def remove(document: Document) -> dict[str, Any]:
+    """Remove the token file; one that is gone is no error."""
+    path = document.text("path")
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return {"path": path, "removed": False}
+    except OSError as error:
+        raise Refusal(f"the token file {path} cannot be removed ({error.strerror})") from None
+    return {"path": path, "removed": True}
+
+
+def signed(claims: dict[str, Any], secret: bytes) -> str:
+    """A JSON Web Token with these claims, HS256."""
+    body = ".".join(_encoded(json.dumps(part, separators=(",", ":")).encode()) for part in (_HEADER, claims))
+    return f"{body}.{_encoded(hmac.new(secret, body.encode(), hashlib.sha256).digest())}"
+
+
+def _claims_of(token: str, secret: bytes) -> dict[str, Any] | None:
+    try:
+        header, claims, signature = token.split(".")
+        expected = hmac.new(secret, f"{header}.{claims}".encode(), hashlib.sha256).digest()
+        if table(parsed(_decoded(header))).get("alg") != "HS256" or not hmac.compare_digest(
+            expected, _decoded(signature)
+        ):
+            return None
+        return parsed(_decoded(claims))
+    except ValueError:
+        return None
+
+
+def _still_good(claims: dict[str, Any], wanted: dict[str, str], days: int, share: float, now: int) -> bool:
+    expires, issued = claims.get("exp"), claims.get("iat")
+    if any(claims.get(key) != value for key, value in wanted.items()):
+        return False
+    if not isinstance(expires, int) or not isinstance(issued, int) or expires - issued != days * DAY_SECONDS:
+        return False
+    return expires - now > share * days * DAY_SECONDS
+
+
+def _secret(document: Document) -> bytes:
+    path = document.text("secret_file", "")
+    if path:
+        try:
+            with open(path, "rb") as file:
+                # An editor's line end is no part of the secret.
+                secret = file.read().rstrip(b"\r\n")
+        except OSError as error:
+            raise Refusal(f"the secret file {path} cannot be read ({error.strerror})") from None
+    else:
+        secret = document.text("secret").encode()
+    if len(secret) < SHORTEST_SECRET_BYTES:
+        raise Refusal(f"the JWT secret is shorter than {SHORTEST_SECRET_BYTES} bytes: make one with 'make secrets'")
+    return secret
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _put_owner(path: str, mode: int, uid: int, gid: int) -> None:
+    found = os.stat(path)
+    if stat.S_IMODE(found.st_mode) != mode:
+        os.chmod(path, mode)
+    if uid not in (-1, found.st_uid) or gid not in (-1, found.st_gid):
+        os.chown(path, uid, gid)
+
+
+def _moment(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

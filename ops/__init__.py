@@ -1,0 +1,1 @@
+"""The operator's commands around the engine: `python -m ops COMMAND --stack STACK` (`make help` lists them)."""

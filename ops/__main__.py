@@ -1,0 +1,149 @@
+"""`python -m ops COMMAND --stack STACK [--json] [--yes]`: what `make` calls.
+
+Owns: arguments, stdout (a command's result, nothing else), exit status: 0 only when what was asked is true.
+Deliberately does not: show a traceback for an error that a person can mend.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from ops import environment
+from ops.errors import UserError
+from ops.paths import LOGS, VENV
+from ops.progress import Progress
+from ops.result import Result
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    # uv, which the lock brings, is found where the machine has none.
+    os.environ["PATH"] = os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])
+    progress = Progress(LOGS)
+    try:
+        result = COMMANDS[arguments.command](arguments, progress)
+    except UserError as error:
+        if arguments.json:
+            print(json.dumps({"ok": False, "error": str(error)}))
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        progress.end_children()
+        print(f"Interrupted; `make {arguments.command}` goes on from here.", file=sys.stderr)
+        return INTERRUPTED
+    text = json.dumps(result.document) if arguments.json else result.text
+    if text:
+        print(text)
+    return 0 if result.ok else 1
+
+
+def _up(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import deploying
+
+    return deploying.up(arguments.stack, progress, yes=arguments.yes)
+
+
+def _preview(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import deploying
+
+    return deploying.preview(arguments.stack, progress)
+
+
+def _refresh(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import deploying
+
+    return deploying.refresh(arguments.stack, progress, yes=arguments.yes)
+
+
+def _down(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import deploying
+
+    return deploying.down(arguments.stack, progress, yes=arguments.yes)
+
+
+def _verify(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import asking
+
+    return asking.verify(arguments.stack, progress)
+
+
+def _status(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import asking
+
+    return asking.status(arguments.stack, progress)
+
+
+def _history(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import asking
+
+    return asking.history(arguments.stack, progress)
+
+
+def _doctor(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.doctor import doctor
+
+    return doctor(arguments.stack)
+
+
+def _secrets(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import readiness
+    from ops.engine import open_stack
+    from ops.secrets import make_secrets
+
+    readiness.toolchain_only(progress)
+    open_stack(arguments.stack, progress)
+    report = make_secrets(arguments.stack, environment.complete(arguments.stack))
+    return Result(report.document(), report.text(arguments.stack), ok=bool(report.document()["ok"]))
+
+
+def _env(arguments: argparse.Namespace, progress: Progress) -> Result:
+    chosen = environment.variables(arguments.stack)
+    return Result(chosen, "\n".join(environment.exports(chosen)))
+
+
+def _ready(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops import readiness
+
+    readiness.toolchain_and_images(arguments.stack, progress)
+    return Result({"ok": True}, "")
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
+    "up": _up,
+    "preview": _preview,
+    "refresh": _refresh,
+    "verify": _verify,
+    "status": _status,
+    "history": _history,
+    "secrets": _secrets,
+    "doctor": _doctor,
+    "env": _env,
+    "ready": _ready,
+    "down": _down,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ops", description="The operator's commands; see `make help`.")
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

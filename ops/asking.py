@@ -1,0 +1,153 @@
+"""verify, status, history: what the stack's state, its history and its port say.
+
+Owns: turning the engine's records and the verification's answers into the fixed documents.
+Deliberately does not: call the gateway itself (`verify` does), nor change anything.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pulumi import automation
+
+from components.settings import Settings, SettingsError, load, report
+from ops import environment, surroundings
+from ops.engine import PROJECT, open_stack, plain_outputs, told_in_one_sentence
+from ops.errors import UserError
+from ops.paths import ROOT
+from ops.progress import Progress
+from ops.result import Result
+
+
+def verify(stack: str, progress: Progress) -> Result:
+    """One call a backend through the port, as `python -m verify` on the stack's host."""
+    opened = open_stack(stack, progress, create=False)
+    settings = _settings(opened, stack)
+    if settings.host.kind != "local":
+        raise UserError(
+            f"Stack {stack} is on {settings.host.address}: run `make verify STACK={stack}` on that host, where its "
+            "loopback port is."
+        )
+    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
+        active = str(plain_outputs(opened.outputs()).get("active", settings.active))
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as plan:
+        json.dump(_plan(settings, active), plan)
+        plan.flush()
+        arguments = [sys.executable, "-m", "verify", *_where(settings), "--expect", plan.name, "--json"]
+        ran = subprocess.run(
+            _on_host(stack, arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            env=environment.complete(stack),
+        )
+    for line in ran.stderr.splitlines():
+        progress.line(line)
+    try:
+        document = json.loads(ran.stdout)
+    except ValueError:
+        said = ran.stderr.strip() or f"verify ended with exit code {ran.returncode} and said nothing."
+        raise UserError(said) from None
+    return Result(document, _verify_text(document), ok=ran.returncode == 0 and document["ok"])
+
+
+def status(stack: str, progress: Progress) -> Result:
+    """Who serves, since when, whether it answers; not yet: drift, days left of the token."""
+    opened = open_stack(stack, progress, create=False)
+    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
+        outputs = plain_outputs(opened.outputs())
+    if not outputs.get("active"):
+        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
+    healthy = verify(stack, progress).ok
+    handover: dict[str, Any] = outputs.get("handover") or {}
+    document = {"active": outputs["active"], "healthy": healthy, "since": handover.get("at")}
+    text = f"{document['active']} owns the port since {document['since'] or 'before this stack'}, " + (
+        "and every backend answers." if healthy else "but not every backend answers; see `make verify`."
+    )
+    return Result(document, text, ok=healthy)
+
+
+def history(stack: str, progress: Progress) -> Result:
+    """Every update of the stack, newest first."""
+    opened = open_stack(stack, progress, create=False)
+    with told_in_one_sentence(f"reading the history of stack {stack}"):
+        updates = opened.history()
+    rows = [_update(one, len(updates) - at) for at, one in enumerate(updates)]
+    lines = [
+        f"{row['number']:>4}  {row['at']}  {row['result']:<10}  {row['active']:<13}  {row['changes']}" for row in rows
+    ]
+    return Result(rows, "\n".join(lines) or f"Stack {stack} has no history yet.")
+
+
+def _update(update: automation.UpdateSummary, place: int) -> dict[str, Any]:
+    """A file backend gives updates no number (it says 0); their place, the oldest being 1, is what a service gives."""
+    config = {name.removeprefix(f"{PROJECT}:"): value.value for name, value in update.config.items()}
+    return {
+        "number": update.version or place,
+        "at": update.start_time.isoformat(timespec="seconds"),
+        "result": update.result,
+        "active": config.get("active", "sentinel"),
+        "image": _image(config),
+        "changes": {str(kind): count for kind, count in (update.resource_changes or {}).items() if kind != "same"},
+    }
+
+
+def _image(config: Mapping[str, str]) -> str | None:
+    if "sentinel.image" in config:
+        return config["sentinel.image"]
+    try:
+        return cast(dict[str, str], json.loads(config.get("sentinel", "{}"))).get("image")
+    except ValueError:
+        return None
+
+
+def _settings(opened: automation.Stack, stack: str) -> Settings:
+    with told_in_one_sentence(f"reading the configuration of stack {stack}"):
+        config = opened.get_all_config()
+    try:
+        return load(
+            {name: one.value for name, one in config.items()},
+            {name for name, one in config.items() if one.secret},
+            stack=stack,
+        )
+    except SettingsError as error:
+        raise UserError(report(error)) from None
+
+
+def _plan(settings: Settings, active: str) -> dict[str, Any]:
+    return {
+        "active": active,
+        "backends": [
+            {
+                "name": one.name,
+                "tool": one.tool,
+                "arguments": one.arguments,
+                "expect": one.expect.model_dump(mode="json"),
+                "timeout_seconds": one.timeout_seconds,
+            }
+            for one in settings.backends
+        ],
+    }
+
+
+def _where(settings: Settings) -> list[str]:
+    """The port that is handed over is the same one at the same path for both gateways; so is the token's file."""
+    url = f"http://127.0.0.1:{settings.sentinel.port}/mcp"
+    return ["--url", url, "--token-file", settings.client.token_file]
+
+
+def _on_host(stack: str, arguments: list[str]) -> list[str]:
+    around = surroundings.of_stack(stack)
+    return list(around.on_host(arguments)) if around else arguments
+
+
+def _verify_text(document: dict[str, Any]) -> str:
+    rows = [f"{one['name']:<22} {one['tool']:<24} {one['result']:<12} {one['ms']} ms" for one in document["backends"]]
+    return "\n".join([*rows, f"{document['active']}: " + ("ok" if document["ok"] else "not ok")])

@@ -1,0 +1,119 @@
+"""up, preview, refresh, down: the commands that run the engine.
+
+Owns: asking before something of an existing host changes, and the summary after it.
+Deliberately does not: print; a command returns its document and the text for a person.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from pulumi import automation
+
+from ops import environment, readiness, surroundings
+from ops.engine import EngineFailed, open_stack, plain_outputs, told_in_one_sentence
+from ops.errors import UserError
+from ops.progress import Progress
+from ops.result import Result
+
+
+def up(stack: str, progress: Progress, *, yes: bool) -> Result:
+    readiness.make_ready(stack, progress)
+    opened = open_stack(stack, progress)
+    if not (yes or surroundings.of_stack(stack)):
+        _previewed(opened, stack, progress)
+        _ask(f"Make these changes to stack {stack}?")
+    with told_in_one_sentence(f"pulumi up of stack {stack}"):
+        done = opened.up(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
+    outputs = plain_outputs(done.outputs)
+    changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
+    return Result(_up_document(outputs, changes), _up_text(stack, outputs, changes))
+
+
+def preview(stack: str, progress: Progress) -> Result:
+    readiness.make_ready(stack, progress)
+    changes = _previewed(open_stack(stack, progress), stack, progress)
+    return Result({"ok": True, "changes": changes}, _changes_in_words(changes))
+
+
+def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
+    readiness.make_ready(stack, progress)
+    opened = open_stack(stack, progress, create=False)
+    if not (yes or surroundings.of_stack(stack)):
+        _ask(f"Write into the state of stack {stack} what its host looks like now?")
+    with told_in_one_sentence(f"pulumi refresh of stack {stack}"):
+        done = opened.refresh(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
+    changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
+    return Result({"ok": True, "changes": changes}, _changes_in_words(changes))
+
+
+def down(stack: str, progress: Progress, *, yes: bool) -> Result:
+    around = surroundings.of_stack(stack)
+    if around:
+        around.remove(progress)
+        return Result({"ok": True, "stack": stack}, f"Stack {stack}, its surroundings and its state are gone.")
+    readiness.make_ready(stack, progress)
+    opened = open_stack(stack, progress, create=False)
+    if not yes:
+        _ask(f"Destroy stack {stack}: the predecessor gets the port back, Sentinel is removed, its data is kept?")
+    with told_in_one_sentence(f"pulumi destroy of stack {stack}"):
+        opened.destroy(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
+    kept = environment.variables(stack)["PULUMI_BACKEND_URL"]
+    return Result({"ok": True, "stack": stack}, f"Stack {stack} is taken down; its history stays in {kept}.")
+
+
+def _previewed(opened: automation.Stack, stack: str, progress: Progress) -> dict[str, int]:
+    with told_in_one_sentence(f"pulumi preview of stack {stack}"):
+        seen = opened.preview(on_output=progress.line, color=_color(), suppress_progress=True, diff=False)
+    return {str(getattr(kind, "value", kind)): count for kind, count in seen.change_summary.items()}
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UserError(f"{question} Nobody can be asked here; say YES=1 to go on.")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise EngineFailed("Nothing was changed.")
+
+
+def _up_document(outputs: dict[str, Any], changes: dict[str, int]) -> dict[str, Any]:
+    handover: dict[str, Any] = outputs.get("handover") or {}
+    return {
+        "ok": True,
+        "active": outputs.get("active"),
+        "downtime_ms": handover.get("downtime_ms"),
+        "changes": changes,
+        "outputs": outputs,
+    }
+
+
+def _up_text(stack: str, outputs: dict[str, Any], changes: dict[str, int]) -> str:
+    handover: dict[str, Any] = outputs.get("handover") or {}
+    again = "" if surroundings.of_stack(stack) else f" STACK={stack}"
+    lines = [_changes_in_words(changes)]
+    if outputs.get("active"):
+        lines.append(f"serving    {outputs['active']} owns the port")
+    if outputs.get("sentinel"):
+        lines.append(f"container  {outputs['sentinel']}")
+    if "downtime_ms" in handover:
+        lines.append(
+            f"handover   {handover.get('from')} -> {handover.get('to')} at {handover.get('at')}, "
+            f"nobody answered for {handover['downtime_ms']} ms"
+        )
+    if outputs.get("way_back"):
+        lines.append(f"way back   {outputs['way_back']}")
+    lines.append(f"next       make verify{again} · make status{again} · make history{again}")
+    return "\n".join(lines)
+
+
+def _changes_in_words(changes: dict[str, int]) -> str:
+    told = {kind: count for kind, count in changes.items() if kind != "same" and count}
+    unchanged = changes.get("same", 0)
+    if not told:
+        return f"No changes; {unchanged} resources are as the program says."
+    return ", ".join(f"{kind} {count}" for kind, count in sorted(told.items())) + f"; unchanged {unchanged}"
+
+
+def _color() -> str:
+    return "always" if sys.stderr.isatty() else "never"

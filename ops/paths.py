@@ -1,0 +1,16 @@
+"""Where things lie in the repository: the one place for paths of the operator's commands.
+
+Owns: the names of the ignored folders.
+Deliberately does not: create or remove any of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+WORK = ROOT / ".work"
+LOGS = WORK / "log"
+STATE = ROOT / ".state"
+PULUMI_HOME = WORK / "pulumi-home"

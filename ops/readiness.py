@@ -1,0 +1,52 @@
+"""Brings a stack to where the engine can run on it: toolchain, plugins, surroundings.
+
+Owns: the order, and what runs side by side.
+Deliberately does not: build or start anything itself; `toolchain` and the stack's surroundings do.
+"""
+
+from __future__ import annotations
+
+from ops import environment, surroundings
+from ops.errors import UserError
+from ops.paths import PULUMI_HOME
+from ops.progress import Progress
+from toolchain import provide
+
+
+def toolchain_and_images(stack: str, progress: Progress) -> None:
+    """What takes minutes and depends on nothing else, all at once."""
+    around = surroundings.of_stack(stack)
+    steps = provide.long_steps()
+    if around:
+        steps += around.long_steps()
+    progress.side_by_side(steps)
+
+
+def toolchain_only(progress: Progress) -> None:
+    progress.side_by_side(provide.long_steps())
+
+
+def make_ready(stack: str, progress: Progress) -> None:
+    """Everything before the engine; does nothing, in well under a second, when all of it stands."""
+    toolchain_and_images(stack, progress)
+    around = surroundings.of_stack(stack)
+    if around:
+        provide.plugins(PULUMI_HOME, progress, ask_again=False)
+        around.prepare(progress)
+    else:
+        _real_plugins(stack, progress)
+
+
+def _real_plugins(stack: str, progress: Progress) -> None:
+    """A stack whose host exists runs on real plugins only, in the operator's own PULUMI_HOME when that is given."""
+    home = environment.variables(stack)["PULUMI_HOME"]
+    if home != str(PULUMI_HOME):
+        return
+    missing = provide.plugins(PULUMI_HOME, progress, ask_again=True)
+    if missing:
+        wanted = missing[0]
+        raise UserError(
+            f"The Pulumi plugin {wanted.name} {wanted.version} is neither installed nor can it be downloaded here: "
+            f"run `pulumi plugin install resource {wanted.name} {wanted.version}` where the internet can be reached "
+            f"and copy ~/.pulumi/plugins/{wanted.folder} to the same place on this machine."
+        )

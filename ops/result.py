@@ -1,0 +1,15 @@
+"""What a command answers: a document for scripts, a text for a person, and whether what was asked is true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Result:
+    """`document` goes to stdout with JSON=1, `text` without; the exit status is 0 only when `ok`."""
+
+    document: Any
+    text: str
+    ok: bool = True

@@ -1,0 +1,81 @@
+"""The lab's stack file follows the lab, and keeps what somebody set in it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.settings import load
+from lab import engine, stack_configuration
+from lab.box import Box, Place, Ssh
+
+BOX = Box(
+    id="abc123",
+    vps="sentinel-vps-abc123",
+    wan="sentinel-wan-abc123",
+    docker_socket="/run/sentinel-lab-abc123/docker.sock",
+    ssh=Ssh(address="203.0.113.10", port=22, user="root", key="/k", host_key="ssh-ed25519 AAAA"),
+    home="/repository/.lab/vps/home/operator",
+    folder="/repository/.lab/vps/var/lib/sentinel-cutover",
+    images={"postgres": "lab/postgres:17-00000001", "sentinel": "lab/sentinel:0.1.0-00000001"},
+)
+
+
+def written(folder: Path, box: Box = BOX) -> dict[str, object]:
+    file = folder / "Pulumi.lab.yaml"
+    stack_configuration.write(file, folder / "rendered.yaml", box)
+    return yaml.safe_load(file.read_text())
+
+
+def test_the_template_makes_settings_that_are_accepted(tmp_path: Path) -> None:
+    config = written(tmp_path)["config"]
+    assert isinstance(config, dict)
+    secrets = {"jwt_secret": "a1" * 24, "postgres_password": "b2" * 24}
+    settings = load({**config, **secrets}, set(secrets), stack="lab")
+    assert settings.sentinel.image == "lab/sentinel:0.1.0-00000001"
+    assert settings.host.docker_socket == BOX.docker_socket
+
+
+def test_a_new_image_reaches_the_stack(tmp_path: Path) -> None:
+    written(tmp_path)
+    newer = BOX.with_images({**BOX.images, "sentinel": "lab/sentinel:0.1.0-00000002"})
+    config = written(tmp_path, newer)["config"]
+    assert config["sentinel-cutover:sentinel"]["image"] == "lab/sentinel:0.1.0-00000002"  # type: ignore[index]
+
+
+def test_what_the_operator_and_the_engine_set_stays(tmp_path: Path) -> None:
+    stack = written(tmp_path)
+    stack["encryptionsalt"] = "v1:salt"
+    config = stack["config"]
+    assert isinstance(config, dict)
+    config["sentinel-cutover:active"] = "contextforge"
+    config["sentinel-cutover:jwt_secret"] = {"secure": "v1:cipher"}
+    config["sentinel-cutover:postgres"]["memory_mb"] = 512
+    (tmp_path / "Pulumi.lab.yaml").write_text(yaml.safe_dump(stack))
+    again = written(tmp_path)
+    assert again == stack
+
+
+def test_a_second_write_leaves_the_file_untouched(tmp_path: Path) -> None:
+    written(tmp_path)
+    file = tmp_path / "Pulumi.lab.yaml"
+    before = file.stat().st_mtime_ns
+    written(tmp_path)
+    assert file.stat().st_mtime_ns == before
+
+
+def test_the_shim_says_what_to_do_when_the_lab_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(tmp_path)
+    real = tmp_path / "elsewhere"
+    real.mkdir()
+    shutil.copy("/bin/true", real / "pulumi")
+    monkeypatch.setenv("PATH", f"{place.bin}:{real}:/usr/bin:/bin")
+    place.folder.mkdir()
+    engine.prepare(place, BOX)
+    assert engine.find(place) == real / "pulumi"
+    said = subprocess.run([str(place.bin / "pulumi"), "version"], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (1, "The lab is not running; start it with make up.\n")

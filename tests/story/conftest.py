@@ -1,0 +1,117 @@
+"""The lab's stack, driven by the engine as its operator would, for tests that tell the whole story."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.box import Box, Place, status
+from lab.box.network import inside
+from ops import environment, readiness, surroundings
+from ops.paths import LOGS, ROOT
+from ops.progress import Progress
+
+STACK = "lab"
+
+
+@dataclass
+class Lab:
+    """The engine on the lab's stack, and the questions that a test asks of the VPS."""
+
+    box: Box
+    engine: str = "pulumi"
+    variables: dict[str, str] = field(default_factory=lambda: environment.complete(STACK))
+
+    def pulumi(self, *words: str, check: bool = True) -> str:
+        """The engine's output; the test fails with all of it when the engine does."""
+        done = subprocess.run(
+            [self.engine, *words],
+            cwd=ROOT,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
+        said = done.stdout + done.stderr
+        assert not check or done.returncode == 0, said
+        return said
+
+    def up(self) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self.pulumi("stack", "output", "--json"))
+
+    def planned(self) -> dict[str, int]:
+        """What a preview would do, by kind of step."""
+        events = json.loads(self.pulumi("preview", "--json", "--non-interactive"))
+        return events["changeSummary"]
+
+    def set(self, key: str, value: str) -> None:
+        self.pulumi("config", "set", key, value)
+
+    def docker(self, *words: str) -> str:
+        done = subprocess.run(
+            ["docker", f"--host={self.box.docker_host}", *words], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        return json.loads(self.docker("inspect", container))[0]
+
+    def sql(self, statement: str) -> str:
+        return self.docker(
+            "exec", "sentinel-postgres", "psql", "-qtAX", "-h", "/run/postgresql", "-U", "sentinel", "-c", statement
+        )
+
+    def on_host(self, words: Sequence[str]) -> list[str]:
+        """The command line that runs these words in the VPS's network."""
+        return inside(self.box.vps, words)
+
+    def verified(self) -> dict[str, Any]:
+        """The document of `make verify`: one call a backend through the port, whoever holds it."""
+        done = subprocess.run(
+            [str(ROOT / ".venv" / "bin" / "python"), "-m", "ops", "verify", "--stack", STACK, "--json"],
+            cwd=ROOT,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Generator[Lab]:
+    """The lab of this clone, ready for the engine; what somebody had running is left as it was configured."""
+    stood_before = status(Place()).stands
+    progress = Progress(LOGS)
+    readiness.make_ready(STACK, progress)
+    box = status(Place()).box
+    assert box is not None
+    configuration = ROOT / f"Pulumi.{STACK}.yaml"
+    before = configuration.read_text()
+    ready = Lab(box)
+    yield ready
+    configuration.write_text(before)
+    if stood_before:
+        ready.up()
+        return
+    around = surroundings.of_stack(STACK)
+    assert around is not None
+    around.remove(progress)
+
+
+@pytest.fixture
+def token_file(lab: Lab) -> Path:
+    """The token of the handover's own question, on the VPS."""
+    return lab.box.folder / "handover-token"

@@ -1,0 +1,180 @@
+"""The whole story on real parts: cut over, look, change, go back, cut over again, from a laptop too, and take down.
+
+The tests of this file are chapters: each goes on where the one before ended.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from ops.paths import ROOT
+from tests.story.conftest import Lab
+
+pytestmark = pytest.mark.lab
+
+GATEWAY = "mcp-context-forge-gateway-1"
+LIMIT_MS = 500
+"""Of a downtime on a machine of 2 cores that also runs the tests; the figures themselves are in docs/performance.md."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """ContextForge's gateway as it was before anything changed."""
+
+    restart: str
+    aliases: list[str]
+
+
+@pytest.fixture(scope="module")
+def before(lab: Lab) -> Before:
+    lab.set("active", "contextforge")
+    lab.up()
+    found = lab.inspect(GATEWAY)
+    network = found["NetworkSettings"]["Networks"]["mcp-context-forge_mcpnet"]
+    return Before(found["HostConfig"]["RestartPolicy"]["Name"], sorted(network["Aliases"]))
+
+
+def test_staged_sentinel_is_warm_and_contextforge_serves(lab: Lab, before: Before) -> None:
+    assert lab.outputs()["active"] == "contextforge"
+    gateway = lab.inspect(lab.outputs()["sentinel"])
+    assert gateway["State"]["Health"]["Status"] == "healthy"
+    assert list(gateway["NetworkSettings"]["Networks"]) == ["sentinel"]
+    assert not any(gateway["NetworkSettings"]["Ports"].values())
+    assert (before.restart, lab.verified()["active"], lab.verified()["ok"]) == ("unless-stopped", "contextforge", True)
+
+
+def test_the_port_is_handed_over_and_every_backend_answers_through_sentinel(lab: Lab, before: Before) -> None:
+    lab.set("active", "sentinel")
+    lab.up()
+    handover = lab.outputs()["handover"]
+    assert (handover["from"], handover["to"]) == (GATEWAY, lab.outputs()["sentinel"])
+    assert handover["downtime_ms"] == pytest.approx(sum(handover["parts"].values()), abs=3)
+    assert handover["downtime_ms"] < LIMIT_MS
+    answers = lab.verified()
+    assert (answers["active"], answers["ok"]) == ("sentinel", True)
+    assert {one["name"]: one["result"] for one in answers["backends"]} == {"sqlite": "ok", "sequential-thinking": "ok"}
+
+
+def test_contextforge_is_frozen_off_its_networks_and_a_reboot_would_not_bring_it_up(lab: Lab) -> None:
+    found = lab.inspect(GATEWAY)
+    assert found["State"]["Paused"] is True
+    assert found["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    assert not found["NetworkSettings"]["Networks"]
+
+
+def test_only_loopback_listens_on_the_two_ports(lab: Lab) -> None:
+    listening = subprocess.run(
+        lab.on_host(["ss", "-Hltn", "( sport = :9200 or sport = :9201 )"]), capture_output=True, text=True, check=True
+    ).stdout
+    assert sorted(line.split()[3] for line in listening.splitlines()) == ["127.0.0.1:9200", "127.0.0.1:9201"]
+
+
+def test_a_second_preview_shows_no_change_also_after_a_refresh(lab: Lab) -> None:
+    assert set(lab.planned()) == {"same"}
+    lab.pulumi("refresh", "--yes", "--non-interactive")
+    assert set(lab.planned()) == {"same"}
+
+
+def test_a_row_survives_a_changed_memory_limit_in_the_same_container(lab: Lab) -> None:
+    lab.sql("create table if not exists kept (words text)")
+    lab.sql("insert into kept values ('still here')")
+    container = lab.inspect("sentinel-postgres")["Id"]
+    lab.set("postgres.memory_mb", "320")
+    lab.up()
+    found = lab.inspect("sentinel-postgres")
+    assert (found["Id"], found["HostConfig"]["Memory"]) == (container, 320 * 1024 * 1024)
+    assert found["HostConfig"]["MemorySwap"] == 320 * 1024 * 1024
+    assert lab.sql("select words from kept") == "still here"
+
+
+def test_a_row_survives_another_image_in_another_container_and_nobody_hands_the_port_over(lab: Lab) -> None:
+    serving, container = lab.inspect(lab.outputs()["sentinel"])["Id"], lab.inspect("sentinel-postgres")["Id"]
+    lab.docker("commit", "--change", "LABEL test=other", "sentinel-postgres", "lab/postgres:other")
+    lab.set("postgres.image", "lab/postgres:other")
+    said = lab.up()
+    assert lab.inspect("sentinel-postgres")["Id"] != container
+    assert lab.sql("select words from kept") == "still here"
+    assert "handover-port" not in said
+    assert lab.inspect(lab.outputs()["sentinel"])["Id"] == serving
+    assert lab.verified()["ok"] is True
+
+
+def test_a_changed_configuration_takes_over_from_the_serving_sentinel_without_contextforge(lab: Lab) -> None:
+    old = lab.outputs()["sentinel"]
+    lab.set("sentinel.log_level", "debug")
+    lab.up()
+    handover = lab.outputs()["handover"]
+    assert (handover["from"], handover["to"]) == (old, lab.outputs()["sentinel"])
+    assert old != lab.outputs()["sentinel"]
+    assert lab.docker("ps", "-aq", "--filter", f"name={old}") == ""
+    assert lab.inspect(GATEWAY)["State"]["Paused"] is True
+    assert lab.verified()["ok"] is True
+
+
+def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, before: Before) -> None:
+    lab.set("active", "contextforge")
+    said = lab.up()
+    assert "handover-port deleted" in said
+    back = lab.verified()
+    assert (back["active"], back["ok"]) == ("contextforge", True)
+    found = lab.inspect(GATEWAY)
+    network = found["NetworkSettings"]["Networks"]["mcp-context-forge_mcpnet"]
+    # Docker itself adds the container's short id, which is no alias that anybody gave.
+    given = sorted(alias for alias in network["Aliases"] if not found["Id"].startswith(alias))
+    assert given == sorted(alias for alias in before.aliases if not found["Id"].startswith(alias))
+    assert found["HostConfig"]["RestartPolicy"]["Name"] == before.restart
+
+
+def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> None:
+    watch = subprocess.Popen(
+        lab.on_host([sys.executable, str(ROOT / "tests" / "story" / "watch.py"), "9200", "0.01"]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watch.stdin is not None
+    assert watch.stdout is not None
+    assert watch.stdout.readline() == "watching\n"
+    lab.set("active", "sentinel")
+    lab.up()
+    watch.stdin.close()
+    gap = float(re.findall(r"longest gap (\d+) ms", watch.stdout.read())[0])
+    watch.wait(10)
+    told = lab.outputs()["handover"]["downtime_ms"]
+    assert abs(gap - told) < 150, f"the watch saw {gap} ms, the program says {told} ms"
+    assert gap < LIMIT_MS
+
+
+def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab) -> None:
+    said = lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
+    deleted = re.findall(r"(\S+) deleted", said)
+    assert deleted[0] == "handover-port", said
+    assert lab.inspect(GATEWAY)["State"]["Running"] is True
+    assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
+    assert lab.docker("network", "ls", "-q", "--filter", "name=sentinel") == ""
+    assert not lab.box.folder.exists() or [path.name for path in lab.box.folder.iterdir()] == ["handover"]
+
+
+def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(lab: Lab) -> None:
+    laptop = Lab(lab.box, engine="pulumi-from-wan")
+    for key, value in (
+        ("host.kind", "ssh"),
+        ("host.address", lab.box.ssh.address),
+        ("host.user", lab.box.ssh.user),
+        ("host.private_key_file", lab.box.ssh.key),
+    ):
+        laptop.set(key, value)
+    began = time.monotonic()
+    laptop.up()
+    assert laptop.outputs()["handover"]["downtime_ms"] < LIMIT_MS
+    assert lab.sql("select words from kept") == "still here"
+    assert set(laptop.planned()) == {"same"}
+    laptop.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive")
+    assert lab.inspect(GATEWAY)["State"]["Running"] is True
+    assert time.monotonic() - began < 300

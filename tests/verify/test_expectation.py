@@ -1,0 +1,47 @@
+"""What counts as the expected answer: "not an error" alone is not enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from verify.expectation import differs
+from verify.plan import Expectation
+
+
+@pytest.mark.parametrize(
+    ("expected", "text", "structured"),
+    [
+        ({}, "", None),
+        ({"contains": ["notes", "projects"]}, "projects, notes", None),
+        ({"excludes": ["fetch failed"]}, "42 libraries", None),
+        ({"result": "structured"}, "", {"thoughtNumber": 1}),
+        ({"result": "text"}, "hello", None),
+        ({"json_path": "thoughts.0.number"}, "", {"thoughts": [{"number": 1}]}),
+        ({"json_path": "number"}, '{"number": null}', None),
+    ],
+)
+def test_an_answer_as_expected_does_not_differ(expected: dict[str, Any], text: str, structured: Any) -> None:
+    assert differs(Expectation.model_validate(expected), text, structured) == ""
+
+
+@pytest.mark.parametrize(
+    ("expected", "text", "structured", "why"),
+    [
+        ({"contains": ["notes", "projects"]}, "projects", None, "'notes' is not in the answer: projects"),
+        (
+            # context7 without internet (reference: measured): an error that does not say so.
+            {"excludes": ["fetch failed"]},
+            "Error searching libraries: TypeError: fetch failed",
+            None,
+            "'fetch failed' is in the answer: Error searching libraries: TypeError: fetch failed",
+        ),
+        ({"result": "structured"}, "words", None, "the answer has no structured part: words"),
+        ({"result": "text"}, "", {"a": 1}, "the answer has no text"),
+        ({"json_path": "thoughts.1"}, "", {"thoughts": [1]}, "the answer has nothing at thoughts.1: "),
+        ({"json_path": "number"}, "no json", None, "the answer has nothing at number: no json"),
+    ],
+)
+def test_an_answer_that_differs_says_in_what(expected: dict[str, Any], text: str, structured: Any, why: str) -> None:
+    assert differs(Expectation.model_validate(expected), text, structured) == why

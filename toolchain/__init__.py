@@ -1,0 +1,1 @@
+"""Engine, language host and provider plugins: found, downloaded or built, in this order."""

@@ -1,0 +1,128 @@
+"""Finds the parts that are installed already, and says which version they are.
+
+Owns: what counts as the right version, and the preference of an installed part over our own.
+Deliberately does not: install, overwrite or remove anything outside `.work/toolchain/bin`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.parts import (
+    BIN,
+    ENGINE,
+    ENGINE_VERSION,
+    PLUGINS,
+    PROGRAMS,
+    Plugin,
+    Program,
+    program_folders,
+    pulumi_homes,
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A part and where it lies; `ours` when we fetched or built it."""
+
+    part: str
+    path: Path
+    version: str
+    ours: bool
+
+
+def programs(folders: Sequence[Path] | None = None, own: Path = BIN) -> dict[str, Found]:
+    """The engine and what lies beside it, by executable name; what is missing is not in the answer.
+
+    The first folder with an engine of the right version wins. The language host and its script print no version, so
+    they count only beside an engine of the right one: its archive holds all three.
+    """
+    for folder in folders if folders is not None else program_folders():
+        if own.parent.parent in folder.resolve().parents:
+            continue
+        version = engine_version(folder / ENGINE.executable)
+        if is_right(version):
+            rest = _beside(folder, version, ours=False)
+            own_rest = _beside(own, version, ours=True)
+            return {**{name: found for name, found in own_rest.items() if name != ENGINE.executable}, **rest}
+    version = engine_version(own / ENGINE.executable)
+    return _beside(own, version, ours=True) if is_right(version) else {}
+
+
+def missing(found: dict[str, Found]) -> list[Program]:
+    return [program for program in PROGRAMS if program.executable not in found]
+
+
+def folders_of(found: dict[str, Found]) -> list[Path]:
+    """The folders of the found programs, the engine's first; what belongs into PATH."""
+    ordered = [found[program.executable].path.parent for program in PROGRAMS if program.executable in found]
+    return list(dict.fromkeys(ordered))
+
+
+def plugin(wanted: Plugin, homes: Sequence[Path] | None = None) -> Path | None:
+    """The folder of an installed plugin of exactly this version, or None.
+
+    A `.partial` file beside the folder is the engine's own mark of a broken installation (sdk/go/common/workspace).
+    """
+    for home in homes if homes is not None else pulumi_homes():
+        folder = home / "plugins" / wanted.folder
+        if _executable(folder / wanted.executable) and not folder.with_name(folder.name + ".partial").exists():
+            return folder
+    return None
+
+
+def plugins(homes: Sequence[Path] | None = None) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    for wanted in PLUGINS:
+        folder = plugin(wanted, homes)
+        if folder:
+            found[wanted.name] = Found(wanted.part, folder.resolve(), wanted.version, ours=folder.is_relative_to(BIN))
+    return found
+
+
+@functools.cache
+def engine_version(path: Path) -> str:
+    """What `pulumi version` prints, without the v; "" when there is none or it does not run."""
+    if not _executable(path):
+        return ""
+    try:
+        ran = subprocess.run(
+            [path, "version"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "1"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ran.stdout.strip().removeprefix("v") if ran.returncode == 0 else ""
+
+
+def is_right(version: str) -> bool:
+    """Same major version and not older than the one that everything here was tried with."""
+    given, wanted = _numbers(version), _numbers(ENGINE_VERSION)
+    return bool(given) and given[0] == wanted[0] and given >= wanted
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)(?:[-+].*)?", version)
+    return tuple(int(number) for number in match.groups()) if match else ()
+
+
+def _beside(folder: Path, version: str, *, ours: bool) -> dict[str, Found]:
+    return {
+        program.executable: Found(program.part, folder / program.executable, version, ours)
+        for program in PROGRAMS
+        if _executable(folder / program.executable)
+    }
+
+
+def _executable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)

@@ -1,0 +1,94 @@
+"""Sees to it that engine, language host and plugins are there: found, else downloaded, else (the programs) built.
+
+Owns: the order of preference, `.work/toolchain/bin`, the links to installed plugins in a PULUMI_HOME of ours.
+Deliberately does not: make a plugin that can neither be found nor downloaded; it answers which those are.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ops.progress import LongStep, Progress, Step
+from toolchain import build, download, find
+from toolchain.parts import BIN, ENGINE, EXEC_SCRIPT, LANGUAGE_HOST, PLUGINS, Plugin
+
+ASK_AGAIN_SECONDS = 3600.0
+
+
+def long_steps(into: Path = BIN) -> list[LongStep]:
+    """The steps that are still needed for the programs; empty when all are there. They may run side by side."""
+    missing = find.missing(find.programs(own=into))
+    if not missing:
+        return []
+    if ENGINE in missing:
+        # A host says no version of its own: it is as old as the engine that it was built for.
+        for program in (LANGUAGE_HOST, EXEC_SCRIPT):
+            (into / program.executable).unlink(missing_ok=True)
+        missing = [ENGINE, LANGUAGE_HOST, EXEC_SCRIPT]
+    builds = ([LongStep("engine", lambda step: build.engine(step, into))] if ENGINE in missing else []) + (
+        [LongStep("language host", lambda step: build.language_host(step, into))]
+        if LANGUAGE_HOST in missing or EXEC_SCRIPT in missing
+        else []
+    )
+    try:
+        sums = download.checksums()
+    except download.NotReachable:
+        return builds
+    return [LongStep("engine download", lambda step: _download_or_build(sums, builds, into, step))]
+
+
+def plugins(home: Path, progress: Progress, *, ask_again: bool) -> list[Plugin]:
+    """Put the real plugins into a PULUMI_HOME inside the repository; returns those that cannot be had.
+
+    An installed one is linked, never copied or changed; a missing one is downloaded, given up within seconds. With
+    `ask_again` false a download that failed within the last hour is not tried again: a second run is to be quick.
+    """
+    absent = [wanted for wanted in PLUGINS if not find.plugin(wanted, [home])]
+    for wanted in list(absent):
+        installed = find.plugin(wanted)
+        if installed:
+            _link(installed, home / "plugins" / wanted.folder)
+            absent.remove(wanted)
+    given_up = home / "downloads-given-up"
+    if not absent or (not ask_again and _seconds_old(given_up) < ASK_AGAIN_SECONDS):
+        return absent
+    with progress.step("plugins") as step:
+        try:
+            download.checksums()
+        except download.NotReachable as error:
+            step.write(str(error))
+        else:
+            pulumi = find.programs()[ENGINE.executable].path
+            absent = [wanted for wanted in absent if not download.plugin(wanted, home, pulumi, step)]
+    home.mkdir(parents=True, exist_ok=True)
+    given_up.touch()
+    return absent
+
+
+def _seconds_old(file: Path) -> float:
+    return time.time() - file.stat().st_mtime if file.exists() else math.inf
+
+
+def _download_or_build(sums: str, builds: Sequence[LongStep], into: Path, step: Step) -> None:
+    try:
+        download.engine(into, sums, step)
+    except download.NotReachable as error:
+        step.write(str(error))
+        for one in builds:
+            one.run(step)
+    find.engine_version.cache_clear()
+
+
+def _link(installed: Path, place: Path) -> None:
+    """File by file, since the engine follows no link to a folder; made beside and renamed."""
+    beside = place.with_name(f".{place.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    for file in installed.iterdir():
+        (beside / file.name).symlink_to(file.resolve())
+    shutil.rmtree(place, ignore_errors=True)
+    beside.rename(place)
