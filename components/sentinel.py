@@ -23,7 +23,15 @@ from components.files import HostFile, HostFiles
 from components.host import Action, Host, Operation
 from components.networks import Networks
 from components.postgres import Postgres
-from components.sentinel_configuration import ALIAS, AUDIENCE, ISSUER, SECRETS, bridge_json, sentinel_toml
+from components.sentinel_configuration import (
+    ALIAS,
+    AUDIENCE,
+    HANDOVER_TOKEN,
+    ISSUER,
+    SECRETS,
+    bridge_json,
+    sentinel_toml,
+)
 from components.settings import Settings, secret_output
 
 __all__ = ["Sentinel", "SentinelArgs"]
@@ -52,7 +60,7 @@ class Sentinel(pulumi.ComponentResource):
     def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
         self._name, self._args = name, args
-        self.token_file = f"{args.host.folder}/handover-token"
+        self.token_file = f"{args.host.folder}/{HANDOVER_TOKEN}"
         files = self._files()
         container = self._container(files)
         self._token(files)

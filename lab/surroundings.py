@@ -15,6 +15,7 @@ from pathlib import Path
 from lab import box as vps
 from lab import engine, stack_configuration
 from lab.box import Box, Place, facts, tools
+from lab.box.network import inside
 from lab.plugins import LabFacts
 from ops.errors import UserError
 from ops.progress import LongStep, Progress, Step
@@ -63,6 +64,10 @@ def environment() -> Mapping[str, str]:
     return engine.environment(_PLACE)
 
 
+def on_host(arguments: Sequence[str]) -> Sequence[str]:
+    return inside(_PLACE.vps, list(arguments))
+
+
 def remove(progress: Progress) -> None:
     vps.down(_PLACE, progress)
     _stack_file().unlink(missing_ok=True)
@@ -109,6 +114,9 @@ def _make_stack(box: Box, step: Step) -> None:
     from lab import plugins
     from ops.secrets import make_secrets
 
+    if not engine.passphrase_file(_PLACE).exists():
+        # Of a lab that is gone: its secrets could be read with its own passphrase only.
+        _stack_file().unlink(missing_ok=True)
     engine.prepare(_PLACE, box)
     plugins.install(engine.home(_PLACE), _plugin_facts(box))
     stack_configuration.write(_stack_file(), _PLACE.folder / "stack-rendered.yaml", box)

@@ -19,6 +19,7 @@ from ops.errors import UserError
 from ops.paths import LOGS, VENV
 from ops.progress import Progress
 from ops.result import Result
+from toolchain import find
 
 INTERRUPTED = 130
 
@@ -107,6 +108,8 @@ def _secrets(arguments: argparse.Namespace, progress: Progress) -> Result:
 
 def _env(arguments: argparse.Namespace, progress: Progress) -> Result:
     chosen = environment.variables(arguments.stack)
+    if find.missing(find.programs()):
+        progress.line("The engine is not there yet; `make up` provides it, then run this again.")
     return Result(chosen, "\n".join(environment.exports(chosen)))
 
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from pulumi import automation
 
+from components.sentinel_configuration import HANDOVER_TOKEN
 from components.settings import Settings, SettingsError, load, report
 from ops import environment, surroundings
 from ops.engine import PROJECT, open_stack, plain_outputs, told_in_one_sentence
@@ -38,7 +39,7 @@ def verify(stack: str, progress: Progress) -> Result:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as plan:
         json.dump(_plan(settings, active), plan)
         plan.flush()
-        arguments = [sys.executable, "-m", "verify", *_where(settings), "--expect", plan.name, "--json"]
+        arguments = [sys.executable, "-m", "verify", *_where(settings, active), "--expect", plan.name, "--json"]
         ran = subprocess.run(
             _on_host(stack, arguments),
             stdin=subprocess.DEVNULL,
@@ -137,10 +138,11 @@ def _plan(settings: Settings, active: str) -> dict[str, Any]:
     }
 
 
-def _where(settings: Settings) -> list[str]:
-    """The port that is handed over is the same one at the same path for both gateways; so is the token's file."""
+def _where(settings: Settings, active: str) -> list[str]:
+    """The port is the same at the same path for both gateways; each has its own token's file."""
     url = f"http://127.0.0.1:{settings.sentinel.port}/mcp"
-    return ["--url", url, "--token-file", settings.client.token_file]
+    own = f"{settings.host.folder}/{HANDOVER_TOKEN}"
+    return ["--url", url, "--token-file", own if active == "sentinel" else settings.client.token_file]
 
 
 def _on_host(stack: str, arguments: list[str]) -> list[str]:

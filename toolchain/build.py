@@ -106,9 +106,8 @@ def _build(module: str, package: str, executable: str, into: Path, step: Step) -
     into.mkdir(parents=True, exist_ok=True)
     unfinished = into / f".{executable}.building"
     linking = ("-ldflags", f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={ENGINE_VERSION}")
-    step.say("fetching Go modules")
-    step.call([go, "mod", "download"], folder=HERE / module, environment=_switching())
-    step.say("compiling")
+    # No `go mod download` before: it asks for more about each module than a build needs, and not every proxy has it.
+    step.say("fetching Go modules and compiling")
     step.call(
         [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", *linking, "-o", str(unfinished), package],
         folder=HERE / module,

@@ -44,8 +44,8 @@ def start(
     images: Mapping[str, str],
     values: Mapping[str, str],
     say: Callable[[str], None],
-) -> list[Service]:
-    """Starts what does not run and waits until all are healthy. Returns those that were started now.
+) -> None:
+    """Makes and starts what is missing, and waits until all are healthy.
 
     Raises UserError with the container's own last words when one ends, or when LIMIT_SECONDS are over.
     """
@@ -54,13 +54,13 @@ def start(
         if container is None:
             say(f"making {service.container_name}")
             found[service] = _create(daemon, service, images[service.image], values)
-    return _start(daemon, {service: container for service, container in found.items() if container is not None}, say)
+    _start(daemon, [container for container in found.values() if container is not None], say)
 
 
 def wake(daemon: docker.DockerClient, services: Sequence[Service], say: Callable[[str], None]) -> None:
     """Starts those that exist and do not run, as they are; errors as `start`."""
-    found = {service: _find(daemon, service) for service in services}
-    _start(daemon, {service: container for service, container in found.items() if container is not None}, say)
+    found = [_find(daemon, service) for service in services]
+    _start(daemon, [container for container in found if container is not None], say)
 
 
 def handed_over(daemon: docker.DockerClient, service: Service) -> bool:
@@ -101,16 +101,13 @@ def run(daemon: docker.DockerClient, service: Service, words: Sequence[str]) -> 
         raise UserError(f"{words[0]} in the lab's {service.container_name} ended with exit code {code}: {last}")
 
 
-def _start(
-    daemon: docker.DockerClient, present: Mapping[Service, Container], say: Callable[[str], None]
-) -> list[Service]:
+def _start(daemon: docker.DockerClient, present: Sequence[Container], say: Callable[[str], None]) -> None:
     since = time.time()
-    asleep = {service: container for service, container in present.items() if container.status != "running"}
-    for service, container in asleep.items():
-        say(f"starting {service.container_name}")
+    asleep = [container for container in present if container.status != "running"]
+    for container in asleep:
+        say(f"starting {container.name}")
         container.start()
-    _wait(daemon, list(present.values()), {str(container.name) for container in asleep.values()}, since, say)
-    return list(asleep)
+    _wait(daemon, present, {str(container.name) for container in asleep}, since, say)
 
 
 def _networks(daemon: docker.DockerClient) -> list[Network]:

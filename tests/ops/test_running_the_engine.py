@@ -1,0 +1,126 @@
+"""The commands over the real engine and a small program of its own: exit, documents, errors, Ctrl-C, history."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops import asking, deploying, engine, environment, readiness
+from ops.engine import EngineFailed
+from ops.errors import UserError
+from ops.paths import ROOT
+from ops.progress import Progress
+from toolchain import find
+
+pytestmark = pytest.mark.skipif(
+    bool(find.missing(find.programs())), reason="the engine is not there yet; `make test` provides it"
+)
+
+PROGRAM = """
+import pulumi
+config = pulumi.Config()
+active = config.require("active")
+if active == "broken":
+    raise pulumi.RunError("active is broken: set it to sentinel.")
+pulumi.export("active", active)
+pulumi.export("handover", {"downtime_ms": 41, "from": "contextforge", "to": "sentinel", "at": "2026-01-01T00:00:00Z"})
+pulumi.export("hidden", pulumi.Output.secret("swordfish"))
+"""
+
+
+def make_project(folder: Path, active: str = "sentinel", program: str = PROGRAM) -> None:
+    (folder / "Pulumi.yaml").write_text("name: sentinel-cutover\nruntime: python\n")
+    (folder / "Pulumi.elsewhere.yaml").write_text(f"config:\n  sentinel-cutover:active: {active}\n")
+    (folder / "__main__.py").write_text(program)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_project(tmp_path)
+    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "STATE", tmp_path / ".state")
+    monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
+    monkeypatch.setattr(readiness, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
+    for name in environment.NAMES[1:]:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def quiet(folder: Path) -> tuple[Progress, io.StringIO]:
+    out = io.StringIO()
+    return Progress(folder / "log", out), out
+
+
+def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> None:
+    progress, out = quiet(project)
+    done = deploying.up("elsewhere", progress, yes=True)
+    assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
+    assert "nobody answered for 41 ms" in done.text and "make verify STACK=elsewhere" in done.text
+    assert "swordfish" not in json.dumps(done.document) + done.text + out.getvalue()
+
+
+def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> None:
+    progress, _ = quiet(project)
+    deploying.up("elsewhere", progress, yes=True)
+    settings = project / "Pulumi.elsewhere.yaml"
+    settings.write_text(settings.read_text().replace("active: sentinel", "active: contextforge"))
+    deploying.up("elsewhere", progress, yes=True)
+    rows = asking.history("elsewhere", progress).document
+    assert [(row["number"], row["active"]) for row in rows] == [(2, "contextforge"), (1, "sentinel")]
+
+
+def test_a_program_that_refuses_its_settings_is_one_sentence(project: Path) -> None:
+    make_project(project, "broken")
+    progress, out = quiet(project)
+    with pytest.raises(EngineFailed, match=r"^pulumi up of stack elsewhere failed: active is broken: set it to"):
+        deploying.up("elsewhere", progress, yes=True)
+    assert "Traceback" not in out.getvalue()
+
+
+def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    progress, _ = quiet(project)
+    with pytest.raises(UserError, match="YES=1"):
+        deploying.up("elsewhere", progress, yes=False)
+    assert asking.history("elsewhere", progress).document == []
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from ops import deploying, engine, environment, readiness
+from ops.progress import Progress
+engine.ROOT = Path(sys.argv[1])
+environment.STATE = engine.ROOT / ".state"
+environment.PULUMI_HOME = engine.ROOT / "pulumi-home"
+readiness.make_ready = lambda stack, progress: None
+try:
+    deploying.up("elsewhere", Progress(engine.ROOT / "log"), yes=True)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_lets_the_engine_end_in_order_and_leaves_no_lock(project: Path) -> None:
+    started = project / "started"
+    os.mkfifo(started)
+    make_project(project, program=f"import time\nopen({str(started)!r}, 'w').write('now')\ntime.sleep(600)\n")
+    running = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(project)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert started.read_text() == "now"
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert not list((project / ".state").rglob("locks/**/*.json"))
+    make_project(project)
+    assert deploying.up("elsewhere", quiet(project)[0], yes=True).ok
