@@ -46,7 +46,7 @@ test: venv ## every test; needs nothing done before it
 	@$(PYTHON) -m pytest tests $(ARGS)
 
 unit: venv ## the tests that need no lab, in under a minute
-	@$(PYTHON) -m pytest -q -m "not lab" $(wildcard $(QUICK)) $(ARGS)
+	@$(PYTHON) -m pytest -q -m "not lab and not engine" $(wildcard $(QUICK)) $(ARGS)
 
 lint: venv ## ruff and pyright
 	@$(PYTHON) -m ruff check

@@ -200,6 +200,8 @@ class Host(pulumi.ComponentResource):
             user=settings.user,
             port=settings.port,
             private_key=pulumi.Output.secret(key) if key else None,
+            # Without it the published plugin takes any host's word for who it is.
+            host_key=settings.host_key,
         )
 
 
@@ -214,6 +216,15 @@ def _docker_host(settings: HostSettings) -> str:
 
 
 def _ssh_options(settings: HostSettings) -> list[str] | None:
-    if settings.kind == "local" or not settings.private_key_file:
+    """For the `ssh` that carries Docker. It knows the one host of the settings, whatever its user has met before."""
+    if settings.kind == "local":
         return None
-    return ["-i", settings.private_key_file, "-o", "IdentitiesOnly=yes"]
+    options = {
+        "IdentityFile": settings.private_key_file,
+        "IdentitiesOnly": "yes",
+        "KnownHostsCommand": f"/bin/echo %H {settings.host_key}",
+        "UserKnownHostsFile": "none",
+        "StrictHostKeyChecking": "yes",
+        "BatchMode": "yes",
+    }
+    return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]

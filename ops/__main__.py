@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -138,10 +139,17 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description="The operator's commands; see `make help`.")
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--stack", required=True)
+    parser.add_argument("--stack", required=True, type=_stack_name)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
+
+
+def _stack_name(text: str) -> str:
+    """The engine's own rule; a name is also a folder of `.state/`."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a stack: letters, digits, '-', '_' and '.'")
+    return text
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

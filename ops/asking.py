@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from pulumi import automation
 
 from components.sentinel_configuration import HANDOVER_TOKEN
 from components.settings import Settings, SettingsError, load, report
+from hostctl.journal import Journal
 from ops import environment, surroundings
 from ops.engine import PROJECT, open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
@@ -25,17 +27,36 @@ from ops.progress import Progress
 from ops.result import Result
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a stack looks like after a run: the last handover's figures, and the verification where it can be made."""
+
+    handover: Mapping[str, Any]
+    verified: Result | None
+
+
 def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through the port, as `python -m verify` on the stack's host."""
     opened = open_stack(stack, progress, create=False)
     settings = _settings(opened, stack)
-    if settings.host.kind != "local":
+    if not _is_near(stack, settings):
         raise UserError(
             f"Stack {stack} is on {settings.host.address}: run `make verify STACK={stack}` on that host, where its "
             "loopback port is."
         )
-    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
-        active = str(plain_outputs(opened.outputs()).get("active", settings.active))
+    return _every_backend(stack, settings, str(_outputs(opened, stack).get("active", settings.active)), progress)
+
+
+def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], progress: Progress) -> Looked:
+    """Of a stack that was just deployed; a host that is elsewhere can only be verified there."""
+    settings = _settings(opened, stack)
+    active = str(outputs.get("active", settings.active))
+    near = _is_near(stack, settings)
+    verified = _every_backend(stack, settings, active, progress) if near else None
+    return Looked(_last_handover(settings, outputs, active), verified)
+
+
+def _every_backend(stack: str, settings: Settings, active: str, progress: Progress) -> Result:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as plan:
         json.dump(_plan(settings, active), plan)
         plan.flush()
@@ -62,27 +83,30 @@ def verify(stack: str, progress: Progress) -> Result:
 def status(stack: str, progress: Progress) -> Result:
     """Who serves, since when, whether it answers; not yet: drift, days left of the token."""
     opened = open_stack(stack, progress, create=False)
-    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
-        outputs = plain_outputs(opened.outputs())
+    outputs = _outputs(opened, stack)
     if not outputs.get("active"):
         raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    healthy = verify(stack, progress).ok
-    handover: dict[str, Any] = outputs.get("handover") or {}
-    document = {"active": outputs["active"], "healthy": healthy, "since": handover.get("at")}
-    text = f"{document['active']} owns the port since {document['since'] or 'before this stack'}, " + (
-        "and every backend answers." if healthy else "but not every backend answers; see `make verify`."
-    )
-    return Result(document, text, ok=healthy)
+    looked = look(opened, stack, outputs, progress)
+    healthy = looked.verified.ok if looked.verified else None
+    document = {"active": outputs["active"], "healthy": healthy, "since": looked.handover.get("at")}
+    words = {
+        True: "and every backend answers.",
+        False: "but not every backend answers; see `make verify`.",
+        None: "and whether it answers can be asked on its host only, by `make verify`.",
+    }
+    text = f"{document['active']} owns the port since {document['since'] or 'before this stack'}, {words[healthy]}"
+    return Result(document, text, ok=healthy is not False)
 
 
 def history(stack: str, progress: Progress) -> Result:
     """Every update of the stack, newest first."""
     opened = open_stack(stack, progress, create=False)
     with told_in_one_sentence(f"reading the history of stack {stack}"):
-        updates = opened.history()
+        updates = opened.history(show_secrets=False)
     rows = [_update(one, len(updates) - at) for at, one in enumerate(updates)]
     lines = [
-        f"{row['number']:>4}  {row['at']}  {row['result']:<10}  {row['active']:<13}  {row['changes']}" for row in rows
+        f"{row['number']:>4}  {row['at']}  {row['result']:<10}  {row['active']:<13}  {changes_in_words(row['changes'])}"
+        for row in rows
     ]
     return Result(rows, "\n".join(lines) or f"Stack {stack} has no history yet.")
 
@@ -92,12 +116,18 @@ def _update(update: automation.UpdateSummary, place: int) -> dict[str, Any]:
     config = {name.removeprefix(f"{PROJECT}:"): value.value for name, value in update.config.items()}
     return {
         "number": update.version or place,
-        "at": update.start_time.isoformat(timespec="seconds"),
+        "at": f"{update.start_time.isoformat(timespec='seconds')}Z",
         "result": update.result,
         "active": config.get("active", "sentinel"),
         "image": _image(config),
         "changes": {str(kind): count for kind, count in (update.resource_changes or {}).items() if kind != "same"},
     }
+
+
+def changes_in_words(changes: Mapping[str, int]) -> str:
+    """`create 2, update 1`; what stayed the same is left out."""
+    told = [f"{kind} {count}" for kind, count in sorted(changes.items()) if kind != "same" and count]
+    return ", ".join(told) or "no changes"
 
 
 def _image(config: Mapping[str, str]) -> str | None:
@@ -107,6 +137,27 @@ def _image(config: Mapping[str, str]) -> str | None:
         return cast(dict[str, str], json.loads(config.get("sentinel", "{}"))).get("image")
     except ValueError:
         return None
+
+
+def _outputs(opened: automation.Stack, stack: str) -> dict[str, Any]:
+    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
+        return plain_outputs(opened.outputs())
+
+
+def _is_near(stack: str, settings: Settings) -> bool:
+    """Whether the host's loopback address can be reached from here."""
+    return settings.host.kind == "local" or surroundings.of_stack(stack) is not None
+
+
+def _last_handover(settings: Settings, outputs: Mapping[str, Any], active: str) -> Mapping[str, Any]:
+    """The figures stand in the stack's output; of a port that was given back only in the journal on the host."""
+    if outputs.get("handover"):
+        return cast(Mapping[str, Any], outputs["handover"])
+    try:
+        last = Journal(f"{settings.host.folder}/handover").state()
+    except OSError:
+        return {}
+    return last if last.get("active") == active else {}
 
 
 def _settings(opened: automation.Stack, stack: str) -> Settings:

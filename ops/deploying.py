@@ -7,11 +7,13 @@ Deliberately does not: print; a command returns its document and the text for a 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from pulumi import automation
 
-from ops import environment, readiness, surroundings
+from ops import asking, environment, readiness, surroundings
+from ops.asking import Looked, changes_in_words
 from ops.engine import EngineFailed, open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
 from ops.progress import Progress
@@ -28,16 +30,19 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
         done = opened.up(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
     outputs = plain_outputs(done.outputs)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    return Result(_up_document(outputs, changes), _up_text(stack, outputs, changes))
+    looked = asking.look(opened, stack, outputs, progress)
+    ok = looked.verified is None or looked.verified.ok
+    return Result(_up_document(outputs, changes, looked, ok), _up_text(stack, outputs, changes, looked), ok)
 
 
 def preview(stack: str, progress: Progress) -> Result:
     readiness.make_ready(stack, progress)
     changes = _previewed(open_stack(stack, progress), stack, progress)
-    return Result({"ok": True, "changes": changes}, _changes_in_words(changes))
+    return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
 
 def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
+    environment.require_state(stack)
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     if not (yes or surroundings.of_stack(stack)):
@@ -45,7 +50,7 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
     with told_in_one_sentence(f"pulumi refresh of stack {stack}"):
         done = opened.refresh(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    return Result({"ok": True, "changes": changes}, _changes_in_words(changes))
+    return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
 
 def down(stack: str, progress: Progress, *, yes: bool) -> Result:
@@ -53,9 +58,14 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     if around:
         around.remove(progress)
         return Result({"ok": True, "stack": stack}, f"Stack {stack}, its surroundings and its state are gone.")
+    environment.require_state(stack)
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     if not yes:
+        with told_in_one_sentence(f"pulumi destroy --preview-only of stack {stack}"):
+            opened.destroy(
+                on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False, preview_only=True
+            )
         _ask(f"Destroy stack {stack}: the predecessor gets the port back, Sentinel is removed, its data is kept?")
     with told_in_one_sentence(f"pulumi destroy of stack {stack}"):
         opened.destroy(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
@@ -77,21 +87,21 @@ def _ask(question: str) -> None:
         raise EngineFailed("Nothing was changed.")
 
 
-def _up_document(outputs: dict[str, Any], changes: dict[str, int]) -> dict[str, Any]:
-    handover: dict[str, Any] = outputs.get("handover") or {}
+def _up_document(outputs: dict[str, Any], changes: dict[str, int], looked: Looked, ok: bool) -> dict[str, Any]:
     return {
-        "ok": True,
+        "ok": ok,
         "active": outputs.get("active"),
-        "downtime_ms": handover.get("downtime_ms"),
+        "downtime_ms": looked.handover.get("downtime_ms"),
+        "verify": looked.verified.document if looked.verified else None,
         "changes": changes,
         "outputs": outputs,
     }
 
 
-def _up_text(stack: str, outputs: dict[str, Any], changes: dict[str, int]) -> str:
-    handover: dict[str, Any] = outputs.get("handover") or {}
+def _up_text(stack: str, outputs: dict[str, Any], changes: dict[str, int], looked: Looked) -> str:
+    handover = looked.handover
     again = "" if surroundings.of_stack(stack) else f" STACK={stack}"
-    lines = [_changes_in_words(changes)]
+    lines = [_all_in_words(changes)]
     if outputs.get("active"):
         lines.append(f"serving    {outputs['active']} owns the port")
     if outputs.get("sentinel"):
@@ -99,20 +109,31 @@ def _up_text(stack: str, outputs: dict[str, Any], changes: dict[str, int]) -> st
     if "downtime_ms" in handover:
         lines.append(
             f"handover   {handover.get('from')} -> {handover.get('to')} at {handover.get('at')}, "
-            f"nobody answered for {handover['downtime_ms']} ms"
+            f"nobody answered for {handover['downtime_ms']} ms{_parts_in_words(handover)}"
         )
+    if looked.verified:
+        first, *others = looked.verified.text.splitlines()
+        lines += [f"verified   {first}", *(f"{'':<9}  {row}" for row in others)]
+    else:
+        lines.append(f"verified   not from here: run `make verify{again}` on the host itself")
     if outputs.get("way_back"):
         lines.append(f"way back   {outputs['way_back']}")
     lines.append(f"next       make verify{again} · make status{again} · make history{again}")
     return "\n".join(lines)
 
 
-def _changes_in_words(changes: dict[str, int]) -> str:
-    told = {kind: count for kind, count in changes.items() if kind != "same" and count}
+def _parts_in_words(handover: Mapping[str, Any]) -> str:
+    """` (release 12, connect 30, answer 21)`, in milliseconds."""
+    parts: Mapping[str, int] = handover.get("parts") or {}
+    told = ", ".join(f"{name.removesuffix('_ms')} {ms}" for name, ms in parts.items())
+    return f" ({told})" if told else ""
+
+
+def _all_in_words(changes: dict[str, int]) -> str:
     unchanged = changes.get("same", 0)
-    if not told:
+    if not any(count for kind, count in changes.items() if kind != "same"):
         return f"No changes; {unchanged} resources are as the program says."
-    return ", ".join(f"{kind} {count}" for kind, count in sorted(told.items())) + f"; unchanged {unchanged}"
+    return f"{changes_in_words(changes)}; unchanged {unchanged}"
 
 
 def _color() -> str:

@@ -34,7 +34,7 @@ def doctor(stack: str) -> Result:
 
 def _own_rows(stack: str) -> list[Row]:
     programs = find.programs()
-    homes = [Path(environment.variables(stack)["PULUMI_HOME"])]
+    homes = [Path(environment.variables(stack, make=False)["PULUMI_HOME"])]
     plugins = find.plugins(homes)
     rows: list[Row] = []
     for program in PROGRAMS:

@@ -23,9 +23,13 @@ from ops import environment
 from ops.errors import UserError
 from ops.paths import ROOT
 from ops.progress import Progress
-from toolchain.parts import ENGINE_VERSION
 
 PROJECT = "sentinel-cutover"
+
+
+EVENTS_BY_FILE = VersionInfo(3, 205, 0)
+"""The newest version of which the SDK reads the engine's events from a file. Of newer ones it takes them over a port of
+its own loopback address, which an engine in another network namespace cannot reach (read in pulumi/automation/_stack.py)."""
 
 
 class EngineFailed(UserError):
@@ -40,7 +44,7 @@ class OrderlyCommand(automation.PulumiCommand):
 
     def __init__(self, variables: Mapping[str, str], progress: Progress) -> None:
         self.command = "pulumi"
-        self.version = VersionInfo.parse(ENGINE_VERSION)
+        self.version = EVENTS_BY_FILE
         self._variables = dict(variables)
         self._progress = progress
 
@@ -112,6 +116,8 @@ class _Reader(threading.Thread):
 
 def open_stack(stack: str, progress: Progress, *, create: bool = True) -> automation.Stack:
     """The stack in the repository's own workspace; made when it does not exist yet and `create`."""
+    if not create:
+        environment.require_state(stack)
     variables = environment.complete(stack)
     os.environ["PATH"] = variables["PATH"]
     options = automation.LocalWorkspaceOptions(

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ops import surroundings
+from ops.errors import UserError
 from ops.paths import PULUMI_HOME, ROOT, STATE, VENV
 from toolchain import find
 
@@ -29,10 +30,17 @@ NAMES = (
 """What `make env` exports, those that the stack needs."""
 
 
-def variables(stack: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables of `NAMES` for the stack; makes the passphrase file and state folder of a stack without its own."""
+PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
+"""The engine takes it before the file of a passphrase, so the two never stand together."""
+
+
+def variables(stack: str, given: Mapping[str, str] = os.environ, *, make: bool = True) -> dict[str, str]:
+    """The variables of `NAMES` for the stack.
+
+    With `make`, the passphrase file and the state folder of a stack without its own are made where they are missing.
+    """
     around = surroundings.of_stack(stack)
-    own = dict(around.environment()) if around else _of_existing_host(stack, given)
+    own = dict(around.environment()) if around else _of_existing_host(stack, given, make)
     folders = [str(VENV / "bin"), *_split(own.get("PATH")), *map(str, find.folders_of(find.programs()))]
     own["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_split(given.get("PATH"))]))
     own |= {"PULUMI_SKIP_UPDATE_CHECK": "1", "PULUMI_STACK": stack}
@@ -41,27 +49,41 @@ def variables(stack: str, given: Mapping[str, str] = os.environ) -> dict[str, st
 
 def complete(stack: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The whole environment for a child: what is given, with the stack's variables over it."""
+    own = variables(stack, given)
     rest = {name: value for name, value in given.items() if name not in NAMES or name == "PATH"}
-    return rest | variables(stack, given)
+    if "PULUMI_CONFIG_PASSPHRASE_FILE" in own:
+        rest.pop(PASSPHRASE, None)
+    return rest | own
+
+
+def require_state(stack: str, given: Mapping[str, str] = os.environ) -> None:
+    """Raises UserError where no stack can be, so that a mistyped name leaves no folder behind."""
+    url = variables(stack, given, make=False)["PULUMI_BACKEND_URL"]
+    if url == f"file://{STATE / stack}" and not (STATE / stack).is_dir():
+        raise UserError(f"There is no stack {stack} yet; `make up STACK={stack}` makes it.")
 
 
 def exports(chosen: Mapping[str, str]) -> list[str]:
     """Shell lines, quoted for any value."""
     unset = [f"unset {name}" for name in NAMES if name not in chosen]
+    if "PULUMI_CONFIG_PASSPHRASE_FILE" in chosen:
+        unset.append(f"unset {PASSPHRASE}")
     return unset + [f"export {name}={shlex.quote(value)}" for name, value in chosen.items()]
 
 
-def _of_existing_host(stack: str, given: Mapping[str, str]) -> dict[str, str]:
+def _of_existing_host(stack: str, given: Mapping[str, str], make: bool) -> dict[str, str]:
     own = {name: given[name] for name in ("PULUMI_HOME", "PULUMI_BACKEND_URL") if _is_theirs(given.get(name))}
     own.setdefault("PULUMI_HOME", str(PULUMI_HOME))
     if "PULUMI_BACKEND_URL" not in own:
-        _folder(STATE)
-        _folder(STATE / stack)
+        if make:
+            _folder(STATE)
+            _folder(STATE / stack)
         own["PULUMI_BACKEND_URL"] = f"file://{STATE / stack}"
     if _is_theirs(given.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
         own["PULUMI_CONFIG_PASSPHRASE_FILE"] = given["PULUMI_CONFIG_PASSPHRASE_FILE"]
-    elif "PULUMI_CONFIG_PASSPHRASE" not in given:
-        own["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(STATE / "passphrase"))
+    elif PASSPHRASE not in given:
+        file = STATE / "passphrase"
+        own["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(file) if make else file)
     return own
 
 

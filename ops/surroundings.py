@@ -62,7 +62,7 @@ class Surroundings(Protocol):
 
 def of_stack(stack: str) -> Surroundings | None:
     """The surroundings that the stack brings along, or None for a stack whose host simply exists."""
-    if not stack.isidentifier():
+    if not stack.isidentifier() or f"{stack}.surroundings" == __name__:
         return None
     name = f"{stack}.surroundings"
     try:

@@ -26,7 +26,13 @@ install() {
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv ca-certificates; } >&2
 }
 
-if [ ! -x $VENV/bin/python ] || ! recent $VENV/bin/python; then
+usable() { # A killed run may have left an environment without pip.
+    [ -x $VENV/bin/python ] && recent $VENV/bin/python &&
+        { command -v uv || [ -x $VENV/bin/uv ] || $VENV/bin/python -c 'import pip'; } >/dev/null 2>&1
+}
+
+began=$(date +%s)
+if ! usable; then
     python=$(recent_python)
     if [ -z "$python" ] || ! { command -v uv >/dev/null || "$python" -c 'import ensurepip, venv' 2>/dev/null; }; then
         install
@@ -45,4 +51,5 @@ if [ -n "$uv" ]; then
 else
     $VENV/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock >&2
 fi
+say "Installed in $(($(date +%s) - began)) s."
 echo "$lock" >$VENV/.lock.new && mv $VENV/.lock.new $VENV/.lock

@@ -24,8 +24,8 @@ from toolchain.parts import ENGINE_VERSION, PROGRAMS, Plugin
 
 RELEASES = "https://get.pulumi.com/releases/sdk"
 PLUGIN_RELEASES = "https://get.pulumi.com/releases/plugins"
-CONNECT_SECONDS = 3.0
-ANSWER_SECONDS = 5.0
+CONNECT_SECONDS = 2.5
+ANSWER_SECONDS = 3.0
 STALL_SECONDS = 30.0
 CHUNK_BYTES = 1 << 20
 

@@ -7,6 +7,7 @@ Deliberately does not: install, overwrite or remove anything outside `.work/tool
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
 import subprocess
@@ -25,6 +26,8 @@ from toolchain.parts import (
     program_folders,
     pulumi_homes,
 )
+
+VERSIONS = BIN.parent / "versions.json"
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,36 @@ def engine_version(path: Path) -> str:
     """What `pulumi version` prints, without the v; "" when there is none or it does not run."""
     if not _executable(path):
         return ""
+    stat = path.stat()
+    stamp = f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"
+    known = _known_versions()
+    if known.get(str(path), ["", ""])[0] == stamp:
+        return known[str(path)][1]
+    version = _asked_version(path)
+    if is_right(version):
+        _remember({**{name: one for name, one in known.items() if Path(name).exists()}, str(path): [stamp, version]})
+    return version
+
+
+def _known_versions() -> dict[str, list[str]]:
+    """Versions of engines that were asked before and have not changed since; asking one takes up to half a second."""
+    try:
+        return json.loads(VERSIONS.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(versions: dict[str, list[str]]) -> None:
+    beside = VERSIONS.with_name(f".{VERSIONS.name}.{os.getpid()}")
+    try:
+        VERSIONS.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(versions, indent=1))
+        beside.replace(VERSIONS)
+    except OSError:
+        return
+
+
+def _asked_version(path: Path) -> str:
     try:
         ran = subprocess.run(
             [path, "version"],

@@ -61,7 +61,7 @@ def require_one_port_that_changes_hands(settings: Settings) -> Iterator[Problem]
 def require_ssh_details(settings: Settings) -> Iterator[Problem]:
     if settings.host.kind == "local":
         return
-    for name in ("address", "user", "private_key_file"):
+    for name in ("address", "user", "private_key_file", "host_key"):
         if getattr(settings.host, name) is None:
             words = "a value, because host.kind is ssh"
             yield Problem(f"host.{name}", NOT_SET, words, f"<{name.replace('_', ' ')}>", related=("host.kind",))

@@ -149,6 +149,10 @@ require_user_name = Rule(
     "a Linux user's name: a-z, 0-9, '_', '-', not beginning with a digit, at most 32",
     lambda value: bool(re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value)),
 )
+require_host_key = Rule(
+    "the host's public key as `ssh-keyscan -t ed25519 ADDRESS` prints it after the name: ssh-ed25519 AAAA…",
+    lambda value: bool(re.fullmatch(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}", value)),
+)
 require_interface_name = Rule(
     "auto, or a network interface's name: 1 to 15 characters, without '/', ':' or white space, such as eth0",
     _is_interface,
@@ -229,6 +233,7 @@ HttpUrl = Annotated[str, AfterValidator(require_http_url)]
 UrlPath = Annotated[str, AfterValidator(require_url_path)]
 ClockTime = Annotated[str, AfterValidator(require_clock_time)]
 UserName = Annotated[str, AfterValidator(require_user_name)]
+HostKey = Annotated[str, AfterValidator(require_host_key)]
 EntryName = Annotated[str, AfterValidator(require_entry_name)]
 Claim = Annotated[str, AfterValidator(require_claim)]
 BackendName = Annotated[str, AfterValidator(require_backend_name)]

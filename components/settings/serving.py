@@ -16,6 +16,7 @@ from components.settings.rules import (
     Days,
     DockerName,
     EntryName,
+    HostKey,
     HostName,
     Image,
     Loopback,
@@ -43,6 +44,11 @@ class Host(Section):
     port: Port = Field(default=22, description="Port of the host's ssh server; the firewall refuses to guard it.")
     private_key_file: AbsolutePath | None = Field(
         default=None, description="Private key for ssh, on the machine where Pulumi runs; needed with kind ssh."
+    )
+    host_key: HostKey | None = Field(
+        default=None,
+        description="Public key of the host, which both plugins check; needed with kind ssh.",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"],
     )
     docker_socket: AbsolutePath = Field(default="/var/run/docker.sock", description="Docker's socket on the host.")
     folder: AbsolutePath = Field(

@@ -61,8 +61,18 @@ def test_without_standby_sentinel_is_declared_and_not_started() -> None:
 
 def test_the_program_is_the_same_over_ssh() -> None:
     remote = register(
-        {"host.kind": "ssh", "host.address": "203.0.113.10", "host.user": "operator", "host.private_key_file": __file__}
+        {
+            "host.kind": "ssh",
+            "host.address": "203.0.113.10",
+            "host.user": "operator",
+            "host.private_key_file": __file__,
+            "host.host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl",
+        }
     )
     kinds = {one.type for one in remote.resources.values() if one.type.startswith("command:")}
     assert kinds == {"command:remote:Command"}
-    assert remote.named("host-docker").inputs["host"] == "ssh://operator@203.0.113.10:22"
+    docker = remote.named("host-docker").inputs
+    assert docker["host"] == "ssh://operator@203.0.113.10:22"
+    assert "StrictHostKeyChecking=yes" in docker["sshOpts"]
+    connection = remote.named("host-hostctl").inputs["connection"]["value"]
+    assert connection["hostKey"].startswith("ssh-ed25519 ")

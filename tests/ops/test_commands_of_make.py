@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from ops import environment
+from ops import environment, surroundings
 from ops.engine import reason
+from ops.errors import UserError
 from ops.paths import ROOT
 
 LOCKED = [
@@ -66,6 +68,44 @@ def test_another_stack_keeps_the_operators_own_backend_and_passphrase(tmp_path: 
     assert {name: chosen[name] for name in given if name != "PATH"} == {
         name: value for name, value in given.items() if name != "PATH"
     }
+
+
+def test_a_mistyped_stack_leaves_no_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "STATE", tmp_path / ".state")
+    with pytest.raises(UserError, match="There is no stack prodd yet"):
+        environment.require_state("prodd", {"PATH": "/usr/bin"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_passphrase_in_the_shell_does_not_go_before_the_stacks_own_file() -> None:
+    given = {"PATH": "/usr/bin", "PULUMI_CONFIG_PASSPHRASE": "of another stack"}
+    assert "PULUMI_CONFIG_PASSPHRASE" not in environment.complete("lab", given)
+    assert "unset PULUMI_CONFIG_PASSPHRASE" in environment.exports(environment.variables("lab", given))
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in environment.complete("elsewhere", given)
+
+
+def test_env_gives_a_shell_the_very_values_that_make_uses() -> None:
+    shown = subprocess.run(
+        ["sh", "-c", 'eval "$(make --silent env)"; exec env -0'], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    seen = dict(line.split("=", 1) for line in shown.split("\0") if "=" in line)
+    chosen = environment.variables("lab")
+    assert {name: seen.get(name) for name in chosen if name != "PATH"} == {
+        name: value for name, value in chosen.items() if name != "PATH"
+    }
+
+
+@pytest.mark.parametrize("name", ["../x", "", ".", "a b", "$(id)"])
+def test_what_is_no_name_of_a_stack_is_refused(name: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "ops", "env", "--stack", name], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "is no name of a stack" in ran.stderr
+
+
+def test_a_stack_that_is_named_like_a_package_of_ours_has_no_surroundings() -> None:
+    assert [surroundings.of_stack(name) for name in ("ops", "tests", "json", "my-prod")] == [None] * 4
 
 
 def test_a_passphrase_is_made_once_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,12 @@ def own(root: Path, version: str = ENGINE_VERSION) -> Path:
     return installation(root / ".work" / "toolchain" / "bin", version)
 
 
+@pytest.fixture(autouse=True)
+def no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These engines come and go: what is remembered of them stays with the test."""
+    monkeypatch.setattr(find, "VERSIONS", tmp_path / "versions.json")
+
+
 def test_an_installed_engine_is_preferred_to_our_own(tmp_path: Path) -> None:
     theirs = installation(tmp_path / "usr" / "bin")
     found = find.programs([theirs], own(tmp_path / "repository"))
@@ -53,6 +59,20 @@ def test_an_engine_of_a_wrong_version_is_not_used_and_stays_as_it_is(tmp_path: P
     ours = own(tmp_path / "repository")
     assert find.programs([theirs], ours)["pulumi"].path == ours / "pulumi"
     assert {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in theirs.iterdir()} == before
+
+
+def test_an_engine_is_asked_for_its_version_once_and_again_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, "VERSIONS", tmp_path / "versions.json")
+    engine = program(tmp_path / "bin", "pulumi", f"v{ENGINE_VERSION}; echo asked >>{tmp_path}/asked")
+    for _ in range(2):
+        find.engine_version.cache_clear()
+        assert find.engine_version(engine) == ENGINE_VERSION
+    assert (tmp_path / "asked").read_text() == "asked\n"
+    program(tmp_path / "bin", "pulumi", "v3.100.0 ")
+    find.engine_version.cache_clear()
+    assert find.engine_version(engine) == "3.100.0"
 
 
 def test_an_installed_engine_without_its_language_host_is_completed_by_our_own(tmp_path: Path) -> None:

@@ -8,20 +8,28 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ops import asking, deploying, engine, environment, readiness
+from ops.asking import Looked
 from ops.engine import EngineFailed
 from ops.errors import UserError
 from ops.paths import ROOT
 from ops.progress import Progress
+from ops.result import Result
 from toolchain import find
 
-pytestmark = pytest.mark.skipif(
-    bool(find.missing(find.programs())), reason="the engine is not there yet; `make test` provides it"
-)
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(
+        bool(find.missing(find.programs())), reason="the engine is not there yet; `make test` provides it"
+    ),
+]
 
 PROGRAM = """
 import pulumi
@@ -48,9 +56,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "STATE", tmp_path / ".state")
     monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
     monkeypatch.setattr(readiness, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(asking, "look", looked)
     for name in environment.NAMES[1:]:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+def looked(opened: object, stack: str, outputs: Mapping[str, Any], progress: Progress, ok: bool = True) -> Looked:
+    """The port of the small program is nobody's: what would answer through it is given here."""
+    return Looked(
+        outputs["handover"], Result({"ok": ok}, "sqlite  list_tables  " + ("ok" if ok else "unreachable"), ok)
+    )
 
 
 def quiet(folder: Path) -> tuple[Progress, io.StringIO]:
@@ -64,6 +80,26 @@ def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> No
     assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
     assert "nobody answered for 41 ms" in done.text and "make verify STACK=elsewhere" in done.text
     assert "swordfish" not in json.dumps(done.document) + done.text + out.getvalue()
+
+
+def test_up_is_not_a_success_when_a_backend_does_not_answer_through_the_port(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "look", partial(looked, ok=False))
+    done = deploying.up("elsewhere", quiet(project)[0], yes=True)
+    assert not done.ok and done.document["ok"] is False and done.document["verify"] == {"ok": False}
+    assert "verified   sqlite  list_tables  unreachable" in done.text
+
+
+def test_down_shows_what_it_would_take_away_before_it_asks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploying.up("elsewhere", quiet(project)[0], yes=True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    progress, out = quiet(project)
+    with pytest.raises(UserError, match="YES=1"):
+        deploying.down("elsewhere", progress, yes=False)
+    assert "pulumi:pulumi:Stack sentinel-cutover-elsewhere delete" in out.getvalue()
+    assert [row["number"] for row in asking.history("elsewhere", progress).document] == [1]
+    assert deploying.down("elsewhere", progress, yes=True).ok
 
 
 def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> None:

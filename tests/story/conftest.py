@@ -6,7 +6,6 @@ import json
 import subprocess
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,8 +109,3 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Generator[Lab]:
     assert around is not None
     around.remove(progress)
 
-
-@pytest.fixture
-def token_file(lab: Lab) -> Path:
-    """The token of the handover's own question, on the VPS."""
-    return lab.box.folder / "handover-token"

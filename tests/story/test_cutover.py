@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_a_second_preview_shows_no_change_also_after_a_refresh(lab: Lab) -> None
 
 
 def test_a_row_survives_a_changed_memory_limit_in_the_same_container(lab: Lab) -> None:
-    lab.sql("create table if not exists kept (words text)")
+    lab.sql("drop table if exists kept; create table kept (words text)")
     lab.sql("insert into kept values ('still here')")
     container = lab.inspect("sentinel-postgres")["Id"]
     lab.set("postgres.memory_mb", "320")
@@ -158,7 +159,8 @@ def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab) -> Non
     assert lab.inspect(GATEWAY)["State"]["Running"] is True
     assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
     assert lab.docker("network", "ls", "-q", "--filter", "name=sentinel") == ""
-    assert not lab.box.folder.exists() or [path.name for path in lab.box.folder.iterdir()] == ["handover"]
+    folder = Path(lab.box.folder)
+    assert not folder.exists() or [path.name for path in folder.iterdir()] == ["handover"]
 
 
 def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(lab: Lab) -> None:
@@ -168,6 +170,7 @@ def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(la
         ("host.address", lab.box.ssh.address),
         ("host.user", lab.box.ssh.user),
         ("host.private_key_file", lab.box.ssh.key),
+        ("host.host_key", lab.box.ssh.host_key),
     ):
         laptop.set(key, value)
     began = time.monotonic()

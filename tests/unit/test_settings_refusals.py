@@ -259,7 +259,7 @@ def test_a_command_that_fetches_code_at_start_is_refused_with_the_reason(command
 
 def test_ssh_without_its_details_is_refused_naming_each() -> None:
     keys = [problem.key for problem in refusal(configuration(host__kind="ssh")).problems]
-    assert keys == ["host.address", "host.user", "host.private_key_file"]
+    assert keys == ["host.address", "host.user", "host.private_key_file", "host.host_key"]
 
 
 def test_every_problem_is_listed_at_once_and_none_that_rests_on_another() -> None:
