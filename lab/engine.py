@@ -17,7 +17,9 @@ from pathlib import Path
 from lab.box import Box, Place
 from lab.box.network import namespace
 from ops.errors import UserError
-from ops.paths import PULUMI_HOME, WORK
+from ops.paths import PULUMI_HOME
+from toolchain.find import programs
+from toolchain.parts import ENGINE, ENGINE_VERSION, program_folders
 
 _SHIM = """#!/bin/sh
 # The lab's engine: {engine} inside the network of {name}.
@@ -48,7 +50,7 @@ def prepare(place: Place, box: Box) -> None:
     """Shims, passphrase, state folder and every real plugin of this machine. Raises UserError without an engine."""
     engine = find(place)
     if engine is None:
-        raise UserError("The engine pulumi is neither in PATH nor built yet; run make up.")
+        raise UserError(f"No engine pulumi that fits version {ENGINE_VERSION} is in PATH or built yet; run make up.")
     place.bin.mkdir(parents=True, exist_ok=True)
     _write_program(place.bin / "pulumi", _shim(engine, box.vps))
     _write_program(place.bin / "pulumi-from-wan", _shim(engine, box.wan))
@@ -58,14 +60,10 @@ def prepare(place: Place, box: Box) -> None:
 
 
 def find(place: Place) -> Path | None:
-    """The real engine, never a shim: in PATH, in the user's Pulumi home, or as built here."""
-    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
-    folders = [folder for folder in folders if Path(folder).resolve() != place.bin.resolve()]
-    for other in (Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi"), Path.home() / ".pulumi"):
-        folders.append(str(other / "bin"))
-    folders.append(str(WORK / "toolchain" / "bin"))
-    found = shutil.which("pulumi", path=os.pathsep.join(folders))
-    return Path(found).absolute() if found else None
+    """The machine's own engine of the right version, never a shim: it would start itself without end."""
+    folders = [folder for folder in program_folders() if folder.resolve() != place.bin.resolve()]
+    found = programs(folders).get(ENGINE.executable)
+    return found.path.absolute() if found else None
 
 
 def plugin_homes(place: Place) -> list[Path]:

@@ -56,7 +56,8 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
 def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     around = surroundings.of_stack(stack)
     if around:
-        around.remove(progress)
+        with readiness.alone(stack, progress):
+            around.remove(progress)
         return Result({"ok": True, "stack": stack}, f"Stack {stack}, its surroundings and its state are gone.")
     environment.require_state(stack)
     readiness.make_ready(stack, progress)

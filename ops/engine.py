@@ -29,7 +29,7 @@ PROJECT = "sentinel-cutover"
 
 EVENTS_BY_FILE = VersionInfo(3, 205, 0)
 """The newest version of which the SDK reads the engine's events from a file. Of newer ones it takes them over a port of
-its own loopback address, which an engine in another network namespace cannot reach (read in pulumi/automation/_stack.py)."""
+its own loopback address, where an engine in another network namespace finds nobody (pulumi/automation/_stack.py)."""
 
 
 class EngineFailed(UserError):

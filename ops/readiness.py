@@ -6,9 +6,13 @@ Deliberately does not: build or start anything itself; `toolchain` and the stack
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from ops import environment, surroundings
 from ops.errors import UserError
-from ops.paths import PULUMI_HOME
+from ops.paths import PULUMI_HOME, WORK
 from ops.progress import Progress
 from toolchain import provide
 
@@ -23,18 +27,36 @@ def toolchain_and_images(stack: str, progress: Progress) -> None:
 
 
 def toolchain_only(progress: Progress) -> None:
+    """For commands that use the engine and nothing of what the stack runs in."""
     progress.side_by_side(provide.long_steps())
 
 
 def make_ready(stack: str, progress: Progress) -> None:
     """Everything before the engine; does nothing, in well under a second, when all of it stands."""
-    toolchain_and_images(stack, progress)
-    around = surroundings.of_stack(stack)
-    if around:
-        provide.plugins(PULUMI_HOME, progress, ask_again=False)
-        around.prepare(progress)
-    else:
-        _real_plugins(stack, progress)
+    with alone(stack, progress):
+        toolchain_and_images(stack, progress)
+        around = surroundings.of_stack(stack)
+        if around:
+            provide.plugins(PULUMI_HOME, progress, ask_again=False)
+            around.prepare(progress)
+        else:
+            _real_plugins(stack, progress)
+
+
+@contextmanager
+def alone(stack: str, progress: Progress) -> Generator[None]:
+    """One command at a time prepares or removes what a stack runs in; the engine's own runs have the engine's lock.
+
+    The lock is the kernel's, so a killed command leaves none behind.
+    """
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK / f"ready-{stack}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.line(f"Another command is at work on what stack {stack} runs in; waiting for it …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _real_plugins(stack: str, progress: Progress) -> None:

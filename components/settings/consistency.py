@@ -256,7 +256,8 @@ def warnings(settings: Settings) -> list[str]:
     """What is allowed and yet worth a sentence."""
     if settings.client.file.endswith("/settings.json"):
         return [
-            f"client.file is {settings.client.file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."
+            f"client.file is {settings.client.file}: today's Claude Code ignores mcpServers there; "
+            "it reads ~/.claude.json."
         ]
     return []
 

@@ -27,7 +27,8 @@ def project_text() -> str:
     """Pulumi.yaml: the project, and every scalar key that has a default or may be left out."""
     project = {
         "name": PROJECT,
-        "description": "Moves one VPS from the ContextForge MCP gateway to Sentinel Gateway, on the same port, and back.",
+        "description": "Moves one VPS from the ContextForge MCP gateway to Sentinel Gateway, on the same port, "
+        "and back.",
         "runtime": {"name": "python", "options": {"virtualenv": ".venv"}},
         "config": {key: _declaration(field) for key, field in scalar_keys() if _is_declared(field)},
     }
@@ -57,7 +58,8 @@ def configuration_text() -> str:
         "",
         "<!-- Written by `python -m components.settings.document`. -->",
         "",
-        "Set a key with `pulumi config set --path KEY VALUE`, such as `pulumi config set --path sentinel.standby false`;",
+        "Set a key with `pulumi config set --path KEY VALUE`, "
+        "such as `pulumi config set --path sentinel.standby false`;",
         "`pulumi config set sentinel.standby false` does the same, and wins where both are set. Everything is checked",
         "before any resource is registered, and a problem is shown with the line that mends it.",
         "Needed: `host.home`, `sentinel.image`, at least one backend, and the secrets (`make secrets STACK=…`).",

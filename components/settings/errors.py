@@ -33,7 +33,10 @@ class Problem:
 
 
 class SettingsError(pulumi.RunError):
-    """The configuration cannot be used; its text lists every problem. The language host shows it without a traceback."""
+    """The configuration cannot be used; its text lists every problem.
+
+    The language host shows it without a traceback.
+    """
 
     def __init__(self, problems: Sequence[Problem], *, literal_keys: Collection[str] = (), stack: str | None = None):
         self.problems = tuple(problems)

@@ -151,7 +151,9 @@ require_user_name = Rule(
 )
 require_host_key = Rule(
     "the host's public key as `ssh-keyscan -t ed25519 ADDRESS` prints it after the name: ssh-ed25519 AAAA…",
-    lambda value: bool(re.fullmatch(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}", value)),
+    lambda value: bool(
+        re.fullmatch(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}", value)
+    ),
 )
 require_interface_name = Rule(
     "auto, or a network interface's name: 1 to 15 characters, without '/', ':' or white space, such as eth0",

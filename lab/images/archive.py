@@ -42,7 +42,7 @@ def write(images: Sequence[Image], cache: Path, stream: IO[bytes]) -> None:
 
 def identity(layer: Layer, cache: Path) -> str:
     """SHA-256 of the layer's tar, kept beside it."""
-    beside = layer.tar(cache).with_suffix(".sha256")
+    beside = identity_file(layer, cache)
     if not beside.exists():
         with layer.tar(cache).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -50,6 +50,11 @@ def identity(layer: Layer, cache: Path) -> str:
         new.write_text(digest, encoding="utf-8")
         new.replace(beside)
     return beside.read_text(encoding="utf-8")
+
+
+def identity_file(layer: Layer, cache: Path) -> Path:
+    """Where `identity` keeps what it found."""
+    return layer.tar(cache).with_suffix(".sha256")
 
 
 def _configuration(image: Image, identities: Sequence[str]) -> bytes:

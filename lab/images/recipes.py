@@ -131,7 +131,8 @@ BACKENDS = Image(
                 File(
                     "/usr/local/bin/mcp-server-sqlite",
                     "#!/bin/sh\n"
-                    "PYTHONPATH=/opt/sqlite exec python3 -c 'import mcp_server_sqlite; mcp_server_sqlite.main()' \"$@\"\n",
+                    "PYTHONPATH=/opt/sqlite "
+                    "exec python3 -c 'import mcp_server_sqlite; mcp_server_sqlite.main()' \"$@\"\n",
                     mode=0o755,
                 ),
                 File("/data", mode=0o755, owner=1001),

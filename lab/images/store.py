@@ -38,7 +38,8 @@ def missing(names: Sequence[str] = CUTOVER, cache: Path = CACHE) -> list[Layer]:
 
 
 def build(progress: Progress, names: Sequence[str] = CUTOVER, cache: Path = CACHE) -> None:
-    """Makes the missing layers; those of one rank side by side."""
+    """Makes the missing layers; those of one rank side by side. What killed builds left goes first."""
+    tidy(cache)
     while layers := missing(names, cache):
         rank = [layer for layer in layers if all(below.tar(cache).exists() for below in layer.below())]
         progress.side_by_side(
@@ -55,6 +56,8 @@ def make(layer: Layer, step: Step, cache: Path = CACHE) -> None:
     beside = cache / f"new-{os.getpid()}-{layer.key}.tar"
     try:
         layer.make(beside, cache, step)
+        # Debian's packages move on: a layer that is made again may have other bytes than the one that was removed.
+        archive.identity_file(layer, cache).unlink(missing_ok=True)
         beside.replace(layer.tar(cache))
     finally:
         beside.unlink(missing_ok=True)
@@ -82,11 +85,14 @@ def load(docker_host: str, names: Sequence[str] = CUTOVER, cache: Path = CACHE) 
 
 
 def tidy(cache: Path = CACHE) -> None:
-    """Removes what killed builds left."""
-    for path in cache.glob("scratch-*"):
-        shutil.rmtree(path, ignore_errors=True)
-    for path in cache.glob("new-*"):
-        path.unlink(missing_ok=True)
+    """Removes what killed builds left; what a running process, by its pid in the name, still makes stays."""
+    for path in (*cache.glob("scratch-*"), *cache.glob("new-*")):
+        if Path("/proc", path.name.split("-")[1]).exists():
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _name(layer: Layer) -> str:

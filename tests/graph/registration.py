@@ -11,7 +11,7 @@ import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime import mocks, settings, stack
@@ -43,8 +43,9 @@ class Registration(mocks.Mocks):
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        self.inputs[args.name] = dict(args.inputs)
-        outputs = dict(args.inputs)
+        inputs = cast(dict[str, Any], args.inputs)  # pyright: ignore[reportUnknownMemberType] - Pulumi says just dict
+        self.inputs[args.name] = dict(inputs)
+        outputs = dict(inputs)
         if args.typ == "docker:index/remoteImage:RemoteImage":
             outputs["imageId"] = f"sha256:{args.name}"
         if args.typ.startswith("command:"):
@@ -53,7 +54,7 @@ class Registration(mocks.Mocks):
             outputs.setdefault("name", f"{args.name}-1a2b3c4")
         return f"{args.name}-id", outputs
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise AssertionError(f"the program calls no function of a provider, yet it called {args.token}")
 
     def named(self, name: str) -> Registered:
@@ -82,8 +83,8 @@ class _Monitor(mocks.MockMonitor):
         super().__init__(registration)
         self._registration = registration
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name is the protocol's
-        answer = super().RegisterResource(request)
+    def RegisterResource(self, request: Any) -> Any:
+        answer = super().RegisterResource(request)  # pyright: ignore[reportUnknownMemberType] - Pulumi types no request
         urn = str(answer.urn)
         self._registration.resources[urn] = Registered(
             urn=urn,

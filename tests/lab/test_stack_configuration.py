@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import yaml
 from components.settings import load
 from lab import engine, stack_configuration
 from lab.box import Box, Place, Ssh
+from toolchain import find
+from toolchain.parts import BIN, ENGINE_VERSION
 
 BOX = Box(
     id="abc123",
@@ -68,11 +69,27 @@ def test_a_second_write_leaves_the_file_untouched(tmp_path: Path) -> None:
     assert file.stat().st_mtime_ns == before
 
 
+def installed(folder: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An engine of that version in a folder of its own, and nowhere else but in our own toolchain."""
+    folder.mkdir()
+    engine = folder / "pulumi"
+    engine.write_text(f"#!/bin/sh\necho v{version}\n")
+    engine.chmod(0o755)
+    monkeypatch.setattr(find, "VERSIONS", folder / "versions.json")
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.delenv("PULUMI_HOME", raising=False)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def test_an_installed_engine_of_another_version_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(tmp_path / "old", "3.100.0", monkeypatch)
+    assert engine.find(Place(tmp_path)) in {None, BIN / "pulumi"}
+
+
 def test_the_shim_says_what_to_do_when_the_lab_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(tmp_path)
-    real = tmp_path / "elsewhere"
-    real.mkdir()
-    shutil.copy("/bin/true", real / "pulumi")
+    real = installed(tmp_path / "elsewhere", ENGINE_VERSION, monkeypatch)
     monkeypatch.setenv("PATH", f"{place.bin}:{real}:/usr/bin:/bin")
     place.folder.mkdir()
     engine.prepare(place, BOX)

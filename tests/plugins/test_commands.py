@@ -75,7 +75,9 @@ def _program(folder: Path) -> Resources:
             environment={"X": "1"},
         ),
         "first": command("echo +first >> order", environment={"NAME": "first"}, **ordered),
-        "second": command("echo +second >> order", {"depends_on": ["first"]}, environment={"NAME": "second"}, **ordered),
+        "second": command(
+            "echo +second >> order", {"depends_on": ["first"]}, environment={"NAME": "second"}, **ordered
+        ),
         "asked": {
             "kind": "command.local.run",
             "arguments": {"command": "echo $WHO; pwd", "environment": {"WHO": "invoked"}, "dir": str(folder)},

@@ -1,7 +1,7 @@
 """The recorded life of a container that is started by a command and published by joining a network (`handover.json`).
 
-`start=False, must_run=False, delete_before_replace=False, ignore_changes=["ports"]`, auto-naming: what the handover of the
-port rests on, twelve steps in their order.
+`start=False, must_run=False, delete_before_replace=False, ignore_changes=["ports"]`, auto-naming: what the handover of
+the port rests on, twelve steps in their order.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`docker.Container`.
 
-Owns: the order of steps of a create (as in the published plugin: create, networks, uploads, start, wait), what an update
-really changes, the removal.
+Owns: the order of steps of a create (as in the published plugin: create, networks, uploads, start, wait), what an
+update really changes, the removal.
 Deliberately does not: change health check, tmpfs or init of a container in place, though an update of them "succeeds".
 """
 

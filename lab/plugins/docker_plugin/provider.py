@@ -126,7 +126,8 @@ class DockerDouble(sdk.Provider):
         context = inputs.get("context")
         if context is not None and plain(context):
             raise PluginError(
-                "The lab's docker plugin refuses `context`, which could name any Docker host: give the lab's `host` instead."
+                "The lab's docker plugin refuses `context`, which could name any Docker host: "
+                "give the lab's `host` instead."
             )
 
     def _client(self) -> Callable[[], DockerApi]:

@@ -17,7 +17,10 @@ from lab.plugins.frame.values import PlainMap, text
 
 
 class RemoteImage:
-    meta = '{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"create":1200000000000,"delete":1200000000000,"update":1200000000000}}'
+    meta = (
+        '{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":'
+        '{"create":1200000000000,"delete":1200000000000,"update":1200000000000}}'
+    )
     computed = ("imageId", "repoDigest")
     schema = Schema(
         fields={

@@ -1,7 +1,7 @@
 """Registers the resources of `resources.json`, in its order.
 
-Each has `kind` ("docker.Container"), `arguments`, `options`. `{"of": NAME, "output": "id"}` is another resource's output,
-`{"secret": VALUE}` a secret, `{"text": …}`/`{"file": …}` an asset.
+Each has `kind` ("docker.Container"), `arguments`, `options`. `{"of": NAME, "output": "id"}` is another resource's
+output, `{"secret": VALUE}` a secret, `{"text": …}`/`{"file": …}` an asset.
 """
 
 from __future__ import annotations
