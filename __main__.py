@@ -31,6 +31,7 @@ sentinel = Sentinel(
     pulumi.ResourceOptions(depends_on=[postgres]),
 )
 pulumi.export("active", settings.active)
+pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
 
 if sentinel_serves:

@@ -38,7 +38,7 @@ class Looked:
 def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through the port, as `python -m verify` on the stack's host."""
     opened = open_stack(stack, progress, create=False)
-    settings = _settings(opened, stack)
+    settings = settings_of(opened, stack)
     if not _is_near(stack, settings):
         raise UserError(
             f"Stack {stack} is on {settings.host.address}: run `make verify STACK={stack}` on that host, where its "
@@ -49,7 +49,7 @@ def verify(stack: str, progress: Progress) -> Result:
 
 def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], progress: Progress) -> Looked:
     """Of a stack that was just deployed; a host that is elsewhere can only be verified there."""
-    settings = _settings(opened, stack)
+    settings = settings_of(opened, stack)
     active = str(outputs.get("active", settings.active))
     near = _is_near(stack, settings)
     verified = _every_backend(stack, settings, active, progress) if near else None
@@ -160,7 +160,7 @@ def _last_handover(settings: Settings, outputs: Mapping[str, Any], active: str) 
     return last if last.get("active") == active else {}
 
 
-def _settings(opened: automation.Stack, stack: str) -> Settings:
+def settings_of(opened: automation.Stack, stack: str) -> Settings:
     with told_in_one_sentence(f"reading the configuration of stack {stack}"):
         config = opened.get_all_config()
     try:

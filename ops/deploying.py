@@ -23,6 +23,7 @@ from ops.result import Result
 def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress)
+    _refuse_moved_host(opened, stack)
     if not (yes or surroundings.of_stack(stack)):
         _previewed(opened, stack, progress)
         _ask(f"Make these changes to stack {stack}?")
@@ -37,7 +38,9 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
 
 def preview(stack: str, progress: Progress) -> Result:
     readiness.make_ready(stack, progress)
-    changes = _previewed(open_stack(stack, progress), stack, progress)
+    opened = open_stack(stack, progress)
+    _refuse_moved_host(opened, stack)
+    changes = _previewed(opened, stack, progress)
     return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
 
@@ -72,6 +75,22 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
         opened.destroy(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
     kept = environment.variables(stack)["PULUMI_BACKEND_URL"]
     return Result({"ok": True, "stack": stack}, f"Stack {stack} is taken down; its history stays in {kept}.")
+
+
+def _refuse_moved_host(opened: automation.Stack, stack: str) -> None:
+    """A deployed stack keeps its host.
+
+    The engine would make every action anew in the new way and then take each back in the old one, the handover too, so
+    that the port would end at the predecessor.
+    """
+    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
+        deployed = plain_outputs(opened.outputs()).get("host")
+    asked = asking.settings_of(opened, stack).host.kind
+    if deployed and deployed != asked:
+        raise UserError(
+            f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to {asked} in place: put it back "
+            f"(`pulumi config set host.kind {deployed}`), or take the stack down first (`make down STACK={stack}`)."
+        )
 
 
 def _previewed(opened: automation.Stack, stack: str, progress: Progress) -> dict[str, int]:

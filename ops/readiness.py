@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from ops import environment, surroundings
 from ops.errors import UserError
-from ops.paths import PULUMI_HOME, WORK
+from ops.paths import PULUMI_HOME, ROOT, WORK
 from ops.progress import Progress
 from toolchain import provide
 
@@ -33,9 +33,11 @@ def toolchain_only(progress: Progress) -> None:
 
 def make_ready(stack: str, progress: Progress) -> None:
     """Everything before the engine; does nothing, in well under a second, when all of it stands."""
+    around = surroundings.of_stack(stack)
+    if around is None:
+        _require_configuration(stack)
     with alone(stack, progress):
         toolchain_and_images(stack, progress)
-        around = surroundings.of_stack(stack)
         if around:
             provide.plugins(PULUMI_HOME, progress, ask_again=False)
             around.prepare(progress)
@@ -57,6 +59,16 @@ def alone(stack: str, progress: Progress) -> Generator[None]:
             progress.line(f"Another command is at work on what stack {stack} runs in; waiting for it …")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _require_configuration(stack: str) -> None:
+    """Before anything long or lasting is done for a stack whose name is mistyped."""
+    if not (ROOT / f"Pulumi.{stack}.yaml").exists():
+        known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+        raise UserError(
+            f"There is no Pulumi.{stack}.yaml: name one of the stacks {', '.join(known)} by STACK=…, or make the file from "
+            "Pulumi.prod.yaml."
+        )
 
 
 def _real_plugins(stack: str, progress: Progress) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,18 +76,22 @@ class Lab:
         """The command line that runs these words in the VPS's network."""
         return inside(self.box.vps, words)
 
-    def verified(self) -> dict[str, Any]:
-        """The document of `make verify`: one call a backend through the port, whoever holds it."""
+    def ops(self, command: str) -> dict[str, Any]:
+        """The document of `make COMMAND JSON=1`."""
         done = subprocess.run(
-            [str(ROOT / ".venv" / "bin" / "python"), "-m", "ops", "verify", "--stack", STACK, "--json"],
+            [sys.executable, "-m", "ops", command, "--stack", STACK, "--json"],
             cwd=ROOT,
             env=self.variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+    def verified(self) -> dict[str, Any]:
+        """One call a backend through the port, whoever holds it."""
+        return self.ops("verify")
 
 
 @pytest.fixture(scope="package")
@@ -108,4 +113,3 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Generator[Lab]:
     around = surroundings.of_stack(STACK)
     assert around is not None
     around.remove(progress)
-

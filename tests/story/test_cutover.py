@@ -32,6 +32,17 @@ class Before:
     aliases: list[str]
 
 
+def over_ssh(lab: Lab) -> list[tuple[str, str]]:
+    """The settings of a laptop that reaches the VPS by ssh."""
+    return [
+        ("host.kind", "ssh"),
+        ("host.address", lab.box.ssh.address),
+        ("host.user", lab.box.ssh.user),
+        ("host.private_key_file", lab.box.ssh.key),
+        ("host.host_key", lab.box.ssh.host_key),
+    ]
+
+
 @pytest.fixture(scope="module")
 def before(lab: Lab) -> Before:
     lab.set("active", "contextforge")
@@ -134,7 +145,7 @@ def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, bef
 
 def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> None:
     watch = subprocess.Popen(
-        lab.on_host([sys.executable, str(ROOT / "tests" / "story" / "watch.py"), "9200", "0.01"]),
+        lab.on_host([sys.executable, str(ROOT / "lab" / "watch.py"), "9200", "0.01"]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -152,6 +163,18 @@ def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> N
     assert gap < LIMIT_MS
 
 
+def test_a_deployed_stack_refuses_to_change_the_way_to_its_host(lab: Lab) -> None:
+    for key, value in over_ssh(lab):
+        lab.set(key, value)
+    refused = lab.ops("up")
+    assert refused["ok"] is False
+    assert refused["error"].startswith(
+        "Stack lab is deployed with host.kind local and cannot change it to ssh in place"
+    )
+    lab.set("host.kind", "local")
+    assert lab.verified()["active"] == "sentinel"
+
+
 def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab) -> None:
     said = lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
     deleted = re.findall(r"(\S+) deleted", said)
@@ -165,13 +188,7 @@ def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab) -> Non
 
 def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(lab: Lab) -> None:
     laptop = Lab(lab.box, engine="pulumi-from-wan")
-    for key, value in (
-        ("host.kind", "ssh"),
-        ("host.address", lab.box.ssh.address),
-        ("host.user", lab.box.ssh.user),
-        ("host.private_key_file", lab.box.ssh.key),
-        ("host.host_key", lab.box.ssh.host_key),
-    ):
+    for key, value in over_ssh(lab):
         laptop.set(key, value)
     began = time.monotonic()
     laptop.up()
