@@ -63,7 +63,7 @@ def again() -> Figures:
 
 
 def cold() -> Figures:
-    """From a fresh clone and empty caches to the finished cutover. What Debian's packages bring is installed already."""
+    """From a fresh clone and empty caches to the finished cutover; Debian's own packages are installed already."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
@@ -124,7 +124,7 @@ def _first_screen(figures: Figures) -> str:
     there, back = figures["handover_seen_ms"], figures["way_back_seen_ms"]
     rows = [
         (
-            "`make up`, from a fresh clone and empty caches to the finished cutover",
+            "`make up`, fresh clone and empty caches, to the finished cutover",
             _duration(figures["cold_up_seconds"]),
         ),
         ("`make up` again, with nothing to do", _duration(figures["up_again_seconds"])),

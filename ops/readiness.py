@@ -66,8 +66,8 @@ def _require_configuration(stack: str) -> None:
     if not (ROOT / f"Pulumi.{stack}.yaml").exists():
         known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
         raise UserError(
-            f"There is no Pulumi.{stack}.yaml: name one of the stacks {', '.join(known)} by STACK=…, or make the file from "
-            "Pulumi.prod.yaml."
+            f"There is no Pulumi.{stack}.yaml: name one of the stacks {', '.join(known)} by STACK=…, or make the file "
+            "from Pulumi.prod.yaml."
         )
 
 
