@@ -88,8 +88,9 @@ def _refuse_moved_host(opened: automation.Stack, stack: str) -> None:
     asked = asking.settings_of(opened, stack).host.kind
     if deployed and deployed != asked:
         raise UserError(
-            f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to {asked} in place: put it "
-            f"back (`pulumi config set host.kind {deployed}`), or take the stack down first (`make down STACK={stack}`)."
+            f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to {asked} in place: "
+            f"put it back (`pulumi config set host.kind {deployed}`), "
+            f"or take the stack down first (`make down STACK={stack}`)."
         )
 
 

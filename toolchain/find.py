@@ -89,13 +89,17 @@ def plugins(homes: Sequence[Path] | None = None) -> dict[str, Found]:
     return found
 
 
-@functools.cache
 def engine_version(path: Path) -> str:
     """What `pulumi version` prints, without the v; "" when there is none or it does not run."""
     if not _executable(path):
         return ""
     stat = path.stat()
-    stamp = f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"
+    return version_of(path, f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}")
+
+
+@functools.cache
+def version_of(path: Path, stamp: str) -> str:
+    """By the file's stamp: one that was missing, or another, a moment ago may have been built or replaced since."""
     known = _known_versions()
     if known.get(str(path), ["", ""])[0] == stamp:
         return known[str(path)][1]

@@ -80,7 +80,6 @@ def _download_or_build(sums: str, builds: Sequence[LongStep], into: Path, step: 
         step.write(str(error))
         for one in builds:
             one.run(step)
-    find.engine_version.cache_clear()
 
 
 def _link(installed: Path, place: Path) -> None:

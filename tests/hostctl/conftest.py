@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from hostctl.build import build
+from lab.box import Box
 from tests.hostctl.handover_host import Host, make_image
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -28,19 +27,14 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def box() -> dict[str, str]:
+def box(request: pytest.FixtureRequest) -> dict[str, str]:
     """{"docker_socket", "vps"} of the host to test on."""
     named = os.environ.get("HOSTCTL_TEST_HOST", "")
     if named:
         socket, namespace = named.split(",")
         return {"docker_socket": socket, "vps": namespace}
-    path = ROOT / ".lab" / "box.json"
-    if not path.exists():
-        pytest.skip(
-            f"no lab is up ({path.name} is not there): start it with 'python -m lab up', or set HOSTCTL_TEST_HOST"
-        )
-    found: dict[str, Any] = json.loads(path.read_text())
-    return {"docker_socket": found["docker_socket"], "vps": found["vps"]}
+    running: Box = request.getfixturevalue("lab_box")
+    return {"docker_socket": running.docker_socket, "vps": running.vps}
 
 
 @pytest.fixture(scope="session")

@@ -67,11 +67,10 @@ def test_an_engine_is_asked_for_its_version_once_and_again_when_it_has_changed(
     monkeypatch.setattr(find, "VERSIONS", tmp_path / "versions.json")
     engine = program(tmp_path / "bin", "pulumi", f"v{ENGINE_VERSION}; echo asked >>{tmp_path}/asked")
     for _ in range(2):
-        find.engine_version.cache_clear()
+        find.version_of.cache_clear()
         assert find.engine_version(engine) == ENGINE_VERSION
     assert (tmp_path / "asked").read_text() == "asked\n"
     program(tmp_path / "bin", "pulumi", "v3.100.0 ")
-    find.engine_version.cache_clear()
     assert find.engine_version(engine) == "3.100.0"
 
 
@@ -103,3 +102,12 @@ def test_a_plugin_counts_only_with_its_very_version_and_completely_installed(tmp
     assert find.plugin(docker, [tmp_path]) == folder
     folder.with_name(folder.name + ".partial").touch()
     assert find.plugin(docker, [tmp_path]) is None
+
+
+def test_an_engine_that_was_missing_a_moment_ago_is_found_once_it_is_there(tmp_path: Path) -> None:
+    """A first `make up` on a bare machine looks, builds, and looks again in one process."""
+    assert find.programs([], own=tmp_path) == {}
+    engine = tmp_path / "pulumi"
+    engine.write_text(f"#!/bin/sh\necho v{ENGINE_VERSION}\n")
+    engine.chmod(0o755)
+    assert find.programs([], own=tmp_path)["pulumi"].version == ENGINE_VERSION

@@ -6,7 +6,6 @@ Deliberately does not: touch anything else on that daemon.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -24,14 +23,18 @@ from contract_engine import ROOT, Stack
 from contract_subjects import Daemon, NewStack, Plugins, SshServer
 from docker import APIClient
 
+from lab.box import Box
+
 VERSIONS = {"docker": "5.2.0", "command": "1.2.1"}
 
 
 @pytest.fixture(scope="session")
-def daemon() -> Iterator[Daemon]:
-    address = os.environ.get("PLUGIN_TEST_DOCKER_HOST") or _lab_daemon()
+def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
+    """The daemon of PLUGIN_TEST_DOCKER_HOST, or the lab's."""
+    address = os.environ.get("PLUGIN_TEST_DOCKER_HOST")
     if address is None:
-        pytest.fail("No Docker daemon for the contract suite: start the lab (make up) or set PLUGIN_TEST_DOCKER_HOST.")
+        running: Box = request.getfixturevalue("lab_box")
+        address = running.docker_host
     api: Any = APIClient(base_url=address, version="auto")
     prefix = f"ct{secrets.token_hex(3)}"
     tags = (f"{prefix}/shell:one", f"{prefix}/shell:two")
@@ -112,11 +115,6 @@ def _wait_for_listener(server: subprocess.Popen[str], port: int) -> None:
         time.sleep(0.05)
     server.kill()
     pytest.fail(f"sshd did not listen on {port}: {server.stderr.read() if server.stderr else ''}")
-
-
-def _lab_daemon() -> str | None:
-    box = ROOT / ".lab/box.json"
-    return f"unix://{json.loads(box.read_text())['docker_socket']}" if box.is_file() else None
 
 
 def _listed(found: Any) -> list[Any]:

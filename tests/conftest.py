@@ -1,0 +1,42 @@
+"""What every group of tests shares: the box of this clone, brought up for the session where it does not run yet."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+from collections.abc import Iterator
+
+import pytest
+
+from lab import box as vps
+from lab.box import Box, Place
+from ops.progress import Progress
+
+REASON_NO_LAB = "a box needs Linux and root; run the tests as root"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `lab` are skipped exactly where a box is impossible."""
+    if platform.system() == "Linux" and os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.skip(reason=REASON_NO_LAB))
+
+
+@pytest.fixture(scope="session")
+def progress(tmp_path_factory: pytest.TempPathFactory) -> Progress:
+    return Progress(tmp_path_factory.mktemp("log"), out=io.StringIO())
+
+
+@pytest.fixture(scope="session")
+def lab_box(progress: Progress) -> Iterator[Box]:
+    """The repository's own box: the one that runs already, else one for this session."""
+    place = Place()
+    seen = vps.status(place)
+    if seen.box is not None and seen.stands:
+        yield seen.box
+        return
+    yield vps.up(place, progress)
+    vps.down(place, progress)
