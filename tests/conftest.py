@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import box as vps
+from lab import surroundings
 from lab.box import Box, Place
 from ops.progress import Progress
 
@@ -39,4 +40,5 @@ def lab_box(progress: Progress) -> Iterator[Box]:
         yield seen.box
         return
     yield vps.up(place, progress)
-    vps.down(place, progress)
+    surroundings.remove(progress)
+    assert vps.leftovers(place) == []

@@ -132,7 +132,7 @@ def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
 def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Problem]:
     given = settings.sentinel.memory_mb
     if settings.sentinel.serve == "bridge" and given < BRIDGE_MEMORY_MB:
-        words = f"at least {BRIDGE_MEMORY_MB}: measured, bridge 93 MB and gateway 31 MB, before any backend"
+        words = f"at least {BRIDGE_MEMORY_MB}: measured, bridge 33 MB and gateway 31 MB, before any backend"
         yield Problem("sentinel.memory_mb", str(given), words, "1024", related=("sentinel.serve",))
     elif settings.alerts.memory_target_mb > given:
         target = str(settings.alerts.memory_target_mb)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lab.box import Box, Place, status
+from lab.box import Box
 from lab.box.network import inside
-from ops import environment, readiness, surroundings
+from ops import environment, readiness
 from ops.paths import LOGS, ROOT
 from ops.progress import Progress
 
@@ -95,21 +95,13 @@ class Lab:
 
 
 @pytest.fixture(scope="package")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Generator[Lab]:
-    """The lab of this clone, ready for the engine; what somebody had running is left as it was configured."""
-    stood_before = status(Place()).stands
-    progress = Progress(LOGS)
-    readiness.make_ready(STACK, progress)
-    box = status(Place()).box
-    assert box is not None
+def lab(lab_box: Box) -> Generator[Lab]:
+    """The lab of this clone, ready for the engine; what somebody had deployed there is put back as it was."""
     configuration = ROOT / f"Pulumi.{STACK}.yaml"
-    before = configuration.read_text()
-    ready = Lab(box)
+    before = configuration.read_text() if configuration.exists() else None
+    readiness.make_ready(STACK, Progress(LOGS))
+    ready = Lab(lab_box)
     yield ready
-    configuration.write_text(before)
-    if stood_before:
+    if before is not None:
+        configuration.write_text(before)
         ready.up()
-        return
-    around = surroundings.of_stack(STACK)
-    assert around is not None
-    around.remove(progress)

@@ -117,7 +117,7 @@ TOGETHER: list[tuple[dict[str, Any], str, str, str]] = [
         "set --path verification.limit_seconds 800",
     ),
     ({"run__limit_seconds": "100"}, "run.limit_seconds", "the sum of", "set run.limit_seconds 1800"),
-    ({"sentinel__memory_mb": "100"}, "sentinel.memory_mb", "at least 124", "set sentinel.memory_mb 1024"),
+    ({"sentinel__memory_mb": "50"}, "sentinel.memory_mb", "at least 64", "set sentinel.memory_mb 1024"),
     (
         {"alerts__memory_target_mb": "2000"},
         "alerts.memory_target_mb",
