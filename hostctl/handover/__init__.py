@@ -7,6 +7,7 @@ Deliberately does not: decide (plans) or act (moves).
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -25,14 +26,14 @@ def take(document: Document) -> dict[str, Any]:
     """The port goes to the request's container; raises Refusal when not, and then the previous one serves again."""
     request = Request.read(document)
     with _alone(request, "handover take"):
-        return moves.take(Engine(request.docker_socket), request, Journal(request.folder))
+        return _told(moves.take(Engine(request.docker_socket), request, Journal(request.folder)))
 
 
 def give(document: Document) -> dict[str, Any]:
     """The port goes back to the predecessor; nothing is done when the request's container is not the holder."""
     request = Request.read(document)
     with _alone(request, "handover give"):
-        return moves.give(Engine(request.docker_socket), request, Journal(request.folder))
+        return _told(moves.give(Engine(request.docker_socket), request, Journal(request.folder)))
 
 
 def rest(document: Document) -> dict[str, Any]:
@@ -51,6 +52,15 @@ def status(document: Document) -> dict[str, Any]:
 def points() -> dict[str, Any]:
     """Every point of the journal, taken from the plans themselves."""
     return examples.points()
+
+
+def _told(answer: dict[str, Any]) -> dict[str, Any]:
+    """Says on stderr, which the engine shows, how long nobody answered: of a delete it shows nothing else."""
+    if answer.get("changed") and "downtime_ms" in answer:
+        parts = ", ".join(f"{name[:-3]} {value}" for name, value in answer["parts"].items())
+        line = f"{answer['from']} -> {answer['to']}: nobody answered for {answer['downtime_ms']} ms ({parts})"
+        print(line, file=sys.stderr, flush=True)
+    return answer
 
 
 @contextmanager
