@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import platform
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,11 @@ from lab.box import Box, Place
 from ops.progress import Progress
 
 REASON_NO_LAB = "a box needs Linux and root; run the tests as root"
+
+
+def pytest_configure() -> None:
+    """Ctrl-C counts, for the children too: a shell that starts the tests in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
