@@ -85,8 +85,10 @@ def _refuse_moved_host(opened: automation.Stack, stack: str) -> None:
     """
     with told_in_one_sentence(f"reading the outputs of stack {stack}"):
         deployed = plain_outputs(opened.outputs()).get("host")
+    if not deployed:
+        return
     asked = asking.settings_of(opened, stack).host.kind
-    if deployed and deployed != asked:
+    if deployed != asked:
         raise UserError(
             f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to {asked} in place: "
             f"put it back (`pulumi config set host.kind {deployed}`), "
