@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
@@ -35,6 +36,12 @@ pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
 
 if sentinel_serves:
-    handover = Handover("handover", HandoverArgs(settings, host, networks, predecessor, sentinel))
+    claude_record = ClaudeRecord("claude-record", settings, host=host, predecessor=predecessor)
+    handover = Handover(
+        "handover",
+        HandoverArgs(settings, host, networks, predecessor, sentinel),
+        pulumi.ResourceOptions(depends_on=[claude_record]),
+    )
+    ClaudeClient("claude", ClaudeClientArgs(settings, host, claude_record, sentinel, handover))
     pulumi.export("handover", handover.report)
     pulumi.export("way_back", "pulumi config set active contextforge && pulumi up")

@@ -19,6 +19,11 @@ AFTER = [
     ("handover-port", "sentinel-token"),
     ("handover-port", "predecessor-record"),
     ("handover-port", "networks-edge"),
+    ("claude-record-entries", "predecessor-record"),
+    ("handover-port", "claude-record-entries"),
+    ("claude-token", "handover-port"),
+    ("claude-entry", "claude-token"),
+    ("claude-entry", "claude-record-entries"),
 ]
 
 
@@ -49,6 +54,7 @@ def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_sta
     staged = register({"active": "contextforge"})
     names = {one.name for one in staged.resources.values()}
     assert "handover-port" not in names
+    assert not {name for name in names if name.startswith("claude")}
     assert "sentinel-warm" in names
 
 
