@@ -11,7 +11,7 @@ from typing import Any
 from hostctl.claude_record import Place
 from hostctl.documents import table
 from hostctl.errors import Refusal
-from hostctl.json_text import Object, indentation, objects_along, parsed, rendered, with_last, without
+from hostctl.json_text import Object, indentation, objects_along, parsed, rendered, rendered_value, with_last, without
 
 
 def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
@@ -27,12 +27,15 @@ def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
         return with_last(start, holder, missing[0], nested)
     ours, theirs = holder.member(place.entry), holder.member(place.replaces) if place.replaces else None
     new = start
-    target = ours or theirs
-    if target is None:
+    if ours is None and theirs is None:
         return with_last(start, holder, place.entry, entry)
-    if ours is None or _below(known, place.path)[place.entry] != entry:
-        member = rendered(start, place.entry, entry, indentation(start, target.start))
-        new = start[: target.start] + member + start[target.end :]
+    if ours is None and theirs is not None:
+        member = rendered(start, place.entry, entry, indentation(start, theirs.start))
+        return start[: theirs.start] + member + start[theirs.end :]
+    if ours is not None and _below(known, place.path)[place.entry] != entry:
+        # The key stays as it is written, white space and all.
+        value = rendered_value(start, entry, indentation(start, ours.start))
+        new = start[: ours.value] + value + start[ours.end :]
     if ours is not None and theirs is not None:
         holder = objects_along(new, place.path, place.file)[-1]
         at = holder.index(place.replaces)

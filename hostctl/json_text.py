@@ -78,11 +78,15 @@ def objects_along(text: str, path: list[str], where: str) -> list[Object]:
 
 def rendered(text: str, key: str, value: Any, base: str) -> str:
     """`"key": value` in the document's style; `base` is the indentation of the line that it begins on."""
+    return f"{json.dumps(key)}: {rendered_value(text, value, base)}"
+
+
+def rendered_value(text: str, value: Any, base: str) -> str:
+    """The value alone, as `rendered` has it."""
     unit = _unit(text)
     if unit is None:
-        return f"{json.dumps(key)}: {json.dumps(value)}"
-    lines = json.dumps(value, indent=unit).split("\n")
-    return f"{json.dumps(key)}: " + (_newline(text) + base).join(lines)
+        return json.dumps(value)
+    return (_newline(text) + base).join(json.dumps(value, indent=unit).split("\n"))
 
 
 def indentation(text: str, at: int) -> str:
