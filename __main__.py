@@ -9,10 +9,12 @@ from components.networks import Networks
 from components.postgres import Postgres
 from components.predecessor import Predecessor
 from components.sentinel import Sentinel, SentinelArgs
-from components.settings import load_or_stop, secret_output
+from components.settings import load_or_stop, secret_output, warnings
 from hostctl.build import archive
 
 settings = load_or_stop()
+for words in warnings(settings):
+    pulumi.log.warn(words)
 sentinel_serves = settings.active == "sentinel"
 
 host = Host("host", HostArgs(settings.host, archive()))

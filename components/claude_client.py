@@ -100,6 +100,8 @@ class ClaudeClient(pulumi.ComponentResource):
                 "helper": f"{host.folder}/claude/headers",
                 **_stdio(host, args.sentinel),
                 "record": args.record.record,
+                # A literal header must follow a renewed token.
+                "token_expires": token.result.apply(lambda written: written.get("expires_at", "")),
             },
             parent=self,
             depends_on=[token.resource],

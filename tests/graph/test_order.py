@@ -82,3 +82,12 @@ def test_the_program_is_the_same_over_ssh() -> None:
     assert "StrictHostKeyChecking=yes" in docker["sshOpts"]
     connection = remote.named("host-hostctl").inputs["connection"]["value"]
     assert connection["hostKey"].startswith("ssh-ed25519 ")
+
+
+def test_a_file_that_claude_ignores_is_told_and_yet_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda words, *_: told.append(words))
+    file = "/home/operator/.claude/settings.json"
+    program = register({"client.file": file})
+    assert told == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
+    assert file in program.named("claude-entry").inputs["stdin"]["value"]
