@@ -86,7 +86,7 @@ def test_the_program_is_the_same_over_ssh() -> None:
 
 def test_a_file_that_claude_ignores_is_told_and_yet_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr("pulumi.log.warn", lambda words, *_: told.append(words))
+    monkeypatch.setattr("pulumi.log.warn", told.append)
     file = "/home/operator/.claude/settings.json"
     program = register({"client.file": file})
     assert told == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
