@@ -2,16 +2,19 @@
 
 import pulumi
 
+from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
 from components.postgres import Postgres
 from components.predecessor import Predecessor
 from components.sentinel import Sentinel, SentinelArgs
-from components.settings import load_or_stop, secret_output
+from components.settings import load_or_stop, secret_output, warnings
 from hostctl.build import archive
 
 settings = load_or_stop()
+for words in warnings(settings):
+    pulumi.log.warn(words)
 sentinel_serves = settings.active == "sentinel"
 
 host = Host("host", HostArgs(settings.host, archive()))
@@ -35,6 +38,12 @@ pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
 
 if sentinel_serves:
-    handover = Handover("handover", HandoverArgs(settings, host, networks, predecessor, sentinel))
+    claude_record = ClaudeRecord("claude-record", settings, host=host, predecessor=predecessor)
+    handover = Handover(
+        "handover",
+        HandoverArgs(settings, host, networks, predecessor, sentinel),
+        pulumi.ResourceOptions(depends_on=[claude_record]),
+    )
+    ClaudeClient("claude", ClaudeClientArgs(settings, host, claude_record, sentinel, handover))
     pulumi.export("handover", handover.report)
     pulumi.export("way_back", "pulumi config set active contextforge && pulumi up")

@@ -56,12 +56,14 @@ class Sentinel(pulumi.ComponentResource):
     container_id: pulumi.Output[str]
     container_name: pulumi.Output[str]
     token_file: str
+    secret_file: pulumi.Output[str]
 
     def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
         self._name, self._args = name, args
         self.token_file = f"{args.host.folder}/{HANDOVER_TOKEN}"
         files = self._files()
+        self.secret_file = files.path("JWT_SECRET_KEY")
         container = self._container(files)
         self._token(files)
         if args.warm:

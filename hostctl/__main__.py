@@ -12,11 +12,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl import files, handover, networks, predecessor, token, warm
+from hostctl import claude, files, handover, networks, predecessor, token, warm
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
 VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
+    ("claude", "record"): claude.record,
+    ("claude", "keep"): claude.keep,
+    ("claude", "apply"): claude.apply,
+    ("claude", "restore"): claude.restore,
+    ("claude", "forget"): claude.forget,
     ("files", "write"): files.write,
     ("files", "remove"): files.remove,
     ("networks", "join"): networks.join,

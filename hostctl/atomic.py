@@ -8,13 +8,21 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 
 
-def write(path: str, content: bytes, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> None:
+def write(
+    path: str,
+    content: bytes,
+    mode: int | None = None,
+    uid: int | None = None,
+    gid: int | None = None,
+    guard: Callable[[], None] | None = None,
+) -> None:
     """Put `content` at `path` in one step; a symbolic link stays, its target is written.
 
     What is not given (or -1) keeps the previous file's mode and owner; a new file gets 0600 and the
-    caller's. Raises OSError.
+    caller's. `guard` is called right before the rename; what it raises leaves the file as it was. Raises OSError.
     """
     target = os.path.realpath(path)
     before = _stat(target)
@@ -30,6 +38,8 @@ def write(path: str, content: bytes, mode: int | None = None, uid: int | None = 
             _own(file.fileno(), uid, gid)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
+        if guard is not None:
+            guard()
         os.rename(beside, target)
     except BaseException:
         os.unlink(beside)

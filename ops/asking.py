@@ -16,7 +16,6 @@ from typing import Any, cast
 
 from pulumi import automation
 
-from components.sentinel_configuration import HANDOVER_TOKEN
 from components.settings import Settings, SettingsError, load, report
 from hostctl.journal import Journal
 from ops import environment, surroundings
@@ -60,7 +59,7 @@ def _every_backend(stack: str, settings: Settings, active: str, progress: Progre
     with tempfile.NamedTemporaryFile("w", suffix=".json") as plan:
         json.dump(_plan(settings, active), plan)
         plan.flush()
-        arguments = [sys.executable, "-m", "verify", *_where(settings, active), "--expect", plan.name, "--json"]
+        arguments = [sys.executable, "-m", "verify", *_where(settings), "--expect", plan.name, "--json"]
         ran = subprocess.run(
             _on_host(stack, arguments),
             stdin=subprocess.DEVNULL,
@@ -189,11 +188,10 @@ def _plan(settings: Settings, active: str) -> dict[str, Any]:
     }
 
 
-def _where(settings: Settings, active: str) -> list[str]:
-    """The port is the same at the same path for both gateways; each has its own token's file."""
+def _where(settings: Settings) -> list[str]:
+    """The port, its path and Claude's token file are the same for both gateways."""
     url = f"http://127.0.0.1:{settings.sentinel.port}/mcp"
-    own = f"{settings.host.folder}/{HANDOVER_TOKEN}"
-    return ["--url", url, "--token-file", own if active == "sentinel" else settings.client.token_file]
+    return ["--url", url, "--token-file", settings.client.token_file]
 
 
 def _on_host(stack: str, arguments: list[str]) -> list[str]:

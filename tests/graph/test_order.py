@@ -19,6 +19,11 @@ AFTER = [
     ("handover-port", "sentinel-token"),
     ("handover-port", "predecessor-record"),
     ("handover-port", "networks-edge"),
+    ("claude-record-entries", "predecessor-record"),
+    ("handover-port", "claude-record-entries"),
+    ("claude-token", "handover-port"),
+    ("claude-entry", "claude-token"),
+    ("claude-entry", "claude-record-entries"),
 ]
 
 
@@ -49,6 +54,7 @@ def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_sta
     staged = register({"active": "contextforge"})
     names = {one.name for one in staged.resources.values()}
     assert "handover-port" not in names
+    assert not {name for name in names if name.startswith("claude")}
     assert "sentinel-warm" in names
 
 
@@ -76,3 +82,12 @@ def test_the_program_is_the_same_over_ssh() -> None:
     assert "StrictHostKeyChecking=yes" in docker["sshOpts"]
     connection = remote.named("host-hostctl").inputs["connection"]["value"]
     assert connection["hostKey"].startswith("ssh-ed25519 ")
+
+
+def test_a_file_that_claude_ignores_is_told_and_yet_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", told.append)
+    file = "/home/operator/.claude/settings.json"
+    program = register({"client.file": file})
+    assert told == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
+    assert file in program.named("claude-entry").inputs["stdin"]["value"]

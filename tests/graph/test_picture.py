@@ -12,7 +12,8 @@ def test_the_architecture_page_shows_the_graph_that_the_program_registers() -> N
     )
 
 
-def test_the_handover_comes_last_and_after_both_gateways() -> None:
+def test_the_handover_comes_after_both_gateways_and_claude_alone_comes_after_it() -> None:
     drawing = picture(register())
     assert "sentinel --> handover" in drawing
-    assert "handover -->" not in drawing
+    assert drawing.count("handover -->") == 1
+    assert "handover --> claude" in drawing

@@ -26,6 +26,14 @@ def test_only_the_actions_that_write_files_carry_secrets_and_they_log_nothing() 
         assert all(secret not in action.inputs[word] for secret in secrets for word in ("create", "update", "delete"))
 
 
+def test_what_claudes_files_hold_comes_back_as_a_secret_and_is_not_logged() -> None:
+    program = register()
+    for name in ("claude-record-entries", "claude-entry"):
+        action = program.named(name)
+        assert action.inputs["logging"] == "none"
+        assert set(action.options.additionalSecretOutputs) >= {"stdout", "stderr"}
+
+
 def test_nothing_is_passed_in_environment_variables_or_as_data_in_arguments() -> None:
     program = register()
     actions = [one for one in program.resources.values() if one.type.startswith("command:")]

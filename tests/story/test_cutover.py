@@ -5,7 +5,9 @@ The tests of this file are chapters: each goes on where the one before ended.
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from tests.story.conftest import Lab
 pytestmark = pytest.mark.lab
 
 GATEWAY = "mcp-context-forge-gateway-1"
+CLAUDE = shutil.which("claude")
 LIMIT_MS = 500
 """Of a downtime on a machine of 2 cores that also runs the tests; the figures themselves are in docs/performance.md."""
 
@@ -30,6 +33,14 @@ class Before:
 
     restart: str
     aliases: list[str]
+    claude: dict[str, tuple[bytes, int, int, int]]
+
+
+def claude_files(lab: Lab) -> dict[str, tuple[bytes, int, int, int]]:
+    """Claude's file and its token file: content, mode and owner."""
+    paths = [Path(lab.box.home) / name for name in (".claude.json", ".mcp-token")]
+    stats = {path: path.stat() for path in paths}
+    return {path.name: (path.read_bytes(), at.st_mode, at.st_uid, at.st_gid) for path, at in stats.items()}
 
 
 def over_ssh(lab: Lab) -> list[tuple[str, str]]:
@@ -49,7 +60,7 @@ def before(lab: Lab) -> Before:
     lab.up()
     found = lab.inspect(GATEWAY)
     network = found["NetworkSettings"]["Networks"]["mcp-context-forge_mcpnet"]
-    return Before(found["HostConfig"]["RestartPolicy"]["Name"], sorted(network["Aliases"]))
+    return Before(found["HostConfig"]["RestartPolicy"]["Name"], sorted(network["Aliases"]), claude_files(lab))
 
 
 def test_staged_sentinel_is_warm_and_contextforge_serves(lab: Lab, before: Before) -> None:
@@ -71,6 +82,36 @@ def test_the_port_is_handed_over_and_every_backend_answers_through_sentinel(lab:
     answers = lab.verified()
     assert (answers["active"], answers["ok"]) == ("sentinel", True)
     assert {one["name"]: one["result"] for one in answers["backends"]} == {"sqlite": "ok", "sequential-thinking": "ok"}
+
+
+def test_claudes_file_differs_in_the_entries_only_and_its_helper_opens_the_port(lab: Lab, before: Before) -> None:
+    was, now = (json.loads(files[".claude.json"][0]) for files in (before.claude, claude_files(lab)))
+    assert list(now["mcpServers"]) == ["sentinel"]
+    entry = now["mcpServers"]["sentinel"]
+    assert {**was, "mcpServers": {}} == {**now, "mcpServers": {}}
+    assert b"eyJ" not in claude_files(lab)[".claude.json"][0]
+    headers = json.loads(subprocess.run([entry["headersHelper"]], capture_output=True, check=True).stdout)
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    asked = subprocess.run(
+        lab.on_host(
+            ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", "@-", "-H", "Content-Type: application/json",
+             "-H", "Accept: application/json, text/event-stream", "-d",
+             json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}), entry["url"]]
+        ),
+        input=f"Authorization: {headers['Authorization']}\n", capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert asked == "200"
+
+
+@pytest.mark.skipif(CLAUDE is None, reason="Claude Code is not on this machine's PATH (npm @anthropic-ai/claude-code)")
+def test_claude_code_itself_connects_to_sentinel(lab: Lab, tmp_path: Path) -> None:
+    # A copy: Claude Code writes into its file whenever it runs, and the way back is compared byte for byte.
+    (tmp_path / ".claude.json").write_bytes(claude_files(lab)[".claude.json"][0])
+    said = subprocess.run(
+        lab.on_host(["env", f"HOME={tmp_path}", str(CLAUDE), "mcp", "list"]),
+        capture_output=True, text=True, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
+    assert re.search(r"^sentinel: .*Connected", said.stdout, re.MULTILINE), said.stdout + said.stderr
 
 
 def test_contextforge_is_frozen_off_its_networks_and_a_reboot_would_not_bring_it_up(lab: Lab) -> None:
@@ -144,6 +185,11 @@ def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, bef
     assert found["HostConfig"]["RestartPolicy"]["Name"] == before.restart
 
 
+def test_claudes_file_and_token_are_byte_for_byte_as_before(lab: Lab, before: Before) -> None:
+    assert claude_files(lab) == before.claude
+    assert not (Path(lab.box.folder) / "claude").exists()
+
+
 def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> None:
     watch = subprocess.Popen(
         lab.on_host([sys.executable, str(ROOT / "lab" / "watch.py"), "9200", "0.01"]),
@@ -176,10 +222,12 @@ def test_a_deployed_stack_refuses_to_change_the_way_to_its_host(lab: Lab) -> Non
     assert lab.verified()["active"] == "sentinel"
 
 
-def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab) -> None:
+def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before: Before) -> None:
     said = lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
     deleted = re.findall(r"(\S+) deleted", said)
-    assert deleted[0] == "handover-port", said
+    assert next(one for one in deleted if not one.startswith("claude")) == "handover-port", said
+    assert deleted[0] == "claude-entry", said
+    assert claude_files(lab) == before.claude
     assert lab.inspect(GATEWAY)["State"]["Running"] is True
     assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
     assert lab.docker("network", "ls", "-q", "--filter", "name=sentinel") == ""

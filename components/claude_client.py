@@ -1,0 +1,132 @@
+"""Claude Code on the host: its token and its MCP entry, after the port has changed hands, and back before it returns.
+
+Owns: `ClaudeRecord`, what Claude's file and token file were, taken before the handover, so that a broken file stops
+the run while ContextForge still serves; and `ClaudeClient`, the token, our entry in place of the predecessor's, and
+the program that gives Claude its header.
+
+Deliberately does not: put the token or Claude's file into the program. The record that comes back is a secret; it is
+kept on the host as well, since a command's earlier output does not reach a later one over ssh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.handover import Handover
+from components.host import Host, Operation
+from components.predecessor import Predecessor
+from components.sentinel import Sentinel
+from components.sentinel_configuration import AUDIENCE, ISSUER
+from components.settings import Settings
+
+__all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord"]
+
+
+class ClaudeRecord(pulumi.ComponentResource):
+    """Claude's entries and token file as they were. `record` is a secret; the record's end puts back what is left."""
+
+    record: pulumi.Output[dict[str, object]]
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        host: Host,
+        predecessor: Predecessor,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:ClaudeRecord", name, None, opts)
+        recorded = host.action(
+            f"{name}-entries",
+            Operation("claude", create="record", update="keep", delete="forget"),
+            _place(settings, host),
+            parent=self,
+            depends_on=[predecessor],
+            secret=True,
+        )
+        self.record = recorded.result
+        self.register_outputs({"record": self.record})
+
+
+@dataclass(frozen=True)
+class ClaudeClientArgs:
+    """Whom Claude reaches, and what its files were."""
+
+    settings: Settings
+    host: Host
+    record: ClaudeRecord
+    sentinel: Sentinel
+    handover: Handover
+
+
+class ClaudeClient(pulumi.ComponentResource):
+    """Claude's way to Sentinel: on create and update our entry, on delete the recorded ones."""
+
+    def __init__(self, name: str, args: ClaudeClientArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:ClaudeClient", name, None, opts)
+        settings, client, host = args.settings, args.settings.client, args.host
+        token = host.action(
+            f"{name}-token",
+            # No delete: the file may be ContextForge's own, which the record puts back.
+            Operation("token", create="write"),
+            {
+                "path": client.token_file,
+                "secret_file": args.sentinel.secret_file,
+                "issuer": ISSUER,
+                "audience": AUDIENCE,
+                "subject": client.subject,
+                "role": client.role,
+                "days": client.token_days,
+                "renew_share": client.renew_share,
+                "mode": "0600",
+            },
+            parent=self,
+            depends_on=[args.record, args.handover],
+        )
+        host.action(
+            f"{name}-entry",
+            Operation("claude", create="apply", delete="restore"),
+            {
+                **_place(settings, host),
+                "transport": client.transport,
+                "authorization": client.authorization,
+                "url": f"http://{settings.sentinel.bind}:{settings.sentinel.port}/mcp",
+                "helper": f"{host.folder}/claude/headers",
+                **(_stdio(host, args.sentinel) if client.transport == "stdio" else {}),
+                "record": args.record.record,
+                # A literal header must follow a renewed token.
+                "token_expires": token.result.apply(lambda written: written.get("expires_at", "")),
+            },
+            parent=self,
+            depends_on=[token.resource],
+            secret=True,
+        )
+        self.register_outputs({})
+
+
+def _place(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+    """Which entry in which file; what the record belongs to."""
+    client = settings.client
+    return {
+        "file": client.file,
+        "scope": client.scope,
+        "project": client.project or "",
+        "entry": client.entry,
+        "replaces": settings.predecessor.entry,
+        "token_file": client.token_file,
+        "issuer": ISSUER,
+        "folder": f"{host.folder}/claude",
+    }
+
+
+def _stdio(host: Host, sentinel: Sentinel) -> Mapping[str, pulumi.Input[object]]:
+    """How Claude starts a gateway of its own inside Sentinel's container, for the transport stdio."""
+    words = [f"--host=unix://{host.docker_socket.removeprefix('unix://')}", "exec", "-i", sentinel.container_name]
+    return {
+        "command": "docker",
+        "args": [*words, "sentinel-gateway", "--config", "/etc/sentinel/sentinel.toml"],
+    }

@@ -1,0 +1,84 @@
+"""For any JSON file of any layout: there and back is the identity, and on the way only the entries differ."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.hostctl.test_claude import act, document
+
+KEYS = st.one_of(st.text(max_size=6), st.sampled_from(['"', "\\", "}", "a{", "mcp"]))
+VALUES: Any = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=8,
+)
+NAMES = st.one_of(KEYS, st.sampled_from(["contextforge", "sentinel", "notes"]))
+SERVERS: Any = st.dictionaries(NAMES, VALUES, max_size=4)
+INDENTS = st.sampled_from([None, 0, 1, 2, 4, "\t"])
+ENDS = st.sampled_from(["", "\n", "\r\n", " \n\n"])
+
+
+@st.composite
+def texts(draw: Any) -> str:
+    """A file as some program may have written it, with and without the objects that the entry needs."""
+    known: dict[str, Any] = draw(st.dictionaries(KEYS, VALUES, max_size=3))
+    if draw(st.booleans()):
+        known["mcpServers"] = draw(SERVERS)
+    if draw(st.booleans()):
+        known["projects"] = draw(
+            st.one_of(
+                st.just({}),
+                st.just({"/p": {}}),
+                st.fixed_dictionaries({"/p": st.fixed_dictionaries({"mcpServers": SERVERS})}),
+            )
+        )
+    order = draw(st.permutations(list(known)))
+    text = json.dumps(
+        {key: known[key] for key in order}, indent=draw(INDENTS), ensure_ascii=draw(st.booleans()),
+        separators=draw(st.sampled_from([None, (",", ":"), (" , ", " : ")])),
+    )  # fmt: skip
+    text = text.encode("utf-8", "replace").decode()
+    return (
+        draw(st.sampled_from(["", " ", "\n"])) + text.replace("\n", draw(st.sampled_from(["\n", "\r\n"]))) + draw(ENDS)
+    )
+
+
+@settings(deadline=None, max_examples=300)
+@given(text=texts(), scope=st.sampled_from(["user", "local"]), touched=st.booleans())
+def test_there_and_back_is_the_identity_and_only_the_entries_differ(text: str, scope: str, touched: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        values = document(home, scope=scope, project="/p")
+        file = home / ".claude.json"
+        file.write_bytes(text.encode())
+        act("record", values)
+        act("apply", values)
+        after = json.loads(file.read_bytes())
+        holder = after["projects"]["/p"]["mcpServers"] if scope == "local" else after["mcpServers"]
+        assert holder["sentinel"]["headersHelper"] == values["helper"]
+        assert "contextforge" not in holder
+        assert _without(json.loads(text), scope) == _without(after, scope)
+        # Somebody else's change, outside the entries, takes the way that edits instead of the kept copy.
+        addition = b"\n" if touched else b""
+        file.write_bytes(file.read_bytes() + addition)
+        act("restore", values)
+        assert file.read_bytes() == text.encode() + addition
+
+
+def _without(known: dict[str, Any], scope: str) -> str:
+    path = ["projects", "/p", "mcpServers"] if scope == "local" else ["mcpServers"]
+    along = [known]
+    for key in path:
+        along.append(along[-1].get(key, {}))
+    for name in ("sentinel", "contextforge"):
+        along[-1].pop(name, None)
+    for at in range(len(path), 0, -1):
+        if not along[at]:
+            along[at - 1].pop(path[at - 1], None)
+    return json.dumps(known)
