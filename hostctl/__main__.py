@@ -17,15 +17,15 @@ from hostctl.documents import Document
 from hostctl.errors import Refusal
 
 VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
+    ("files", "write"): files.write,
+    ("files", "remove"): files.remove,
+    ("networks", "join"): networks.join,
+    ("networks", "leave"): networks.leave,
     ("claude", "record"): claude.record,
     ("claude", "keep"): claude.keep,
     ("claude", "apply"): claude.apply,
     ("claude", "restore"): claude.restore,
     ("claude", "forget"): claude.forget,
-    ("files", "write"): files.write,
-    ("files", "remove"): files.remove,
-    ("networks", "join"): networks.join,
-    ("networks", "leave"): networks.leave,
     ("predecessor", "record"): predecessor.record,
     ("warm", "start"): warm.start,
     ("warm", "stop"): warm.stop,

@@ -135,7 +135,7 @@ def _object(text: str, start: int, where: str) -> Object:
         key = cast("re.Match[str]", _KEY.match(text, at))
         value = _after_space(text, _after_space(text, key.end()) + 1)
         end = _value_end(text, value)
-        members.append(Member(json.loads(key.group(), strict=False), at, value, end))
+        members.append(Member(json.loads(key.group()), at, value, end))
         at = _after_space(text, end)
     keys = [member.key for member in members]
     for key in ("mcpServers", "projects"):
