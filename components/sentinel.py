@@ -26,7 +26,6 @@ from components.postgres import Postgres
 from components.sentinel_configuration import (
     ALIAS,
     AUDIENCE,
-    HANDOVER_TOKEN,
     ISSUER,
     SECRETS,
     bridge_json,
@@ -61,7 +60,7 @@ class Sentinel(pulumi.ComponentResource):
     def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
         self._name, self._args = name, args
-        self.token_file = f"{args.host.folder}/{HANDOVER_TOKEN}"
+        self.token_file = f"{args.host.folder}/handover-token"
         files = self._files()
         self.secret_file = files.path("JWT_SECRET_KEY")
         container = self._container(files)

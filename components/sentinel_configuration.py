@@ -15,15 +15,13 @@ import tomli_w
 from components.settings import Backend
 from components.settings.serving import Networks, Sentinel
 
-__all__ = ["ALIAS", "AUDIENCE", "HANDOVER_TOKEN", "ISSUER", "SECRETS", "bridge_json", "sentinel_toml"]
+__all__ = ["ALIAS", "AUDIENCE", "ISSUER", "SECRETS", "bridge_json", "sentinel_toml"]
 
 ALIAS = "sentinel-gateway"
 """Name of the serving gateway on every network of ours; it stays the same over versions."""
 ISSUER = "sentinel-gateway"
 AUDIENCE = "sentinel-api"
 SECRETS = "/run/secrets"
-HANDOVER_TOKEN = "handover-token"
-"""File in the product's folder: the token of the handover's own question."""
 _BACKEND_RETRIES = 3
 _DATABASE_CONNECTIONS = 5
 

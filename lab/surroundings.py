@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab import box as vps
 from lab import engine, stack_configuration
-from lab.box import Box, Place, facts, lock, tools
+from lab.box import Box, Place, facts, tools
 from lab.box.network import inside
 from lab.plugins import LabFacts
 from ops.errors import UserError
@@ -43,11 +43,6 @@ def long_steps() -> Sequence[LongStep]:
 
 
 def prepare(progress: Progress) -> None:
-    with lock.held(_PLACE.root / ".work" / "lab-prepare.lock", "making the lab ready", progress.line):
-        _prepare(progress)
-
-
-def _prepare(progress: Progress) -> None:
     from lab import images, predecessor
 
     if images.missing():
