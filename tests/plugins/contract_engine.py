@@ -122,7 +122,8 @@ class Stack:
             operations=[_operation(event["resourcePreEvent"]["metadata"]) for event in events if _tells(event)],
             text=ran.stdout + ran.stderr,
             resources={_name(item["urn"]): item for item in found if not item.get("delete")},
-            outputs=found[0].get("outputs", {}) if found else {},
+            # Not always the first: the provider of an invoke may be registered before the stack itself.
+            outputs=next((item.get("outputs", {}) for item in found if item["type"] == "pulumi:pulumi:Stack"), {}),
         )
 
     def _pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
