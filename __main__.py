@@ -2,14 +2,17 @@
 
 import pulumi
 
+from components.baseline import Baseline
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
+from components.gates import Gates, GatesArgs
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
 from components.postgres import Postgres
-from components.predecessor import Predecessor
+from components.predecessor import Predecessor, WayBack
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
+from components.verification import WAY_BACK, Verification, VerificationArgs
 from hostctl.build import archive
 
 settings = load_or_stop()
@@ -19,6 +22,8 @@ sentinel_serves = settings.active == "sentinel"
 
 host = Host("host", HostArgs(settings.host, archive()))
 predecessor = Predecessor("predecessor", settings.predecessor, host=host)
+asks_baseline = settings.verification.baseline and settings.predecessor.kind == "contextforge"
+baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if asks_baseline else None
 networks = Networks("networks", settings.networks, host=host)
 postgres = Postgres(
     "sentinel-postgres",
@@ -26,24 +31,31 @@ postgres = Postgres(
     password=secret_output(settings.postgres_password),
     host=host,
     networks=networks,
-    opts=pulumi.ResourceOptions(depends_on=[predecessor]),
+    opts=pulumi.ResourceOptions(depends_on=[predecessor, *([baseline] if baseline else [])]),
 )
+warm = sentinel_serves or settings.sentinel.standby
 sentinel = Sentinel(
     "sentinel",
-    SentinelArgs(settings, host, networks, postgres, warm=sentinel_serves or settings.sentinel.standby),
+    SentinelArgs(settings, host, networks, postgres, warm=warm),
     pulumi.ResourceOptions(depends_on=[postgres]),
 )
+gates = [Gates("gates", GatesArgs(settings, host, networks, postgres, sentinel, baseline))] if warm else []
 pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
+if baseline:
+    pulumi.export("baseline", baseline.document)
 
 if sentinel_serves:
     claude_record = ClaudeRecord("claude-record", settings, host=host, predecessor=predecessor)
+    way_back = WayBack("way-back", settings.predecessor, host=host, predecessor=predecessor)
     handover = Handover(
         "handover",
         HandoverArgs(settings, host, networks, predecessor, sentinel),
-        pulumi.ResourceOptions(depends_on=[claude_record]),
+        pulumi.ResourceOptions(depends_on=[*gates, claude_record, way_back]),
     )
-    ClaudeClient("claude", ClaudeClientArgs(settings, host, claude_record, sentinel, handover))
+    claude = ClaudeClient("claude", ClaudeClientArgs(settings, host, claude_record, sentinel, handover))
+    verification = Verification("verification", VerificationArgs(settings, host, postgres, sentinel, claude, baseline))
     pulumi.export("handover", handover.report)
-    pulumi.export("way_back", "pulumi config set active contextforge && pulumi up")
+    pulumi.export("verification", verification.report)
+    pulumi.export("way_back", WAY_BACK)

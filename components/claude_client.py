@@ -22,7 +22,7 @@ from components.sentinel import Sentinel
 from components.sentinel_configuration import AUDIENCE, ISSUER
 from components.settings import Settings
 
-__all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord"]
+__all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "place"]
 
 
 class ClaudeRecord(pulumi.ComponentResource):
@@ -43,7 +43,7 @@ class ClaudeRecord(pulumi.ComponentResource):
         recorded = host.action(
             f"{name}-entries",
             Operation("claude", create="record", update="keep", delete="forget"),
-            _place(settings, host),
+            place(settings, host.folder),
             parent=self,
             depends_on=[predecessor],
             secret=True,
@@ -64,7 +64,12 @@ class ClaudeClientArgs:
 
 
 class ClaudeClient(pulumi.ComponentResource):
-    """Claude's way to Sentinel: on create and update our entry, on delete the recorded ones."""
+    """Claude's way to Sentinel: on create and update our entry, on delete the recorded ones.
+
+    `token_expires` changes with every renewed token.
+    """
+
+    token_expires: pulumi.Output[str]
 
     def __init__(self, name: str, args: ClaudeClientArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:ClaudeClient", name, None, opts)
@@ -87,11 +92,12 @@ class ClaudeClient(pulumi.ComponentResource):
             parent=self,
             depends_on=[args.record, args.handover],
         )
+        self.token_expires = token.result.apply(lambda written: str(written.get("expires_at", "")))
         host.action(
             f"{name}-entry",
             Operation("claude", create="apply", delete="restore"),
             {
-                **_place(settings, host),
+                **place(settings, host.folder),
                 "transport": client.transport,
                 "authorization": client.authorization,
                 "url": f"http://{settings.sentinel.bind}:{settings.sentinel.port}/mcp",
@@ -99,7 +105,7 @@ class ClaudeClient(pulumi.ComponentResource):
                 **(_stdio(host, args.sentinel) if client.transport == "stdio" else {}),
                 "record": args.record.record,
                 # A literal header must follow a renewed token.
-                "token_expires": token.result.apply(lambda written: written.get("expires_at", "")),
+                "token_expires": self.token_expires,
             },
             parent=self,
             depends_on=[token.resource],
@@ -108,8 +114,8 @@ class ClaudeClient(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _place(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
-    """Which entry in which file; what the record belongs to."""
+def place(settings: Settings, folder: str) -> dict[str, str]:
+    """Which entry in which file; what the record belongs to. `folder` is the product's own on the host."""
     client = settings.client
     return {
         "file": client.file,
@@ -119,7 +125,7 @@ def _place(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]
         "replaces": settings.predecessor.entry,
         "token_file": client.token_file,
         "issuer": ISSUER,
-        "folder": f"{host.folder}/claude",
+        "folder": f"{folder}/claude",
     }
 
 

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
-__all__ = ["REPLACE_ON_CHANGES", "ContainerSpec", "HealthCheck", "Port", "go_duration", "hardened_container"]
+__all__ = ["REPLACE_ON_CHANGES", "ContainerSpec", "HealthCheck", "Port", "asked", "go_duration", "hardened_container"]
 
 REPLACE_ON_CHANGES = ["healthcheck", "tmpfs", "init"]
 """Properties whose change the plugin reports as an update in place that never reaches the container."""
 
+_MEGABYTE = 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "::1"}
 
 
@@ -140,6 +141,44 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
         wait_timeout=spec.start_seconds if spec.started else None,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(replace_on_changes=REPLACE_ON_CHANGES)),
     )
+
+
+def asked(name: pulumi.Input[str], spec: ContainerSpec, networks: Sequence[pulumi.Input[str]]) -> dict[str, object]:
+    """What `docker inspect` must show of the container once it serves; `hostctl/asked.py` compares it, fact by fact.
+
+    The plugin may report a change that never reached the container, so this says it apart from the plugin. `networks`
+    are all that it is on then. What the image gives and the spec leaves open is not in it.
+    """
+    ports = sorted(map(str, spec.ports))
+    return {
+        "name": name,
+        "image": spec.image,
+        "running": True,
+        "user": spec.user,
+        "memory": spec.memory_mb * _MEGABYTE,
+        "memory_and_swap": spec.memory_mb * _MEGABYTE,
+        "read_only_root": True,
+        "privileged": False,
+        "capabilities_dropped": ["ALL"],
+        "capabilities_added": sorted(spec.capabilities),
+        "security": ["no-new-privileges:true"],
+        "restart": "unless-stopped",
+        "tmpfs": dict(spec.tmpfs),
+        "health": {
+            "command": list(spec.health.command),
+            "interval": float(spec.health.interval),
+            "timeout": float(spec.health.timeout),
+            "start_period": float(spec.health.start_period),
+            "retries": spec.health.retries,
+        },
+        "mounts": pulumi.Output.all(
+            *(pulumi.Output.concat(target, " <- ", source, " (read only)") for target, source in spec.files.items()),
+            *(pulumi.Output.concat(target, " <- ", name, " (read and write)") for target, name in spec.volumes.items()),
+        ).apply(sorted),
+        "declared_ports": ports,
+        "published_ports": ports,
+        "networks": pulumi.Output.all(*networks).apply(sorted),
+    }
 
 
 def _labels(spec: ContainerSpec) -> dict[str, pulumi.Input[str]]:

@@ -3,6 +3,9 @@
 Owns: the Docker provider, `hostctl.pyz` on the host, and the shape of every action (a `command` resource that pipes one
 JSON document into one verb of `hostctl`).
 
+An action of `verify` runs on the machine where Pulumi runs instead, since the official MCP SDK is here and not there;
+it reaches the host by itself (`verify/reach.py`).
+
 Deliberately does not: read or write the host itself, decide what a verb does, or pass anything in arguments or in
 environment variables; both show in the process list, and sshd refuses the latter.
 """
@@ -22,10 +25,14 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from components.settings.serving import Host as HostSettings
+from verify import ssh
 
-__all__ = ["Action", "Document", "Host", "HostArgs", "Operation"]
+__all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "way"]
 
 Document = Mapping[str, object]
+
+_PYTHON = ".venv/bin/python"
+"""Below the project's folder, where the engine runs actions: the same words everywhere, so no change in a state."""
 
 _BOOTSTRAP = (
     "import base64,os,sys;d=sys.argv[1];os.makedirs(os.path.dirname(d),mode=0o755,exist_ok=True);"
@@ -152,6 +159,31 @@ class Host(pulumi.ComponentResource):
         )
         return Action(resource, resource.stdout.apply(_document))
 
+    def asking(
+        self,
+        name: str,
+        word: str,
+        document: Mapping[str, pulumi.Input[object]],
+        *,
+        parent: pulumi.Resource,
+        depends_on: Sequence[pulumi.Resource] = (),
+    ) -> Action:
+        """Registers one word of `python -m verify`, run on this machine; its table and its progress are shown.
+
+        Neither its document nor its answer holds a secret: what it learns of tokens stays in its memory.
+        """
+        line = f"{_PYTHON} -m verify {word}"
+        resource = command.local.Command(
+            name,
+            create=line,
+            update=line,
+            stdin=pulumi.Output.json_dumps({"host": way(self._settings), **document}),
+            logging=command.local.Logging("stderr"),
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=[self._installed, *depends_on]),
+        )
+        return Action(resource, resource.stdout.apply(_document))
+
     def _line(self, verb: str, word: str) -> str:
         return f"python3 -I -S {shlex.quote(self._program)} {verb} {word}"
 
@@ -205,6 +237,25 @@ class Host(pulumi.ComponentResource):
         )
 
 
+def way(settings: HostSettings) -> dict[str, object]:
+    """How `verify` gets to the host: `verify.documents.Host`."""
+    near: dict[str, object] = {
+        "kind": settings.kind,
+        "program": f"{settings.folder}/hostctl.pyz",
+        "docker_socket": settings.docker_socket,
+    }
+    if settings.kind == "local":
+        return near
+    return {
+        **near,
+        "address": settings.address,
+        "user": settings.user,
+        "port": settings.port,
+        "private_key_file": settings.private_key_file,
+        "host_key": settings.host_key,
+    }
+
+
 def _document(stdout: str) -> dict[str, object]:
     return cast("dict[str, object]", json.loads(stdout)) if stdout else {}
 
@@ -216,15 +267,5 @@ def _docker_host(settings: HostSettings) -> str:
 
 
 def _ssh_options(settings: HostSettings) -> list[str] | None:
-    """For the `ssh` that carries Docker. It knows the one host of the settings, whatever its user has met before."""
-    if settings.kind == "local":
-        return None
-    options = {
-        "IdentityFile": settings.private_key_file,
-        "IdentitiesOnly": "yes",
-        "KnownHostsCommand": f"/bin/echo %H {settings.host_key}",
-        "UserKnownHostsFile": "none",
-        "StrictHostKeyChecking": "yes",
-        "BatchMode": "yes",
-    }
-    return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    """For the `ssh` that carries Docker."""
+    return None if settings.kind == "local" else ssh.options(settings.private_key_file, settings.host_key)

@@ -8,10 +8,12 @@ volume. `pulumi destroy` forgets the volume and keeps it on the host; the next `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 import pulumi_docker as docker
 
-from components.container import ContainerSpec, HealthCheck, hardened_container
+from components.container import ContainerSpec, HealthCheck, asked, hardened_container
 from components.files import HostFile, HostFiles
 from components.host import Host
 from components.networks import Networks
@@ -25,9 +27,13 @@ _PASSWORD = "/run/secrets/postgres_password"
 
 
 class Postgres(pulumi.ComponentResource):
-    """One Postgres, healthy before anything depends on it. `url` is a secret: what Sentinel connects with."""
+    """One Postgres, healthy before anything depends on it. `url` is a secret: what Sentinel connects with.
+
+    `asked` is what must be seen of its container.
+    """
 
     url: pulumi.Output[str]
+    asked: Mapping[str, object]
 
     def __init__(
         self,
@@ -85,6 +91,7 @@ class Postgres(pulumi.ComponentResource):
         self.container = hardened_container(
             f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
         )
+        self.asked = asked(self.container.name, spec, [networks.internal])
         self.url = pulumi.Output.secret(
             password.apply(lambda secret: f"postgres://{settings.user}:{secret}@{ALIAS}:5432/{settings.database}")
         )

@@ -9,12 +9,14 @@ a container, image, volume or network that the way back needs is gone, or when a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components.host import Host, Operation
 from components.settings.serving import Predecessor as PredecessorSettings
 
-__all__ = ["Predecessor"]
+__all__ = ["Predecessor", "WayBack"]
 
 
 class Predecessor(pulumi.ComponentResource):
@@ -32,17 +34,44 @@ class Predecessor(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sentinel-cutover:index:Predecessor", name, None, opts)
         recorded = host.action(
-            f"{name}-record",
-            Operation("predecessor", create="record"),
-            {
-                "kind": settings.kind,
-                "project": settings.project,
-                "gateway": settings.gateway,
-                "port": settings.port,
-                # The handover's journal: while the predecessor is out of service, what it was stands there.
-                "folder": f"{host.folder}/handover",
-            },
-            parent=self,
+            f"{name}-record", Operation("predecessor", create="record"), _which(settings, host), parent=self
         )
         self.record = recorded.result
         self.register_outputs({"record": self.record})
+
+
+class WayBack(pulumi.ComponentResource):
+    """The way back, looked at again when the port is about to change hands: the record may be days old by then.
+
+    In the program only while Sentinel is to serve, so that it is asked at each cutover and never on the way back.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: PredecessorSettings,
+        *,
+        host: Host,
+        predecessor: Predecessor,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:WayBack", name, None, opts)
+        host.action(
+            f"{name}-check",
+            Operation("predecessor", create="check"),
+            _which(settings, host),
+            parent=self,
+            depends_on=[predecessor],
+        )
+        self.register_outputs({})
+
+
+def _which(settings: PredecessorSettings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+    return {
+        "kind": settings.kind,
+        "project": settings.project,
+        "gateway": settings.gateway,
+        "port": settings.port,
+        # The handover's journal: while the predecessor is out of service, what it was stands there.
+        "folder": f"{host.folder}/handover",
+    }

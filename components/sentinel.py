@@ -12,13 +12,13 @@ its name is left to auto-naming; the alias stays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
-from components.container import ContainerSpec, HealthCheck, Port, hardened_container
+from components.container import ContainerSpec, HealthCheck, Port, asked, hardened_container
 from components.files import HostFile, HostFiles
 from components.host import Action, Host, Operation
 from components.networks import Networks
@@ -50,19 +50,27 @@ class SentinelArgs:
 
 
 class Sentinel(pulumi.ComponentResource):
-    """The gateway that will serve. `container_id` is known, and the container healthy, once this component is done."""
+    """The gateway that will serve. `container_id` is known, and the container healthy, once this component is done.
+
+    `asked` is what must be seen of the container once it serves; `files_hash` names its configuration and its secrets.
+    """
 
     container_id: pulumi.Output[str]
     container_name: pulumi.Output[str]
     token_file: str
     secret_file: pulumi.Output[str]
+    health_token_file: pulumi.Output[str] | None
+    files_hash: pulumi.Output[str]
+    asked: Mapping[str, object]
 
     def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
         self._name, self._args = name, args
         self.token_file = f"{args.host.folder}/handover-token"
         files = self._files()
+        self.files_hash = files.hash
         self.secret_file = files.path("JWT_SECRET_KEY")
+        self.health_token_file = files.path("HEALTH_TOKEN") if args.settings.health_token else None
         container = self._container(files)
         self._token(files)
         if args.warm:
@@ -130,11 +138,15 @@ class Sentinel(pulumi.ComponentResource):
             started=False,
             stop_seconds=settings.stop_seconds,
         )
-        return hardened_container(
+        container = hardened_container(
             f"{self._name}-gateway",
             spec,
             host.docker_options(self, delete_before_replace=False, ignore_changes=["ports"]),
         )
+        networks = self._args.networks
+        also = self._args.settings.networks.also
+        self.asked = asked(container.name, spec, [networks.internal, networks.edge, *also])
+        return container
 
     def _sidecars(self) -> Sequence[pulumi.Resource]:
         """Joins the backends that are containers of their own to the internal network, under their names."""

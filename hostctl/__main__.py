@@ -12,7 +12,20 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl import claude, files, handover, networks, predecessor, token, warm
+from hostctl import (
+    asked,
+    baseline,
+    claude,
+    claude_show,
+    files,
+    gates,
+    handover,
+    networks,
+    predecessor,
+    token,
+    verification,
+    warm,
+)
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -26,11 +39,25 @@ VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("claude", "apply"): claude.apply,
     ("claude", "restore"): claude.restore,
     ("claude", "forget"): claude.forget,
+    ("claude", "show"): claude_show.show,
     ("predecessor", "record"): predecessor.record,
+    ("predecessor", "check"): predecessor.check,
+    ("baseline", "keep"): baseline.keep,
+    ("baseline", "read"): baseline.read,
+    ("baseline", "forget"): baseline.forget,
+    ("gates", "look"): gates.look,
+    ("gates", "migrations"): gates.migrations,
+    ("gates", "health"): gates.health,
+    ("gates", "metrics"): gates.metrics,
+    ("gates", "upstream"): gates.upstream,
+    ("asked", "keep"): asked.keep,
+    ("asked", "forget"): asked.forget,
+    ("verification", "look"): verification.look,
     ("warm", "start"): warm.start,
     ("warm", "stop"): warm.stop,
     ("token", "write"): token.write,
     ("token", "remove"): token.remove,
+    ("token", "show"): token.show,
     ("handover", "take"): handover.take,
     ("handover", "give"): handover.give,
     ("handover", "status"): handover.status,

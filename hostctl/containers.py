@@ -5,6 +5,7 @@ Owns: `Container`, `Attachment` and reading them. Deliberately does not: change 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -21,12 +22,16 @@ SERVICE_LABEL = "com.docker.compose.service"
 
 @dataclass(frozen=True)
 class Attachment:
-    """A network that a container is on, such as Attachment("sentinel", True, ("sentinel-gateway",), "172.18.0.2")."""
+    """A network that a container is on, such as Attachment("sentinel", True, ("sentinel-gateway",), "172.18.0.2").
+
+    `identifier` is the network's id, empty where the container was never started on it.
+    """
 
     network: str
     internal: bool
     aliases: tuple[str, ...] = ()
     address: str = ""
+    identifier: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,18 @@ def find(engine: Engine, reference: str, networks: dict[str, bool]) -> Container
     return None if document is None else described(document, networks)
 
 
+def everything(engine: Engine) -> list[Container]:
+    """Every container, running or not; one that goes meanwhile is left out."""
+    networks = internal_networks(engine)
+    found = [find(engine, short["Id"], networks) for short in listed(engine)]
+    return [container for container in found if container is not None]
+
+
+def holder(found: Sequence[Container], port: int) -> Container | None:
+    """The container that publishes `port` on the host now."""
+    return next((container for container in found if container.publishes(port)), None)
+
+
 def listed(engine: Engine) -> list[dict[str, Any]]:
     """Docker's short list of all containers, running or not."""
     return engine.get("/containers/json?all=1")
@@ -109,7 +126,13 @@ def described(document: dict[str, Any], networks: dict[str, bool]) -> Container:
         health=table(state.get("Health")).get("Status", ""),
         restart=(policy.get("Name") or "no", policy.get("MaximumRetryCount", 0)),
         attachments=tuple(
-            Attachment(name, networks.get(name, False), _aliases(facts, identifier), facts.get("IPAddress") or "")
+            Attachment(
+                name,
+                networks.get(name, False),
+                _aliases(facts, identifier),
+                facts.get("IPAddress") or "",
+                facts.get("NetworkID") or "",
+            )
             for name, facts in sorted(table(settings.get("Networks")).items())
         ),
         declared=tuple(

@@ -1,6 +1,7 @@
-"""`predecessor record`: what runs before anything changes, and whether there is a way back to it.
+"""`predecessor record` and `predecessor check`: what runs before anything changes, and whether it could come back.
 
-Owns: the record that the handover's way back uses. Deliberately does not: change anything.
+Owns: the record that the handover's way back uses, and the same look again right before the way out: a record may be
+days old when the port changes hands. Deliberately does not: change anything.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ def record(document: Document) -> dict[str, Any]:
     "folder", the handover's, is optional: with it a predecessor that is out of service now is described as it was.
     """
     engine, kind, port = Engine(document.text("docker_socket")), document.text("kind"), document.whole_number("port")
-    networks = containers.internal_networks(engine)
-    everything = [containers.find(engine, short["Id"], networks) for short in containers.listed(engine)]
-    found = [container for container in everything if container is not None]
+    found = containers.everything(engine)
     if kind == "absent":
         refuse_stranger(found, None, port)
         return {"kind": "absent", "gateway": None, "containers": [], "volumes": [], "port": port}
@@ -46,6 +45,13 @@ def record(document: Document) -> dict[str, Any]:
         "volumes": sorted({volume for container in project for volume in container.volumes}),
         "port": port,
     }
+
+
+def check(document: Document) -> dict[str, Any]:
+    """Whether the way back stands now; raises Refusal as `record`. A predecessor that is out of service passes."""
+    recorded = record(document)
+    names = [container["name"] for container in recorded["containers"]]
+    return {"kind": recorded["kind"], "port": recorded["port"], "there": names}
 
 
 def in_dependency_order(project: Sequence[Container]) -> list[Container]:
@@ -91,7 +97,18 @@ def _gateway(found: Sequence[Container], name: str, project: str) -> Container:
 
 
 def _refuse_without_way_back(engine: Engine, project: Sequence[Container]) -> None:
+    networks = {network["Id"]: network["Name"] for network in engine.get("/networks")}
     for container in project:
+        for attachment in container.attachments:
+            # A network that was made anew under its name is another one to a container that was stopped on the old.
+            there = (
+                attachment.identifier in networks if attachment.identifier else attachment.network in networks.values()
+            )
+            if not there:
+                raise Refusal(
+                    f"the network {attachment.network} of {container.name} is gone, so it could not start on it again: "
+                    "bring it up anew ('docker compose up -d' in ContextForge's folder), then run again"
+                )
         if engine.find(f"/images/{quote(container.image)}/json") is None:
             raise Refusal(
                 f"the image of {container.name} ({container.image[:19]}) is gone, so there is no way back to it: "
@@ -125,7 +142,12 @@ def _described(container: Container) -> dict[str, Any]:
         "running": container.running,
         "restart": {"Name": container.restart[0], "MaximumRetryCount": container.restart[1]},
         "networks": [
-            {"name": attachment.network, "aliases": list(attachment.aliases), "internal": attachment.internal}
+            {
+                "name": attachment.network,
+                "aliases": list(attachment.aliases),
+                "internal": attachment.internal,
+                "address": attachment.address,
+            }
             for attachment in container.attachments
         ],
         "ports": [

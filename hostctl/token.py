@@ -1,7 +1,8 @@
-"""`token write` and `token remove`: the client's JSON Web Token, made and renewed on the host.
+"""`token write`, `token remove` and `token show`: the client's JSON Web Token, made and renewed on the host.
 
 Owns: the token file.
-Deliberately does not: let the secret or the token leave the host, or verify any other algorithm than HS256.
+Deliberately does not: let the secret leave the host, or verify any other algorithm than HS256. `token show` is for
+`verify` alone, which keeps the token in memory; it is never an action of the program.
 Source of the claims: Sentinel Gateway's own check (sub, role, iss, aud, iat, exp; HS256 over the secret's bytes);
 RFC 7515 and 7519.
 """
@@ -17,7 +18,7 @@ import stat
 import time
 from typing import Any
 
-from hostctl import atomic
+from hostctl import atomic, probe
 from hostctl.documents import Document, parsed, table
 from hostctl.errors import Refusal
 
@@ -49,6 +50,11 @@ def write(document: Document) -> dict[str, Any]:
             f"the token file {path} cannot be written ({error.strerror}): mend that, then run again"
         ) from None
     return {"path": path, "expires_at": _moment(expires), "kept": False}
+
+
+def show(document: Document) -> dict[str, Any]:
+    """The token in the file; a secret. Raises Refusal when there is none."""
+    return {"token": probe.token_in(document.text("path"))}
 
 
 def remove(document: Document) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 import time
 from typing import Any
-from urllib.parse import quote
 
 from hostctl import containers
 from hostctl.docker import Engine
 from hostctl.documents import Document
 from hostctl.errors import Refusal
+from hostctl.masking import log_tail
 
 LOG_LINES = 20
 POLL_SECONDS = 0.1
@@ -76,7 +76,7 @@ def _found(engine: Engine, reference: str) -> containers.Container:
 
 
 def _failed(engine: Engine, container: containers.Container, what: str) -> Refusal:
-    lines = engine.log_tail(quote(container.id), LOG_LINES).strip() or "(nothing)"
+    lines = log_tail(engine, container.id, LOG_LINES)
     return Refusal(
         f"{container.name} {what}: read its log's last lines below, mend the cause, then run again; "
         f"the gateway that serves has not been touched\n{lines}"

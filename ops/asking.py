@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from pulumi import automation
 
 from components.settings import Settings, SettingsError, load, report
+from components.verification import question
 from hostctl.journal import Journal
 from ops import environment, surroundings
 from ops.engine import PROJECT, open_stack, plain_outputs, told_in_one_sentence
@@ -24,59 +25,59 @@ from ops.errors import UserError
 from ops.paths import ROOT
 from ops.progress import Progress
 from ops.result import Result
+from verify.report import text as report_text
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What a stack looks like after a run: the last handover's figures, and the verification where it can be made."""
+    """What a stack looks like after a run: the last handover's figures, and the verification."""
 
     handover: Mapping[str, Any]
-    verified: Result | None
+    verified: Result
 
 
 def verify(stack: str, progress: Progress) -> Result:
-    """One call a backend through the port, as `python -m verify` on the stack's host."""
+    """One call a backend through Claude's own entry, whoever has the port; asks the host, not the engine."""
     opened = open_stack(stack, progress, create=False)
-    settings = settings_of(opened, stack)
-    if not _is_near(stack, settings):
-        raise UserError(
-            f"Stack {stack} is on {settings.host.address}: run `make verify STACK={stack}` on that host, where its "
-            "loopback port is."
-        )
-    return _every_backend(stack, settings, str(_outputs(opened, stack).get("active", settings.active)), progress)
+    return _every_backend(stack, settings_of(opened, stack), _baseline(opened, stack), progress)
 
 
-def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], progress: Progress) -> Looked:
-    """Of a stack that was just deployed; a host that is elsewhere can only be verified there."""
+def look(
+    opened: automation.Stack,
+    stack: str,
+    outputs: Mapping[str, Any],
+    progress: Progress,
+    *,
+    began: datetime | None = None,
+) -> Looked:
+    """Of a stack as it is; what the program itself has verified since `began` is not asked a second time."""
     settings = settings_of(opened, stack)
     active = str(outputs.get("active", settings.active))
-    near = _is_near(stack, settings)
-    verified = _every_backend(stack, settings, active, progress) if near else None
+    told = cast("Mapping[str, Any] | None", outputs.get("verification"))
+    if began is not None and told and datetime.fromisoformat(told["at"]) >= began:
+        verified = Result(told, report_text(told), ok=bool(told["ok"]))
+    else:
+        verified = _every_backend(stack, settings, outputs.get("baseline"), progress)
     return Looked(_last_handover(settings, outputs, active), verified)
 
 
-def _every_backend(stack: str, settings: Settings, active: str, progress: Progress) -> Result:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as plan:
-        json.dump(_plan(settings, active), plan)
-        plan.flush()
-        arguments = [sys.executable, "-m", "verify", *_where(settings), "--expect", plan.name, "--json"]
-        ran = subprocess.run(
-            _on_host(stack, arguments),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-            env=environment.complete(stack),
-        )
-    for line in ran.stderr.splitlines():
-        progress.line(line)
+def _every_backend(stack: str, settings: Settings, baseline: Any, progress: Progress) -> Result:
+    asked = json.dumps({**question(settings), "baseline": baseline or None})
+    ran = subprocess.run(
+        _on_host(stack, [sys.executable, "-m", "verify", "look"]),
+        input=asked,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=environment.complete(stack),
+    )
     try:
         document = json.loads(ran.stdout)
     except ValueError:
         said = ran.stderr.strip() or f"verify ended with exit code {ran.returncode} and said nothing."
         raise UserError(said) from None
-    return Result(document, _verify_text(document), ok=ran.returncode == 0 and document["ok"])
+    return Result(document, report_text(document), ok=ran.returncode == 0 and document["ok"])
 
 
 def status(stack: str, progress: Progress) -> Result:
@@ -86,15 +87,14 @@ def status(stack: str, progress: Progress) -> Result:
     if not outputs.get("active"):
         raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
     looked = look(opened, stack, outputs, progress)
-    healthy = looked.verified.ok if looked.verified else None
+    healthy = looked.verified.ok
     document = {"active": outputs["active"], "healthy": healthy, "since": looked.handover.get("at")}
     words = {
         True: "and every backend answers.",
-        False: "but not every backend answers; see `make verify`.",
-        None: "and whether it answers can be asked on its host only, by `make verify`.",
+        False: "but not all is well; see `make verify`.",
     }
     text = f"{document['active']} owns the port since {document['since'] or 'before this stack'}, {words[healthy]}"
-    return Result(document, text, ok=healthy is not False)
+    return Result(document, text, ok=healthy)
 
 
 def history(stack: str, progress: Progress) -> Result:
@@ -143,9 +143,8 @@ def _outputs(opened: automation.Stack, stack: str) -> dict[str, Any]:
         return plain_outputs(opened.outputs())
 
 
-def _is_near(stack: str, settings: Settings) -> bool:
-    """Whether the host's loopback address can be reached from here."""
-    return settings.host.kind == "local" or surroundings.of_stack(stack) is not None
+def _baseline(opened: automation.Stack, stack: str) -> Any:
+    return _outputs(opened, stack).get("baseline")
 
 
 def _last_handover(settings: Settings, outputs: Mapping[str, Any], active: str) -> Mapping[str, Any]:
@@ -172,33 +171,6 @@ def settings_of(opened: automation.Stack, stack: str) -> Settings:
         raise UserError(report(error)) from None
 
 
-def _plan(settings: Settings, active: str) -> dict[str, Any]:
-    return {
-        "active": active,
-        "backends": [
-            {
-                "name": one.name,
-                "tool": one.tool,
-                "arguments": one.arguments,
-                "expect": one.expect.model_dump(mode="json"),
-                "timeout_seconds": one.timeout_seconds,
-            }
-            for one in settings.backends
-        ],
-    }
-
-
-def _where(settings: Settings) -> list[str]:
-    """The port, its path and Claude's token file are the same for both gateways."""
-    url = f"http://127.0.0.1:{settings.sentinel.port}/mcp"
-    return ["--url", url, "--token-file", settings.client.token_file]
-
-
 def _on_host(stack: str, arguments: list[str]) -> list[str]:
     around = surroundings.of_stack(stack)
     return list(around.on_host(arguments)) if around else arguments
-
-
-def _verify_text(document: dict[str, Any]) -> str:
-    rows = [f"{one['name']:<22} {one['tool']:<24} {one['result']:<12} {one['ms']} ms" for one in document["backends"]]
-    return "\n".join([*rows, f"{document['active']}: " + ("ok" if document["ok"] else "not ok")])

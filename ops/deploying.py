@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pulumi import automation
@@ -27,12 +28,13 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     if not (yes or surroundings.of_stack(stack)):
         _previewed(opened, stack, progress)
         _ask(f"Make these changes to stack {stack}?")
+    began = datetime.now(UTC).replace(microsecond=0)
     with told_in_one_sentence(f"pulumi up of stack {stack}"):
         done = opened.up(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
     outputs = plain_outputs(done.outputs)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    looked = asking.look(opened, stack, outputs, progress)
-    ok = looked.verified is None or looked.verified.ok
+    looked = asking.look(opened, stack, outputs, progress, began=began)
+    ok = looked.verified.ok
     return Result(_up_document(outputs, changes, looked, ok), _up_text(stack, outputs, changes, looked), ok)
 
 
@@ -115,7 +117,7 @@ def _up_document(outputs: dict[str, Any], changes: dict[str, int], looked: Looke
         "ok": ok,
         "active": outputs.get("active"),
         "downtime_ms": looked.handover.get("downtime_ms"),
-        "verify": looked.verified.document if looked.verified else None,
+        "verify": looked.verified.document,
         "changes": changes,
         "outputs": outputs,
     }
@@ -134,11 +136,8 @@ def _up_text(stack: str, outputs: dict[str, Any], changes: dict[str, int], looke
             f"handover   {handover.get('from')} -> {handover.get('to')} at {handover.get('at')}, "
             f"nobody answered for {handover['downtime_ms']} ms{_parts_in_words(handover)}"
         )
-    if looked.verified:
-        first, *others = looked.verified.text.splitlines()
-        lines += [f"verified   {first}", *(f"{'':<9}  {row}" for row in others)]
-    else:
-        lines.append(f"verified   not from here: run `make verify{again}` on the host itself")
+    first, *others = looked.verified.text.splitlines()
+    lines += [f"verified   {first}", *(f"{'':<9}  {row}" for row in others)]
     if outputs.get("way_back"):
         lines.append(f"way back   {outputs['way_back']}")
     lines.append(f"next       make verify{again} · make status{again} · make history{again}")

@@ -1,9 +1,11 @@
-"""Asks every backend one question through the gateway:
+"""The MCP client's side as a program, on the machine where Pulumi runs:
 
+    python -m verify baseline|gates|verification|look   one JSON document on stdin, one on stdout, progress on stderr
     python -m verify --url http://127.0.0.1:9200/mcp --token-file FILE --expect FILE.json [--json]
 
-Exit code 0 only when all answers are ok; else `report.EXIT_CODES`. With --json one document on stdout, the reasons of
-what is not ok on stderr.
+`look` is `verification` for a program that reads the answer, which it gives also where all is not well. The last asks
+every backend one question through a gateway, without Claude's entry and without the host's help.
+Exit code 0 only when all is well; else `report.EXIT_CODES` and `report.PART_CODES`, and 20 for a gate that failed.
 """
 
 from __future__ import annotations
@@ -13,28 +15,72 @@ import asyncio
 import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from .baseline import NoBaseline, baseline
 from .client import verify
-from .plan import Unusable, load_plan, read_token
-from .report import document, exit_code, table
+from .documents import AskedBaseline, AskedGates, AskedVerification
+from .gates import gates
+from .plan import Unusable, load_plan, read_document, read_token
+from .report import document, exit_code, exit_code_of, not_ok, table, text
+from .verification import verification
+
+GATE_FAILED = 20
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    try:
+        if len(arguments) == 1 and arguments[0] in WORDS:
+            return WORDS[arguments[0]](sys.stdin.buffer.read())
+        return _plain(arguments)
+    except (Unusable, NoBaseline) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _baseline(content: bytes) -> int:
+    print(asyncio.run(baseline(read_document(AskedBaseline, content))).model_dump_json())
+    return 0
+
+
+def _gates(content: bytes) -> int:
+    answer = asyncio.run(gates(read_document(AskedGates, content)))
+    if not answer["ok"]:
+        return GATE_FAILED
+    print(json.dumps(answer))
+    return 0
+
+
+def _verification(content: bytes) -> int:
+    """For the engine, which shows what a failing command prints: the table, and the document only where all is well."""
+    asked = read_document(AskedVerification, content)
+    answer = asyncio.run(verification(asked))
+    print(text(answer), file=sys.stderr)
+    if answer["ok"]:
+        print(json.dumps(answer))
+    else:
+        print(f"error: {not_ok(answer)}; Sentinel still serves; to go back: {asked.way_back}", file=sys.stderr)
+    return exit_code_of(answer)
+
+
+def _look(content: bytes) -> int:
+    answer = asyncio.run(verification(read_document(AskedVerification, content)))
+    print(json.dumps(answer))
+    return exit_code_of(answer)
+
+
+def _plain(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="verify", description="One call per backend through the MCP gateway.")
     parser.add_argument("--url", required=True)
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--expect", type=Path, required=True, help="which calls, and what must be in the answers")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
-    arguments = parser.parse_args()
-    logging.getLogger("mcp").setLevel(logging.CRITICAL)
-    try:
-        plan, token = load_plan(arguments.expect), read_token(arguments.token_file)
-    except Unusable as error:
-        print(error, file=sys.stderr)
-        return 1
-    outcomes = asyncio.run(verify(arguments.url, token, plan))
-    if arguments.json:
+    given = parser.parse_args(arguments)
+    plan, token = load_plan(given.expect), read_token(given.token_file)
+    outcomes = asyncio.run(verify(given.url, token, plan))
+    if given.json:
         print(json.dumps(document(plan.active, outcomes)))
         for outcome in outcomes:
             if outcome.result != "ok":
@@ -44,5 +90,13 @@ def main() -> int:
     return exit_code(outcomes)
 
 
+WORDS: Mapping[str, Callable[[bytes], int]] = {
+    "baseline": _baseline,
+    "gates": _gates,
+    "verification": _verification,
+    "look": _look,
+}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -6,12 +6,16 @@ Owns: turning what happens on the way into one of the six result words.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import time
-from dataclasses import dataclass
-from typing import Literal, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast
 
 import httpx2
 from mcp import Client
+from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
@@ -21,10 +25,23 @@ from .names import Active, offered_name
 from .plan import Plan, Question
 
 Result = Literal["ok", "auth", "unreachable", "tool-error", "missing", "differs"]
+Value = TypeVar("Value")
 
 CONNECT_SECONDS = 15.0
 _CONNECTION_CODES = (-32000, -32001)
 """The SDK's "connection closed" and the bridge's "the gateway is not there": the tool was never asked."""
+_SAID_BY_SCHEMAS = ("$schema", "title", "description", "additionalProperties", "default", "examples")
+"""What a gateway in between adds or leaves out without another meaning for the caller."""
+_HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "sentinel-cutover-verify", "version": "1"},
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,37 @@ class Outcome:
     result: Result
     ms: int
     detail: str = ""
+    kind: str = ""
+    """What the answer holds, such as `text` or `image+text`; `error` for a tool's own error, empty without one."""
+
+
+@dataclass(frozen=True)
+class HttpWay:
+    """A gateway over HTTP: address, the headers with which it is asked, and whatever carries the connections."""
+
+    url: str
+    headers: Mapping[str, str]
+    transport: httpx2.AsyncBaseTransport | None = None
+
+
+Way = HttpWay | StdioServerParameters
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open session; `tools` are all tools as offered, with the hash of each one's input schema."""
+
+    client: Client
+    tools: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class NoSession(Exception):
+    """No session came about, or it broke down as a whole."""
+
+    def __init__(self, result: Literal["auth", "unreachable"], detail: str) -> None:
+        super().__init__(detail)
+        self.result: Literal["auth", "unreachable"] = result
+        self.detail = detail
 
 
 class _Refusals:
@@ -48,55 +96,125 @@ class _Refusals:
         self.seen = self.seen or response.status_code in (401, 403)
 
 
+async def with_session(way: Way, longest: float, work: Callable[[Session], Awaitable[Value]]) -> Value:
+    """What `work` gives in a session of its own, of which one call takes `longest` at most. Raises NoSession."""
+    refusals, done = _Refusals(), list[Value]()
+    try:
+        if isinstance(way, HttpWay):
+            async with _http(way, longest, refusals) as http:
+                done.append(await _worked(Client(streamable_http_client(way.url, http_client=http)), work))
+        else:
+            done.append(await _worked(Client(way), work))
+    except Exception as error:  # The SDK's task groups wrap whatever went wrong; any of it means: no session.
+        if not done:
+            if refusals.seen:
+                raise NoSession("auth", "the gateway refuses the token") from None
+            raise NoSession("unreachable", _cause(error)) from None
+    return done[0]
+
+
+async def _worked(connecting: Client, work: Callable[[Session], Awaitable[Value]]) -> Value:
+    result = list[Value]()
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS) as limit, connecting as client:
+            tools = await _offered(client)
+            limit.reschedule(None)
+            result.append(await work(Session(client, tools)))
+    except Exception:
+        if not result:
+            raise
+    return result[0]
+
+
+async def refused(way: HttpWay) -> bool:
+    """Whether the gateway refuses an `initialize` with these headers (401, 403). Raises NoSession without an answer."""
+    headers = {**way.headers, "Accept": "application/json, text/event-stream"}
+    try:
+        async with httpx2.AsyncClient(transport=way.transport, timeout=CONNECT_SECONDS) as http:
+            answer = await http.post(way.url, json=_HELLO, headers=headers)
+    except httpx2.HTTPError as error:
+        raise NoSession("unreachable", _cause(error)) from None
+    return answer.status_code in (401, 403)
+
+
+async def ask_all(session: Session, active: Active, questions: Sequence[Question]) -> list[Outcome]:
+    """Every question at once, in one session; never raises for what a backend does."""
+    return list(await asyncio.gather(*(_ask(session, active, question) for question in questions)))
+
+
 async def verify(url: str, token: str, plan: Plan) -> list[Outcome]:
     """Asks every question of the plan; never raises for what the gateway does."""
-    refusals = _Refusals()
+    way = HttpWay(url, {"Authorization": f"Bearer {token}"})
     began = time.monotonic()
-    outcomes: list[Outcome] | None = None
     try:
-        longest = max(question.timeout_seconds for question in plan.backends)
-        async with httpx2.AsyncClient(
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=httpx2.Timeout(CONNECT_SECONDS, read=longest + CONNECT_SECONDS),
-            event_hooks={"response": [refusals.note]},
-        ) as http:
-            async with asyncio.timeout(CONNECT_SECONDS) as limit:
-                async with Client(streamable_http_client(url, http_client=http)) as client:
-                    offered = await _offered(client)
-                    limit.reschedule(None)
-                    outcomes = list(
-                        await asyncio.gather(*(_ask(client, plan.active, item, offered) for item in plan.backends))
-                    )
-    except Exception as error:  # The SDK's task groups wrap whatever went wrong; any of it means: no session.
-        if outcomes is None:
-            return _all_failed(plan, refusals.seen, error, began)
-    assert outcomes is not None
-    return outcomes
+        return await with_session(
+            way, longest_of(plan.backends), lambda session: ask_all(session, plan.active, plan.backends)
+        )
+    except NoSession as error:
+        return all_failed(plan.active, plan.backends, error, round((time.monotonic() - began) * 1000))
 
 
-async def _offered(client: Client) -> set[str]:
-    names: set[str] = set()
+def all_failed(active: Active, questions: Sequence[Question], error: NoSession, ms: int = 0) -> list[Outcome]:
+    """The outcomes where no session came about."""
+    return [
+        Outcome(question.name, offered_name(active, question.name, question.tool), error.result, ms, error.detail)
+        for question in questions
+    ]
+
+
+def longest_of(questions: Sequence[Question]) -> float:
+    return max(question.timeout_seconds for question in questions)
+
+
+def schema_hash(schema: Mapping[str, Any]) -> str:
+    """A tool's input schema as 16 hex digits, the same for two spellings of the same names, types and requirements."""
+    return hashlib.sha256(json.dumps(_normal(schema), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _normal(found: Any) -> Any:
+    if isinstance(found, dict):
+        table = cast("dict[str, Any]", found)
+        return {
+            key: _normal(value) for key, value in table.items() if key not in _SAID_BY_SCHEMAS and value is not None
+        }
+    if isinstance(found, list):
+        rows = [_normal(item) for item in cast("list[Any]", found)]
+        return sorted(rows, key=lambda item: json.dumps(item, sort_keys=True))
+    return found
+
+
+def _http(way: HttpWay, longest: float, refusals: _Refusals) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        headers=dict(way.headers),
+        timeout=httpx2.Timeout(CONNECT_SECONDS, read=longest + CONNECT_SECONDS),
+        event_hooks={"response": [refusals.note]},
+        transport=way.transport,
+    )
+
+
+async def _offered(client: Client) -> dict[str, str]:
+    tools: dict[str, str] = {}
     cursor: str | None = None
     while True:
         page = await client.list_tools(cursor=cursor)
-        names |= {tool.name for tool in page.tools}
+        tools |= {tool.name: schema_hash(tool.input_schema) for tool in page.tools}
         cursor = page.next_cursor
         if not cursor:
-            return names
+            return tools
 
 
-async def _ask(client: Client, active: Active, question: Question, offered: set[str]) -> Outcome:
+async def _ask(session: Session, active: Active, question: Question) -> Outcome:
     tool = offered_name(active, question.name, question.tool)
     began = time.monotonic()
 
-    def outcome(result: Result, detail: str = "") -> Outcome:
-        return Outcome(question.name, tool, result, round((time.monotonic() - began) * 1000), detail)
+    def outcome(result: Result, detail: str = "", kind: str = "") -> Outcome:
+        return Outcome(question.name, tool, result, round((time.monotonic() - began) * 1000), detail, kind)
 
-    if tool not in offered:
+    if tool not in session.tools:
         return outcome("missing", "the gateway does not offer this tool")
     try:
         async with asyncio.timeout(question.timeout_seconds):
-            answer = await client.call_tool(tool, question.arguments)
+            answer = await session.client.call_tool(tool, question.arguments)
     except TimeoutError:
         return outcome("unreachable", f"no answer within {question.timeout_seconds:g} s")
     except MCPError as error:
@@ -105,23 +223,14 @@ async def _ask(client: Client, active: Active, question: Question, offered: set[
         return outcome("unreachable", _cause(error))
     text = _text(answer)
     if answer.is_error:
-        return outcome("tool-error", shortened(text))
+        return outcome("tool-error", shortened(text), "error")
     difference = differs(question.expect, text, answer.structured_content)
-    return outcome("differs", difference) if difference else outcome("ok")
+    kind = "+".join(sorted({part.type for part in answer.content}))
+    return outcome("differs", difference, kind) if difference else outcome("ok", kind=kind)
 
 
 def _text(answer: CallToolResult) -> str:
     return "\n".join(part.text for part in answer.content if isinstance(part, TextContent))
-
-
-def _all_failed(plan: Plan, refused: bool, error: BaseException, began: float) -> list[Outcome]:
-    result: Result = "auth" if refused else "unreachable"
-    detail = "the gateway refuses the token" if refused else _cause(error)
-    ms = round((time.monotonic() - began) * 1000)
-    return [
-        Outcome(question.name, offered_name(plan.active, question.name, question.tool), result, ms, detail)
-        for question in plan.backends
-    ]
 
 
 def _cause(error: BaseException) -> str:

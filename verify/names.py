@@ -20,7 +20,12 @@ def offered_name(active: Active, backend: str, tool: str) -> str:
     """The name under which the active gateway offers a backend's tool."""
     if active == "sentinel":
         return tool
-    return f"{_slug(backend)}-{_slug(tool)}"
+    return f"{prefix(backend)}{_slug(tool)}"
+
+
+def prefix(backend: str) -> str:
+    """What ContextForge puts before each of a backend's tools."""
+    return f"{_slug(backend)}-"
 
 
 def _slug(text: str) -> str:

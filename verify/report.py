@@ -1,14 +1,21 @@
-"""The outcomes as the design's document, as a table, and as an exit code."""
+"""The outcomes as the design's document, as a table, and as an exit code.
+
+Owns: how a verification reads, the same for the engine's output and for `make verify`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from .client import Outcome, Result
 from .names import Active
 
 EXIT_CODES: dict[Result, int] = {"ok": 0, "auth": 3, "unreachable": 4, "missing": 5, "tool-error": 6, "differs": 7}
 """1 is the user's error and 2 argparse's. Of several results the first in this order decides."""
+PART_CODES = {"claude": 8, "tokens": 9, "compared": 10, "bindings": 11, "as_asked": 12}
+"""Of a verification whose backends all answer."""
 
 
 def document(active: Active, outcomes: Sequence[Outcome]) -> dict[str, object]:
@@ -20,10 +27,41 @@ def document(active: Active, outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
+    return _columns([(i.name, i.tool, i.result, str(i.ms), i.detail) for i in outcomes])
+
+
+def text(verified: Mapping[str, Any]) -> str:
+    """A verification for a person: the table of all backends, then one line for each other part."""
     rows = [
-        ("backend", "tool", "result", "ms", ""),
-        *((i.name, i.tool, i.result, str(i.ms), i.detail) for i in outcomes),
+        (row["name"], row["tool"], row["result"], str(row["ms"]), _why(row))
+        for row in cast("list[dict[str, Any]]", verified["backends"])
     ]
+    parts = [f"{part:<9} {_part(verified[part])}" for part in PART_CODES if part in verified]
+    return "\n".join([_columns(rows), *parts, f"{verified['active']}: {'ok' if verified['ok'] else 'not ok'}"])
+
+
+def not_ok(verified: Mapping[str, Any]) -> str:
+    """What is not well, in one line, such as `sqlite is unreachable; bindings not ok`."""
+    rows = cast("list[dict[str, Any]]", verified["backends"])
+    backends = [f"{row['name']} is {row['result']}" for row in rows if row["result"] != "ok" and "excused" not in row]
+    return "; ".join([*backends, *(f"{part} not ok" for part in PART_CODES if not verified[part]["ok"])])
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    codes = {EXIT_CODES[outcome.result] for outcome in outcomes}
+    return min(codes - {0}, default=0)
+
+
+def exit_code_of(verified: Mapping[str, Any]) -> int:
+    """Of a verification: the backends' first, since they say more."""
+    rows = cast("list[dict[str, Any]]", verified["backends"])
+    codes = {EXIT_CODES[cast(Result, row["result"])] for row in rows if "excused" not in row} - {0}
+    parts = {code for part, code in PART_CODES.items() if not verified[part]["ok"]}
+    return min(codes or parts, default=0)
+
+
+def _columns(found: Sequence[tuple[str, str, str, str, str]]) -> str:
+    rows = [("backend", "tool", "result", "ms", ""), *found]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = (
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
@@ -31,6 +69,21 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def exit_code(outcomes: Sequence[Outcome]) -> int:
-    codes = {EXIT_CODES[outcome.result] for outcome in outcomes}
-    return min(codes - {0}, default=0)
+def _why(row: Mapping[str, Any]) -> str:
+    return "; ".join(str(row[key]) for key in ("excused", "detail") if row.get(key))
+
+
+def _part(found: Mapping[str, Any]) -> str:
+    """`ok` and what is worth knowing; lists that are empty and maps of names are not."""
+    told = [
+        f"{key.replace('_', ' ')}: {_told(value)}"
+        for key, value in found.items()
+        if key not in ("ok", "renamed", "tried") and value
+    ]
+    return " · ".join(["ok" if found["ok"] else "NOT OK", *told])
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in cast("list[Any]", value))
+    return value if isinstance(value, str) else json.dumps(value)

@@ -107,6 +107,12 @@ def _is_pinned_image(value: str) -> bool:
     return bool(_DIGEST.fullmatch(value)) or (tagged is not None and tagged["tag"] != "latest")
 
 
+def _is_host_and_port(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    usable = port.isascii() and port.isdigit() and 1 <= int(port) <= 65535 and ":" not in host
+    return usable and (_is_address(host) or (len(host) <= 253 and bool(_HOST.fullmatch(host))))
+
+
 def _is_interface(value: str) -> bool:
     return value not in {".", ".."} and bool(re.fullmatch(r"[!-9;-~]{1,15}", value)) and "/" not in value
 
@@ -140,6 +146,10 @@ require_docker_name = Rule(
 require_host_name = Rule(
     "a host name or an IP address, without scheme, port or path",
     lambda value: _is_address(value) or (len(value) <= 253 and bool(_HOST.fullmatch(value))),
+)
+require_upstream_host = Rule(
+    "a host name or an IP address, with ':PORT' behind it where it is not 443; without scheme or path",
+    lambda value: require_host_name.holds(value) or _is_host_and_port(value),
 )
 require_postgres_name = Rule(
     "a name that needs no quoting in PostgreSQL: a-z, 0-9, '_', not beginning with a digit, at most 63",
@@ -229,6 +239,7 @@ AbsolutePath = Annotated[str, AfterValidator(require_absolute_path)]
 Image = Annotated[str, AfterValidator(require_pinned_image)]
 DockerName = Annotated[str, AfterValidator(require_docker_name)]
 HostName = Annotated[str, AfterValidator(require_host_name)]
+UpstreamHost = Annotated[str, AfterValidator(require_upstream_host)]
 PostgresName = Annotated[str, AfterValidator(require_postgres_name)]
 InterfaceName = Annotated[str, AfterValidator(require_interface_name)]
 HttpUrl = Annotated[str, AfterValidator(require_http_url)]

@@ -36,6 +36,10 @@ class Verification(Section):
     baseline: bool = Field(default=True, description="Compare with what the predecessor answered before the cutover.")
     call_seconds: Seconds = Field(default=30, description="Seconds for one backend's call.")
     limit_seconds: Seconds = Field(default=120, description="Seconds for the whole verification.")
+    gate_seconds: Seconds = Field(default=30, description="Seconds for one gate of the warm container.")
+    upstream_seconds: Seconds = Field(
+        default=5, description="Seconds for a connection to an upstream host from the edge network."
+    )
 
 
 class Firewall(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.graph.registration import Registration, register
@@ -15,6 +17,19 @@ AFTER = [
     ("sentinel-warm", "sentinel-gateway"),
     ("sentinel-warm", "sentinel-sidecars"),
     ("sentinel-token", "sentinel-files-written"),
+    ("baseline-asked", "predecessor-record"),
+    ("baseline-kept", "baseline-asked"),
+    ("sentinel-postgres-container", "baseline-kept"),
+    ("gates-passed", "sentinel-warm"),
+    ("gates-passed", "sentinel-token"),
+    ("gates-passed", "sentinel-postgres-container"),
+    ("gates-passed", "baseline-asked"),
+    ("handover-port", "gates-passed"),
+    ("way-back-check", "predecessor-record"),
+    ("handover-port", "way-back-check"),
+    ("verification-asked", "claude-entry"),
+    ("verification-backends", "verification-asked"),
+    ("verification-backends", "claude-entry"),
     ("handover-port", "sentinel-warm"),
     ("handover-port", "sentinel-token"),
     ("handover-port", "predecessor-record"),
@@ -58,6 +73,38 @@ def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_sta
     assert "sentinel-warm" in names
 
 
+def test_on_the_way_back_nothing_is_asked_again_but_the_gates_which_know_it_by_its_active() -> None:
+    cut_over, staged = register(), register({"active": "contextforge"})
+    documents = [json.loads(one.named("gates-passed").inputs["stdin"]) for one in (cut_over, staged)]
+    assert [document.pop("active") for document in documents] == ["sentinel", "contextforge"]
+    assert documents[0] == documents[1]
+    same = {"baseline-asked", "baseline-kept", "predecessor-record", "sentinel-warm", "sentinel-token"}
+    assert all(cut_over.named(name).inputs == staged.named(name).inputs for name in same)
+    names = {one.name for one in staged.resources.values()}
+    assert not names & {"way-back-check", "verification-asked", "verification-backends"}
+
+
+@pytest.mark.parametrize("left_out", [{"verification.baseline": "false"}, {"predecessor.kind": "absent"}], ids=str)
+def test_without_a_baseline_everything_else_stays(left_out: dict[str, str]) -> None:
+    program = register(left_out)
+    names = {one.name for one in program.resources.values()}
+    assert not {name for name in names if name.startswith("baseline")}
+    for name in ("gates-passed", "verification-backends"):
+        assert json.loads(program.named(name).inputs["stdin"])["baseline"] is None
+    absent = left_out.get("predecessor.kind") == "absent"
+    gateway = json.loads(program.named("gates-passed").inputs["stdin"])["gateway"]
+    assert gateway == ("" if absent else "mcp-context-forge-gateway-1")
+
+
+def test_the_verification_is_asked_again_when_image_configuration_backends_or_token_changed(
+    cutover: Registration,
+) -> None:
+    asked = json.loads(cutover.named("verification-backends").inputs["stdin"])
+    assert set(asked["because"]) == {"image", "container", "files", "token"}
+    assert all(asked["because"][key] for key in ("image", "container", "files"))
+    assert [question["name"] for question in asked["questions"]] == ["sqlite", "sequential-thinking"]
+
+
 def test_without_standby_sentinel_is_declared_and_not_started() -> None:
     resting = register({"active": "contextforge", "sentinel.standby": "false"})
     names = {one.name for one in resting.resources.values()}
@@ -76,7 +123,12 @@ def test_the_program_is_the_same_over_ssh() -> None:
         }
     )
     kinds = {one.type for one in remote.resources.values() if one.type.startswith("command:")}
-    assert kinds == {"command:remote:Command"}
+    assert kinds == {"command:remote:Command", "command:local:Command"}
+    here = [one for one in remote.resources.values() if one.type == "command:local:Command"]
+    assert sorted(one.name for one in here) == ["baseline-asked", "gates-passed", "verification-backends"]
+    for one in here:
+        assert one.inputs["create"].startswith(".venv/bin/python -m verify ")
+        assert json.loads(one.inputs["stdin"])["host"]["address"] == "203.0.113.10"
     docker = remote.named("host-docker").inputs
     assert docker["host"] == "ssh://operator@203.0.113.10:22"
     assert "StrictHostKeyChecking=yes" in docker["sshOpts"]

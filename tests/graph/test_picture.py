@@ -12,8 +12,9 @@ def test_the_architecture_page_shows_the_graph_that_the_program_registers() -> N
     )
 
 
-def test_the_handover_comes_after_both_gateways_and_claude_alone_comes_after_it() -> None:
+def test_the_handover_comes_after_gates_and_way_back_and_claude_alone_comes_after_it() -> None:
     drawing = picture(register())
-    assert "sentinel --> handover" in drawing
+    assert all(f"{earlier} --> handover" in drawing for earlier in ("gates", "way_back", "claude_record"))
     assert drawing.count("handover -->") == 1
     assert "handover --> claude" in drawing
+    assert "claude --> verification" in drawing

@@ -1,0 +1,65 @@
+"""What the predecessor answers, the way Claude reaches it, before anything changes.
+
+Owns: the record in the state, and a copy on the host, which is the answer whenever ContextForge is out of service: a
+baseline is never taken from Sentinel's own answers.
+
+Deliberately does not: judge. What was broken there is told, and need not be better afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.claude_client import place
+from components.host import Host, Operation
+from components.predecessor import Predecessor
+from components.questions import questions
+from components.settings import Settings
+
+__all__ = ["Baseline"]
+
+
+class Baseline(pulumi.ComponentResource):
+    """Tools with their schemas' hashes and one harmless call a backend: `verify.documents.Baseline`."""
+
+    document: pulumi.Output[dict[str, object]]
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        host: Host,
+        predecessor: Predecessor,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:Baseline", name, None, opts)
+        folder = f"{host.folder}/baseline"
+        asked = host.asking(
+            f"{name}-asked",
+            "baseline",
+            {
+                "claude": _of_the_predecessor(settings, host),
+                "gateway": settings.predecessor.gateway,
+                "port": settings.predecessor.port,
+                "folder": folder,
+                "questions": questions(settings),
+                "limit_seconds": settings.verification.limit_seconds,
+            },
+            parent=self,
+            depends_on=[predecessor],
+        )
+        host.action(
+            f"{name}-kept",
+            Operation("baseline", create="keep", delete="forget"),
+            {"folder": folder, "baseline": asked.result},
+            parent=self,
+        )
+        self.document = asked.result
+        self.register_outputs({"document": self.document})
+
+
+def _of_the_predecessor(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+    return {**place(settings, host.folder), "entry": settings.predecessor.entry, "replaces": ""}

@@ -1,0 +1,76 @@
+"""What the warm container must show before it may have the port.
+
+Owns: asking. A gate that fails ends the run with its name, what was expected and found, and the container's last lines;
+the container stays to be looked at, and the gateway that serves has not been touched.
+
+Deliberately does not: hold up the way back. `active` is part of the question, so that the gates are asked again when
+the port is about to change hands, which may be days after the container was made; with ContextForge's return under
+way, or with a container that has the port already, there is nothing to ask (`verify/gates.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.baseline import Baseline
+from components.host import Host
+from components.networks import Networks
+from components.postgres import Postgres
+from components.questions import questions
+from components.sentinel import Sentinel
+from components.settings import Settings
+
+__all__ = ["Gates", "GatesArgs"]
+
+
+@dataclass(frozen=True)
+class GatesArgs:
+    """The warm container, and what it is compared with."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    postgres: Postgres
+    sentinel: Sentinel
+    baseline: Baseline | None
+
+
+class Gates(pulumi.ComponentResource):
+    """Every gate passed, once this component is done."""
+
+    def __init__(self, name: str, args: GatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Gates", name, None, opts)
+        settings, sentinel = args.settings, args.sentinel
+        limits = settings.verification
+        args.host.asking(
+            f"{name}-passed",
+            "gates",
+            {
+                "active": settings.active,
+                "container": sentinel.container_id,
+                "user": f"{settings.sentinel.uid}:{settings.sentinel.uid}",
+                "internal": args.networks.internal,
+                "edge": args.networks.edge,
+                "port": settings.sentinel.port,
+                "health_port": settings.sentinel.health_port,
+                "gateway": settings.predecessor.gateway if settings.predecessor.kind == "contextforge" else "",
+                "audit": settings.sentinel.audit_enabled,
+                "database": {
+                    "container": args.postgres.container.name,
+                    "user": settings.postgres.user,
+                    "database": settings.postgres.database,
+                },
+                "token_file": sentinel.token_file,
+                "health_token_file": sentinel.health_token_file or "",
+                "questions": questions(settings),
+                "baseline": args.baseline.document if args.baseline else None,
+                "start_seconds": settings.sentinel.start_seconds,
+                "gate_seconds": limits.gate_seconds,
+                "upstream_seconds": limits.upstream_seconds,
+            },
+            parent=self,
+            depends_on=[sentinel, args.postgres, *([args.baseline] if args.baseline else [])],
+        )
+        self.register_outputs({})

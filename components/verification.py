@@ -1,0 +1,91 @@
+"""After the cutover: everything that must be true, through Claude's own entry. A failure fails the run.
+
+Owns: what runs as asked, kept on the host, and the verification, asked again whenever image, configuration, backends or
+token changed, since they are in its question. `make verify` asks the same at any time (`verify/verification.py`).
+
+Deliberately does not: go back. A person decides, with the one command that the failure names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.baseline import Baseline
+from components.claude_client import ClaudeClient, place
+from components.host import Host, Operation, way
+from components.postgres import Postgres
+from components.questions import questions
+from components.sentinel import Sentinel
+from components.settings import Settings
+
+__all__ = ["WAY_BACK", "Verification", "VerificationArgs", "question"]
+
+WAY_BACK = "pulumi config set active contextforge && pulumi up"
+
+
+@dataclass(frozen=True)
+class VerificationArgs:
+    """What serves now, and what it is compared with."""
+
+    settings: Settings
+    host: Host
+    postgres: Postgres
+    sentinel: Sentinel
+    claude: ClaudeClient
+    baseline: Baseline | None
+
+
+class Verification(pulumi.ComponentResource):
+    """`report` is the design's document: every backend, Claude's entry, the bindings, and what runs as asked."""
+
+    report: pulumi.Output[dict[str, object]]
+
+    def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Verification", name, None, opts)
+        settings, host, sentinel = args.settings, args.host, args.sentinel
+        asked = host.action(
+            f"{name}-asked",
+            Operation("asked", create="keep", delete="forget"),
+            {"folder": host.folder, "containers": [sentinel.asked, args.postgres.asked]},
+            parent=self,
+            depends_on=[args.claude],
+        )
+        verified = host.asking(
+            f"{name}-backends",
+            "verification",
+            {
+                **question(settings),
+                "active": "sentinel",
+                "baseline": args.baseline.document if args.baseline else None,
+                "because": {
+                    "image": sentinel.asked["image"],
+                    "container": sentinel.container_id,
+                    "files": sentinel.files_hash,
+                    "token": args.claude.token_expires,
+                },
+            },
+            parent=self,
+            depends_on=[args.claude, asked.resource],
+        )
+        self.report = verified.result
+        self.register_outputs({"report": self.report})
+
+
+def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
+    """`verify.documents.AskedVerification` of whoever has the port, as far as the settings alone say it."""
+    folder = settings.host.folder
+    ours = place(settings, folder)
+    return {
+        "host": way(settings.host),
+        "claude": {"sentinel": ours, "contextforge": {**ours, "entry": settings.predecessor.entry, "replaces": ""}},
+        "gateway": settings.predecessor.gateway if settings.predecessor.kind == "contextforge" else "",
+        "port": settings.sentinel.port,
+        "health_port": settings.sentinel.health_port,
+        "folder": folder,
+        "questions": questions(settings),
+        "limit_seconds": settings.verification.limit_seconds,
+        "way_back": WAY_BACK,
+    }

@@ -1,0 +1,60 @@
+"""`baseline keep | read | forget`: what the predecessor answered before anything changed, kept on the host.
+
+Owns: `baseline.json` in the product's folder. Deliberately does not: ask anybody (`verify` does), or judge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from hostctl import atomic, containers
+from hostctl.docker import Engine
+from hostctl.documents import Document, parsed
+from hostctl.errors import Refusal
+
+FILE = "baseline.json"
+
+
+def keep(document: Document) -> dict[str, Any]:
+    """Write the baseline, whole or not at all."""
+    folder, baseline = document.text("folder"), document.object("baseline").values
+    content = json.dumps(baseline, indent=1, sort_keys=True).encode() + b"\n"
+    path = os.path.join(folder, FILE)
+    if _text(path) == content:
+        return {"path": path, "changed": False}
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    atomic.write(path, content, 0o644)
+    return {"path": path, "changed": True}
+
+
+def read(document: Document) -> dict[str, Any]:
+    """The kept baseline, None when there is none, and whether the predecessor has the port now."""
+    engine = Engine(document.text("docker_socket"))
+    path = os.path.join(document.text("folder"), FILE)
+    content = _text(path)
+    kept = None if content is None else parsed(content)
+    if content is not None and kept is None:
+        raise Refusal(f"{path} is no JSON: remove it, and run again while ContextForge serves")
+    gateway = containers.find(engine, document.text("gateway"), {})
+    serves = gateway is not None and not gateway.paused and gateway.publishes(document.whole_number("port"))
+    return {"baseline": kept, "predecessor_serves": serves}
+
+
+def forget(document: Document) -> dict[str, Any]:
+    """Remove it; one that is gone is no error."""
+    path = os.path.join(document.text("folder"), FILE)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return {"path": path, "removed": False}
+    return {"path": path, "removed": True}
+
+
+def _text(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None

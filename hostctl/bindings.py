@@ -1,0 +1,91 @@
+"""Whether only loopback listens on the given ports: by the host's own sockets, and by trying.
+
+Owns: both looks, IPv4 and IPv6. Deliberately does not: judge who listens, or change a firewall.
+Source: proc(5) (`/proc/net/tcp`, `/proc/net/tcp6`, `/proc/net/if_inet6`), `/proc/net/fib_trie`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+CONNECT_SECONDS = 0.5
+_LISTEN = "0A"
+_LOCAL = re.compile(r"\|-- (\S+)\s+/32 host LOCAL")
+
+
+def check(ports: Sequence[int]) -> dict[str, Any]:
+    """{"ok", "listening": addresses off loopback, "reachable": addresses that let a connection in, "tried"}."""
+    listening = [f"{address} port {port}" for address, port in listeners(ports) if not _is_loopback(address)]
+    tried = [(address, scope, port) for address, scope in other_addresses() for port in ports]
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        opened = list(pool.map(_connects, tried))
+    reachable = [f"{address} port {port}" for (address, _, port), open_ in zip(tried, opened) if open_]
+    return {
+        "ok": not listening and not reachable,
+        "listening": sorted(set(listening)),
+        "reachable": reachable,
+        "tried": len(tried),
+    }
+
+
+def listeners(ports: Sequence[int]) -> list[tuple[str, int]]:
+    """Address and port of each TCP socket that listens on one of these ports."""
+    found: list[tuple[str, int]] = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for row in _rows(table):
+            address, port = row[1].rsplit(":", 1)
+            if row[3] == _LISTEN and int(port, 16) in ports:
+                found.append((address_of(address), int(port, 16)))
+    return found
+
+
+def address_of(text: str) -> str:
+    """The kernel's spelling, words of 4 bytes in the machine's own order: "0100007F" is 127.0.0.1."""
+    words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
+    return str(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))
+
+
+def other_addresses() -> list[tuple[str, int]]:
+    """This host's addresses off loopback, each with the scope (the interface's index) that a link-local one needs."""
+    try:
+        with open("/proc/net/fib_trie", encoding="ascii") as file:
+            four = {str(address) for address in _LOCAL.findall(file.read().replace("\n", " "))}
+    except OSError:
+        four = set[str]()
+    found = [(address, 0) for address in sorted(four)]
+    for row in _rows("/proc/net/if_inet6", header=False):
+        address = ipaddress.ip_address(bytes.fromhex(row[0]))
+        found.append((str(address), int(row[1], 16) if address.is_link_local else 0))
+    return [(address, scope) for address, scope in found if not _is_loopback(address)]
+
+
+def _connects(where: tuple[str, int, int]) -> bool:
+    address, scope, port = where
+    six = ":" in address
+    with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM) as attempt:
+        attempt.settimeout(CONNECT_SECONDS)
+        try:
+            attempt.connect((address, port, 0, scope) if six else (address, port))
+        except OSError:
+            return False
+    return True
+
+
+def _is_loopback(address: str) -> bool:
+    known = ipaddress.ip_address(address)
+    mapped = getattr(known, "ipv4_mapped", None)
+    return (mapped or known).is_loopback
+
+
+def _rows(path: str, header: bool = True) -> list[list[str]]:
+    try:
+        with open(path, encoding="ascii") as file:
+            return [line.split() for line in file][1 if header else 0 :]
+    except OSError:
+        return []

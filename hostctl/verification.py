@@ -1,0 +1,33 @@
+"""`verification look`: what only the host can say about who serves: the holder, the bindings, and what runs as asked.
+
+Owns: putting the three looks together. Deliberately does not: call a tool (`verify` does), or change anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hostctl import asked, bindings, containers, sockets
+from hostctl.containers import GATEWAY_ROLE
+from hostctl.docker import Engine
+from hostctl.documents import Document
+
+
+def look(document: Document) -> dict[str, Any]:
+    """{"active", "holder", "bindings", "as_asked"}; "active" is sentinel, contextforge or nobody."""
+    engine, port = Engine(document.text("docker_socket")), document.whole_number("port")
+    ports = [port, document.whole_number("health_port")]
+    active, name = holder(engine, port, document.text("gateway", ""))
+    as_asked = asked.check(engine, document.text("folder"))
+    return {"active": active, "holder": name, "bindings": bindings.check(ports), "as_asked": as_asked}
+
+
+def holder(engine: Engine, port: int, predecessor: str) -> tuple[str, str]:
+    """Who has the port, and the container's or process's name; "stranger" is neither gateway."""
+    container = containers.holder(containers.everything(engine), port)
+    if container is None:
+        listener = sockets.listener(port)
+        return ("nobody", "") if listener is None else ("stranger", listener)
+    if container.role == GATEWAY_ROLE:
+        return "sentinel", container.name
+    return ("contextforge" if container.name == predecessor else "stranger"), container.name

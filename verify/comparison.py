@@ -1,0 +1,53 @@
+"""What the predecessor offered and what Sentinel offers, tool by tool, over ContextForge's renaming.
+
+Owns: the comparison, a pure decision. Deliberately does not: ask anybody, or judge a changed schema: a newer server of
+the same backend may well have one, so it is told and does not fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .documents import Baseline
+from .names import offered_name, prefix
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`missing` and `changed` by backend, under the predecessor's names; `renamed` maps its names to Sentinel's."""
+
+    missing: Mapping[str, Sequence[str]] = field(default_factory=dict[str, list[str]])
+    changed: Sequence[str] = ()
+    new: Sequence[str] = ()
+    foreign: Sequence[str] = ()
+    """Tools of the predecessor that belong to no backend of the settings, so nothing is promised of them."""
+    renamed: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def compared(baseline: Baseline, offered: Mapping[str, str], backends: Sequence[str]) -> Comparison:
+    """`offered` are Sentinel's tools with their schemas' hashes; `backends` the names in the settings."""
+    ours = {offered_name("contextforge", backend, tool): tool for backend in backends for tool in offered}
+    missing: dict[str, list[str]] = {}
+    changed: list[str] = []
+    foreign: list[str] = []
+    renamed: dict[str, str] = {}
+    for tool in baseline.tools:
+        if tool.name in ours:
+            renamed[tool.name] = ours[tool.name]
+            if offered[ours[tool.name]] != tool.schema_hash:
+                changed.append(tool.name)
+            continue
+        backend = _owner(tool.name, backends)
+        if backend is None:
+            foreign.append(tool.name)
+        else:
+            missing.setdefault(backend, []).append(tool.name)
+    new = sorted(set(offered) - set(renamed.values()))
+    return Comparison(missing, sorted(changed), new, sorted(foreign), renamed)
+
+
+def _owner(tool: str, backends: Sequence[str]) -> str | None:
+    """The backend whose prefix the name has; of two that fit (`n8n`, `n8n-mcp`) the longer one."""
+    fitting = [backend for backend in backends if tool.startswith(prefix(backend))]
+    return max(fitting, key=len, default=None)
