@@ -43,8 +43,6 @@ gates = [Gates("gates", GatesArgs(settings, host, networks, postgres, sentinel, 
 pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
-if baseline:
-    pulumi.export("baseline", baseline.document)
 
 if sentinel_serves:
     claude_record = ClaudeRecord("claude-record", settings, host=host, predecessor=predecessor)

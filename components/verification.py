@@ -85,6 +85,7 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         "port": settings.sentinel.port,
         "health_port": settings.sentinel.health_port,
         "folder": folder,
+        "baseline_folder": f"{folder}/baseline",
         "questions": questions(settings),
         "limit_seconds": settings.verification.limit_seconds,
         "way_back": WAY_BACK,

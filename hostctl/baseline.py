@@ -32,24 +32,35 @@ def keep(document: Document) -> dict[str, Any]:
 def read(document: Document) -> dict[str, Any]:
     """The kept baseline, None when there is none, and whether the predecessor has the port now."""
     engine = Engine(document.text("docker_socket"))
-    path = os.path.join(document.text("folder"), FILE)
-    content = _text(path)
-    kept = None if content is None else parsed(content)
-    if content is not None and kept is None:
-        raise Refusal(f"{path} is no JSON: remove it, and run again while ContextForge serves")
     gateway = containers.find(engine, document.text("gateway"), {})
     serves = gateway is not None and not gateway.paused and gateway.publishes(document.whole_number("port"))
-    return {"baseline": kept, "predecessor_serves": serves}
+    return {"baseline": kept(document.text("folder")), "predecessor_serves": serves}
+
+
+def kept(folder: str) -> dict[str, Any] | None:
+    """The baseline in that folder, None when there is none."""
+    path = os.path.join(folder, FILE)
+    content = _text(path)
+    if content is None:
+        return None
+    found = parsed(content)
+    if found is None:
+        raise Refusal(f"{path} is no JSON: remove it, and run again while ContextForge serves")
+    return found
 
 
 def forget(document: Document) -> dict[str, Any]:
     """Remove it; one that is gone is no error."""
-    path = os.path.join(document.text("folder"), FILE)
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
+    folder = document.text("folder")
+    path = os.path.join(folder, FILE)
+    if not os.path.isdir(folder):
         return {"path": path, "removed": False}
-    return {"path": path, "removed": True}
+    there = os.path.exists(path)
+    if there:
+        os.unlink(path)
+    if not os.listdir(folder):
+        os.rmdir(folder)
+    return {"path": path, "removed": there}
 
 
 def _text(path: str) -> bytes | None:

@@ -1,25 +1,33 @@
-"""`verification look`: what only the host can say about who serves: the holder, the bindings, and what runs as asked.
+"""`verification look`: what only the host can say: who has the port, its bindings, what runs as asked, the baseline.
 
-Owns: putting the three looks together. Deliberately does not: call a tool (`verify` does), or change anything.
+Owns: putting the looks together. Deliberately does not: call a tool (`verify` does), or change anything.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from hostctl import asked, bindings, containers, sockets
+from hostctl import asked, baseline, bindings, containers, sockets
 from hostctl.containers import GATEWAY_ROLE
 from hostctl.docker import Engine
 from hostctl.documents import Document
 
 
 def look(document: Document) -> dict[str, Any]:
-    """{"active", "holder", "bindings", "as_asked"}; "active" is sentinel, contextforge or nobody."""
+    """{"active", "holder", "bindings", "as_asked", "baseline"}; "active" is sentinel, contextforge, stranger or nobody.
+
+    "baseline" is the one that was kept, None when there is none.
+    """
     engine, port = Engine(document.text("docker_socket")), document.whole_number("port")
     ports = [port, document.whole_number("health_port")]
     active, name = holder(engine, port, document.text("gateway", ""))
-    as_asked = asked.check(engine, document.text("folder"))
-    return {"active": active, "holder": name, "bindings": bindings.check(ports), "as_asked": as_asked}
+    return {
+        "active": active,
+        "holder": name,
+        "bindings": bindings.check(ports),
+        "as_asked": asked.check(engine, document.text("folder")),
+        "baseline": baseline.kept(document.text("baseline_folder")),
+    }
 
 
 def holder(engine: Engine, port: int, predecessor: str) -> tuple[str, str]:

@@ -39,17 +39,10 @@ class Looked:
 def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through Claude's own entry, whoever has the port; asks the host, not the engine."""
     opened = open_stack(stack, progress, create=False)
-    return _every_backend(stack, settings_of(opened, stack), _baseline(opened, stack), progress)
+    return _every_backend(stack, settings_of(opened, stack))
 
 
-def look(
-    opened: automation.Stack,
-    stack: str,
-    outputs: Mapping[str, Any],
-    progress: Progress,
-    *,
-    began: datetime | None = None,
-) -> Looked:
+def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, began: datetime | None = None) -> Looked:
     """Of a stack as it is; what the program itself has verified since `began` is not asked a second time."""
     settings = settings_of(opened, stack)
     active = str(outputs.get("active", settings.active))
@@ -57,15 +50,14 @@ def look(
     if began is not None and told and datetime.fromisoformat(told["at"]) >= began:
         verified = Result(told, report_text(told), ok=bool(told["ok"]))
     else:
-        verified = _every_backend(stack, settings, outputs.get("baseline"), progress)
+        verified = _every_backend(stack, settings)
     return Looked(_last_handover(settings, outputs, active), verified)
 
 
-def _every_backend(stack: str, settings: Settings, baseline: Any, progress: Progress) -> Result:
-    asked = json.dumps({**question(settings), "baseline": baseline or None})
+def _every_backend(stack: str, settings: Settings) -> Result:
     ran = subprocess.run(
         _on_host(stack, [sys.executable, "-m", "verify", "look"]),
-        input=asked,
+        input=json.dumps(question(settings)),
         capture_output=True,
         text=True,
         check=False,
@@ -86,7 +78,7 @@ def status(stack: str, progress: Progress) -> Result:
     outputs = _outputs(opened, stack)
     if not outputs.get("active"):
         raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    looked = look(opened, stack, outputs, progress)
+    looked = look(opened, stack, outputs)
     healthy = looked.verified.ok
     document = {"active": outputs["active"], "healthy": healthy, "since": looked.handover.get("at")}
     words = {
@@ -141,10 +133,6 @@ def _image(config: Mapping[str, str]) -> str | None:
 def _outputs(opened: automation.Stack, stack: str) -> dict[str, Any]:
     with told_in_one_sentence(f"reading the outputs of stack {stack}"):
         return plain_outputs(opened.outputs())
-
-
-def _baseline(opened: automation.Stack, stack: str) -> Any:
-    return _outputs(opened, stack).get("baseline")
 
 
 def _last_handover(settings: Settings, outputs: Mapping[str, Any], active: str) -> Mapping[str, Any]:

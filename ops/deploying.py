@@ -33,7 +33,7 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
         done = opened.up(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
     outputs = plain_outputs(done.outputs)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    looked = asking.look(opened, stack, outputs, progress, began=began)
+    looked = asking.look(opened, stack, outputs, began=began)
     ok = looked.verified.ok
     return Result(_up_document(outputs, changes, looked, ok), _up_text(stack, outputs, changes, looked), ok)
 

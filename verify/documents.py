@@ -109,8 +109,10 @@ class AskedVerification(Frozen):
     port: int
     health_port: int
     folder: str
+    baseline_folder: str
     questions: tuple[Question, ...] = Field(min_length=1)
     baseline: Baseline | None = None
+    """Of None the one that is kept on the host, where there is one."""
     limit_seconds: float
     way_back: str
     because: dict[str, Any] = Field(default_factory=dict[str, Any])

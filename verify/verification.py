@@ -16,7 +16,7 @@ from typing import Any
 from .claude import Entry, entry
 from .client import HttpWay, NoSession, Outcome, Session, all_failed, ask_all, longest_of, refused, with_session
 from .comparison import compared
-from .documents import AskedVerification
+from .documents import AskedVerification, Baseline
 from .names import Active
 from .reach import HostRefused, Reach
 
@@ -33,6 +33,8 @@ async def verification(asked: AskedVerification) -> Document:
         look = await reach.hostctl("verification", "look", _host_document(asked), LOOK_SECONDS)
     except HostRefused as error:
         look = {"active": "unknown", "holder": "", "bindings": _failed(error), "as_asked": _failed(error)}
+    if asked.baseline is None and look.get("baseline"):
+        asked = asked.model_copy(update={"baseline": Baseline.model_validate(look["baseline"])})
     found = str(look["active"])
     active: Active = asked.active or ("contextforge" if found == "contextforge" else "sentinel")
     claude, outcomes, tools, tokens = await _through_claude(reach, asked, active)
@@ -52,7 +54,13 @@ async def verification(asked: AskedVerification) -> Document:
 
 
 def _host_document(asked: AskedVerification) -> Document:
-    return {"port": asked.port, "health_port": asked.health_port, "gateway": asked.gateway, "folder": asked.folder}
+    return {
+        "port": asked.port,
+        "health_port": asked.health_port,
+        "gateway": asked.gateway,
+        "folder": asked.folder,
+        "baseline_folder": asked.baseline_folder,
+    }
 
 
 async def _through_claude(

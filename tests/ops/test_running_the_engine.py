@@ -62,7 +62,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def looked(opened: object, stack: str, outputs: Mapping[str, Any], progress: Progress, ok: bool = True) -> Looked:
+def looked(opened: object, stack: str, outputs: Mapping[str, Any], began: object = None, ok: bool = True) -> Looked:
     """The port of the small program is nobody's: what would answer through it is given here."""
     return Looked(
         outputs["handover"], Result({"ok": ok}, "sqlite  list_tables  " + ("ok" if ok else "unreachable"), ok)
