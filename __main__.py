@@ -39,18 +39,27 @@ sentinel = Sentinel(
     SentinelArgs(settings, host, networks, postgres, warm=warm),
     pulumi.ResourceOptions(depends_on=[postgres]),
 )
-gates = [Gates("gates", GatesArgs(settings, host, networks, postgres, sentinel, baseline))] if warm else []
+# The quick looks come first: what could not go back, or a broken file of Claude's, ends the run before the long gates.
+way_back = WayBack("way-back", settings.predecessor, host=host, predecessor=predecessor) if sentinel_serves else None
+claude_record = ClaudeRecord("claude-record", settings, host=host, way_back=way_back) if way_back else None
+gates = (
+    Gates(
+        "gates",
+        GatesArgs(settings, host, networks, postgres, sentinel, baseline),
+        pulumi.ResourceOptions(depends_on=[claude_record] if claude_record else []),
+    )
+    if warm
+    else None
+)
 pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
 
-if sentinel_serves:
-    claude_record = ClaudeRecord("claude-record", settings, host=host, predecessor=predecessor)
-    way_back = WayBack("way-back", settings.predecessor, host=host, predecessor=predecessor)
+if claude_record and gates:
     handover = Handover(
         "handover",
         HandoverArgs(settings, host, networks, predecessor, sentinel),
-        pulumi.ResourceOptions(depends_on=[*gates, claude_record, way_back]),
+        pulumi.ResourceOptions(depends_on=[claude_record, gates]),
     )
     claude = ClaudeClient("claude", ClaudeClientArgs(settings, host, claude_record, sentinel, handover))
     verification = Verification("verification", VerificationArgs(settings, host, postgres, sentinel, claude, baseline))

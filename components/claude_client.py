@@ -17,7 +17,7 @@ import pulumi
 
 from components.handover import Handover
 from components.host import Host, Operation
-from components.predecessor import Predecessor
+from components.predecessor import WayBack
 from components.sentinel import Sentinel
 from components.sentinel_configuration import AUDIENCE, ISSUER
 from components.settings import Settings
@@ -36,7 +36,7 @@ class ClaudeRecord(pulumi.ComponentResource):
         settings: Settings,
         *,
         host: Host,
-        predecessor: Predecessor,
+        way_back: WayBack,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("sentinel-cutover:index:ClaudeRecord", name, None, opts)
@@ -45,7 +45,7 @@ class ClaudeRecord(pulumi.ComponentResource):
             Operation("claude", create="record", update="keep", delete="forget"),
             place(settings, host.folder),
             parent=self,
-            depends_on=[predecessor],
+            depends_on=[way_back],
             secret=True,
         )
         self.record = recorded.result

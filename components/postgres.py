@@ -16,6 +16,7 @@ import pulumi_docker as docker
 from components.container import ContainerSpec, HealthCheck, asked, hardened_container
 from components.files import HostFile, HostFiles
 from components.host import Host
+from components.image import image_on_host
 from components.networks import Networks
 from components.settings.serving import Postgres as PostgresSettings
 
@@ -46,9 +47,7 @@ class Postgres(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("sentinel-cutover:index:Postgres", name, None, opts)
-        image = docker.RemoteImage(
-            f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
-        )
+        image = image_on_host(f"{name}-image", settings.image, "postgres.image", host=host, parent=self)
         volume = docker.Volume(
             f"{name}-data", name=settings.volume, opts=host.docker_options(self, retain_on_delete=True)
         )

@@ -21,6 +21,7 @@ import pulumi_docker as docker
 from components.container import ContainerSpec, HealthCheck, Port, asked, hardened_container
 from components.files import HostFile, HostFiles
 from components.host import Action, Host, Operation
+from components.image import image_on_host
 from components.networks import Networks
 from components.postgres import Postgres
 from components.sentinel_configuration import (
@@ -108,9 +109,7 @@ class Sentinel(pulumi.ComponentResource):
 
     def _container(self, files: HostFiles) -> docker.Container:
         settings, host = self._args.settings.sentinel, self._args.host
-        image = docker.RemoteImage(
-            f"{self._name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
-        )
+        image = image_on_host(f"{self._name}-image", settings.image, "sentinel.image", host=host, parent=self)
         mounted = {f"{_CONFIGURATION}/{file}": files.path(file) for file in ("sentinel.toml", "bridge.json")}
         mounted |= {f"{SECRETS}/{variable}": files.path(variable) for variable in self._variables()}
         spec = ContainerSpec(

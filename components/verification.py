@@ -61,8 +61,7 @@ class Verification(pulumi.ComponentResource):
                 "active": "sentinel",
                 "baseline": args.baseline.document if args.baseline else None,
                 "because": {
-                    "image": sentinel.asked["image"],
-                    "container": sentinel.container_id,
+                    "containers": [sentinel.asked, args.postgres.asked],
                     "files": sentinel.files_hash,
                     "token": args.claude.token_expires,
                 },

@@ -20,6 +20,7 @@ from hostctl import (
     files,
     gates,
     handover,
+    images,
     networks,
     predecessor,
     token,
@@ -32,6 +33,7 @@ from hostctl.errors import Refusal
 VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("files", "write"): files.write,
     ("files", "remove"): files.remove,
+    ("images", "ready"): images.ready,
     ("networks", "join"): networks.join,
     ("networks", "leave"): networks.leave,
     ("claude", "record"): claude.record,

@@ -69,6 +69,10 @@ class Engine:
         said = self._raw("POST", f"/exec/{started}/start", {"Detach": False, "Tty": False}, seconds)[1]
         return int(self.get(f"/exec/{started}/json")["ExitCode"]), _without_frames(said)
 
+    def text(self, method: str, path: str, seconds: float) -> str:
+        """The answer as it comes, for those that are more than one JSON document. Raises DockerError."""
+        return self._raw(method, path, None, seconds)[1].decode("utf-8", "replace")
+
     def log_tail(self, container: str, lines: int) -> str:
         """The last lines that a container wrote to stdout and stderr."""
         path = f"/containers/{quote(container)}/logs?stdout=1&stderr=1&tail={lines}"

@@ -26,7 +26,8 @@ AFTER = [
     ("gates-passed", "baseline-asked"),
     ("handover-port", "gates-passed"),
     ("way-back-check", "predecessor-record"),
-    ("handover-port", "way-back-check"),
+    ("claude-record-entries", "way-back-check"),
+    ("gates-passed", "claude-record-entries"),
     ("verification-asked", "claude-entry"),
     ("verification-backends", "verification-asked"),
     ("verification-backends", "claude-entry"),
@@ -100,8 +101,12 @@ def test_the_verification_is_asked_again_when_image_configuration_backends_or_to
     cutover: Registration,
 ) -> None:
     asked = json.loads(cutover.named("verification-backends").inputs["stdin"])
-    assert set(asked["because"]) == {"image", "container", "files", "token"}
-    assert all(asked["because"][key] for key in ("image", "container", "files"))
+    assert set(asked["because"]) == {"containers", "files", "token"}
+    assert [one["image"] for one in asked["because"]["containers"]] == [
+        "sha256:sentinel-image",
+        "sha256:sentinel-postgres-image",
+    ]
+    assert asked["because"]["files"]
     assert [question["name"] for question in asked["questions"]] == ["sqlite", "sequential-thinking"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,4 +78,68 @@ def test_the_record_has_the_project_in_the_order_of_its_dependencies(host: Host)
     assert gateway["restart"] == {"Name": "unless-stopped", "MaximumRetryCount": 0}
     assert [(network["name"], network["internal"]) for network in gateway["networks"]] == [(host.own, False)]
     assert "gateway" in gateway["networks"][0]["aliases"]
+    address = host.inspect("forge")["NetworkSettings"]["Networks"][host.own]["IPAddress"]
+    assert gateway["networks"][0]["address"] == address != ""
     assert json.dumps(host.record)
+
+
+def record(host: Host) -> dict[str, Any]:
+    return {"kind": "contextforge", "project": host.mark, "gateway": f"{host.mark}-forge", "port": 19200}
+
+
+def test_the_check_before_the_way_out_names_what_is_there(host: Host) -> None:
+    answer = host.ok("predecessor", "check", **record(host))
+    assert answer["there"] == [f"{host.mark}-database", f"{host.mark}-forge"]
+
+
+def test_a_stopped_sibling_whose_network_is_gone_stops_the_run_though_another_has_its_name(host: Host) -> None:
+    name = f"{host.mark}-sibling-net"
+    labels = {"com.docker.compose.project": host.mark, "com.docker.compose.service": "sibling"}
+    host.engine.post("/networks/create", {"Name": name, "CheckDuplicate": True})
+    try:
+        host.create("sibling", name, labels)
+        host.engine.post(f"/containers/{host.ids['sibling']}/stop?t=1")
+        assert host.ok("predecessor", "check", **record(host))["there"][1] == f"{host.mark}-forge"
+        host.engine.delete(f"/networks/{name}")
+        host.engine.post("/networks/create", {"Name": name, "CheckDuplicate": True})
+        done = host.call("predecessor", "check", record(host))
+        assert done.returncode == 1
+        assert f"the network {name} of {host.mark}-sibling is gone, so it could not start on it again" in done.stderr
+    finally:
+        host.remove_container("sibling")
+        host.engine.delete(f"/networks/{name}")
+
+
+def test_where_nobody_ran_before_a_held_port_is_still_a_strangers(host: Host) -> None:
+    done = host.call("predecessor", "record", {"kind": "absent", "port": 19200})
+    assert done.returncode == 1
+    assert f"port 19200 is held by the container {host.mark}-forge, neither the predecessor nor Sentinel" in done.stderr
+    answer = host.ok("predecessor", "check", kind="absent", port=19299)
+    assert answer == {"kind": "absent", "port": 19299, "there": []}
+
+
+def test_a_baseline_says_whether_the_predecessor_has_the_port(host: Host, tmp_path: Path) -> None:
+    words = {"folder": str(tmp_path), "gateway": f"{host.mark}-forge", "port": 19200}
+    assert host.ok("baseline", "read", **words) == {"baseline": None, "predecessor_serves": True}
+    assert host.ok("baseline", "read", **{**words, "gateway": "gone"})["predecessor_serves"] is False
+
+
+def test_the_look_at_a_host_names_the_holder_and_the_warm_container(host: Host) -> None:
+    look = {"port": 19200, "gateway": f"{host.mark}-forge"}
+    warm_one = {**look, "container": host.ids["sentinel"], "internal": host.internal}
+    seen = host.ok("gates", "look", **warm_one)
+    assert (seen["name"], seen["running"], seen["serves"]) == (f"{host.mark}-sentinel", True, False)
+    assert (seen["active"], seen["holder"]) == ("contextforge", f"{host.mark}-forge")
+    assert seen["address"] and seen["inside_port"] == 9200
+    gone = host.ok("gates", "look", **{**warm_one, "container": "gone"})
+    assert (gone["running"], gone["log"], gone["active"]) == (False, "(the container is gone)", "contextforge")
+    words = {**look, "health_port": 19201, "folder": "/nowhere", "baseline_folder": "/nowhere"}
+    found = host.ok("verification", "look", **words)
+    assert found["bindings"]["ok"] is True and found["bindings"]["tried"] > 0
+    assert (found["active"], found["as_asked"]["containers"], found["baseline"]) == ("contextforge", [], None)
+
+
+def test_a_database_without_tables_or_without_a_container_is_told_by_name(host: Host) -> None:
+    words = {"postgres": "gone", "user": "sentinel", "database": "sentinel", "seconds": 5}
+    done = host.call("gates", "migrations", words)
+    assert "the database's container gone does not run: start it ('docker start gone')" in done.stderr

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import yaml
 
 from lab.box import Box
 from lab.box.network import inside
@@ -88,6 +89,11 @@ class Lab:
         )
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+    def backends(self) -> set[str]:
+        """The names of the backends in the stack's configuration."""
+        text = (ROOT / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8")
+        return {one["name"] for one in yaml.safe_load(text)["config"]["sentinel-cutover:backends"]}
 
     def verified(self) -> dict[str, Any]:
         """One call a backend through the port, whoever holds it."""

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.lab
 
 GATEWAY = "mcp-context-forge-gateway-1"
 CLAUDE = shutil.which("claude")
+BELOW_THE_HANDOVER = ("verification", "claude-entry", "claude-token")
+PARTS = {"ok", "active", "claude", "tokens", "compared", "bindings", "as_asked"}
 LIMIT_MS = 500
 """Of a downtime on a machine of 2 cores that also runs the tests; the figures themselves are in docs/performance.md."""
 
@@ -81,7 +83,27 @@ def test_the_port_is_handed_over_and_every_backend_answers_through_sentinel(lab:
     assert handover["downtime_ms"] < LIMIT_MS
     answers = lab.verified()
     assert (answers["active"], answers["ok"]) == ("sentinel", True)
-    assert {one["name"]: one["result"] for one in answers["backends"]} == {"sqlite": "ok", "sequential-thinking": "ok"}
+    assert {one["name"] for one in answers["backends"]} == lab.backends()
+    assert {one["result"] for one in answers["backends"] if "excused" not in one} == {"ok"}
+    told = lab.outputs()["verification"]
+    assert {key: one for key, one in told.items() if key in PARTS} == {
+        key: one for key, one in answers.items() if key in PARTS
+    }
+    assert told["tokens"]["refused"] == ["wrong", "the predecessor's"]
+    assert told["as_asked"]["containers"] == [lab.outputs()["sentinel"], "sentinel-postgres"]
+    assert told["bindings"]["tried"] > 0
+
+
+def test_a_limit_that_did_not_reach_the_container_is_told_by_verify(lab: Lab) -> None:
+    lab.docker("update", "--memory", "200m", "--memory-swap", "200m", "sentinel-postgres")
+    seen = lab.verified()
+    lab.docker("update", "--memory", "256m", "--memory-swap", "256m", "sentinel-postgres")
+    assert (seen["ok"], seen["as_asked"]["ok"]) == (False, False)
+    assert seen["as_asked"]["differences"] == [
+        "sentinel-postgres: memory is 209715200, asked was 268435456",
+        "sentinel-postgres: memory_and_swap is 209715200, asked was 268435456",
+    ]
+    assert {one["result"] for one in seen["backends"] if "excused" not in one} == {"ok"}
 
 
 def test_claudes_file_differs_in_the_entries_only_and_its_helper_opens_the_port(lab: Lab, before: Before) -> None:
@@ -225,8 +247,9 @@ def test_a_deployed_stack_refuses_to_change_the_way_to_its_host(lab: Lab) -> Non
 def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before: Before) -> None:
     said = lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
     deleted = re.findall(r"(\S+) deleted", said)
-    assert next(one for one in deleted if not one.startswith("claude")) == "handover-port", said
-    assert deleted[0] == "claude-entry", said
+    first = {part: next(at for at, one in enumerate(deleted) if one.startswith(part)) for part in BELOW_THE_HANDOVER}
+    assert max(first["verification"], first["claude-entry"]) < deleted.index("handover-port"), said
+    assert [one for one in deleted[: deleted.index("handover-port")] if not one.startswith(BELOW_THE_HANDOVER)] == []
     assert claude_files(lab) == before.claude
     assert lab.inspect(GATEWAY)["State"]["Running"] is True
     assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
@@ -243,6 +266,9 @@ def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(la
     laptop.up()
     assert laptop.outputs()["handover"]["downtime_ms"] < LIMIT_MS
     assert lab.sql("select words from kept") == "still here"
+    seen = laptop.outputs()["verification"]
+    assert seen["ok"] is True and {one["result"] for one in seen["backends"]} == {"ok"}
+    assert laptop.verified()["ok"] is True
     assert set(laptop.planned()) == {"same"}
     laptop.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive")
     assert lab.inspect(GATEWAY)["State"]["Running"] is True
