@@ -51,8 +51,10 @@ def migrations(document: Document) -> dict[str, Any]:
     """The gateway's tables are there, asked by psql inside the database's own container."""
     engine, name, limit = Engine(document.text("docker_socket")), document.text("postgres"), document.seconds("seconds")
     container = containers.find(engine, name, {})
-    if container is None or not container.running or container.paused:
+    if container is None or not container.running:
         raise Refusal(f"the database's container {name} does not run: start it ('docker start {name}'), then run again")
+    if container.paused:
+        raise Refusal(f"the database's container {name} is paused: 'docker unpause {name}', then run again")
     asked = " || ' ' || ".join(f"(to_regclass('public.{table}') is not null)" for table in TABLES)
     words = ["psql", "-qtAX", "-h", "/var/run/postgresql", "-U", document.text("user"), "-d", document.text("database")]
     code, said = engine.inside(container.id, [*words, "-c", f"select {asked}"], limit)
