@@ -48,9 +48,11 @@ def contextforges_image_gone(staged: Staged) -> Generator[None]:
         "--network", "mcp-context-forge_mcpnet", "lab/worker:1",
     )  # fmt: skip
     lab.docker("rmi", "--force", image)
-    with staged.cutting_over():
-        yield
-    lab.docker("rm", container)
+    try:
+        with staged.cutting_over():
+            yield
+    finally:
+        lab.docker("rm", container)
 
 
 @contextmanager
@@ -81,19 +83,23 @@ def claudes_file_broken(staged: Staged) -> Generator[None]:
     file = Path(staged.lab.box.home) / ".claude.json"
     before = file.read_bytes()
     file.write_bytes(before[: len(before) // 2])
-    with staged.cutting_over():
-        yield
-    assert file.read_bytes() == before[: len(before) // 2]
-    file.write_bytes(before)
+    try:
+        with staged.cutting_over():
+            yield
+        assert file.read_bytes() == before[: len(before) // 2]
+    finally:
+        file.write_bytes(before)
 
 
 @contextmanager
 def postgres_down(staged: Staged) -> Generator[None]:
     """Paused: one that is stopped the run itself makes anew over its volume, and goes on."""
     staged.lab.docker("pause", "sentinel-postgres")
-    with staged.cutting_over():
-        yield
-    staged.lab.docker("unpause", "sentinel-postgres")
+    try:
+        with staged.cutting_over():
+            yield
+    finally:
+        staged.lab.docker("unpause", "sentinel-postgres")
 
 
 @contextmanager
@@ -102,17 +108,21 @@ def gateway_and_token_disagree(staged: Staged) -> Generator[None]:
     before = token.read_text()
     claims = jwt.decode(before.strip(), options={"verify_signature": False})
     token.write_text(jwt.encode(claims, "another-secret-of-at-least-32-bytes", algorithm="HS256") + "\n")
-    with staged.cutting_over():
-        yield
-    token.write_text(before)
+    try:
+        with staged.cutting_over():
+            yield
+    finally:
+        token.write_text(before)
 
 
 @contextmanager
 def one_backend_down(staged: Staged) -> Generator[None]:
     staged.lab.docker("pause", "mcp-sqlite")
-    with staged.cutting_over(_patience_of_two_seconds):
-        yield
-    staged.lab.docker("unpause", "mcp-sqlite")
+    try:
+        with staged.cutting_over(_patience_of_two_seconds):
+            yield
+    finally:
+        staged.lab.docker("unpause", "mcp-sqlite")
 
 
 @contextmanager
