@@ -117,12 +117,16 @@ def gateway_and_token_disagree(staged: Staged) -> Generator[None]:
 
 @contextmanager
 def one_backend_down(staged: Staged) -> Generator[None]:
-    staged.lab.docker("pause", "mcp-sqlite")
+    """Its name on the internal network leads to a container where nothing listens on its port."""
+    lab, other = staged.lab, "mcp-context-forge-redis-1"
+    lab.docker("network", "disconnect", "sentinel", "mcp-sqlite")
+    lab.docker("network", "connect", "--alias", "sqlite", "sentinel", other)
     try:
-        with staged.cutting_over(_patience_of_two_seconds):
+        with staged.cutting_over():
             yield
     finally:
-        staged.lab.docker("unpause", "mcp-sqlite")
+        lab.docker("network", "disconnect", "sentinel", other)
+        lab.docker("network", "connect", "--alias", "sqlite", "sentinel", "mcp-sqlite")
 
 
 @contextmanager
@@ -149,12 +153,6 @@ def an_image_that_rejects_its_configuration(staged: Staged) -> Generator[None]:
         yield
 
 
-def _patience_of_two_seconds(sections: dict[str, Any]) -> None:
-    for backend in sections["backends"]:
-        if backend["name"] == "sqlite":
-            backend["timeout_seconds"] = 2
-
-
 Broken = Callable[[Staged], AbstractContextManager[None]]
 CASES: dict[Broken, tuple[str, ...]] = {
     contextforges_image_gone: (
@@ -173,7 +171,9 @@ CASES: dict[Broken, tuple[str, ...]] = {
     an_upstream_unreachable: (
         "gate upstream: failed", ":7: ", "let the edge network out to it", "ContextForge has not been touched",
     ),
-    one_backend_down: ("sqlite", "mend", "ContextForge has not been touched and has the port."),
+    one_backend_down: (
+        "sqlite ", "the backend", "then run again", "ContextForge has not been touched and has the port.",
+    ),
     sentinels_image_missing: (
         "the image lab/nowhere:1.2.3 is not on the host and cannot be pulled (", "): load it there", "sentinel.image",
     ),

@@ -1,0 +1,38 @@
+"""`predecessor.kind: absent`: a plain install, with the same gates and verification, and nobody to go back to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.broken.conftest import GATEWAY, Staged
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+
+NETWORK = "mcp-context-forge_mcpnet"
+
+
+def test_where_contextforge_has_not_got_the_port_sentinel_is_installed_and_taken_away_again(staged: Staged) -> None:
+    lab = staged.lab
+    found = lab.inspect(GATEWAY)
+    given = found["NetworkSettings"]["Networks"][NETWORK]["Aliases"]
+    aliases = [f"--alias={alias}" for alias in given if not found["Id"].startswith(alias)]
+
+    def absent(sections: dict[str, Any]) -> None:
+        sections["predecessor"]["kind"] = "absent"
+
+    # Off its network it publishes nothing: as far as the port goes, it is not there.
+    lab.docker("network", "disconnect", NETWORK, GATEWAY)
+    try:
+        with staged.cutting_over(absent):
+            code, said = staged.up()
+            assert code == 0, said
+            seen = lab.outputs()["verification"]
+            assert (seen["ok"], seen["compared"]) == (True, {"ok": True, "detail": "not compared"})
+        with staged.configured(absent):
+            code, said = staged.up()
+            assert code == 0, said
+        assert lab.inspect(lab.outputs()["sentinel"])["NetworkSettings"]["Ports"]["9200/tcp"] is None
+    finally:
+        lab.docker("network", "connect", *aliases, NETWORK, GATEWAY)
