@@ -17,7 +17,7 @@ import pytest
 
 from tests.broken.conftest import GATEWAY, Staged
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 STRANGER = """
 import socketserver, sys

@@ -8,7 +8,7 @@ import pytest
 
 from tests.broken.conftest import GATEWAY, Staged
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 NETWORK = "mcp-context-forge_mcpnet"
 
