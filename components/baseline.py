@@ -41,6 +41,8 @@ class Baseline(pulumi.ComponentResource):
             f"{name}-asked",
             "baseline",
             {
+                # Taken anew at the cutover, since a staged one may be days old; on the way back the kept one answers.
+                "active": settings.active,
                 "claude": _of_the_predecessor(settings, host),
                 "gateway": settings.predecessor.gateway,
                 "port": settings.predecessor.port,

@@ -19,7 +19,10 @@ FILE = "baseline.json"
 
 def keep(document: Document) -> dict[str, Any]:
     """Write the baseline, whole or not at all."""
-    folder, baseline = document.text("folder"), document.object("baseline").values
+    folder = document.text("folder")
+    if document.optional("baseline") is None:
+        return {"path": os.path.join(folder, FILE), "changed": False}
+    baseline = document.object("baseline").values
     content = json.dumps(baseline, indent=1, sort_keys=True).encode() + b"\n"
     path = os.path.join(folder, FILE)
     if _text(path) == content:

@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _baseline(content: bytes) -> int:
-    print(asyncio.run(baseline(read_document(AskedBaseline, content))).model_dump_json())
+    found = asyncio.run(baseline(read_document(AskedBaseline, content)))
+    print("null" if found is None else found.model_dump_json())
     return 0
 
 

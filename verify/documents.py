@@ -59,6 +59,7 @@ class AskedBaseline(Frozen):
     """`baseline`: `claude` is the place of the predecessor's entry, as `hostctl claude show` takes it."""
 
     host: Host
+    active: Literal["sentinel", "contextforge"] = "sentinel"
     claude: dict[str, Any]
     gateway: str
     port: int

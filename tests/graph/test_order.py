@@ -79,7 +79,7 @@ def test_on_the_way_back_nothing_is_asked_again_but_the_gates_which_know_it_by_i
     documents = [json.loads(one.named("gates-passed").inputs["stdin"]) for one in (cut_over, staged)]
     assert [document.pop("active") for document in documents] == ["sentinel", "contextforge"]
     assert documents[0] == documents[1]
-    same = {"baseline-asked", "baseline-kept", "predecessor-record", "sentinel-warm", "sentinel-token"}
+    same = {"baseline-kept", "predecessor-record", "sentinel-warm", "sentinel-token"}
     assert all(cut_over.named(name).inputs == staged.named(name).inputs for name in same)
     names = {one.name for one in staged.resources.values()}
     assert not names & {"way-back-check", "verification-asked", "verification-backends"}
