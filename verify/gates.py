@@ -219,6 +219,8 @@ async def _catalogue(warm: Warm) -> str:
         again = "; restarted once, since a backend had been missed at its start"
     file = {"health_token_file": asked.health_token_file} if asked.health_token_file else {}
     healthy: dict[str, bool] = (await warm.host("metrics", **file))["backends"]
+    # The gauge follows a mended backend only after a while, so where a call will be made, the call decides.
+    healthy |= {question.name: True for question in asked.questions if not question.needs_internet}
     faults = {
         question.name: "does not offer " + question.tool
         if question.tool not in warm.tools

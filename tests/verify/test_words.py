@@ -137,6 +137,7 @@ def test_a_gate_that_fails_ends_the_run_with_all_that_an_operator_needs(
     world: World, gate: str, verb: str, answer: Any, found: str
 ) -> None:
     world.answers[verb] = answer
+    world.questions[0]["needs_internet"] = gate == "catalogue"
     world.answers["gates look"]["log"] = "first line\nlast line"
     done = world.run("gates")
     assert (done.returncode, done.stdout) == (20, "")
