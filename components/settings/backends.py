@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from components.settings.rules import BackendName, DockerName, HostName, HttpUrl, Seconds, Section, VariableName
+from components.settings.rules import BackendName, DockerName, HttpUrl, Seconds, Section, UpstreamHost, VariableName
 
 
 class Expectation(Section):
@@ -46,7 +46,9 @@ class Backend(Section):
         default=None, description="Existing sidecar container on the host, for kind http."
     )
     aliases: tuple[DockerName, ...] = Field(default=(), description="Names of that container on the internal network.")
-    upstream_hosts: tuple[HostName, ...] = Field(default=(), description="Outside hosts that it must reach.")
+    upstream_hosts: tuple[UpstreamHost, ...] = Field(
+        default=(), description="Outside hosts that it must reach, as host (port 443) or host:port."
+    )
     timeout_seconds: Seconds = Field(default=30, description="Seconds for one call through the gateway.")
     needs_internet: bool = Field(
         default=False, description="Its harmless call needs a way out, so it is not a warm gate."

@@ -122,6 +122,11 @@ def _is_http_url(value: str) -> bool:
     return named and parts.username is None and parts.password is None
 
 
+def _is_upstream_host(value: str) -> bool:
+    host, colon, port = value.partition(":")
+    return require_host_name.holds(host) and (not colon or (port.isdecimal() and 1 <= int(port) <= 65535))
+
+
 require_loopback_bind = Rule(
     "a loopback address, 127.0.0.1 or ::1, because nothing of this stack may be reachable from outside",
     lambda value: _is_address(value) and ipaddress.ip_address(value).is_loopback,
@@ -140,6 +145,10 @@ require_docker_name = Rule(
 require_host_name = Rule(
     "a host name or an IP address, without scheme, port or path",
     lambda value: _is_address(value) or (len(value) <= 253 and bool(_HOST.fullmatch(value))),
+)
+require_upstream_host = Rule(
+    "a host name or an IPv4 address, with :PORT behind it where that is not 443, such as api.example.com:8443",
+    _is_upstream_host,
 )
 require_postgres_name = Rule(
     "a name that needs no quoting in PostgreSQL: a-z, 0-9, '_', not beginning with a digit, at most 63",
@@ -229,6 +238,7 @@ AbsolutePath = Annotated[str, AfterValidator(require_absolute_path)]
 Image = Annotated[str, AfterValidator(require_pinned_image)]
 DockerName = Annotated[str, AfterValidator(require_docker_name)]
 HostName = Annotated[str, AfterValidator(require_host_name)]
+UpstreamHost = Annotated[str, AfterValidator(require_upstream_host)]
 PostgresName = Annotated[str, AfterValidator(require_postgres_name)]
 InterfaceName = Annotated[str, AfterValidator(require_interface_name)]
 HttpUrl = Annotated[str, AfterValidator(require_http_url)]
