@@ -47,7 +47,7 @@ class Backend(Section):
     )
     aliases: tuple[DockerName, ...] = Field(default=(), description="Names of that container on the internal network.")
     upstream_hosts: tuple[UpstreamHost, ...] = Field(
-        default=(), description="Outside hosts that it must reach, as host (port 443) or host:port."
+        default=(), description="Outside hosts that it must reach, by port 443 or as HOST:PORT."
     )
     timeout_seconds: Seconds = Field(default=30, description="Seconds for one call through the gateway.")
     needs_internet: bool = Field(

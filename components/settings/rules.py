@@ -107,6 +107,12 @@ def _is_pinned_image(value: str) -> bool:
     return bool(_DIGEST.fullmatch(value)) or (tagged is not None and tagged["tag"] != "latest")
 
 
+def _is_host_and_port(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    usable = port.isascii() and port.isdigit() and 1 <= int(port) <= 65535 and ":" not in host
+    return usable and (_is_address(host) or (len(host) <= 253 and bool(_HOST.fullmatch(host))))
+
+
 def _is_interface(value: str) -> bool:
     return value not in {".", ".."} and bool(re.fullmatch(r"[!-9;-~]{1,15}", value)) and "/" not in value
 
@@ -120,11 +126,6 @@ def _is_http_url(value: str) -> bool:
     except ValueError:
         return False
     return named and parts.username is None and parts.password is None
-
-
-def _is_upstream_host(value: str) -> bool:
-    host, colon, port = value.partition(":")
-    return require_host_name.holds(host) and (not colon or (port.isdecimal() and 1 <= int(port) <= 65535))
 
 
 require_loopback_bind = Rule(
@@ -147,8 +148,8 @@ require_host_name = Rule(
     lambda value: _is_address(value) or (len(value) <= 253 and bool(_HOST.fullmatch(value))),
 )
 require_upstream_host = Rule(
-    "a host name or an IPv4 address, with :PORT behind it where that is not 443, such as api.example.com:8443",
-    _is_upstream_host,
+    "a host name or an IP address, with ':PORT' behind it where it is not 443; without scheme or path",
+    lambda value: require_host_name.holds(value) or _is_host_and_port(value),
 )
 require_postgres_name = Rule(
     "a name that needs no quoting in PostgreSQL: a-z, 0-9, '_', not beginning with a digit, at most 63",

@@ -53,9 +53,7 @@ def start(place: Place) -> tuple[Process, ...]:
     stand_ins = network.inside(place.wan, [sys.executable, "-m", "lab.outside.stand_in"])
     started = (
         processes.start(place, "dnsmasq", name_server(place), place.logs / "dnsmasq.log"),
-        processes.start(
-            place, "upstreams", stand_ins, place.logs / "upstreams.log", {"PYTHONPATH": str(REPOSITORY)}
-        ),
+        processes.start(place, "upstreams", stand_ins, place.logs / "upstreams.log", {"PYTHONPATH": str(REPOSITORY)}),
     )
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     wanted = {one.port for one in UPSTREAMS} | {_DNS_PORT}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from lab.outside.upstreams import CONTEXT7, FIRECRAWL, N8N, UPSTREAMS, Upstream
 
 _IDLE_SECONDS = 30
-_WORKFLOWS = (
+_WORKFLOWS: tuple[dict[str, Any], ...] = (
     {"id": "heartbeat00000001", "name": "Heartbeat", "active": True, "nodes": [], "connections": {}},
     {"id": "invoices000000002", "name": "Invoices to accounting", "active": False, "nodes": [], "connections": {}},
 )
@@ -29,7 +29,7 @@ Answer = tuple[int, Any]
 
 
 def answer(upstream: Upstream, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    """What the upstream says to one request."""
+    """What the upstream says to one request; the headers' names are in lower case."""
     parts = urlsplit(target)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     if upstream == CONTEXT7:
@@ -59,7 +59,7 @@ def _context7(method: str, path: str, query: Mapping[str, str]) -> Answer:
 
 
 def _firecrawl(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    if not headers.get("Authorization", "").startswith("Bearer "):
+    if not headers.get("authorization", "").startswith("Bearer "):
         return 401, {"success": False, "error": "Unauthorized: Token missing"}
     asked = json.loads(body or b"{}")
     url = asked.get("url", "")
@@ -72,7 +72,7 @@ def _firecrawl(method: str, path: str, headers: Mapping[str, str], body: bytes) 
 
 
 def _n8n(method: str, path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Answer:
-    if not headers.get("X-N8N-API-KEY"):
+    if not headers.get("x-n8n-api-key"):
         return 401, {"message": "'X-N8N-API-KEY' header required"}
     if (method, path) == ("GET", "/api/v1/workflows"):
         wanted = query.get("active")
@@ -82,6 +82,10 @@ def _n8n(method: str, path: str, headers: Mapping[str, str], query: Mapping[str,
         if (method, path) == ("GET", f"/api/v1/workflows/{one['id']}"):
             return 200, one
     return 404, {"message": "Not Found"}
+
+
+def _lowered(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers}
 
 
 def serve(upstream: Upstream) -> ThreadingHTTPServer:
@@ -99,7 +103,7 @@ def serve(upstream: Upstream) -> ThreadingHTTPServer:
 
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, said = answer(upstream, self.command, self.path, self.headers, body)
+            status, said = answer(upstream, self.command, self.path, _lowered(self.headers.items()), body)
             kind = "text/plain" if isinstance(said, str) else "application/json"
             content = said.encode() if isinstance(said, str) else json.dumps(said).encode()
             self.send_response(status)

@@ -190,11 +190,12 @@ N8N = Service(
     file=SLIM,
     environment={"N8N_API_URL": f"http://{upstreams.N8N.host}/api/v1", "N8N_API_KEY": "${N8N_API_KEY}"},
 )
+_BROWSER = "--headless --isolated --no-sandbox --executable-path /usr/bin/chromium-headless-shell"
 SHARED = {
     "context7": "context7-mcp",
     "firecrawl": "firecrawl-mcp",
     "exa": "exa-mcp-server",
-    "playwright": "playwright-mcp --headless --isolated --no-sandbox --executable-path /usr/bin/chromium-headless-shell",
+    "playwright": f"playwright-mcp {_BROWSER}",
     "sequential-thinking": "mcp-server-sequential-thinking",
 }
 """The stdio servers that share one sidecar, by backend."""

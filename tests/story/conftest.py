@@ -18,6 +18,8 @@ from ops.paths import LOGS, ROOT
 from ops.progress import Progress
 
 STACK = "lab"
+OPTIONAL = {"exa"}
+"""Without a key in the lab, as on the VPS before its operator has one."""
 
 
 @dataclass
@@ -90,8 +92,10 @@ class Lab:
         return json.loads(done.stdout)
 
     def verified(self) -> dict[str, Any]:
-        """One call a backend through the port, whoever holds it."""
-        return self.ops("verify")
+        """One call a backend through the port, whoever holds it; one that is optional may fail."""
+        found = self.ops("verify")
+        failed = {one["name"] for one in found["backends"] if one["result"] != "ok"}
+        return {**found, "ok": found["ok"] or failed == OPTIONAL}
 
 
 @pytest.fixture(scope="package")
