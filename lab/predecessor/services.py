@@ -30,10 +30,10 @@ BASE = "docker-compose.yml"
 
 @dataclass(frozen=True)
 class Health:
-    """Docker's health check; seconds."""
+    """Docker's health check; seconds. Docker makes the first one only after `interval`, and each costs a process."""
 
     test: tuple[str, ...]
-    interval: int = 2
+    interval: int = 3
     timeout: int = 5
     retries: int = 5
     start_period: int = 30
@@ -125,7 +125,7 @@ class Service:
 _MCP_PROXY = ("--host", "0.0.0.0", "--port", "8000", "--pass-environment")
 """stdio servers over HTTP at port 8000: each runs once, for all sessions."""
 
-_SIDECAR_HEALTH = Health(("CMD", "curl", "-fsS", "http://127.0.0.1:8000/status"))
+_SIDECAR_HEALTH = Health(("CMD", "curl", "-fsS", "http://127.0.0.1:8000/status"), interval=5)
 
 POSTGRES = Service(
     "postgres",
@@ -185,7 +185,7 @@ N8N = Service(
     "n8n-mcp",
     "n8n-mcp",
     # Any answer will do: the server has no page of its own for its health.
-    Health(("CMD", "curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:8000/mcp")),
+    Health(("CMD", "curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:8000/mcp"), interval=5),
     container="n8n-mcp",
     file=SLIM,
     environment={"N8N_API_URL": f"http://{upstreams.N8N.host}/api/v1", "N8N_API_KEY": "${N8N_API_KEY}"},
