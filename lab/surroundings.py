@@ -7,10 +7,14 @@ Deliberately does not: any of these itself.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
+
+import yaml
 
 from lab import box as vps
 from lab import engine, stack_configuration
@@ -23,6 +27,7 @@ from ops.progress import LongStep, Progress, Step
 STACK = "lab"
 _PLACE = Place()
 _VERSIONS: Mapping[str, Sequence[str]] = {
+    "dnsmasq": ("--version",),
     "dockerd": ("--version",),
     "docker": ("--version",),
     "ip": ("-V",),
@@ -136,6 +141,23 @@ def _make_stack(box: Box, step: Step) -> None:
             raise UserError(f"The engine could not make the stack {STACK}: {' '.join(made.stderr.split())}")
     step.say("pulumi config set")
     make_secrets(STACK, variables, _PLACE.root)
+    _give_keys(variables)
+
+
+def _give_keys(variables: Mapping[str, str]) -> None:
+    """The keys that only an operator has; those of the lab's outside are any text. Firecrawl's form is fc-HEX."""
+    stack = cast(dict[str, dict[str, object]], yaml.safe_load(_stack_file().read_text()))
+    if "sentinel-cutover:firecrawl_api_key" in stack["config"]:
+        return
+    subprocess.run(
+        [str(_PLACE.bin / "pulumi"), "config", "set", "--secret", "--stack", STACK, "firecrawl_api_key"],
+        input=f"fc-{secrets.token_hex(16)}",
+        cwd=_PLACE.root,
+        env=dict(variables),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
 
 def _stack_file() -> Path:

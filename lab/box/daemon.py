@@ -24,8 +24,8 @@ _LOOK_EVERY_SECONDS = 0.05
 def configuration(place: Place) -> dict[str, object]:
     """Log rotation as on the operator's VPS; the rest is what a lab needs.
 
-    The `cgroupfs` driver, because a cgroup parent of systemd's driver must be a slice. `dns` is the outside's address,
-    where nothing listens: an outside name then fails at once, and this machine's own name servers stay unknown.
+    The `cgroupfs` driver, because a cgroup parent of systemd's driver must be a slice. `dns` is the outside's name
+    server (lab/box/outside.py), so this machine's own name servers stay unknown.
     """
     return {
         "log-driver": "json-file",

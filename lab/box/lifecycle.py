@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from lab.box import cgroups, daemon, facts, home, lock, mounts, network, processes, ssh, tools
+from lab.box import cgroups, daemon, facts, home, lock, mounts, network, outside, processes, ssh, tools
 from lab.box.facts import Box, Process
 from lab.box.place import Place
 from ops.errors import UserError
@@ -138,6 +138,8 @@ def _boot(place: Place, say: Callable[[str], None]) -> Box:
     network.lay(place)
     home.furnish(place)
     ssh.make_keys(place)
+    say("the outside")
+    others = outside.start(place)
     say("sshd")
     server = ssh.start(place)
     say("dockerd")
@@ -152,7 +154,7 @@ def _boot(place: Place, say: Callable[[str], None]) -> Box:
         home=str(place.home),
         folder=str(place.product),
         images=before.images if before else {},
-        processes=(docker, server),
+        processes=(docker, server, *others),
     )
     facts.write(place.facts, box)
     return box

@@ -17,6 +17,7 @@ from ops.errors import UserError
 from ops.progress import Progress, Step
 
 TOOLS: Mapping[str, str] = {
+    "dnsmasq": "dnsmasq-base",
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",
     "npm": "npm",

@@ -19,7 +19,18 @@ HERE = Path(__file__).resolve().parent
 SENTINEL_USER = 10001
 POSTGRES_USER = 999
 
-PROGRAMS = Debian(("ca-certificates", "curl", "nodejs", "python3"))
+PROGRAMS = Debian(
+    ("ca-certificates", "chromium-headless-shell", "curl", "nodejs", "python3"),
+    # 230 MB of drivers for graphics hardware, which the headless browser does not use, and of npm's own installer.
+    leave_out=(
+        "/usr/lib/x86_64-linux-gnu/libLLVM*",
+        "/usr/lib/x86_64-linux-gnu/libgallium*",
+        "/usr/lib/x86_64-linux-gnu/libz3*",
+        "/usr/lib/chromium/libVkLayer*",
+        "/usr/share/nodejs/corepack/*",
+    ),
+)
+"""One for every image that runs Python or Node, though not each needs all of it: it is made and loaded once."""
 DATABASES = Debian(
     ("postgresql-17", "redis-server"),
     # Compiling queries is 200 MB of LLVM that no query here is large enough for; without it Postgres does not try.
@@ -120,18 +131,18 @@ CONTEXTFORGE = Image(
 )
 BACKENDS = Image(
     "backends",
-    "1",
+    "2",
     (
         PROGRAMS,
         SERVERS,
-        Node("/opt/supergateway", HERE / "backends"),
-        Python(PROGRAMS, "/opt/sqlite", HERE / "backends" / "requirements.lock"),
+        Python(PROGRAMS, "/opt/backends", HERE / "backends" / "requirements.lock"),
         Files(
             (
+                _program("/usr/local/bin/mcp-proxy", "/opt/backends", "mcp_proxy"),
                 File(
                     "/usr/local/bin/mcp-server-sqlite",
                     "#!/bin/sh\n"
-                    "PYTHONPATH=/opt/sqlite "
+                    "PYTHONPATH=/opt/backends "
                     "exec python3 -c 'import mcp_server_sqlite; mcp_server_sqlite.main()' \"$@\"\n",
                     mode=0o755,
                 ),
@@ -143,7 +154,24 @@ BACKENDS = Image(
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"],
         "WorkingDir": "/tmp",
         "User": "1001:1001",
-        "Entrypoint": ["supergateway"],
+        "Entrypoint": ["mcp-proxy"],
+    },
+)
+N8N = Image(
+    "n8n-mcp",
+    "1",
+    (
+        PROGRAMS,
+        Python(PROGRAMS, "/opt/n8n/packages", HERE / "n8n" / "requirements.lock"),
+        Sources(PROGRAMS, "/opt/n8n/sources", {"lab/backends": ROOT / "lab" / "backends"}),
+        Files((_program("/usr/local/bin/n8n-mcp", "/opt/n8n/sources:/opt/n8n/packages", "lab.backends.n8n"),)),
+    ),
+    {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"],
+        "WorkingDir": "/tmp",
+        "User": "1001:1001",
+        "Entrypoint": ["n8n-mcp"],
+        "ExposedPorts": {"8000/tcp": {}},
     },
 )
 SENTINEL = Image(
@@ -190,6 +218,6 @@ PROMETHEUS = Image(
     },
 )
 
-IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, SENTINEL, PROMETHEUS)}
-CUTOVER = ("postgres", "redis", "contextforge", "backends", "sentinel")
+IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, N8N, SENTINEL, PROMETHEUS)}
+CUTOVER = ("postgres", "redis", "contextforge", "backends", "n8n-mcp", "sentinel")
 """What the cutover itself needs; the rest is made when it is asked for."""

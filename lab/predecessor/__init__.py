@@ -1,4 +1,4 @@
-"""The predecessor in the box: a real ContextForge with its database, its cache, two backends, and the operator's files.
+"""The predecessor in the box: a real ContextForge with database, cache and seven backends, and the operator's files.
 
 `up` brings up what is missing, `down` removes it, `token_file` is the operator's token; tests ask it by `ask`.
 """

@@ -21,7 +21,7 @@ from docker.models.networks import Network
 from lab.predecessor.services import NETWORK, PORT, PROJECT, SERVICES, Service
 from ops.errors import UserError
 
-LIMIT_SECONDS = 180
+LIMIT_SECONDS = 300
 _SECOND = 1_000_000_000
 
 

@@ -34,7 +34,7 @@ def write(box: Box, images: Mapping[str, str]) -> None:
     """Writes what is missing, and the compose files where they no longer say what runs."""
     home, folder = Path(box.home), compose_folder(box)
     folder.mkdir(parents=True, exist_ok=True)
-    _once(folder / ".env", _environment_lines, SECRET_MODE)
+    _complete_environment(box)
     for name, text in compose_files(images).items():
         if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text:
             _put(folder / name, text, 0o644)
@@ -88,8 +88,16 @@ def _compose(comment: str, document: Mapping[str, object]) -> str:
     return f"# {comment}\n" + yaml.safe_dump(dict(document), sort_keys=False, width=160)
 
 
-def _environment_lines() -> str:
-    values = {
+def _complete_environment(box: Box) -> None:
+    """Adds the lines that `.env` lacks; a lab of an older version has fewer. What stands there stays."""
+    path = compose_folder(box) / ".env"
+    there = environment(box) if path.exists() else {}
+    if lacking := {name: value for name, value in _environment().items() if name not in there}:
+        _put(path, "".join(f"{name}={value}\n" for name, value in {**there, **lacking}.items()), SECRET_MODE)
+
+
+def _environment() -> dict[str, str]:
+    return {
         "POSTGRES_USER": "postgres",
         "POSTGRES_PASSWORD": secrets.token_urlsafe(32),
         "POSTGRES_DB": "mcp",
@@ -102,8 +110,9 @@ def _environment_lines() -> str:
         "DEFAULT_USER_PASSWORD": _password(),
         "BASIC_AUTH_USER": "operator",
         "BASIC_AUTH_PASSWORD": _password(),
+        "N8N_API_KEY": secrets.token_urlsafe(32),
+        "FIRECRAWL_API_KEY": f"fc-{secrets.token_hex(16)}",
     }
-    return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def _password() -> str:

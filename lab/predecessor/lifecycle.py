@@ -1,6 +1,6 @@
 """Up and down of the predecessor, to be run again whatever was killed in between.
 
-Owns: the order (files, network and volumes, databases and sidecars, the gateway, its backends made known to it).
+Owns: the order (files, network and volumes, databases, sidecars and the gateway, its backends made known to it).
 Deliberately does not: bring back a gateway that has handed the port over; that is `hostctl handover give`.
 """
 
@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from lab.box import Box
 from lab.predecessor import containers, files
 from lab.predecessor.asking import ask
-from lab.predecessor.services import BACKENDS, DATABASE, GATEWAY, SERVICES, SQLITE
+from lab.predecessor.services import BACKENDS, DATABASE, GATEWAY, SERVICES, SIDECARS, SQLITE
 from ops.errors import UserError
 
 _OTHERS = [service for service in SERVICES if service is not GATEWAY]
+_DATABASES = [service for service in _OTHERS if service not in SIDECARS]
 _FILL_DATABASE = f"""
 import sqlite3
 with sqlite3.connect("{DATABASE}") as database:
@@ -44,8 +45,8 @@ def up(box: Box, images: Mapping[str, str] | None = None, say: Callable[[str], N
         files.write(box, tags)
         values = files.environment(box)
         containers.ground(daemon)
-        containers.start(daemon, _OTHERS, tags, values, say)
-        containers.start(daemon, [GATEWAY], tags, values, say)
+        containers.start(daemon, _DATABASES, tags, values, say)
+        containers.start(daemon, [*SIDECARS, GATEWAY], tags, values, say)
         token = files.token_file(box).read_text(encoding="utf-8").strip()
         if missing := _unknown_backends(box, token):
             # Filled before it is made known, so that a run killed in between fills it again.

@@ -2,8 +2,9 @@
 
     127.0.0.1:9200 -> gateway :4444 --+-- postgres :5432
                                       +-- redis    :6379
-                                      +-- sqlite              http://sqlite:8000/mcp
-                                      +-- sequential-thinking http://sequential-thinking:8000/mcp
+                                      +-- sqlite      http://sqlite:8000/mcp
+                                      +-- n8n-mcp     http://n8n-mcp:8000/mcp               -> n8n's API, outside
+                                      +-- mcp-servers http://mcp-servers:8000/servers/…/mcp -> upstream APIs, outside
 
 Owns: names, environment, health checks, the backends that ContextForge knows.
 Deliberately does not: hold a secret; `${NAME}` stands for a line of the operator's `.env`.
@@ -16,6 +17,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lab.outside import upstreams
+
 PROJECT = "mcp-context-forge"
 NETWORK = f"{PROJECT}_mcpnet"
 PORT = 9200
@@ -27,10 +30,10 @@ BASE = "docker-compose.yml"
 
 @dataclass(frozen=True)
 class Health:
-    """Docker's health check; seconds."""
+    """Docker's health check; seconds. Docker makes the first one only after `interval`, and each costs a process."""
 
     test: tuple[str, ...]
-    interval: int = 2
+    interval: int = 3
     timeout: int = 5
     retries: int = 5
     start_period: int = 30
@@ -119,15 +122,10 @@ class Service:
         return definition
 
 
-def _served(program: str) -> tuple[str, ...]:
-    """A stdio server over HTTP, one process for each session: without sessions it would be one for each message."""
-    return (
-        "--stdio", program, "--outputTransport", "streamableHttp", "--stateful", "--port", "8000",
-        "--healthEndpoint", "/health", "--logLevel", "none",
-    )  # fmt: skip
+_MCP_PROXY = ("--host", "0.0.0.0", "--port", "8000", "--pass-environment")
+"""stdio servers over HTTP at port 8000: each runs once, for all sessions."""
 
-
-_SIDECAR_HEALTH = Health(("CMD", "curl", "-fsS", "http://127.0.0.1:8000/health"))
+_SIDECAR_HEALTH = Health(("CMD", "curl", "-fsS", "http://127.0.0.1:8000/status"), interval=5)
 
 POSTGRES = Service(
     "postgres",
@@ -180,19 +178,50 @@ SQLITE = Service(
     _SIDECAR_HEALTH,
     container="mcp-sqlite",
     file=SLIM,
-    command=_served(f"mcp-server-sqlite --db-path {DATABASE}"),
+    command=(*_MCP_PROXY, "--", "mcp-server-sqlite", "--db-path", DATABASE),
     mount=Mount("sqlite", "/data"),
 )
-SEQUENTIAL_THINKING = Service(
-    "sequential-thinking",
+N8N = Service(
+    "n8n-mcp",
+    "n8n-mcp",
+    # Any answer will do: the server has no page of its own for its health.
+    Health(("CMD", "curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:8000/mcp"), interval=5),
+    container="n8n-mcp",
+    file=SLIM,
+    environment={"N8N_API_URL": f"http://{upstreams.N8N.host}/api/v1", "N8N_API_KEY": "${N8N_API_KEY}"},
+)
+_BROWSER = "--headless --isolated --no-sandbox --executable-path /usr/bin/chromium-headless-shell"
+SHARED = {
+    "context7": "context7-mcp",
+    "firecrawl": "firecrawl-mcp",
+    "exa": "exa-mcp-server",
+    "playwright": f"playwright-mcp {_BROWSER}",
+    "sequential-thinking": "mcp-server-sequential-thinking",
+}
+"""The stdio servers that share one sidecar, by backend."""
+SERVERS = Service(
+    "mcp-servers",
     "backends",
     _SIDECAR_HEALTH,
-    container="mcp-sequential-thinking",
+    container="mcp-servers",
     file=SLIM,
-    command=_served("mcp-server-sequential-thinking"),
+    environment={
+        "CONTEXT7_API_URL": f"http://{upstreams.CONTEXT7.host}/api",
+        "FIRECRAWL_API_URL": f"http://{upstreams.FIRECRAWL.host}",
+        "FIRECRAWL_API_KEY": "${FIRECRAWL_API_KEY}",
+    },
+    command=(
+        *_MCP_PROXY,
+        *(word for name, program in SHARED.items() for word in ("--named-server", name, program)),
+    ),
 )
 
-SERVICES = (POSTGRES, REDIS, SQLITE, SEQUENTIAL_THINKING, GATEWAY)
+SIDECARS = (SQLITE, N8N, SERVERS)
+SERVICES = (POSTGRES, REDIS, *SIDECARS, GATEWAY)
 """Those that others depend on first."""
-BACKENDS = {service.name: f"http://{service.name}:8000/mcp" for service in (SQLITE, SEQUENTIAL_THINKING)}
+BACKENDS = {
+    "n8n": "http://n8n-mcp:8000/mcp",
+    "sqlite": "http://sqlite:8000/mcp",
+    **{name: f"http://{SERVERS.name}:8000/servers/{name}/mcp" for name in SHARED},
+}
 """Name and address under which ContextForge knows each backend; its tools are called NAME-TOOL there."""

@@ -1,4 +1,4 @@
-"""ContextForge as the cutover finds it: it serves two real backends, and the operator's files say what runs."""
+"""ContextForge as the cutover finds it: it serves seven backends, and the operator's files say what runs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from lab.box import Box, Place
 from lab.box.network import inside
 from lab.predecessor.services import BACKENDS, NETWORK, PROJECT, SERVICES
 from ops.progress import Progress
+from tests.lab.stack_backends import LAB
+from verify.expectation import differs
+from verify.names import offered_name
+from verify.plan import Expectation
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
-IMAGES = ("postgres", "redis", "contextforge", "backends")
-THOUGHT = {"thought": "cutover", "thoughtNumber": 1, "totalThoughts": 1, "nextThoughtNeeded": False}
-CALLS = {
-    "sqlite-list-tables": ({}, "projects"),
-    "sqlite-read-query": ({"query": "SELECT name FROM projects ORDER BY id"}, "sentinel"),
-    "sequential-thinking-sequentialthinking": (THOUGHT, "thoughtNumber"),
-}
+IMAGES = ("postgres", "redis", "contextforge", "backends", "n8n-mcp")
+WITHOUT_KEY = "exa"
+"""The one that is optional in the lab: it refuses by itself, in words of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +66,29 @@ def operators_files(box: Box) -> dict[str, bytes]:
     return {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("tool", CALLS)
-def test_a_call_through_the_port_reaches_the_backend(before: Box, tool: str):
-    arguments, expected = CALLS[tool]
-    answer = predecessor.call_tool(before, tool, arguments, token(before))
+@pytest.mark.parametrize("name", LAB)
+def test_the_stacks_harmless_call_reaches_the_backend(before: Box, name: str):
+    backend = LAB[name]
+    tool = offered_name("contextforge", name, backend["tool"])
+    answer = predecessor.call_tool(before, tool, backend.get("arguments", {}), token(before))
     assert answer.status == 200
-    assert answer.body["result"]["isError"] is False
-    assert expected in answer.body["result"]["content"][0]["text"]
+    result = answer.body["result"]
+    text = result["content"][0]["text"]
+    assert result["isError"] is (name == WITHOUT_KEY), text
+    if name == WITHOUT_KEY:
+        assert "API key must be provided" in text
+    else:
+        expected = Expectation.model_validate(backend["expect"])
+        assert differs(expected, text, result.get("structuredContent")) == ""
 
 
-def test_a_client_that_shakes_hands_first_sees_the_tools_of_both_backends(before: Box):
+def test_a_query_reads_what_the_operators_database_holds(before: Box):
+    query = {"query": "SELECT name FROM projects ORDER BY id"}
+    answer = predecessor.call_tool(before, "sqlite-read-query", query, token(before))
+    assert "sentinel" in answer.body["result"]["content"][0]["text"]
+
+
+def test_a_client_that_shakes_hands_first_sees_the_tools_of_all_backends(before: Box):
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     started = predecessor.ask(
         before,
@@ -88,7 +101,8 @@ def test_a_client_that_shakes_hands_first_sees_the_tools_of_both_backends(before
     listed = predecessor.ask(
         before, "POST", "/mcp", token=token(before), body={"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
     )
-    assert CALLS.keys() <= {tool["name"] for tool in listed.body["result"]["tools"]}
+    offered = {tool["name"] for tool in listed.body["result"]["tools"]}
+    assert {offered_name("contextforge", name, backend["tool"]) for name, backend in LAB.items()} <= offered
 
 
 @pytest.mark.parametrize("kind", ["none", "another secret's", "another audience's"])

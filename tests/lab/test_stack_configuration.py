@@ -35,7 +35,7 @@ def written(folder: Path, box: Box = BOX) -> dict[str, object]:
 def test_the_template_makes_settings_that_are_accepted(tmp_path: Path) -> None:
     config = written(tmp_path)["config"]
     assert isinstance(config, dict)
-    secrets = {"jwt_secret": "a1" * 24, "postgres_password": "b2" * 24}
+    secrets = {"jwt_secret": "a1" * 24, "postgres_password": "b2" * 24, "firecrawl_api_key": "fc-" + "c3" * 16}
     settings = load({**config, **secrets}, set(secrets), stack="lab")
     assert settings.sentinel.image == "lab/sentinel:0.1.0-00000001"
     assert settings.host.docker_socket == BOX.docker_socket

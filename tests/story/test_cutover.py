@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from lab import claude_code
 from ops.paths import ROOT
+from ops.progress import Progress
 from tests.story.conftest import Lab
 
 pytestmark = pytest.mark.lab
 
 GATEWAY = "mcp-context-forge-gateway-1"
-CLAUDE = shutil.which("claude")
 BELOW_THE_HANDOVER = ("verification", "claude-entry", "claude-token")
 PARTS = {"ok", "active", "claude", "tokens", "compared", "bindings", "as_asked"}
 LIMIT_MS = 500
@@ -125,12 +125,12 @@ def test_claudes_file_differs_in_the_entries_only_and_its_helper_opens_the_port(
     assert asked == "200"
 
 
-@pytest.mark.skipif(CLAUDE is None, reason="Claude Code is not on this machine's PATH (npm @anthropic-ai/claude-code)")
-def test_claude_code_itself_connects_to_sentinel(lab: Lab, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+def test_claude_code_itself_connects_to_sentinel(lab: Lab, progress: Progress, tmp_path: Path) -> None:
     # A copy: Claude Code writes into its file whenever it runs, and the way back is compared byte for byte.
     (tmp_path / ".claude.json").write_bytes(claude_files(lab)[".claude.json"][0])
     said = subprocess.run(
-        lab.on_host(["env", f"HOME={tmp_path}", str(CLAUDE), "mcp", "list"]),
+        lab.on_host(["env", f"HOME={tmp_path}", str(claude_code.executable(progress)), "mcp", "list"]),
         capture_output=True, text=True, timeout=60, cwd=tmp_path,
     )  # fmt: skip
     assert re.search(r"^sentinel: .*Connected", said.stdout, re.MULTILINE), said.stdout + said.stderr
@@ -267,7 +267,8 @@ def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(la
     assert laptop.outputs()["handover"]["downtime_ms"] < LIMIT_MS
     assert lab.sql("select words from kept") == "still here"
     seen = laptop.outputs()["verification"]
-    assert seen["ok"] is True and {one["result"] for one in seen["backends"]} == {"ok"}
+    assert seen["ok"] is True
+    assert {one["result"] for one in seen["backends"] if "excused" not in one} == {"ok"}
     assert laptop.verified()["ok"] is True
     assert set(laptop.planned()) == {"same"}
     laptop.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive")

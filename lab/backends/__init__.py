@@ -1,0 +1,1 @@
+"""MCP servers of the lab's own, where no published one can be used; each says why."""
