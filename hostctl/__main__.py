@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl import claude, files, handover, networks, predecessor, token, warm
+from hostctl import claude, files, handover, networks, predecessor, reload, token, warm
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -29,6 +29,7 @@ VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("predecessor", "record"): predecessor.record,
     ("warm", "start"): warm.start,
     ("warm", "stop"): warm.stop,
+    ("warm", "reload"): reload.reload,
     ("token", "write"): token.write,
     ("token", "remove"): token.remove,
     ("handover", "take"): handover.take,

@@ -170,6 +170,41 @@ def test_a_changed_configuration_takes_over_from_the_serving_sentinel_without_co
     assert lab.verified()["ok"] is True
 
 
+def test_the_kill_switch_reaches_the_serving_container_without_another_one(lab: Lab) -> None:
+    """The harmless call is what is disabled: the verification's own answer shows the refusal and the way back."""
+    before = lab.inspect(lab.outputs()["sentinel"])
+    lab.set("sentinel.kill_switch", json.dumps({"disabled_tools": ["list_tables"]}))
+    said = lab.up()
+    assert "sentinel-live-reload updated" in said and "handover-port" not in said, said
+    refused = {one["name"]: one["result"] for one in lab.verified()["backends"]}
+    assert refused.get("sqlite") != "ok" and refused["sequential-thinking"] == "ok"
+    lab.set("sentinel.kill_switch", "{}")
+    lab.up()
+    assert lab.verified()["ok"] is True
+    after = lab.inspect(lab.outputs()["sentinel"])
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
+    assert set(lab.planned()) == {"same"}
+
+
+def test_a_reload_of_a_file_that_cannot_be_read_is_refused_with_the_gateways_words_and_it_goes_on(lab: Lab) -> None:
+    serving = lab.inspect(lab.outputs()["sentinel"])
+    folder = next(Path(one["Source"]) for one in serving["Mounts"] if one["Destination"] == "/etc/sentinel")
+    good = (folder / "sentinel.toml").read_bytes()
+    (folder / "sentinel.toml").write_text("[kill_switch")
+    document = {
+        "docker_socket": lab.box.docker_socket, "container": serving["Id"], "logs_it": True, "port": 9200,
+        "listed": ["list_tables"], "probe": {"token_file": f"{lab.box.folder}/handover-token"},
+    }  # fmt: skip
+    asked = lab.on_host([sys.executable, "-I", "-S", f"{lab.box.folder}/hostctl.pyz", "warm", "reload"])
+    try:
+        done = subprocess.run(asked, input=json.dumps(document), capture_output=True, text=True, timeout=60)
+    finally:
+        (folder / "sentinel.toml").write_bytes(good)
+    assert done.returncode == 1
+    assert "keeps its previous kill switch and rate limits" in done.stderr and "is not valid TOML" in done.stderr
+    assert lab.verified()["ok"] is True
+
+
 def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, before: Before) -> None:
     lab.set("active", "contextforge")
     said = lab.up()
