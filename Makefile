@@ -8,7 +8,7 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh verify status history secrets env doctor test unit lint down clean venv
+.PHONY: help up preview refresh verify status history secrets env doctor test unit bench lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ test: venv ## every test; needs nothing done before it
 
 unit: venv ## the tests that need no lab, in under a minute
 	@$(PYTHON) -m pytest -q -m "not lab and not engine" $(wildcard $(QUICK)) $(ARGS)
+
+bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
+	@$(PYTHON) -m lab.measure bench $(ARGS)
 
 lint: venv ## ruff and pyright
 	@$(PYTHON) -m ruff check

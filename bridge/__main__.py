@@ -113,7 +113,11 @@ async def _serve_until(
 
 def _listener(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=256)
+    listener = socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=256)
+    # Accepted sockets inherit it; asyncio sets it only on sockets whose protocol it is told. Without it an answer's
+    # body waits for the acknowledgement of its head: 40 ms a call (measured).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def main() -> int:

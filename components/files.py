@@ -1,7 +1,9 @@
 """Files that a container needs, written on the host and mounted read-only.
 
 Owns: one folder for one set of contents, named by their hash, so that a changed file is a new folder and, by the mount
-and the label, a new container, while the old container keeps the files that it runs with.
+and the label, a new container, while the old container keeps the files that it runs with. Where `identity` is given it
+names the folder instead: what is not in it is then replaced in place, in one step, for a container that has the folder
+mounted whole (a file mounted by itself would stay the old one).
 
 Deliberately does not: use the plugin's `uploads`, which Docker refuses on a container with a read-only root (measured).
 """
@@ -33,7 +35,7 @@ class HostFile:
 class HostFiles(pulumi.ComponentResource):
     """A set of files for one service, readable by `owner` (uid and gid alike) inside its container.
 
-    `hash` names their contents; `path(file)` is where a file lies on the host.
+    `hash` names their contents, or what `identity` holds of them; `path(file)` is where a file lies on the host.
     """
 
     hash: pulumi.Output[str]
@@ -45,11 +47,13 @@ class HostFiles(pulumi.ComponentResource):
         *,
         owner: int,
         host: Host,
+        identity: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("sentinel-cutover:index:HostFiles", name, None, opts)
         contents = pulumi.Output.all(**{file: value.content for file, value in files.items()})
-        self.hash = pulumi.Output.unsecret(contents.apply(_hash))
+        named = contents if identity is None else pulumi.Output.from_input(dict(identity))
+        self.hash = pulumi.Output.unsecret(named.apply(_hash))
         self._folder = self.hash.apply(lambda digest: f"{host.folder}/{name}-{digest}")
         self.written = host.action(
             f"{name}-written",
@@ -72,8 +76,13 @@ class HostFiles(pulumi.ComponentResource):
 
     def path(self, file: str) -> pulumi.Output[str]:
         """The file's absolute path on the host, known once it is written."""
+        return self.folder.apply(lambda folder: f"{folder}/{file}")
+
+    @property
+    def folder(self) -> pulumi.Output[str]:
+        """The folder's absolute path on the host, known once the files in it are written."""
         written = self.written.resource.urn
-        return pulumi.Output.all(self._folder, written).apply(lambda known: f"{known[0]}/{file}")
+        return pulumi.Output.all(self._folder, written).apply(lambda known: str(known[0]))
 
 
 def _hash(contents: dict[str, str]) -> str:

@@ -5,7 +5,8 @@ Owns: which settings of a backend `verify` needs. Deliberately does not: hand on
 
 from __future__ import annotations
 
-from components.settings import Settings
+from components.settings import Backend, Settings
+from components.settings.live_rules import is_switched_off
 
 __all__ = ["questions"]
 
@@ -19,11 +20,16 @@ def questions(settings: Settings) -> list[dict[str, object]]:
             "arguments": one.arguments,
             "expect": one.expect.model_dump(mode="json"),
             "timeout_seconds": one.timeout_seconds,
-            "optional": one.optional,
+            "optional": one.optional or is_switched_off(settings, one),
             "known_broken": one.known_broken,
-            "reason": one.reason or "",
+            "reason": _reason(settings, one),
             "needs_internet": one.needs_internet,
             "upstream_hosts": list(one.upstream_hosts),
         }
         for one in settings.backends
     ]
+
+
+def _reason(settings: Settings, backend: Backend) -> str:
+    """Why it may fail, for the report. Whoever switched a backend off does not expect it to answer."""
+    return "switched off by sentinel.kill_switch" if is_switched_off(settings, backend) else backend.reason or ""

@@ -22,21 +22,19 @@ from components.container import ContainerSpec, HealthCheck, Port, asked, harden
 from components.files import HostFile, HostFiles
 from components.host import Action, Host, Operation
 from components.image import image_on_host
+from components.live_settings import LiveSettings, LiveSettingsArgs, configuration_files
 from components.networks import Networks
 from components.postgres import Postgres
 from components.sentinel_configuration import (
     ALIAS,
     AUDIENCE,
+    CONFIGURATION,
     ISSUER,
     SECRETS,
-    bridge_json,
-    sentinel_toml,
 )
 from components.settings import Settings, secret_output
 
 __all__ = ["Sentinel", "SentinelArgs"]
-
-_CONFIGURATION = "/etc/sentinel"
 
 
 @dataclass(frozen=True)
@@ -68,28 +66,40 @@ class Sentinel(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
         self._name, self._args = name, args
         self.token_file = f"{args.host.folder}/handover-token"
-        files = self._files()
-        self.files_hash = files.hash
+        variables = self._variables()
+        configuration = self._configuration(list(variables))
+        files = self._files(variables)
+        self.files_hash = pulumi.Output.concat(configuration.hash, "-", files.hash)
         self.secret_file = files.path("JWT_SECRET_KEY")
         self.health_token_file = files.path("HEALTH_TOKEN") if args.settings.health_token else None
-        container = self._container(files)
-        self._token(files)
+        container = self._container(configuration, files, list(variables))
+        token = self._token(files)
         if args.warm:
-            self._warm(container, self._sidecars())
+            warm = self._warm(container, self._sidecars())
+            LiveSettings(
+                f"{name}-live",
+                LiveSettingsArgs(args.settings, args.host, container, configuration, self.token_file),
+                after=[warm.resource, token.resource],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         self.container_id = container.id
         self.container_name = container.name
         self.register_outputs({"container": container.name})
 
-    def _files(self) -> HostFiles:
-        settings, variables = self._args.settings, self._variables()
+    def _configuration(self, variables: Sequence[str]) -> HostFiles:
+        return configuration_files(
+            f"{self._name}-configuration",
+            self._args.settings,
+            variables,
+            self._args.host,
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _files(self, variables: Mapping[str, pulumi.Output[str]]) -> HostFiles:
         return HostFiles(
             f"{self._name}-files",
-            {
-                "sentinel.toml": HostFile(sentinel_toml(settings.sentinel, settings.backends)),
-                "bridge.json": HostFile(bridge_json(settings.sentinel, settings.networks, list(variables))),
-                **{variable: HostFile(value) for variable, value in variables.items()},
-            },
-            owner=settings.sentinel.uid,
+            {variable: HostFile(value) for variable, value in variables.items()},
+            owner=self._args.settings.sentinel.uid,
             host=self._args.host,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -107,14 +117,14 @@ class Sentinel(pulumi.ComponentResource):
                     variables[variable] = secret_output(value)
         return variables
 
-    def _container(self, files: HostFiles) -> docker.Container:
+    def _container(self, configuration: HostFiles, files: HostFiles, variables: Sequence[str]) -> docker.Container:
         settings, host = self._args.settings.sentinel, self._args.host
         image = image_on_host(f"{self._name}-image", settings.image, "sentinel.image", host=host, parent=self)
-        mounted = {f"{_CONFIGURATION}/{file}": files.path(file) for file in ("sentinel.toml", "bridge.json")}
-        mounted |= {f"{SECRETS}/{variable}": files.path(variable) for variable in self._variables()}
+        mounted = {CONFIGURATION: configuration.folder}
+        mounted |= {f"{SECRETS}/{variable}": files.path(variable) for variable in variables}
         spec = ContainerSpec(
             image=image.image_id,
-            command=["--config", f"{_CONFIGURATION}/bridge.json"] if settings.serve == "bridge" else None,
+            command=["--config", f"{CONFIGURATION}/bridge.json"] if settings.serve == "bridge" else None,
             user=f"{settings.uid}:{settings.uid}",
             memory_mb=settings.memory_mb,
             network=self._args.networks.internal,
@@ -133,7 +143,11 @@ class Sentinel(pulumi.ComponentResource):
                 retries=settings.health_retries,
                 start_period=settings.start_seconds,
             ),
-            labels={"sentinel-cutover.role": "gateway", "sentinel-cutover.files": files.hash},
+            labels={
+                "sentinel-cutover.role": "gateway",
+                "sentinel-cutover.configuration": configuration.hash,
+                "sentinel-cutover.files": files.hash,
+            },
             started=False,
             stop_seconds=settings.stop_seconds,
         )

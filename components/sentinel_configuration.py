@@ -9,39 +9,73 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import tomli_w
 
 from components.settings import Backend
 from components.settings.serving import Networks, Sentinel
 
-__all__ = ["ALIAS", "AUDIENCE", "ISSUER", "SECRETS", "bridge_json", "sentinel_toml"]
+__all__ = [
+    "ALIAS",
+    "AUDIENCE",
+    "CONFIGURATION",
+    "ISSUER",
+    "SECRETS",
+    "bridge_json",
+    "live",
+    "sentinel_toml",
+    "start_toml",
+]
 
 ALIAS = "sentinel-gateway"
 """Name of the serving gateway on every network of ours; it stays the same over versions."""
 ISSUER = "sentinel-gateway"
 AUDIENCE = "sentinel-api"
 SECRETS = "/run/secrets"
+CONFIGURATION = "/etc/sentinel"
 _BACKEND_RETRIES = 3
 _DATABASE_CONNECTIONS = 5
 
 
 def sentinel_toml(settings: Sentinel, backends: Sequence[Backend]) -> str:
-    """The gateway's own configuration. Its addresses are inside the container, so they listen on all of it."""
-    return tomli_w.dumps(
-        {
-            "gateway": {
-                "listen": f"0.0.0.0:{settings.port}",
-                "health_listen": f"0.0.0.0:{settings.health_port}",
-                "log_level": settings.log_level,
-                "audit_enabled": settings.audit_enabled,
-            },
-            "auth": {"jwt_secret_env": "JWT_SECRET_KEY", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE},
-            "postgres": {"url_env": "DATABASE_URL", "max_connections": _DATABASE_CONNECTIONS},
-            "rbac": {"roles": {"admin": {"permissions": ["*"], "denied_tools": []}}},
-            "backends": [_backend(backend) for backend in backends],
-        }
-    )
+    """The gateway's own configuration, whole."""
+    return tomli_w.dumps(_at_start(settings, backends) | live(settings))
+
+
+def start_toml(settings: Sentinel, backends: Sequence[Backend]) -> str:
+    """What the gateway reads at its start and never again: another of these is another container."""
+    return tomli_w.dumps(_at_start(settings, backends))
+
+
+def live(settings: Sentinel) -> dict[str, Any]:
+    """The tables that the gateway reads again on SIGHUP, and no others."""
+    return {
+        "kill_switch": {
+            "disabled_tools": list(settings.kill_switch.disabled_tools),
+            "disabled_backends": list(settings.kill_switch.disabled_backends),
+        },
+        "rate_limits": {
+            "default_rpm": settings.rate_limits.default_rpm,
+            "per_tool": dict(settings.rate_limits.per_tool),
+        },
+    }
+
+
+def _at_start(settings: Sentinel, backends: Sequence[Backend]) -> dict[str, Any]:
+    # Its addresses are inside the container, so they listen on all of it.
+    return {
+        "gateway": {
+            "listen": f"0.0.0.0:{settings.port}",
+            "health_listen": f"0.0.0.0:{settings.health_port}",
+            "log_level": settings.log_level,
+            "audit_enabled": settings.audit_enabled,
+        },
+        "auth": {"jwt_secret_env": "JWT_SECRET_KEY", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE},
+        "postgres": {"url_env": "DATABASE_URL", "max_connections": _DATABASE_CONNECTIONS},
+        "rbac": {"roles": {"admin": {"permissions": ["*"], "denied_tools": []}}},
+        "backends": [_backend(backend) for backend in backends],
+    }
 
 
 def bridge_json(settings: Sentinel, networks: Networks, variables: Sequence[str]) -> str:
@@ -51,7 +85,7 @@ def bridge_json(settings: Sentinel, networks: Networks, variables: Sequence[str]
         {
             "listen": f"0.0.0.0:{settings.port}",
             "path": "/mcp",
-            "gateway": ["sentinel-gateway", "--config", "/etc/sentinel/sentinel.toml"],
+            "gateway": ["sentinel-gateway", "--config", f"{CONFIGURATION}/sentinel.toml"],
             "jwt": {"secret_file": f"{SECRETS}/JWT_SECRET_KEY", "issuer": ISSUER, "audience": AUDIENCE},
             "gateway_environment_files": {variable: f"{SECRETS}/{variable}" for variable in sorted(variables)},
             "session_idle_seconds": settings.session_idle_seconds,

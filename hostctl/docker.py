@@ -78,6 +78,11 @@ class Engine:
         path = f"/containers/{quote(container)}/logs?stdout=1&stderr=1&tail={lines}"
         return _without_frames(self._raw("GET", path, None, REQUEST_SECONDS)[1])
 
+    def log_since(self, container: str, moment: float) -> str:
+        """What a container wrote to stdout and stderr since `moment`, in seconds since 1970 by the host's clock."""
+        path = f"/containers/{quote(container)}/logs?stdout=1&stderr=1&since={moment:.6f}"
+        return _without_frames(self._raw("GET", path, None, REQUEST_SECONDS)[1])
+
     def wait_until_up(self, seconds: float) -> None:
         """Wait for an engine that is restarting; raises DockerError after `seconds`."""
         end = time.monotonic() + seconds

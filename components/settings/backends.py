@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from components.settings.rules import BackendName, DockerName, HttpUrl, Seconds, Section, UpstreamHost, VariableName
+from components.settings.rules import (
+    BackendName,
+    DockerName,
+    HttpUrl,
+    Seconds,
+    Section,
+    ToolName,
+    UpstreamHost,
+    VariableName,
+)
 
 
 class Expectation(Section):
@@ -36,7 +45,7 @@ class Backend(Section):
     environment_secrets: dict[VariableName, str] = Field(
         default={}, description="Environment variables and the secret key whose value each gets."
     )
-    tool: Annotated[str, Field(min_length=1, max_length=128)] = Field(description="Tool of the harmless call.")
+    tool: ToolName = Field(description="Tool of the harmless call.")
     arguments: dict[str, Any] = Field(default={}, description="Arguments of the harmless call.")
     expect: Expectation = Field(default_factory=Expectation, description="What its answer must look like.")
     optional: bool = Field(default=False, description="May fail; the report repeats the reason.")

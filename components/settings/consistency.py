@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from components.settings import backend_rules
+from components.settings import backend_rules, live_rules
 from components.settings.errors import HIDDEN, NOT_SET, Problem
 from components.settings.model import SECRET_KEYS, Settings
 from components.settings.serving import BRIDGE_MEMORY_MB, Sentinel
@@ -278,6 +278,7 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_project_for_its_scope,
     require_token_to_be_renewed_before_it_warns,
     *backend_rules.RULES,
+    *live_rules.RULES,
     require_firewall_to_leave_ssh_open,
     require_prometheus_for_grafana,
     require_alert_windows_that_scrapes_fill,

@@ -84,7 +84,8 @@ def allowed(field: FieldInfo) -> str:
 
 def _allowed(annotation: Any, outer: list[Any]) -> str:
     bare, inner = plain(annotation)
-    metadata = [*outer, *inner]
+    # Within a list or an object pydantic leaves a Field's own notes in the Field.
+    metadata = [one for note in (*outer, *inner) for one in (note.metadata if isinstance(note, FieldInfo) else [note])]
     for note in metadata:
         rule = getattr(note, "func", None)
         if isinstance(rule, Rule | SecretRule):
@@ -97,10 +98,12 @@ def _allowed(annotation: Any, outer: list[Any]) -> str:
         return ("a whole number" if bare is int else "a number") + _range(metadata)
     if get_origin(bare) is tuple:
         return "a list, each: " + _allowed(get_args(bare)[0], [])
-    if get_origin(bare) is dict or section_of(annotation):
+    if get_origin(bare) is dict:
+        value, _ = plain(get_args(bare)[1])
+        return "an object" + (f", each: {_allowed(get_args(bare)[1], [])}" if value is int else "")
+    if section_of(annotation):
         return "an object"
-    lengths = [note for note in metadata if isinstance(note, MinLen | MaxLen)]
-    return "a text" if not lengths else "a text that is neither empty nor longer than 128 characters"
+    return "a text" + _length(metadata)
 
 
 def _choice(words: list[str]) -> str:
@@ -115,6 +118,14 @@ def _range(metadata: list[Any]) -> str:
         words += f", at most {note.le}" if isinstance(note, Le) else ""
         words += f", below {note.lt}" if isinstance(note, Lt) else ""
     return words
+
+
+def _length(metadata: list[Any]) -> str:
+    least = any(isinstance(note, MinLen) for note in metadata)
+    most = next((note.max_length for note in metadata if isinstance(note, MaxLen)), None)
+    if most is None:
+        return " that is not empty" if least else ""
+    return f" that is neither empty nor longer than {most} characters"
 
 
 def default_text(key: str, field: FieldInfo) -> str | None:

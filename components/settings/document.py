@@ -73,6 +73,7 @@ def configuration_text() -> str:
         if section is not None and section is not Backend:
             keys = [(f"{name}.{inner}", one) for inner, one in section.model_fields.items()]
             lines += _table(name, keys, _first_line(section))
+            lines += _inner_tables(name, section)
     lines += _table("backends", _elements("backends[N]", Backend), _first_line(Backend))
     lines += _table("backends[N].expect", _elements("backends[N].expect", Expectation), _first_line(Expectation))
     lines += ["## Secrets", "", "Set with `--secret`; the value is asked for, and is never an argument.", ""]
@@ -83,6 +84,17 @@ def configuration_text() -> str:
         if is_secret_field(field)
     ]
     return "\n".join(lines) + "\n"
+
+
+def _inner_tables(name: str, section: type[Section]) -> list[str]:
+    """A table for each section within a section."""
+    inner = {key: section_of(field.annotation) for key, field in section.model_fields.items()}
+    return [
+        line
+        for key, one in inner.items()
+        if one is not None
+        for line in _table(f"{name}.{key}", _elements(f"{name}.{key}", one), _first_line(one))
+    ]
 
 
 def _elements(prefix: str, section: type[Section]) -> list[tuple[str, FieldInfo]]:
@@ -109,8 +121,8 @@ def _table(title: str, keys: list[tuple[str, FieldInfo]], sentence: str) -> list
 def _default(key: str, field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
-    text = default_text(key, field)
-    return f"`{text}`" if text and not text.startswith(("(", "{", "result=")) else "none"
+    text = None if section_of(field.annotation) else default_text(key, field)
+    return f"`{text}`" if text and not text.startswith(("(", "{")) else "none"
 
 
 def _first_line(section: type[Section]) -> str:

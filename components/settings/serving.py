@@ -12,6 +12,7 @@ from pydantic import Field
 
 from components.settings.rules import (
     AbsolutePath,
+    BackendName,
     Claim,
     Days,
     DockerName,
@@ -22,8 +23,10 @@ from components.settings.rules import (
     Loopback,
     Port,
     PostgresName,
+    Rate,
     Seconds,
     Section,
+    ToolName,
     UrlPath,
     UserName,
     Whole,
@@ -109,6 +112,22 @@ class Postgres(Section):
     start_seconds: Seconds = Field(default=120, description="Seconds until the database must accept connections.")
 
 
+class KillSwitch(Section):
+    """What Sentinel refuses to call; a change reaches the running gateway and makes no new container."""
+
+    disabled_tools: tuple[ToolName, ...] = Field(default=(), description="Tools that are refused and not listed.")
+    disabled_backends: tuple[BackendName, ...] = Field(
+        default=(), description="Backends whose every tool is refused and not listed."
+    )
+
+
+class RateLimits(Section):
+    """Calls a minute; a change reaches the running gateway, whose counts then begin anew."""
+
+    default_rpm: Rate = Field(default=1000, description="Calls of one tool in a minute.")
+    per_tool: dict[ToolName, Rate] = Field(default={}, description="Calls in a minute of the tools named here.")
+
+
 class Sentinel(Section):
     """The gateway that takes the port."""
 
@@ -148,6 +167,8 @@ class Sentinel(Section):
     body_limit_bytes: Annotated[Whole, Field(ge=65536, le=1073741824)] = Field(
         default=4194304, description="Bridge only: largest request body in bytes."
     )
+    kill_switch: KillSwitch = Field(default_factory=KillSwitch, description="What is refused; taken over live.")
+    rate_limits: RateLimits = Field(default_factory=RateLimits, description="Calls a minute; taken over live.")
 
 
 class Client(Section):

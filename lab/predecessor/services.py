@@ -167,6 +167,8 @@ GATEWAY = Service(
         "MCPGATEWAY_UI_ENABLED": "false",
         "MCPGATEWAY_ADMIN_API_ENABLED": "true",
         "PLUGINS_ENABLED": "false",
+        # The independent watch asks every 10 ms; five refusals would lock its user out for 15 minutes.
+        "RATE_LIMITING_ENABLED": "false",
         "LOG_LEVEL": "WARNING",
     },
     port=4444,

@@ -58,12 +58,13 @@ def _database_url(settings: configuration.Configuration) -> str:
 
 def _reload(gateway: Gateway, path: Path) -> None:
     """Takes kill switch and rate limits from the file; a file that cannot be used changes nothing."""
+    _say("INFO SIGHUP received, reloading config")
     try:
-        gateway.limits = configuration.load(path).limits
+        gateway.take(configuration.load(path).limits)
     except StartRefused as error:
-        _say(f"ERROR reload refused: {error}")
+        _say(f"ERROR Config reload failed, keeping previous config error={error}")
     else:
-        _say("INFO kill switch and rate limits reloaded")
+        _say("INFO Config reloaded successfully (kill_switch + rate_limits)")
 
 
 def _say(text: str) -> None:

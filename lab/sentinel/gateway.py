@@ -11,7 +11,6 @@ import json
 import sys
 import time
 import uuid
-from collections import deque
 from typing import Any, cast
 
 from .audit import AuditLog, Row, now
@@ -26,23 +25,26 @@ PROTOCOL_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 SERVER_INFO = {"name": "sentinel-gateway", "version": "0.1.0"}
 _LINE_LIMIT_BYTES = 16 * 1024 * 1024
 _LAST_CALLS_SECONDS = 1.0
+_MINUTE_SECONDS = 60.0
+_RATE_LIMITED, _KILLED = -32004, -32005
+"""The gateway's own codes, read in its source (`src/protocol/jsonrpc.rs`)."""
 
 
 class RateLimits:
-    """A sliding minute for each tool."""
+    """A bucket for each tool, full again a minute after it was last filled; a reload begins with full ones."""
 
-    def __init__(self) -> None:
-        self._calls: dict[str, deque[float]] = {}
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._buckets: dict[str, tuple[float, int]] = {}
 
-    def exceeded(self, tool: str, limits: Limits) -> bool:
-        calls = self._calls.setdefault(tool, deque())
+    def exceeded(self, tool: str) -> bool:
+        most = self._limits.per_tool.get(tool, self._limits.default_per_minute)
         moment = time.monotonic()
-        while calls and calls[0] <= moment - 60:
-            calls.popleft()
-        if len(calls) >= limits.per_tool.get(tool, limits.default_per_minute):
-            return True
-        calls.append(moment)
-        return False
+        filled, left = self._buckets.get(tool, (moment, most))
+        if moment - filled >= _MINUTE_SECONDS:
+            filled, left = moment, most
+        self._buckets[tool] = (filled, max(0, left - 1))
+        return left == 0
 
 
 class Gateway:
@@ -54,9 +56,12 @@ class Gateway:
         self._audit = audit
         self._client = client
         self._role = role
-        self._rates = RateLimits()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self.limits = limits
+        self.take(limits)
+
+    def take(self, limits: Limits) -> None:
+        """What SIGHUP brings: another kill switch and other rate limits, for the next call and the next list."""
+        self._limits, self._rates = limits, RateLimits(limits)
 
     async def serve(self) -> None:
         """Answers until stdin ends, then gives running calls one more second."""
@@ -100,7 +105,19 @@ class Gateway:
     def _listed(self) -> list[Message]:
         if not self._role.may("tools.read"):
             return []
-        return [tool for tool in self._catalogue.tools() if tool.get("name") not in self._role.denied_tools]
+        return [tool for tool in self._catalogue.tools() if self._is_listed(str(tool.get("name", "")))]
+
+    def _is_listed(self, tool: str) -> bool:
+        return tool not in self._role.denied_tools and self._killed(tool) is None
+
+    def _killed(self, tool: str) -> str | None:
+        """What the kill switch says of a tool, which it hides from the list as well."""
+        owner = self._catalogue.owner(tool)
+        if tool in self._limits.disabled_tools:
+            return f"Tool is disabled: {tool}"
+        if owner is not None and owner.settings.name in self._limits.disabled_backends:
+            return f"Backend is disabled: {owner.settings.name}"
+        return None
 
     async def _call(self, own: object, parameters: Message) -> None:
         tool = str(parameters.get("name", ""))
@@ -144,11 +161,11 @@ class Gateway:
         owner = self._catalogue.owner(tool)
         if owner is None:
             raise CallRefused("unknown_tool", f"Unknown tool: {tool}", -32602)
-        if tool in self.limits.disabled_tools or owner.settings.name in self.limits.disabled_backends:
-            raise CallRefused("kill_switch", f"{tool!r} is disabled by the kill switch")
-        if self._rates.exceeded(tool, self.limits):
+        if killed := self._killed(tool):
+            raise CallRefused("kill_switch", killed, _KILLED)
+        if self._rates.exceeded(tool):
             self._metrics.rate_limit_hit(tool)
-            raise CallRefused("rate_limited", f"rate limit exceeded for {tool!r}")
+            raise CallRefused("rate_limited", f"Rate limit exceeded for tool: {tool}", _RATE_LIMITED)
         return await self._catalogue.call(owner, tool, arguments, meta, progress)
 
     def _progress(self, token: object) -> Progress:

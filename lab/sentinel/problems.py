@@ -1,7 +1,8 @@
 """The two ways in which the gateway says no: it refuses to start, or it refuses a call.
 
-Owns: the JSON-RPC codes and the `error_type` label values. The reference names neither, so both are this double's
-own choice, and nothing of the product may depend on them.
+Owns: the `error_type` label values, and the JSON-RPC codes but for kill switch and rate limits (read in the gateway's
+source). The reference names neither, so both are this double's own choice, and nothing of the product may depend on
+them.
 """
 
 from __future__ import annotations

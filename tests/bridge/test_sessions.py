@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
@@ -81,6 +83,21 @@ def test_server_discover_is_answered_400_with_method_not_found(bridge: Bridge) -
 
 def test_the_catalogue_is_there_for_the_first_client(bridge: Bridge) -> None:
     assert "the gateway serves 10 tools" in bridge.program.log()
+
+
+def test_an_answers_body_does_not_wait_until_its_head_is_acknowledged(bridge: Bridge) -> None:
+    """A delayed acknowledgement is 40 ms, in every call; the quickest of many tells, however busy the machine is."""
+    connection = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=10)
+    own = request(bridge.url, "POST", initialize(), headers()).headers["mcp-session-id"]
+    seconds: list[float] = []
+    for _ in range(60):
+        began = time.monotonic()
+        connection.request("POST", "/mcp", json.dumps(message("ping")), headers(Mcp_Session_Id=own))
+        assert connection.getresponse().read()
+        seconds.append(time.monotonic() - began)
+    connection.close()
+    # The kernel acknowledges a connection's first packets at once.
+    assert min(seconds[30:]) < 0.03
 
 
 def test_twenty_sessions_with_the_same_request_ids_get_their_own_answers(bridge: Bridge) -> None:

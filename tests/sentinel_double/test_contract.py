@@ -258,10 +258,29 @@ def test_sighup_reloads_kill_switch_and_rate_limits_and_nothing_else(tmp_path: P
         write_gateway_toml(tmp_path / "sentinel.toml", [], 1, **tables)
         gateway.program.process.send_signal(signal.SIGHUP)
         until(lambda: "reloaded" in gateway.program.log(), "the reload")
-        assert "kill switch" in gateway.call("alpha_pid", 20)["error"]["message"]
-        assert "rate limit" in gateway.call("alpha_echo", 21, text="x")["error"]["message"]
-        assert "result" in gateway.call("alpha_count", 22, to=1)
+        assert gateway.call("alpha_pid", 20)["error"] == {"code": -32005, "message": "Tool is disabled: alpha_pid"}
+        assert "result" in gateway.call("alpha_echo", 21, text="x"), "a reload begins with full buckets"
+        limited = {"code": -32004, "message": "Rate limit exceeded for tool: alpha_echo"}
+        assert gateway.call("alpha_echo", 22, text="x")["error"] == limited
+        assert "result" in gateway.call("alpha_count", 23, to=1)
         assert 'sentinel_rate_limit_hits_total{tool="alpha_echo"} 1' in gateway.metrics()
+
+
+def test_what_the_kill_switch_disables_is_in_no_list_and_a_file_that_cannot_be_read_changes_nothing(
+    tmp_path: Path, database: Database
+) -> None:
+    backends = [stdio_backend("alpha"), stdio_backend("beta")]
+    switch: dict[str, Any] = {"disabled_backends": ["beta"]}
+    with running(tmp_path, database.url(), backends) as gateway:
+        write_gateway_toml(tmp_path / "sentinel.toml", [], 1, kill_switch=switch)
+        gateway.program.process.send_signal(signal.SIGHUP)
+        until(lambda: "Config reloaded successfully" in gateway.program.log(), "the reload")
+        (tmp_path / "sentinel.toml").write_text("[kill_switch")
+        gateway.program.process.send_signal(signal.SIGHUP)
+        until(lambda: "Config reload failed, keeping previous config" in gateway.program.log(), "the refusal")
+        listed = {tool["name"].split("_")[0] for tool in gateway.ask(message("tools/list", 30))["result"]["tools"]}
+        assert listed == {"alpha"}
+        assert gateway.call("beta_echo", 31, text="x")["error"]["message"] == "Backend is disabled: beta"
 
 
 def test_a_stdio_backend_that_dies_is_started_again(tmp_path: Path, database: Database) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lab import claude_code
-from ops.paths import ROOT
+from lab.measure.watched import watched
 from ops.progress import Progress
 from tests.story.conftest import Lab
 
@@ -192,6 +192,41 @@ def test_a_changed_configuration_takes_over_from_the_serving_sentinel_without_co
     assert lab.verified()["ok"] is True
 
 
+def test_the_kill_switch_reaches_the_serving_container_without_another_one(lab: Lab) -> None:
+    """The harmless call is what is disabled: the verification's own answer shows the refusal and the way back."""
+    before = lab.inspect(lab.outputs()["sentinel"])
+    lab.set("sentinel.kill_switch", json.dumps({"disabled_tools": ["list_tables"]}))
+    said = lab.up()
+    assert "sentinel-live-reload updated" in said and "handover-port" not in said, said
+    refused = {one["name"]: one["result"] for one in lab.verified()["backends"]}
+    assert refused.get("sqlite") != "ok" and refused["sequential-thinking"] == "ok"
+    lab.set("sentinel.kill_switch", "{}")
+    lab.up()
+    assert lab.verified()["ok"] is True
+    after = lab.inspect(lab.outputs()["sentinel"])
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
+    assert set(lab.planned()) == {"same"}
+
+
+def test_a_reload_of_a_file_that_cannot_be_read_is_refused_with_the_gateways_words_and_it_goes_on(lab: Lab) -> None:
+    serving = lab.inspect(lab.outputs()["sentinel"])
+    folder = next(Path(one["Source"]) for one in serving["Mounts"] if one["Destination"] == "/etc/sentinel")
+    good = (folder / "sentinel.toml").read_bytes()
+    (folder / "sentinel.toml").write_text("[kill_switch")
+    document = {
+        "docker_socket": lab.box.docker_socket, "container": serving["Id"], "logs_it": True, "port": 9200,
+        "listed": ["list_tables"], "probe": {"token_file": f"{lab.box.folder}/handover-token"},
+    }  # fmt: skip
+    asked = lab.on_host([sys.executable, "-I", "-S", f"{lab.box.folder}/hostctl.pyz", "warm", "reload"])
+    try:
+        done = subprocess.run(asked, input=json.dumps(document), capture_output=True, text=True, timeout=60)
+    finally:
+        (folder / "sentinel.toml").write_bytes(good)
+    assert done.returncode == 1
+    assert "keeps its previous kill switch and rate limits" in done.stderr and "is not valid TOML" in done.stderr
+    assert lab.verified()["ok"] is True
+
+
 def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, before: Before) -> None:
     lab.set("active", "contextforge")
     said = lab.up()
@@ -213,23 +248,14 @@ def test_claudes_file_and_token_are_byte_for_byte_as_before(lab: Lab, before: Be
 
 
 def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> None:
-    watch = subprocess.Popen(
-        lab.on_host([sys.executable, str(ROOT / "lab" / "watch.py"), "9200", "0.01"]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert watch.stdin is not None
-    assert watch.stdout is not None
-    assert watch.stdout.readline() == "watching\n"
-    lab.set("active", "sentinel")
-    lab.up()
-    watch.stdin.close()
-    gap = float(re.findall(r"longest gap (\d+) ms", watch.stdout.read())[0])
-    watch.wait(10)
+    """The watch asks whoever holds the port for an authenticated MCP answer, by none of the product's code."""
+    tokens = [Path(lab.box.home) / ".mcp-token", Path(lab.box.folder) / "handover-token"]
+    with watched(lab.box, 9200, [file.read_text().strip() for file in tokens]) as seen:
+        lab.set("active", "sentinel")
+        lab.up()
     told = lab.outputs()["handover"]["downtime_ms"]
-    assert abs(gap - told) < 150, f"the watch saw {gap} ms, the program says {told} ms"
-    assert gap < LIMIT_MS
+    assert abs(seen.gap_ms - told) < 150, f"the watch saw {seen}, the program says {told} ms"
+    assert seen.gap_ms < LIMIT_MS
 
 
 def test_a_deployed_stack_refuses_to_change_the_way_to_its_host(lab: Lab) -> None:

@@ -1,0 +1,13 @@
+"""The figures of README and docs/performance.md: taken here, written to `docs/measured.json`, never by hand.
+
+    python -m lab.measure bench    every figure but the cold one, on the running lab (`make bench`)
+    python -m lab.measure cold     a fresh clone with empty caches up to the finished cutover (minutes)
+    python -m lab.measure render   the pages anew, from the figures that stand
+
+Owns: taking figures, and rendering them between the marks in the pages that show them.
+Deliberately does not: judge them; the tests have limits of their own.
+"""
+
+from lab.measure.pages import FIGURES, PAGES, render
+
+__all__ = ["FIGURES", "PAGES", "render"]

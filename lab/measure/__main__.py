@@ -1,0 +1,108 @@
+"""`python -m lab.measure bench|cold|render`: takes figures, writes them down, and renders the pages.
+
+Owns: the three commands, and the facts of the machine on which figures were taken.
+Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lab.box import Place, status
+from lab.measure import downtimes, overhead
+from lab.measure.pages import FIGURES, PAGES, render
+from ops.errors import UserError
+from ops.paths import ROOT
+
+ROUNDS = 5
+CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
+"""What makes a machine warm, each moved to an empty folder for a cold run."""
+
+Taken = dict[str, Any]
+
+
+def bench(rounds: int) -> Taken:
+    """Downtimes, the bridge's overhead and a second `make up`, on the lab that runs."""
+    again = _seconds(["make", "up"], ROOT, dict(os.environ))
+    box = status(Place()).box
+    if box is None:
+        raise UserError("The lab is not running; start it with make up.")
+    taken = downtimes.take(box, rounds, _say)
+    # Last, and through the container that serves then: its memory has seen everything above.
+    cost = overhead.take(box, downtimes.Rounds(box).sentinel())
+    _say(f"bridge {cost['bridge']}, stdio {cost['stdio']} ms, resident {cost['resident_mb']} MB")
+    return {"up_again_seconds": again, "downtimes": taken, "overhead": cost}
+
+
+def cold() -> Taken:
+    """From a fresh clone and empty caches to the finished cutover; Debian's own packages are installed already."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        bare = {**os.environ, **{name: f"{folder}/{cache}" for name, cache in CACHES.items()}}
+        bare = {name: value for name, value in bare.items() if not name.startswith("PULUMI") and name != "PYTHONPATH"}
+        try:
+            return {"cold_up_seconds": _seconds(["make", "up"], clone, bare)}
+        finally:
+            subprocess.run(["make", "down"], cwd=clone, env=bare, check=False, stdout=sys.stderr)
+            # Go's own cache is read-only on purpose.
+            subprocess.run(["chmod", "-R", "u+w", folder], check=False)
+
+
+def _seconds(words: Sequence[str], folder: Path, variables: dict[str, str]) -> float:
+    began = time.monotonic()
+    subprocess.run(words, cwd=folder, env=variables, check=True, stdout=sys.stderr)
+    return round(time.monotonic() - began, 1)
+
+
+def _machine() -> dict[str, object]:
+    docker = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"version ([0-9.]+)", docker)
+    return {
+        "cores": os.cpu_count(),
+        "docker": version[1] if version else "?",
+        "linux": platform.release().split("-")[0],
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.measure", description="Takes the figures of the documentation."
+    )
+    parser.add_argument("what", choices=["bench", "cold", "render"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments = parser.parse_args()
+    figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    if arguments.what == "bench":
+        figures |= bench(arguments.rounds)
+    elif arguments.what == "cold":
+        figures |= cold()
+    if arguments.what != "render":
+        figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
+        FIGURES.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for page in PAGES:
+        page.write_text(render(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except UserError as error:
+        sys.exit(str(error))

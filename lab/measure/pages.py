@@ -1,0 +1,127 @@
+"""The pages that show figures, and the tables between their marks.
+
+Owns: where the figures lie, and each table's rows and words.
+Deliberately does not: take a figure, or hold one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ops.paths import ROOT
+
+FIGURES = ROOT / "docs" / "measured.json"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
+
+Figures = Mapping[str, Any]
+Rows = Sequence[Sequence[object]]
+
+_BLOCK = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_WAYS = {
+    "freeze_there": "there, `release: freeze`",
+    "freeze_back": "back, from frozen",
+    "stop_there": "there, `release: stop`",
+    "stop_back": "back, from stopped",
+    "bare_there": "there, bare `docker stop` and `docker run`",
+    "bare_back": "back, bare `docker stop` and `docker start`",
+}
+_PARTS = ("release_ms", "connect_ms", "answer_ms")
+
+
+def render(text: str, figures: Figures) -> str:
+    """The page with every block between marks written anew."""
+    return _BLOCK.sub(lambda found: found[1] + _block(found[2], figures) + found[3], text)
+
+
+def _block(name: str, figures: Figures) -> str:
+    if not _NEEDS[name] <= set(figures):
+        return "Not taken yet: `make bench` takes it.\n"
+    return _TABLES[name](figures)
+
+
+def _table(head: Sequence[str], rows: Rows) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+def _first_screen(figures: Figures) -> str:
+    """README's table: what a new user waits for, and what their client sees."""
+    there, back, bare = (
+        figures["downtimes"][f"{way}_seen_ms"] for way in ("freeze_there", "freeze_back", "bare_there")
+    )
+    rows = [
+        ("`make up`, fresh clone and empty caches, to the finished cutover", _duration(figures["cold_up_seconds"])),
+        ("`make up` again, with nothing to do", _duration(figures["up_again_seconds"])),
+        (f"nobody answers on the port, there (median of {there['rounds']})", _milliseconds(there["median"])),
+        (f"nobody answers on the port, back (median of {back['rounds']})", _milliseconds(back["median"])),
+        ("the same two containers by bare `docker stop` and `docker run`", _milliseconds(bare["median"])),
+    ]
+    return _table(("what", "measured"), rows)
+
+
+def _downtimes(figures: Figures) -> str:
+    """The program's own figure beside what an independent client sees."""
+    downtimes = figures["downtimes"]
+    rows = [(words, *_cells(downtimes.get(f"{way}_ms")), *_cells(downtimes[f"{way}_seen_ms"]),
+             downtimes[f"{way}_seen_ms"]["rounds"]) for way, words in _WAYS.items()]  # fmt: skip
+    head = ("ms", "program, median", "max", "client, median", "max", "rounds")
+    machine = figures["machine"]
+    taken = f"Taken {figures['at']} on {machine['cores']} cores, Docker {machine['docker']}, Linux {machine['linux']}."
+    return f"{_table(head, rows)}\n{taken}\n"
+
+
+def _parts(figures: Figures) -> str:
+    """The medians of the parts of the program's own figure."""
+    downtimes = figures["downtimes"]
+    rows = [
+        (words, *(f"{downtimes[f'{way}_{part}']['median']:.0f}" for part in _PARTS))
+        for way, words in _WAYS.items()
+        if f"{way}_ms" in downtimes
+    ]
+    return _table(("ms, median", "release", "connect", "answer"), rows)
+
+
+def _overhead(figures: Figures) -> str:
+    """A call through the bridge beside the same call on the gateway's own stdio."""
+    overhead = figures["overhead"]
+    rows = [
+        (
+            f"{clients} client{'' if clients == '1' else 's'}",
+            *_percentiles(overhead["stdio"][clients]),
+            *_percentiles(overhead["bridge"][clients]),
+            f"{overhead['bridge'][clients]['p50'] - overhead['stdio'][clients]['p50']:+.1f}",
+        )
+        for clients in overhead["bridge"]
+    ]
+    head = ("ms a call", "stdio p50", "p99", "bridge p50", "p99", "bridge adds, p50")
+    resident = overhead["resident_mb"]
+    words = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
+    return f"{_table(head, rows)}\n{words}\n"
+
+
+def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
+    yield from ("", "") if spread is None else (f"{spread['median']:.0f}", f"{spread['max']:.0f}")
+
+
+def _percentiles(taken: Mapping[str, float]) -> Iterator[str]:
+    yield from (f"{taken['p50']:.1f}", f"{taken['p99']:.1f}")
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+_NEEDS = {
+    "first_screen": {"downtimes", "cold_up_seconds", "up_again_seconds"},
+    "downtimes": {"downtimes", "machine", "at"},
+    "parts": {"downtimes"},
+    "overhead": {"overhead"},
+}
+_TABLES = {"first_screen": _first_screen, "downtimes": _downtimes, "parts": _parts, "overhead": _overhead}

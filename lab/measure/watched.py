@@ -1,0 +1,66 @@
+"""One change of the port's holder under the independent watch.
+
+Owns: starting `lab/watch.py` inside the VPS's network, ending it, and its figure.
+Deliberately does not: change anything itself; the change is the caller's.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lab.box import Box
+from lab.box.network import inside
+from ops.errors import UserError
+from ops.paths import ROOT
+
+WATCH = ROOT / "lab" / "watch.py"
+
+
+@dataclass
+class Seen:
+    """What the watch saw; there once its block has ended. Milliseconds."""
+
+    gap_ms: float = 0.0
+    attempts: int = 0
+    good: int = 0
+
+
+@contextmanager
+def watched(box: Box, port: int, tokens: Sequence[str], *, first_answer_seconds: float = 30) -> Generator[Seen]:
+    """The block's doing, from a first good answer before it to its end; raises UserError when there is none."""
+    seen = Seen()
+    watch = subprocess.Popen(
+        inside(box.vps, [sys.executable, "-I", "-S", str(WATCH)]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watch.stdin is not None and watch.stdout is not None
+    patience = threading.Timer(first_answer_seconds, watch.kill)
+    patience.start()
+    try:
+        watch.stdin.write(json.dumps({"port": port, "tokens": list(tokens)}) + "\n")
+        watch.stdin.flush()
+        if watch.stdout.readline() != "watching\n":
+            raise UserError(f"The watch had no good answer on port {port}: look at `make verify`.")
+        patience.cancel()
+        yield seen
+        watch.stdin.close()
+        told: dict[str, Any] = json.loads(watch.stdout.readline())
+        seen.gap_ms, seen.attempts, seen.good = told["gap_ms"], told["attempts"], told["good"]
+    finally:
+        patience.cancel()
+        watch.stdin.close()
+        if watch.poll() is None:
+            try:
+                watch.wait(10)
+            except subprocess.TimeoutExpired:
+                watch.kill()
+        watch.stdout.close()
