@@ -3,6 +3,7 @@
 import pulumi
 
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
+from components.firewall import Firewall
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
@@ -18,15 +19,17 @@ for words in warnings(settings):
 sentinel_serves = settings.active == "sentinel"
 
 host = Host("host", HostArgs(settings.host, archive()))
-predecessor = Predecessor("predecessor", settings.predecessor, host=host)
-networks = Networks("networks", settings.networks, host=host)
+guarded = [Firewall("firewall", settings, host=host)] if settings.firewall.enabled else []
+after_firewall = pulumi.ResourceOptions(depends_on=guarded)
+predecessor = Predecessor("predecessor", settings.predecessor, host=host, opts=after_firewall)
+networks = Networks("networks", settings.networks, host=host, opts=after_firewall)
 postgres = Postgres(
     "sentinel-postgres",
     settings.postgres,
     password=secret_output(settings.postgres_password),
     host=host,
     networks=networks,
-    opts=pulumi.ResourceOptions(depends_on=[predecessor]),
+    opts=pulumi.ResourceOptions(depends_on=[*guarded, predecessor]),
 )
 sentinel = Sentinel(
     "sentinel",

@@ -12,7 +12,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl import claude, files, handover, networks, predecessor, token, warm
+from hostctl import (
+    claude,
+    files,
+    firewall,
+    firewall_interface,
+    firewall_probe,
+    handover,
+    networks,
+    predecessor,
+    token,
+    warm,
+)
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -26,6 +37,12 @@ VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("claude", "apply"): claude.apply,
     ("claude", "restore"): claude.restore,
     ("claude", "forget"): claude.forget,
+    ("firewall", "find"): firewall_interface.find,
+    ("firewall", "forget"): firewall_interface.forget,
+    ("firewall", "apply"): firewall.apply,
+    ("firewall", "remove"): firewall.remove,
+    ("firewall", "show"): firewall.show,
+    ("firewall", "probe"): firewall_probe.probe,
     ("predecessor", "record"): predecessor.record,
     ("warm", "start"): warm.start,
     ("warm", "stop"): warm.stop,

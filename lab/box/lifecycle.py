@@ -140,6 +140,8 @@ def _boot(place: Place, say: Callable[[str], None]) -> Box:
     ssh.make_keys(place)
     say("sshd")
     server = ssh.start(place)
+    say("fix-iptables.sh")
+    home.run_at_boot(place)
     say("dockerd")
     docker = daemon.start(place)
     before = facts.read(place.facts)
