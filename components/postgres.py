@@ -13,7 +13,7 @@ import pulumi_docker as docker
 
 from components.container import ContainerSpec, HealthCheck, hardened_container
 from components.files import HostFile, HostFiles
-from components.host import Host
+from components.host import Host, Operation
 from components.networks import Networks
 from components.settings.serving import Postgres as PostgresSettings
 
@@ -84,6 +84,20 @@ class Postgres(pulumi.ComponentResource):
         )
         self.container = hardened_container(
             f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
+        )
+        host.action(
+            f"{name}-password",
+            # No delete: the role goes with the volume, or stays with it.
+            Operation("postgres", create="password"),
+            {
+                "container": self.container.name,
+                "role": settings.user,
+                "database": settings.database,
+                "password_file": _PASSWORD,
+            },
+            parent=self,
+            depends_on=[self.container],
+            triggers=[files.hash],
         )
         self.url = pulumi.Output.secret(
             password.apply(lambda secret: f"postgres://{settings.user}:{secret}@{ALIAS}:5432/{settings.database}")
