@@ -35,19 +35,25 @@ _ROW = 40
 """Bytes of a struct ifreq on 64 bits (netdevice(7))."""
 
 _CONNECT = """
-import json, socket, sys
-open_ = []
+import errno, json, socket, sys
+open_, untried = [], []
 for address, port in json.loads(sys.argv[1]):
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as one:
         one.settimeout(float(sys.argv[2]))
-        if one.connect_ex((address, port)) == 0:
-            open_.append([address, port])
-print(json.dumps({"open": open_}))
+        result = one.connect_ex((address, port))
+    if result == 0:
+        open_.append([address, port])
+    elif result in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
+        untried.append(address)
+print(json.dumps({"open": open_, "untried": untried}))
 """
 
 
 def probe(document: Document) -> dict[str, Any]:
-    """Which of `ports` answer on the host's addresses; `ok` when none does."""
+    """Which of `ports` answer on the host's addresses; `ok` when none does.
+
+    `untried` are addresses to which the bridge has no way: of them nothing is known.
+    """
     ports = [int(port) for port in rows(document.optional("ports")) if type(port) is int]
     if not ports:
         raise Refusal("'ports' in the document on stdin must be a list of whole numbers, at least one")
@@ -64,10 +70,13 @@ def probe(document: Document) -> dict[str, Any]:
     answer = table(parsed(said.strip().splitlines()[-1] if said.strip() else ""))
     if "open" not in answer:
         raise Refusal("the one-shot container gave no answer: run 'hostctl firewall probe' again")
+    # Docker's default bridge has no IPv6 unless it is told to.
+    untried = list(dict.fromkeys(str(address) for address in rows(answer.get("untried"))))
     found = [{"address": address, "port": port} for address, port in rows(answer["open"])]
     return {
-        "ok": not found,
-        "addresses": addresses,
+        "ok": not found and len(untried) < len(addresses),
+        "addresses": [address for address in addresses if address not in untried],
+        "untried": untried,
         "ports": ports,
         "open": found,
         "shows": SHOWS if not found else "What is listed in 'open' answers on an address that is not loopback.",

@@ -1,4 +1,4 @@
-"""Who may change the firewall: root, `sudo`, or a privileged container that lives for one script.
+"""Who may change the firewall: root, `sudo`, or a container on the host's network that lives for one script.
 
 Owns: running shell lines with the rights that the host gives, and the one-shot container on the host's own programs.
 Deliberately does not: know a rule.
@@ -88,8 +88,10 @@ def _contained(document: Document, lines: str) -> str:
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     atomic.write(path, lines.encode(), 0o644)
     host: dict[str, Any] = {
-        "Privileged": True,
         "NetworkMode": "host",
+        # All that iptables needs, and far from all that a privileged container gets.
+        "CapDrop": ["ALL"],
+        "CapAdd": ["NET_ADMIN", "NET_RAW"],
         # /run has the lock that keeps two users of iptables apart.
         "Binds": [*host_programs(), "/run:/run", "/etc:/etc:ro", f"{path}:/sentinel-cutover-run:ro"],
     }

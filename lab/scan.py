@@ -5,7 +5,8 @@ Each connection is closed as soon as it stands; nothing is sent on it. Only addr
 RFC 3849) are tried, which no machine outside a lab has.
 
 Usage: scan.py ADDRESS...; prints {"ADDRESS": {"open": [22], "silent": [9200], "refused": 65533}, ...}.
-With `--watch PORT,PORT` in front: these ports only, over and over until stdin closes; what was ever open or silent.
+With `--ports PORT,PORT` in front: these only. With `--watch PORT,PORT`: these, over and over until stdin closes, and
+what was ever open or silent.
 """
 
 from __future__ import annotations
@@ -105,7 +106,9 @@ def watch(addresses: Sequence[str], ports: Sequence[int]) -> Mapping[str, object
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--watch":
-        print(json.dumps(watch(sys.argv[3:], [int(port) for port in sys.argv[2].split(",")])))
-        sys.exit()
-    print(json.dumps({address: scan(address) for address in sys.argv[1:]}))
+    words = sys.argv[1:]
+    named = [int(port) for port in words[1].split(",")] if words[0].startswith("--") else PORTS
+    if words[0] == "--watch":
+        print(json.dumps(watch(words[2:], named)))
+    else:
+        print(json.dumps({address: scan(address, named) for address in words[0 if named is PORTS else 2 :]}))

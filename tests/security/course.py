@@ -48,6 +48,17 @@ Table = Mapping[str, Mapping[str, Any]]
 """By address: open, silent and refused ports, as lab/scan.py prints it."""
 
 
+@dataclass(frozen=True)
+class Rotation:
+    """What `make rotate` said, whether Claude's token changed, and what the gateway and the database took after it."""
+
+    said: Mapping[str, Any]
+    token_changed: bool
+    verified: bool
+    database_takes_old: bool
+    database_takes_new: bool
+
+
 @dataclass
 class Course:
     """What was seen, by state."""
@@ -66,6 +77,7 @@ class Course:
     holders: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     containers: dict[str, Any] = field(default_factory=dict[str, Any])
     ways_out: dict[str, str] = field(default_factory=dict[str, str])
+    rotated: dict[str, Rotation] = field(default_factory=dict[str, "Rotation"])
     left_on_destroy: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -87,6 +99,8 @@ def run(lab: Lab, progress: Progress) -> Course:
         search_everything(lab, course.search)
         course.holders = meant_to_hold(lab)
         _lose_and_find_the_firewall(course, script)
+        for secret in ("jwt_secret", "postgres_password"):
+            course.rotated[secret] = _rotated(lab, secret)
         vps.restart_docker(Place(), progress)
         _serving(lab)
         course.tables["after a restart of dockerd"] = scanned(lab)
@@ -105,7 +119,7 @@ def run(lab: Lab, progress: Progress) -> Course:
 
 def scanned(lab: Lab, ports: Sequence[int] = ()) -> Table:
     """What the outside sees: every port, or those named."""
-    only = ["--watch", ",".join(map(str, ports))] if ports else []
+    only = ["--ports", ",".join(map(str, ports))] if ports else []
     said = subprocess.run(
         inside(lab.box.wan, [sys.executable, str(ROOT / "lab" / "scan.py"), *only, *ADDRESSES]),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=240,
@@ -184,6 +198,37 @@ def _lose_and_find_the_firewall(course: Course, script: Path) -> None:
     course.without_firewall = scanned(lab, [9200, 9201, GUARDED])
     _on_vps(lab, str(script))
     course.script_run_again = scanned(lab, [9200, 9201, GUARDED])
+
+
+def _rotated(lab: Lab, secret: str) -> Rotation:
+    token = Path(lab.box.home) / ".mcp-token"
+    token_before, password_before = token.read_bytes(), _secret(lab, "postgres_password")
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "rotate", "--stack", "lab", "--json", "--secret", secret],
+        cwd=ROOT, env=lab.variables, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.stdout, done.stderr
+    password = _secret(lab, "postgres_password")
+    return Rotation(
+        json.loads(done.stdout),
+        token.read_bytes() != token_before,
+        lab.verified()["ok"],
+        password != password_before and _opens_the_database(lab, password_before),
+        _opens_the_database(lab, password),
+    )
+
+
+def _secret(lab: Lab, key: str) -> str:
+    return lab.pulumi("config", "get", key).strip()
+
+
+def _opens_the_database(lab: Lab, password: str) -> bool:
+    line = "read -r PGPASSWORD; export PGPASSWORD; psql -qtAX -h 127.0.0.1 -U sentinel -c 'select 1'"
+    done = subprocess.run(
+        ["docker", f"--host={lab.box.docker_host}", "exec", "-i", "sentinel-postgres", "sh", "-c", line],
+        input=f"{password}\n", capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    return done.stdout.strip() == "1"
 
 
 def _look_at_containers(course: Course) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.security.course import Course
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from tests.security.course import Course
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 
 def test_postgres_is_on_the_internal_network_only_and_publishes_nothing(course: Course) -> None:

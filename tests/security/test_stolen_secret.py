@@ -13,7 +13,7 @@ import pytest
 from tests.security.course import Course
 from tests.security.secrets_at_large import Found, Search
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 SECRET = "a-secret-of-this-test-0123456789"
 
 
