@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hostctl import firewall_block, firewall_runner
+from hostctl import firewall, firewall_block, firewall_runner
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 from lab.box.network import inside
@@ -300,6 +300,20 @@ def test_a_user_who_is_not_root_is_told_what_to_set(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Refusal, match="set it to sudo"):
         firewall_runner.runner(Document({"escalation": "root"}))
+
+
+def test_the_table_that_runs_the_script_at_boot_is_found_and_a_comment_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = tmp_path / "crontabs"
+    tables.mkdir()
+    monkeypatch.setattr(firewall, "_CRON", (str(tmp_path / "none"), str(tables)))
+    monkeypatch.setattr(firewall, "_UNITS", ())
+    (tables / "root").write_text("# @reboot /home/operator/fix-iptables.sh\n")
+    named = firewall._named_at_boot  # pyright: ignore[reportPrivateUsage]
+    assert named("/home/operator/fix-iptables.sh") == ""
+    (tables / "root").write_text("@reboot /home/operator/fix-iptables.sh\n")
+    assert named("/home/operator/fix-iptables.sh") == str(tables / "root")
 
 
 def test_no_bridge_is_named_so_that_a_network_made_anew_changes_nothing() -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 SHORTEST = 16
 """A secret that is shorter would be found by chance."""
-_PAUSE_SECONDS = 0.005
+_PAUSE_SECONDS = 0.05
 
 
 def forms(secret: str) -> list[bytes]:
