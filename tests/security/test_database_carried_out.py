@@ -19,7 +19,8 @@ def test_postgres_is_on_the_internal_network_only_and_publishes_nothing(course: 
 
 
 def test_from_inside_postgres_nothing_outside_can_be_reached(course: Course) -> None:
-    assert course.ways_out["sentinel-postgres"] == "ENETUNREACH"
+    # No route, or a route whose packets Docker drops, so that the attempt runs out of time: by Docker's version.
+    assert course.ways_out["sentinel-postgres"] in ("ENETUNREACH", "EHOSTUNREACH", "EAGAIN")
 
 
 def test_the_same_attempt_gets_through_from_where_there_is_a_way_out(course: Course) -> None:

