@@ -15,7 +15,7 @@ from tests.security.secrets_at_large import Found, Search
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 KNOWN = [Found("ContextForge's token", "the engine's event log")]
-"""The engine marks what a command answers as secret only after it has told the event. SECURITY.md says who may see it."""
+"""The engine marks what a command answers as secret only after the event; SECURITY.md says who may see it."""
 SECRET = "a-secret-of-this-test-0123456789"
 
 
