@@ -77,8 +77,10 @@ def restart_docker(place: Place, progress: Progress) -> Box:
         box = facts.read(place.facts)
         if box is None:
             raise UserError("There is no lab whose dockerd could restart; start it with `make up`.")
-        running, others = box.processes[0], box.processes[1:]
-        processes.end_in_order(running)
+        for process in box.processes:
+            if process.name == "dockerd":
+                processes.end_in_order(process)
+        others = tuple(process for process in box.processes if process.name != "dockerd")
         restarted = box.model_copy(update={"processes": (daemon.start(place), *others)})
         facts.write(place.facts, restarted)
         return restarted
