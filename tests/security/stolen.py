@@ -20,10 +20,14 @@ SENTINEL_USER, POSTGRES_USER = 10001, 999
 
 
 def known_secrets(lab: Lab) -> dict[str, str]:
-    """Every secret of the configuration, the passphrase, and ContextForge's token, by name."""
+    """Every secret of the configuration, the passphrase, and ContextForge's token, by name.
+
+    A key that ContextForge has too is left out: it stands in its `.env` and in its containers, as ContextForge wants it.
+    """
     listed = json.loads(lab.pulumi("config", "--show-secrets", "--json"))
     named = {key.rpartition(":")[2]: entry.get("value", "") for key, entry in listed.items()}
-    found = {key: named[key] for key in SECRET_KEYS if named.get(key)}
+    shared = (Path(lab.box.home) / "mcp-context-forge" / ".env").read_text()
+    found = {key: named[key] for key in SECRET_KEYS if named.get(key) and named[key] not in shared}
     webhook = found.pop("discord_webhook", "")
     if webhook:
         found["discord_webhook"] = urlsplit(webhook).path.rpartition("/")[2]
