@@ -22,7 +22,7 @@ SENTINEL_USER, POSTGRES_USER = 10001, 999
 def known_secrets(lab: Lab) -> dict[str, str]:
     """Every secret of the configuration, the passphrase, and ContextForge's token, by name.
 
-    A key that ContextForge has too is left out: it stands in its `.env` and in its containers, as ContextForge wants it.
+    A key that ContextForge has too is left out: it stands in its `.env` and its containers, as ContextForge wants it.
     """
     listed = json.loads(lab.pulumi("config", "--show-secrets", "--json"))
     named = {key.rpartition(":")[2]: entry.get("value", "") for key, entry in listed.items()}
