@@ -8,7 +8,7 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh verify status history secrets env doctor test unit bench lint down clean venv
+.PHONY: help up preview refresh verify status history secrets rotate pin env doctor test unit bench lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,12 @@ history: venv ## every update of the stack
 
 secrets: venv ## make every secret that is missing; never overwrites one
 	@$(OPS) secrets $(WITH)
+
+rotate: venv ## a new value for SECRET=name, everywhere at once; says what it costs
+	@$(OPS) rotate $(WITH) --secret "$(SECRET)"
+
+pin: venv ## the digest of every image into Pulumi.STACK.yaml, from its registry
+	@$(OPS) pin $(WITH)
 
 env: venv ## eval "$$(make env)": plain pulumi works in this shell
 	@$(OPS) env $(WITH)

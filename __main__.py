@@ -4,6 +4,7 @@ import pulumi
 
 from components.baseline import Baseline
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
+from components.firewall import Firewall
 from components.gates import Gates, GatesArgs
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
@@ -21,17 +22,19 @@ for words in warnings(settings):
 sentinel_serves = settings.active == "sentinel"
 
 host = Host("host", HostArgs(settings.host, archive()))
-predecessor = Predecessor("predecessor", settings.predecessor, host=host)
+guarded = [Firewall("firewall", settings, host=host)] if settings.firewall.enabled else []
+after_firewall = pulumi.ResourceOptions(depends_on=guarded)
+predecessor = Predecessor("predecessor", settings.predecessor, host=host, opts=after_firewall)
 asks_baseline = settings.verification.baseline and settings.predecessor.kind == "contextforge"
 baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if asks_baseline else None
-networks = Networks("networks", settings.networks, host=host)
+networks = Networks("networks", settings.networks, host=host, opts=after_firewall)
 postgres = Postgres(
     "sentinel-postgres",
     settings.postgres,
     password=secret_output(settings.postgres_password),
     host=host,
     networks=networks,
-    opts=pulumi.ResourceOptions(depends_on=[predecessor, *([baseline] if baseline else [])]),
+    opts=pulumi.ResourceOptions(depends_on=[*guarded, predecessor, *([baseline] if baseline else [])]),
 )
 warm = sentinel_serves or settings.sentinel.standby
 sentinel = Sentinel(

@@ -15,7 +15,7 @@ import pulumi_docker as docker
 
 from components.container import ContainerSpec, HealthCheck, asked, hardened_container
 from components.files import HostFile, HostFiles
-from components.host import Host
+from components.host import Host, Operation
 from components.image import image_on_host
 from components.networks import Networks
 from components.settings.serving import Postgres as PostgresSettings
@@ -91,6 +91,20 @@ class Postgres(pulumi.ComponentResource):
             f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
         )
         self.asked = asked(self.container.name, spec, [networks.internal])
+        host.action(
+            f"{name}-password",
+            # No delete: the role goes with the volume, or stays with it.
+            Operation("postgres", create="password"),
+            {
+                "container": self.container.name,
+                "role": settings.user,
+                "database": settings.database,
+                "password_file": _PASSWORD,
+            },
+            parent=self,
+            depends_on=[self.container],
+            triggers=[files.hash],
+        )
         self.url = pulumi.Output.secret(
             password.apply(lambda secret: f"postgres://{settings.user}:{secret}@{ALIAS}:5432/{settings.database}")
         )

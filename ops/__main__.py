@@ -107,6 +107,18 @@ def _secrets(arguments: argparse.Namespace, progress: Progress) -> Result:
     return Result(report.document(), report.text(arguments.stack), ok=bool(report.document()["ok"]))
 
 
+def _rotate(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.rotate import rotate
+
+    return rotate(arguments.stack, arguments.secret, progress, yes=arguments.yes)
+
+
+def _pin(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.pin import pin
+
+    return pin(arguments.stack, progress)
+
+
 def _env(arguments: argparse.Namespace, progress: Progress) -> Result:
     chosen = environment.variables(arguments.stack)
     if find.missing(find.programs()):
@@ -129,6 +141,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "status": _status,
     "history": _history,
     "secrets": _secrets,
+    "rotate": _rotate,
+    "pin": _pin,
     "doctor": _doctor,
     "env": _env,
     "ready": _ready,
@@ -141,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--stack", required=True, type=_stack_name)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

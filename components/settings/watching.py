@@ -56,7 +56,8 @@ class Firewall(Section):
         default=(), description="Further TCP ports to guard, beside every loopback port of this stack."
     )
     escalation: Literal["root", "sudo", "container"] = Field(
-        default="root", description="How rules are applied: as root, by sudo, or in a privileged one-shot container."
+        default="root",
+        description="How rules are applied: as root, by sudo, or in a one-shot container with the right to it.",
     )
 
 

@@ -71,6 +71,21 @@ def reboot(place: Place, progress: Progress) -> Box:
             return _boot(place, step.say)
 
 
+def restart_docker(place: Place, progress: Progress) -> Box:
+    """dockerd ends in order and starts again; the firewall's tables, sshd and the network stay as they are."""
+    with lock.held(place.lock, "lab restart of dockerd", progress.line), progress.step("Restarting dockerd"):
+        box = facts.read(place.facts)
+        if box is None:
+            raise UserError("There is no lab whose dockerd could restart; start it with `make up`.")
+        for process in box.processes:
+            if process.name == "dockerd":
+                processes.end_in_order(process)
+        others = tuple(process for process in box.processes if process.name != "dockerd")
+        restarted = box.model_copy(update={"processes": (daemon.start(place), *others)})
+        facts.write(place.facts, restarted)
+        return restarted
+
+
 def down(place: Place, progress: Progress) -> None:
     """Nothing is left: no process, namespace, mount, cgroup, folder in /run, nor `.lab`."""
     with lock.held(place.lock, "lab down", progress.line):
@@ -142,6 +157,8 @@ def _boot(place: Place, say: Callable[[str], None]) -> Box:
     others = outside.start(place)
     say("sshd")
     server = ssh.start(place)
+    say("fix-iptables.sh")
+    home.run_at_boot(place)
     say("dockerd")
     docker = daemon.start(place)
     before = facts.read(place.facts)

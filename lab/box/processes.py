@@ -63,6 +63,22 @@ def alive(process: Process) -> bool:
     return start_ticks(process.pid) == process.started
 
 
+def end_in_order(process: Process) -> None:
+    """Ask it to end and wait until it has. Raises OSError when it does not within 20 s."""
+    handle = os.pidfd_open(process.pid)
+    try:
+        if not alive(process):
+            return
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        if not poll.poll(END_WITHIN_SECONDS * 1000):
+            raise OSError(f"{process.name} does not end within {END_WITHIN_SECONDS:.0f} s")
+        _reap(handle)
+    finally:
+        os.close(handle)
+
+
 def end_all(place: Place, recorded: Iterable[Process]) -> None:
     """Kill everything that the lab started, at once and hard, as a power cut does; returns when all of it is gone.
 

@@ -174,6 +174,7 @@ def _fix_iptables(box: Box) -> str:
     return f"""#!/bin/sh
 # Rules that do not survive a boot; run by cron at @reboot.
 set -eu
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 if ! ip -4 address show dev eth0 2> /dev/null | grep -q 'inet {box.ssh.address}/'; then
     echo "fix-iptables.sh: eth0 is not {box.ssh.address}, so this is not the VPS; nothing changed." >&2

@@ -9,6 +9,12 @@ import pytest
 from tests.graph.registration import Registration, register
 
 AFTER = [
+    ("firewall-rules", "host-hostctl"),
+    ("firewall-rules", "firewall-interface"),
+    ("predecessor-record", "firewall-rules"),
+    ("networks-edge", "firewall-rules"),
+    ("networks-internal", "firewall-rules"),
+    ("sentinel-postgres-container", "firewall-rules"),
     ("predecessor-record", "host-hostctl"),
     ("sentinel-postgres-container", "predecessor-record"),
     ("sentinel-postgres-container", "sentinel-postgres-files-written"),

@@ -1,0 +1,81 @@
+"""The firewall: what listens on loopback stays unreachable from outside, even where a loopback bind was lost.
+
+Owns: the rules for every loopback port of this stack, and their managed block in the operator's firewall script. The
+block is in the resource's inputs, so that a preview shows each line that would change.
+
+Deliberately does not: touch any other rule or line, guard the port of ssh, or follow `active`. Rolling back keeps it.
+"""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.host import Host, Operation
+from components.settings import Settings
+from hostctl import firewall_block
+from hostctl.documents import rows
+
+__all__ = ["Firewall", "guarded_ports"]
+
+
+class Firewall(pulumi.ComponentResource):
+    """The rules and the block. `report` says what `hostctl firewall apply` found and did."""
+
+    report: pulumi.Output[dict[str, object]]
+
+    def __init__(
+        self, name: str, settings: Settings, *, host: Host, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("sentinel-cutover:index:Firewall", name, None, opts)
+        self._name, self._settings, self._host = name, settings, host
+        self._ports = guarded_ports(settings)
+        interfaces = self._interfaces()
+        applied = host.action(
+            f"{name}-rules",
+            Operation("firewall", create="apply", delete="remove"),
+            {
+                **self._place(),
+                "interfaces": interfaces,
+                "ports": self._ports,
+                "ssh_port": settings.host.port,
+                "script": settings.firewall.script,
+                "block": pulumi.Output.from_input(interfaces).apply(self._block),
+            },
+            parent=self,
+        )
+        self.report = applied.result
+        self.register_outputs({"report": self.report})
+
+    def _interfaces(self) -> pulumi.Input[list[str]]:
+        """As configured; else found on the host once and recorded, so that a route that changes moves no rule."""
+        if self._settings.firewall.interface != "auto":
+            return [self._settings.firewall.interface]
+        found = self._host.action(
+            f"{self._name}-interface",
+            Operation("firewall", create="find", delete="forget"),
+            self._place(),
+            parent=self,
+        )
+        return found.result.apply(_texts)
+
+    def _place(self) -> dict[str, pulumi.Input[object]]:
+        firewall = self._settings.firewall
+        return {
+            "folder": f"{self._host.folder}/firewall",
+            "escalation": firewall.escalation,
+            "image_of": self._settings.predecessor.gateway,
+        }
+
+    def _block(self, interfaces: list[str]) -> str:
+        return firewall_block.block(interfaces, self._ports).text
+
+
+def guarded_ports(settings: Settings) -> list[int]:
+    """Every loopback port of this stack and the operator's further ones, in ascending order."""
+    watching = [one.port for one in (settings.prometheus, settings.grafana) if one.enabled]
+    ours = [settings.predecessor.port, settings.sentinel.port, settings.sentinel.health_port, *watching]
+    return sorted({*ours, *settings.firewall.guard_ports})
+
+
+def _texts(result: dict[str, object]) -> list[str]:
+    return [str(name) for name in rows(result.get("interfaces"))]
