@@ -8,7 +8,7 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh verify status history secrets env doctor test unit lint down clean venv
+.PHONY: help up preview refresh verify status history rollback rest secrets env doctor test unit lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,12 @@ status: venv ## which gateway serves, since when, whether it answers
 
 history: venv ## every update of the stack
 	@$(OPS) history $(WITH)
+
+rollback: venv ## the way back: to ContextForge, or TO=N to what update N ran with
+	@$(OPS) rollback $(WITH) $(if $(TO),--to $(TO))
+
+rest: venv ## stop the frozen predecessor; the way back then takes its start
+	@$(OPS) rest $(WITH)
 
 secrets: venv ## make every secret that is missing; never overwrites one
 	@$(OPS) secrets $(WITH)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl import claude, files, handover, networks, predecessor, token, warm
+from hostctl import claude, files, handover, leftovers, networks, predecessor, token, warm, way_back
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -31,6 +31,9 @@ VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("warm", "stop"): warm.stop,
     ("token", "write"): token.write,
     ("token", "remove"): token.remove,
+    ("token", "life"): token.life,
+    ("way-back", "check"): way_back.check,
+    ("leftovers", "remove"): leftovers.remove,
     ("handover", "take"): handover.take,
     ("handover", "give"): handover.give,
     ("handover", "status"): handover.status,

@@ -79,15 +79,27 @@ def _verify(arguments: argparse.Namespace, progress: Progress) -> Result:
 
 
 def _status(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import asking
+    from ops.status import status
 
-    return asking.status(arguments.stack, progress)
+    return status(arguments.stack, progress)
 
 
 def _history(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import asking
+    from ops.history import history
 
-    return asking.history(arguments.stack, progress)
+    return history(arguments.stack, progress)
+
+
+def _rollback(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.rollback import rollback
+
+    return rollback(arguments.stack, progress, to=arguments.to, yes=arguments.yes)
+
+
+def _rest(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.rest import rest
+
+    return rest(arguments.stack, progress, yes=arguments.yes)
 
 
 def _doctor(arguments: argparse.Namespace, progress: Progress) -> Result:
@@ -128,6 +140,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "verify": _verify,
     "status": _status,
     "history": _history,
+    "rollback": _rollback,
+    "rest": _rest,
     "secrets": _secrets,
     "doctor": _doctor,
     "env": _env,
@@ -141,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--stack", required=True, type=_stack_name)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

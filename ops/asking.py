@@ -1,6 +1,6 @@
-"""verify, status, history: what the stack's state, its history and its port say.
+"""verify: what the stack's state and its port say.
 
-Owns: turning the engine's records and the verification's answers into the fixed documents.
+Owns: turning the verification's answers into the fixed document.
 Deliberately does not: call the gateway itself (`verify` does), nor change anything.
 """
 
@@ -19,7 +19,7 @@ from pulumi import automation
 from components.settings import Settings, SettingsError, load, report
 from hostctl.journal import Journal
 from ops import environment, surroundings
-from ops.engine import PROJECT, open_stack, plain_outputs, told_in_one_sentence
+from ops.engine import open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
 from ops.paths import ROOT
 from ops.progress import Progress
@@ -38,19 +38,19 @@ def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through the port, as `python -m verify` on the stack's host."""
     opened = open_stack(stack, progress, create=False)
     settings = settings_of(opened, stack)
-    if not _is_near(stack, settings):
+    if not is_near(stack, settings):
         raise UserError(
             f"Stack {stack} is on {settings.host.address}: run `make verify STACK={stack}` on that host, where its "
             "loopback port is."
         )
-    return _every_backend(stack, settings, str(_outputs(opened, stack).get("active", settings.active)), progress)
+    return _every_backend(stack, settings, str(outputs_of(opened, stack).get("active", settings.active)), progress)
 
 
 def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], progress: Progress) -> Looked:
     """Of a stack that was just deployed; a host that is elsewhere can only be verified there."""
     settings = settings_of(opened, stack)
     active = str(outputs.get("active", settings.active))
-    near = _is_near(stack, settings)
+    near = is_near(stack, settings)
     verified = _every_backend(stack, settings, active, progress) if near else None
     return Looked(_last_handover(settings, outputs, active), verified)
 
@@ -79,71 +79,12 @@ def _every_backend(stack: str, settings: Settings, active: str, progress: Progre
     return Result(document, _verify_text(document), ok=ran.returncode == 0 and document["ok"])
 
 
-def status(stack: str, progress: Progress) -> Result:
-    """Who serves, since when, whether it answers; not yet: drift, days left of the token."""
-    opened = open_stack(stack, progress, create=False)
-    outputs = _outputs(opened, stack)
-    if not outputs.get("active"):
-        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    looked = look(opened, stack, outputs, progress)
-    healthy = looked.verified.ok if looked.verified else None
-    document = {"active": outputs["active"], "healthy": healthy, "since": looked.handover.get("at")}
-    words = {
-        True: "and every backend answers.",
-        False: "but not every backend answers; see `make verify`.",
-        None: "and whether it answers can be asked on its host only, by `make verify`.",
-    }
-    text = f"{document['active']} owns the port since {document['since'] or 'before this stack'}, {words[healthy]}"
-    return Result(document, text, ok=healthy is not False)
-
-
-def history(stack: str, progress: Progress) -> Result:
-    """Every update of the stack, newest first."""
-    opened = open_stack(stack, progress, create=False)
-    with told_in_one_sentence(f"reading the history of stack {stack}"):
-        updates = opened.history(show_secrets=False)
-    rows = [_update(one, len(updates) - at) for at, one in enumerate(updates)]
-    lines = [
-        f"{row['number']:>4}  {row['at']}  {row['result']:<10}  {row['active']:<13}  {changes_in_words(row['changes'])}"
-        for row in rows
-    ]
-    return Result(rows, "\n".join(lines) or f"Stack {stack} has no history yet.")
-
-
-def _update(update: automation.UpdateSummary, place: int) -> dict[str, Any]:
-    """A file backend gives updates no number (it says 0); their place, the oldest being 1, is what a service gives."""
-    config = {name.removeprefix(f"{PROJECT}:"): value.value for name, value in update.config.items()}
-    return {
-        "number": update.version or place,
-        "at": f"{update.start_time.isoformat(timespec='seconds')}Z",
-        "result": update.result,
-        "active": config.get("active", "sentinel"),
-        "image": _image(config),
-        "changes": {str(kind): count for kind, count in (update.resource_changes or {}).items() if kind != "same"},
-    }
-
-
-def changes_in_words(changes: Mapping[str, int]) -> str:
-    """`create 2, update 1`; what stayed the same is left out."""
-    told = [f"{kind} {count}" for kind, count in sorted(changes.items()) if kind != "same" and count]
-    return ", ".join(told) or "no changes"
-
-
-def _image(config: Mapping[str, str]) -> str | None:
-    if "sentinel.image" in config:
-        return config["sentinel.image"]
-    try:
-        return cast(dict[str, str], json.loads(config.get("sentinel", "{}"))).get("image")
-    except ValueError:
-        return None
-
-
-def _outputs(opened: automation.Stack, stack: str) -> dict[str, Any]:
+def outputs_of(opened: automation.Stack, stack: str) -> dict[str, Any]:
     with told_in_one_sentence(f"reading the outputs of stack {stack}"):
         return plain_outputs(opened.outputs())
 
 
-def _is_near(stack: str, settings: Settings) -> bool:
+def is_near(stack: str, settings: Settings) -> bool:
     """Whether the host's loopback address can be reached from here."""
     return settings.host.kind == "local" or surroundings.of_stack(stack) is not None
 

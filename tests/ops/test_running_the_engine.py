@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ops import asking, deploying, engine, environment, readiness
+from ops import asking, deploying, engine, environment, history, readiness
 from ops.asking import Looked
 from ops.engine import EngineFailed
 from ops.errors import UserError
@@ -98,7 +98,7 @@ def test_down_shows_what_it_would_take_away_before_it_asks(project: Path, monkey
     with pytest.raises(UserError, match="YES=1"):
         deploying.down("elsewhere", progress, yes=False)
     assert "pulumi:pulumi:Stack sentinel-cutover-elsewhere delete" in out.getvalue()
-    assert [row["number"] for row in asking.history("elsewhere", progress).document] == [1]
+    assert [row["number"] for row in history.history("elsewhere", progress).document] == [1]
     assert deploying.down("elsewhere", progress, yes=True).ok
 
 
@@ -108,7 +108,7 @@ def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> N
     settings = project / "Pulumi.elsewhere.yaml"
     settings.write_text(settings.read_text().replace("active: sentinel", "active: contextforge"))
     deploying.up("elsewhere", progress, yes=True)
-    rows = asking.history("elsewhere", progress).document
+    rows = history.history("elsewhere", progress).document
     assert [(row["number"], row["active"]) for row in rows] == [(2, "contextforge"), (1, "sentinel")]
 
 
@@ -127,7 +127,7 @@ def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
     progress, _ = quiet(project)
     with pytest.raises(UserError, match="YES=1"):
         deploying.up("elsewhere", progress, yes=False)
-    assert asking.history("elsewhere", progress).document == []
+    assert history.history("elsewhere", progress).document == []
 
 
 INTERRUPTED = """
