@@ -23,6 +23,7 @@ from ops.result import Result
 from toolchain import find
 
 INTERRUPTED = 130
+LINK = "docs/runbook.md#"
 
 
 def main() -> int:
@@ -34,9 +35,10 @@ def main() -> int:
     try:
         result = COMMANDS[arguments.command](arguments, progress)
     except UserError as error:
+        told = _with_link(error, arguments.command)
         if arguments.json:
-            print(json.dumps({"ok": False, "error": str(error)}))
-        print(error, file=sys.stderr)
+            print(json.dumps({"ok": False, "error": told}))
+        print(told, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         progress.end_children()
@@ -46,6 +48,14 @@ def main() -> int:
     if text:
         print(text)
     return 0 if result.ok else 1
+
+
+def _with_link(error: UserError, command: str) -> str:
+    """A run that failed links to its heading in the runbook, unless the step that failed has done so."""
+    from ops.engine import EngineFailed
+
+    told = str(error)
+    return f"{told} (docs/runbook.md#make-{command})" if isinstance(error, EngineFailed) and LINK not in told else told
 
 
 def _up(arguments: argparse.Namespace, progress: Progress) -> Result:

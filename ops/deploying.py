@@ -72,10 +72,19 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
                 on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False, preview_only=True
             )
         ask(f"Destroy stack {stack}: the predecessor gets the port back, Sentinel is removed, its data is kept?")
-    with told_in_one_sentence(f"pulumi destroy of stack {stack}"):
-        opened.destroy(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False)
+    interrupted.mend(opened, stack, progress, destroying=True)
+    interrupted.alone(
+        opened,
+        f"pulumi destroy of stack {stack}",
+        progress,
+        lambda: opened.destroy(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
+    )
     kept = environment.variables(stack)["PULUMI_BACKEND_URL"]
-    return Result({"ok": True, "stack": stack}, f"Stack {stack} is taken down; its history stays in {kept}.")
+    text = (
+        f"Stack {stack} is taken down: the predecessor has the port, Sentinel's database keeps its volume, and the "
+        f"history stays in {kept}."
+    )
+    return Result({"ok": True, "stack": stack}, text)
 
 
 def refuse_moved_host(opened: automation.Stack, stack: str) -> None:

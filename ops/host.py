@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from pulumi import automation
 
+from components.sentinel_configuration import ALIAS
 from components.settings import Settings
 from hostctl.build import archive
 from ops import surroundings
@@ -64,14 +65,24 @@ def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings
     taken = _stdin_of(resources, "handover", "take")
     if taken is not None:
         return taken
+    folder = settings.host.folder
     return {
         "container": "",
         "edge": settings.networks.edge,
         "internal": settings.networks.internal,
+        "aliases": [ALIAS],
+        "also": list(settings.networks.also),
         "predecessor": predecessor_record(resources),
         "release": settings.predecessor.release,
         "port": settings.sentinel.port,
-        "folder": f"{settings.host.folder}/handover",
+        "probe": {"path": "/mcp", "token_file": f"{folder}/handover-token"},
+        "predecessor_probe": {"path": settings.predecessor.health_path},
+        "folder": f"{folder}/handover",
+        "limits": {
+            "answer_seconds": settings.sentinel.answer_seconds,
+            "predecessor_seconds": settings.predecessor.limit_seconds,
+            "drain_seconds": settings.sentinel.drain_seconds,
+        },
     }
 
 

@@ -1,9 +1,13 @@
 """What a killed run left behind, told in one sentence each, and repaired where that is safe.
 
-A killed engine leaves its lock on the stack, and operations that it had begun. The lock is taken away only when the
-process that holds it is dead on this very machine. Every action on the host is idempotent and is simply done again;
-of what Docker made and the state does not know, containers of ours that hold no port and networks of ours without
-containers are removed, since the engine would make them again under the same name.
+A killed engine leaves its lock on the stack and operations that it had begun; a killed `hostctl` leaves its journal.
+- The lock is taken away only when the process that holds it is dead, on this very machine.
+- An action that was cut off is done again by the run itself, since every action is idempotent. Where the run has no
+  reason to: one that was being made, and that the program no longer has, is taken back by its own delete; one that was
+  being taken back, and that the program has again, is done again by its own create.
+- What Docker made and the state does not know is removed when it is ours and holds nothing.
+- `hostctl`'s own file, without which no delete can run, is put back where it was lost.
+- When the run is over, the port is where the configuration says, also where a handover failed between the two.
 
 Owns: `up`, the one way in which these commands run the engine's update; the sentences.
 Deliberately does not: touch a lock of another machine, or anything that carries no label of ours.
@@ -11,20 +15,22 @@ Deliberately does not: touch a lock of another machine, or anything that carries
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pulumi import automation
-from pulumi.automation import errors
+from pulumi.automation import errors, events
 
 from components.settings import Settings
 from ops import asking, host
-from ops.engine import LockHeld, color, told_in_one_sentence
+from ops.engine import PROJECT, LockHeld, color, told_in_one_sentence
+from ops.errors import UserError
 from ops.paths import WORK
 from ops.progress import Progress
 
@@ -35,6 +41,8 @@ LOCKED_BY = re.compile(r"created by (?P<user>\S+)@(?P<machine>\S+) \(pid (?P<pid
 """The engine's own words on a lock of a file backend (pkg/backend/diy/lock.go); services tell no process."""
 
 Done = TypeVar("Done")
+Operation = Mapping[str, Any]
+"""One of the state's `pending_operations`: `type` (creating, updating, deleting …) and the `resource`."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,13 @@ class Lock:
 
     def left_by_the_dead(self) -> bool:
         """Whether its process ran on this machine and is gone; a pid that something else has by now counts as gone."""
-        if self.machine != socket.gethostname():
+        processes = Path("/proc")
+        if self.machine != socket.gethostname() or not (processes / "self").exists():
             return False
         try:
-            words = Path(f"/proc/{self.pid}/cmdline").read_bytes()
-            return b"pulumi" not in words and Path("/proc/self").exists()
+            return b"pulumi" not in (processes / str(self.pid) / "cmdline").read_bytes()
         except FileNotFoundError:
-            return Path("/proc/self").exists()
+            return True
 
     def told(self) -> str:
         return f"{self.user} on {self.machine} (process {self.pid}) has held the stack's lock since {self.since}"
@@ -66,14 +74,17 @@ def locks(said: str) -> list[Lock]:
 
 
 def up(opened: automation.Stack, stack: str, progress: Progress) -> automation.UpResult:
-    """The engine's update, after what a killed run left has been put right."""
+    """The engine's update: what a killed run left is put right before, and the port is where it should be after."""
     mend(opened, stack, progress)
-    return alone(
+    keep_program(opened, stack, progress)
+    done = alone(
         opened,
         f"pulumi up of stack {stack}",
         progress,
         lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
+    settle(opened, stack, progress)
+    return done
 
 
 def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable[[], Done]) -> Done:
@@ -85,8 +96,8 @@ def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable
             held = locks(str(error))
             if not held:
                 raise
-            if not all(lock.left_by_the_dead() for lock in held):
-                living = next(lock for lock in held if not lock.left_by_the_dead())
+            living = next((lock for lock in held if not lock.left_by_the_dead()), None)
+            if living:
                 raise LockHeld(f"{what} did not start: {living.told()}; wait until it has ended.") from None
         for lock in held:
             progress.line(f"A killed run left its lock ({lock.told()}); the process is gone, so the lock goes too.")
@@ -94,59 +105,127 @@ def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable
         return run()
 
 
-def mend(opened: automation.Stack, stack: str, progress: Progress) -> None:
-    """Before a run: tells what was cut off, waits for an action that outlived its engine, clears what would be in the
-    way."""
-    deployment = host.deployment_of(opened, stack)
-    pending: Sequence[Mapping[str, Any]] = deployment.get("pending_operations") or []
+def mend(opened: automation.Stack, stack: str, progress: Progress, *, destroying: bool = False) -> None:
+    """Before a run. May itself be killed: what is pending stays so until it has been dealt with."""
+    pending = cast("Sequence[Operation]", host.deployment_of(opened, stack).get("pending_operations") or [])
     note = WORK / f"interrupted-{stack}"
     if not pending and not note.exists():
         return
+    for one in pending:
+        progress.line(told(one))
     settings = asking.settings_of(opened, stack)
-    for sentence in told(pending):
-        progress.line(sentence)
+    root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
+    what = f"clearing what was cut off in stack {stack}"
+    alone(opened, what, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
+    _wait_for_the_host(opened, stack, settings, progress)
+    if pending:
+        _finish(stack, settings, pending, set() if destroying else _registered(opened, stack), progress)
     WORK.mkdir(parents=True, exist_ok=True)
     note.touch()
     if any(one["type"] == "creating" for one in pending):
-        alone(
-            opened,
-            f"clearing what was cut off in stack {stack}",
-            progress,
-            lambda: opened.refresh(clear_pending_creates=True, suppress_progress=True, show_secrets=False),
-        )
-    resources = host.resources_of(opened, stack)
-    _wait_for_the_host(stack, settings, resources, progress)
-    known = [str(one["id"]) for one in resources if one.get("id")]
-    removed = host.run(stack, settings, "leftovers", "remove", {"known": known, "networks": _networks(settings)})
-    for name in removed["removed"]:
-        progress.line(f"{name} was made by a run that was killed before it was noted; it is removed, and made again.")
+        with told_in_one_sentence(what):
+            opened.refresh(clear_pending_creates=True, suppress_progress=True, show_secrets=False)
+    _remove_leftovers(opened, stack, settings, progress)
     note.unlink()
 
 
-def told(pending: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence for each operation that was cut off."""
-    return [
-        f"A killed run was {one['type']} {str(one['resource']['urn']).rpartition('::')[2]}: whether it was done is "
-        "read from the host, and what is missing is done again."
-        for one in pending
-    ]
+def keep_program(opened: automation.Stack, stack: str, progress: Progress) -> None:
+    """The engine's deletes run `hostctl` on the host; where its file was lost there would be no way back."""
+    if not host.resources_of(opened, stack):
+        return
+    settings = asking.settings_of(opened, stack)
+    path = f"{settings.host.folder}/hostctl.pyz"
+    if host.run(stack, settings, "itself", "keep", {"path": path})["written"]:
+        progress.line(f"{path} was gone from the host; it is there again.")
 
 
-def _networks(settings: Settings) -> list[str]:
-    return [settings.networks.internal, settings.networks.edge]
-
-
-def _wait_for_the_host(
-    stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]], progress: Progress
-) -> None:
-    """`hostctl` finishes a handover although its engine was killed; two at once would refuse each other."""
+def settle(opened: automation.Stack, stack: str, progress: Progress) -> None:
+    """After a run: a handover that failed half-way, or was never noted, is ended as the configuration says."""
+    settings = asking.settings_of(opened, stack)
+    resources = host.resources_of(opened, stack)
     document = host.handover_document(resources, settings)
-    end = time.monotonic() + BUSY_SECONDS
-    said = False
+    seen = host.run(stack, settings, "handover", "status", document)
+    if seen["active"] == "stranger" or (seen["active"] == owner(settings) and not seen["unfinished"]):
+        return
+    holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
+    progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
+    if settings.active == "sentinel":
+        host.run(stack, settings, "handover", "take", document)
+        return
+    serving = holder["id"] if seen["active"] == "sentinel" else document["container"]
+    host.run(stack, settings, "handover", "give", {**document, "container": serving})
+
+
+def owner(settings: Settings) -> str:
+    """Who the host should have on the port; where ContextForge never ran, the way back leaves it to nobody."""
+    return "none" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
+
+
+def told(operation: Operation) -> str:
+    """One sentence on an operation that was cut off."""
+    return (
+        f"A killed run was {operation['type']} {_name(operation)}: whether that was done is read from the host, and "
+        "what is missing is done again."
+    )
+
+
+def _finish(
+    stack: str, settings: Settings, pending: Sequence[Operation], registered: set[str], progress: Progress
+) -> None:
+    for one in pending:
+        resource, kept = one["resource"], one["resource"]["urn"] in registered
+        inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
+        again, back = inputs.get("create"), inputs.get("delete")
+        line = back if one["type"] == "creating" and not kept else again if one["type"] == "deleting" and kept else None
+        document = _document(inputs.get("stdin"))
+        if not line or document is None:
+            continue
+        *_, verb, word = str(line).split()
+        progress.line(f"{_name(one)}: {verb} {word}, since the run that was killed did not note whether it was done.")
+        host.run(stack, settings, verb, word, document)
+
+
+def _document(stdin: Any) -> dict[str, Any] | None:
+    """None for an action that is no verb of `hostctl`, and for a secret: its record's own end takes it back."""
+    if not isinstance(stdin, str) or not stdin.startswith("{"):
+        return None
+    return cast("dict[str, Any]", json.loads(stdin))
+
+
+def _registered(opened: automation.Stack, stack: str) -> set[str]:
+    """The resources of the program as it is configured now."""
+    found: set[str] = set()
+
+    def keep(event: events.EngineEvent) -> None:
+        step = event.resource_pre_event.metadata if event.resource_pre_event else None
+        if step and step.op != "delete":
+            found.add(step.urn)
+
+    with told_in_one_sentence(f"pulumi preview of stack {stack}"):
+        opened.preview(on_event=keep, suppress_progress=True)
+    return found
+
+
+def _remove_leftovers(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
+    known = [str(one["id"]) for one in host.resources_of(opened, stack) if one.get("id")]
+    networks = [settings.networks.internal, settings.networks.edge]
+    removed = host.run(stack, settings, "leftovers", "remove", {"known": known, "networks": networks})["removed"]
+    for name in removed:
+        progress.line(f"{name} was made by a run that was killed before it was noted; it is removed, and made again.")
+
+
+def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
+    """`hostctl` finishes a handover although its engine was killed; two at once would refuse each other."""
+    document = host.handover_document(host.resources_of(opened, stack), settings)
+    end, said = time.monotonic() + BUSY_SECONDS, False
     while busy := host.run(stack, settings, "handover", "status", document)["busy"]:
         if time.monotonic() > end:
-            raise LockHeld(f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}.")
+            raise UserError(f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}.")
         if not said:
             progress.line(f"{busy['reason']} of the killed run is at work on the host since {busy['since']}; waiting …")
             said = True
         time.sleep(0.2)
+
+
+def _name(operation: Operation) -> str:
+    return str(operation["resource"]["urn"]).rpartition("::")[2]

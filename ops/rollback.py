@@ -16,7 +16,7 @@ from pulumi import automation
 from components.settings import Settings, SettingsError, load, report
 from ops import asking, configuration, deploying, host, interrupted, readiness, surroundings
 from ops.configuration import Configuration, Values
-from ops.engine import PROJECT, EngineFailed, open_stack, told_in_one_sentence
+from ops.engine import PROJECT, EngineFailed, LockHeld, open_stack, told_in_one_sentence
 from ops.errors import UserError
 from ops.history import Update, changes_in_words, differences, image_of, rows_of, table, updates_of
 from ops.progress import Progress
@@ -55,8 +55,15 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
     deploying.previewed(opened, stack, progress, candidate)
     if not (yes or surroundings.of_stack(stack)):
         deploying.ask(f"Take stack {stack} back to {choice.name}?")
+    previous = configuration.file_of(stack).read_bytes()
     configuration.adopt(stack, candidate)
-    return _run(opened, stack, settings, progress)
+    try:
+        return _run(opened, stack, settings, progress)
+    except LockHeld:
+        # Another run is at work, so this one has not begun: the file says again what that one runs with.
+        candidate.write_bytes(previous)
+        configuration.adopt(stack, candidate)
+        raise
 
 
 def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> Choice:
@@ -126,6 +133,8 @@ def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Pro
     before = _last(stack, settings)
     try:
         done = interrupted.up(opened, stack, progress)
+    except LockHeld:
+        raise
     except EngineFailed as error:
         raise EngineFailed(
             f"{error} Pulumi.{stack}.yaml says active: {settings.active}; mend the cause, then `make up STACK={stack}` "
@@ -137,7 +146,7 @@ def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Pro
     now = _status(stack, settings, host.resources_of(opened, stack))
     last = now["last"]
     moved = bool(last) and last != before
-    ok = now["active"] == _holder(settings) and (verified is None or verified.ok)
+    ok = now["active"] == interrupted.owner(settings) and (verified is None or verified.ok)
     document = {
         "ok": ok,
         "active": now["active"],
@@ -146,11 +155,6 @@ def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Pro
         "changes": changes,
     }
     return Result(document, _text(stack, document, last if moved else {}, verified), ok)
-
-
-def _holder(settings: Settings) -> str:
-    """Where ContextForge never ran, the way back leaves the port to nobody."""
-    return "none" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
 
 
 def _last(stack: str, settings: Settings) -> Mapping[str, Any]:

@@ -71,6 +71,20 @@ def reboot(place: Place, progress: Progress) -> Box:
             return _boot(place, step.say)
 
 
+def restart_docker(place: Place, progress: Progress) -> Box:
+    """dockerd ends in order and starts again; the containers end with it, and those that shall come up again do."""
+    with lock.held(place.lock, "lab restart of dockerd", progress.line):
+        seen = status(place)
+        if seen.box is None:
+            raise UserError("There is no lab whose dockerd could restart; start it with `make up`.")
+        others = tuple(process for process in seen.box.processes if process.name != "dockerd")
+        with progress.step("Restarting the VPS's dockerd"):
+            daemon.stop(next(process for process in seen.box.processes if process.name == "dockerd"))
+            box = seen.box.model_copy(update={"processes": (daemon.start(place), *others)})
+            facts.write(place.facts, box)
+            return box
+
+
 def down(place: Place, progress: Progress) -> None:
     """Nothing is left: no process, namespace, mount, cgroup, folder in /run, nor `.lab`."""
     with lock.held(place.lock, "lab down", progress.line):

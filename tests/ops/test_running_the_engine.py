@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ops import asking, deploying, engine, environment, history, readiness
+from ops import asking, deploying, engine, environment, history, interrupted, readiness
 from ops.asking import Looked
 from ops.engine import EngineFailed
 from ops.errors import UserError
@@ -57,6 +57,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
     monkeypatch.setattr(readiness, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
     monkeypatch.setattr(asking, "look", looked)
+    for name in ("keep_program", "settle"):
+        monkeypatch.setattr(interrupted, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
     for name in environment.NAMES[1:]:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -133,12 +135,13 @@ def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
 INTERRUPTED = """
 import sys
 from pathlib import Path
-from ops import deploying, engine, environment, readiness
+from ops import deploying, engine, environment, interrupted, readiness
 from ops.progress import Progress
 engine.ROOT = Path(sys.argv[1])
 environment.STATE = engine.ROOT / ".state"
 environment.PULUMI_HOME = engine.ROOT / "pulumi-home"
 readiness.make_ready = lambda stack, progress: None
+interrupted.keep_program = interrupted.settle = lambda *of: None
 try:
     deploying.up("elsewhere", Progress(engine.ROOT / "log"), yes=True)
 except KeyboardInterrupt:
