@@ -8,7 +8,7 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh verify status history rollback rest secrets env doctor test unit lint down clean venv
+.PHONY: help up preview refresh verify status history rollback rest secrets env doctor test unit soak lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,10 @@ test: venv ## every test; needs nothing done before it
 
 unit: venv ## the tests that need no lab, in under a minute
 	@$(PYTHON) -m pytest -q -m "not lab and not engine" $(wildcard $(QUICK)) $(ARGS)
+
+soak: venv ## the way back cut off at every point, and more steps of the model: an hour or more
+	@$(OPS) ready --stack lab
+	@WAYS_BACK_SOAK=1 $(PYTHON) -m pytest tests/ways_back $(ARGS)
 
 lint: venv ## ruff and pyright
 	@$(PYTHON) -m ruff check

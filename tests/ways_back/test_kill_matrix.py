@@ -21,7 +21,7 @@ from lab.box import Place
 from lab.box.lifecycle import restart_docker
 from ops.progress import Progress
 from tests.story.conftest import Lab
-from tests.ways_back.world import RUN, SERVED_MS, Point, World
+from tests.ways_back.world import RUN, Point, World
 
 SOAK = bool(os.environ.get("WAYS_BACK_SOAK"))
 MOMENTS = ("before", "during", "after")
@@ -101,11 +101,11 @@ def engine_killed(world: World, total: Sum, point: Point, active: str, way: str,
         done = world.lab.make(way)
     total.points += 1
     total.only_engine += 1
-    total.served += seen.gap_ms < SERVED_MS
+    total.served += seen.served
     assert done.returncode == 0, f"{point}, then make {way}:\n{done.stderr[-3000:]}"
     assert "Traceback" not in done.stderr
     world.must_be("contextforge" if way == "rollback" else active)
-    assert seen.gap_ms < SERVED_MS, f"{point}, then make {way}: nobody answered for {seen.gap_ms} ms\n{done.stderr}"
+    assert seen.served, f"{point}, then make {way}: {seen}\n{done.stderr}"
     total.converged += 1
 
 

@@ -23,16 +23,23 @@ from ops.paths import ROOT
 from tests.story.conftest import STACK, Lab
 
 PORT = "9200"
-SERVED_MS = 3000
-"""The longest gap that counts as served: a handover on a machine of 2 cores that also runs the engine and the tests."""
+UNEXPLAINED_MS = 2000
+"""A gap that is longer than the handovers' own figures by more than this: nobody had the port. A busy gateway may take
+this long for one answer, a run that has to be made again takes longer."""
 RUN = ("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
 
 
 @dataclass
 class Watched:
-    """`gap_ms` is the longest time without an answer, known when the watch has ended."""
+    """The longest time without an answer, and the longest window that a handover meanwhile says it took."""
 
     gap_ms: float = 0
+    window_ms: float = 0
+
+    @property
+    def served(self) -> bool:
+        """Whether one of the two answered whenever the port was not just changing hands."""
+        return self.gap_ms < self.window_ms + UNEXPLAINED_MS
 
 
 @dataclass(frozen=True)
@@ -66,12 +73,13 @@ class World:
         assert done.returncode == 0, done.stderr[-3000:]
         self.must_be(active)
 
-    def must_be(self, active: str) -> None:
+    def must_be(self, active: str) -> dict[str, Any]:
         """The right world: asked of the host, of the state, and through Claude's entry."""
         status = self.lab.make("status")
         found = json.loads(status.stdout)
         assert (found["active"], found["healthy"], found["drift"]) == (active, True, []), status.stderr[-3000:]
         assert self.holders() == 1
+        return found
 
     def holders(self) -> int:
         """Containers that publish the port."""
@@ -88,7 +96,7 @@ class World:
         )
         assert watch.stdin is not None
         assert watch.stdout is not None
-        seen = Watched()
+        seen, before = Watched(), set(self.handovers())
         try:
             assert watch.stdout.readline() == "watching\n"
             yield seen
@@ -97,6 +105,15 @@ class World:
             found = re.search(r"longest gap (\d+) ms", watch.stdout.read())
             watch.wait(10)
             seen.gap_ms = float(found[1]) if found else float("inf")
+            seen.window_ms = max([took for name, took in self.handovers().items() if name not in before], default=0)
+
+    def handovers(self) -> dict[str, float]:
+        """The finished ones that the host keeps, and how long nobody answered in each, as it says itself."""
+        told: dict[str, float] = {}
+        for path in (Path(self.lab.box.folder) / "handover" / "finished").glob("*.jsonl"):
+            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            told[path.name] = max([line.get("result", {}).get("downtime_ms", 0) for line in lines], default=0)
+        return told
 
     def steps(self, active: str) -> list[str]:
         """The resources on which the turn of the switch would act, in the engine's order: from its own preview."""
