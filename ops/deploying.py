@@ -13,7 +13,7 @@ from typing import Any
 
 from pulumi import automation
 
-from ops import asking, environment, interrupted, readiness, surroundings
+from ops import asking, environment, host, interrupted, readiness, surroundings
 from ops.asking import Looked
 from ops.engine import EngineFailed, color, open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
@@ -72,7 +72,9 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
                 on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False, preview_only=True
             )
         ask(f"Destroy stack {stack}: the predecessor gets the port back, Sentinel is removed, its data is kept?")
-    interrupted.mend(opened, stack, progress, destroying=True)
+    settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
+    interrupted.mend(opened, stack, settings, deployment, progress, destroying=True)
+    interrupted.keep_program(stack, settings, host.resources_in(deployment), progress)
     interrupted.alone(
         opened,
         f"pulumi destroy of stack {stack}",

@@ -97,7 +97,12 @@ def predecessor_record(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 def resources_of(opened: automation.Stack, stack: str) -> list[Mapping[str, Any]]:
     """The state's resources, secrets still encrypted."""
-    return cast("list[Mapping[str, Any]]", deployment_of(opened, stack).get("resources") or [])
+    return resources_in(deployment_of(opened, stack))
+
+
+def resources_in(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those of an exported state; none before the first run."""
+    return cast("list[Mapping[str, Any]]", deployment.get("resources") or [])
 
 
 def deployment_of(opened: automation.Stack, stack: str) -> Mapping[str, Any]:

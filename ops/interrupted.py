@@ -75,15 +75,17 @@ def locks(said: str) -> list[Lock]:
 
 def up(opened: automation.Stack, stack: str, progress: Progress) -> automation.UpResult:
     """The engine's update: what a killed run left is put right before, and the port is where it should be after."""
-    mend(opened, stack, progress)
-    keep_program(opened, stack, progress)
+    settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
+    before = host.resources_in(deployment)
+    mend(opened, stack, settings, deployment, progress)
+    keep_program(stack, settings, before, progress)
     done = alone(
         opened,
         f"pulumi up of stack {stack}",
         progress,
         lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    settle(opened, stack, progress)
+    settle(opened, stack, settings, before, progress)
     return done
 
 
@@ -105,15 +107,22 @@ def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable
         return run()
 
 
-def mend(opened: automation.Stack, stack: str, progress: Progress, *, destroying: bool = False) -> None:
+def mend(
+    opened: automation.Stack,
+    stack: str,
+    settings: Settings,
+    deployment: Mapping[str, Any],
+    progress: Progress,
+    *,
+    destroying: bool = False,
+) -> None:
     """Before a run. May itself be killed: what is pending stays so until it has been dealt with."""
-    pending = cast("Sequence[Operation]", host.deployment_of(opened, stack).get("pending_operations") or [])
+    pending = cast("Sequence[Operation]", deployment.get("pending_operations") or [])
     note = WORK / f"interrupted-{stack}"
     if not pending and not note.exists():
         return
     for one in pending:
         progress.line(told(one))
-    settings = asking.settings_of(opened, stack)
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
     what = f"clearing what was cut off in stack {stack}"
     alone(opened, what, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
@@ -129,24 +138,30 @@ def mend(opened: automation.Stack, stack: str, progress: Progress, *, destroying
     note.unlink()
 
 
-def keep_program(opened: automation.Stack, stack: str, progress: Progress) -> None:
+def keep_program(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]], progress: Progress) -> None:
     """The engine's deletes run `hostctl` on the host; where its file was lost there would be no way back."""
-    if not host.resources_of(opened, stack):
+    if not resources:
         return
-    settings = asking.settings_of(opened, stack)
     path = f"{settings.host.folder}/hostctl.pyz"
     if host.run(stack, settings, "itself", "keep", {"path": path})["written"]:
         progress.line(f"{path} was gone from the host; it is there again.")
 
 
-def settle(opened: automation.Stack, stack: str, progress: Progress) -> None:
-    """After a run: a handover that failed half-way, or was never noted, is ended as the configuration says."""
-    settings = asking.settings_of(opened, stack)
-    resources = host.resources_of(opened, stack)
-    document = host.handover_document(resources, settings)
-    seen = host.run(stack, settings, "handover", "status", document)
+def settle(
+    opened: automation.Stack,
+    stack: str,
+    settings: Settings,
+    before: Sequence[Mapping[str, Any]],
+    progress: Progress,
+) -> None:
+    """After a run: a handover that failed half-way, or was never noted, is ended as the configuration says.
+
+    `before` is the state before the run, which the predecessor's record outlives.
+    """
+    seen = host.run(stack, settings, "handover", "status", host.handover_document(before, settings))
     if seen["active"] == "stranger" or (seen["active"] == owner(settings) and not seen["unfinished"]):
         return
+    document = host.handover_document(host.resources_of(opened, stack), settings)
     holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
     progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
     if settings.active == "sentinel":

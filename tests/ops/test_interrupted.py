@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ops import deploying, interrupted
+from ops import deploying
 from ops.engine import LockHeld
 from ops.interrupted import Lock, locks, told
 from ops.paths import ROOT
-from tests.ops.test_running_the_engine import make_project, project, pytestmark, quiet
+from tests.ops.test_running_the_engine import make_project, project, pytestmark, quiet, without_a_host
 
 __all__ = ["project", "pytestmark"]
 
@@ -62,7 +62,7 @@ def up_in(folder: str) -> None:
     environment.STATE = engine.ROOT / ".state"
     environment.PULUMI_HOME = engine.ROOT / "pulumi-home"
     readiness.make_ready = lambda stack, progress: None
-    interrupted.keep_program = interrupted.settle = lambda *of: None
+    without_a_host(setattr)
     deploying.up("elsewhere", quiet(engine.ROOT)[0], yes=True)
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
     monkeypatch.setattr(readiness, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
     monkeypatch.setattr(asking, "look", looked)
-    for name in ("keep_program", "settle"):
-        monkeypatch.setattr(interrupted, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
+    without_a_host(monkeypatch.setattr)
     for name in environment.NAMES[1:]:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+def without_a_host(replace: Callable[..., None]) -> None:
+    """The small program has neither all settings nor a host that could be asked."""
+    for module, name in ((interrupted, "keep_program"), (interrupted, "settle"), (asking, "settings_of")):
+        replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
 
 
 def looked(opened: object, stack: str, outputs: Mapping[str, Any], progress: Progress, ok: bool = True) -> Looked:
@@ -141,7 +146,8 @@ engine.ROOT = Path(sys.argv[1])
 environment.STATE = engine.ROOT / ".state"
 environment.PULUMI_HOME = engine.ROOT / "pulumi-home"
 readiness.make_ready = lambda stack, progress: None
-interrupted.keep_program = interrupted.settle = lambda *of: None
+from tests.ops.test_running_the_engine import without_a_host
+without_a_host(setattr)
 try:
     deploying.up("elsewhere", Progress(engine.ROOT / "log"), yes=True)
 except KeyboardInterrupt:

@@ -181,5 +181,5 @@ def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(worl
     assert second.returncode == 1
     refusal = json.loads(second.stdout)["error"]
     assert f"(process {first.pid}) has held the stack's lock since 20" in refusal
-    world.must_be("sentinel")
+    world.must_be_whole("sentinel")
     world.staged()

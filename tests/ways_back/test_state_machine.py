@@ -124,7 +124,7 @@ class Operator(RuleBasedStateMachine):
         if not hasattr(self, "active"):
             return
         self.did("checked")
-        predecessor = self.world.must_be(self.active)["predecessor"]
+        predecessor = self.world.must_be_whole(self.active)["predecessor"]
         wanted = {"serving"} if self.active == "contextforge" else {"stopped"} if self.rested else {"frozen", "stopped"}
         assert predecessor in wanted
 

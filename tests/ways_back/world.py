@@ -26,6 +26,8 @@ PORT = "9200"
 UNEXPLAINED_MS = 2000
 """A gap that is longer than the handovers' own figures by more than this: nobody had the port. A busy gateway may take
 this long for one answer, a run that has to be made again takes longer."""
+GATEWAYS = {"sentinel": "sentinel-gateway", "contextforge": "mcp-context-forge-gateway"}
+"""How the names of the two begin."""
 RUN = ("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
 
 
@@ -67,23 +69,38 @@ class World:
         self.turn("sentinel")
 
     def turn(self, active: str) -> None:
-        """The switch, and `make up`: it must end as asked."""
+        """The switch, and `make up`: it must end as asked. Nothing is done where all of it is so already."""
+        if self.is_at(active):
+            return
         self.lab.set("active", active)
         done = self.lab.make("up")
         assert done.returncode == 0, done.stderr[-3000:]
         self.must_be(active)
 
-    def must_be(self, active: str) -> dict[str, Any]:
-        """The right world: asked of the host, of the state, and through Claude's entry."""
+    def is_at(self, active: str) -> bool:
+        """Whether the configuration and the port say so, and nothing is pending or locked in the state."""
+        state = json.loads(self.state_file().read_bytes())["checkpoint"]["latest"] or {}
+        locked = any(self.state_file().parents[2].glob("locks/**/*.json"))
+        if f"active: {active}\n" not in self.lab.configuration() or state.get("pending_operations") or locked:
+            return False
+        return len(state.get("resources") or []) > 1 and self.holder().startswith(GATEWAYS[active])
+
+    def holder(self) -> str:
+        """Names of the containers that publish the port, one and no more when all is well."""
+        return self.lab.docker("ps", "--filter", f"publish={PORT}", "--format", "{{.Names}}")
+
+    def must_be(self, active: str) -> None:
+        """The right world after a command that has verified it: one container has the port, and it is the right one."""
+        (holder,) = self.holder().split()
+        assert holder.startswith(GATEWAYS[active])
+
+    def must_be_whole(self, active: str) -> dict[str, Any]:
+        """The same, asked of the host, of the state, and through Claude's entry."""
         status = self.lab.make("status")
         found = json.loads(status.stdout)
         assert (found["active"], found["healthy"], found["drift"]) == (active, True, []), status.stderr[-3000:]
-        assert self.holders() == 1
+        self.must_be(active)
         return found
-
-    def holders(self) -> int:
-        """Containers that publish the port."""
-        return len(self.lab.docker("ps", "-q", "--filter", f"publish={PORT}").split())
 
     @contextmanager
     def watched(self) -> Generator[Watched]:
