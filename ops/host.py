@@ -105,12 +105,11 @@ def resources_in(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return cast("list[Mapping[str, Any]]", deployment.get("resources") or [])
 
 
-def deployment_of(opened: automation.Stack, stack: str) -> Mapping[str, Any]:
+def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False) -> Mapping[str, Any]:
     """The state as `pulumi stack export` gives it: secrets encrypted, unlike in the Automation API's own export."""
+    words = ["stack", "export", "--stack", stack, *(["--show-secrets"] if secrets else [])]
     with told_in_one_sentence(f"reading the state of stack {stack}"):
-        said = opened.workspace.pulumi_command.run(
-            ["stack", "export", "--stack", stack], opened.workspace.work_dir, opened.workspace.env_vars
-        )
+        said = opened.workspace.pulumi_command.run(words, opened.workspace.work_dir, opened.workspace.env_vars)
     return cast("Mapping[str, Any]", json.loads(said.stdout)["deployment"])
 
 

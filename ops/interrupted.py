@@ -85,7 +85,7 @@ def up(opened: automation.Stack, stack: str, progress: Progress) -> automation.U
         progress,
         lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    settle(opened, stack, settings, before, progress)
+    settle(opened, stack, settings, before, progress, str(getattr(done.outputs.get("sentinel"), "value", "")))
     return done
 
 
@@ -128,7 +128,7 @@ def mend(
     alone(opened, what, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
     _wait_for_the_host(opened, stack, settings, progress)
     if pending:
-        _finish(stack, settings, pending, set() if destroying else _registered(opened, stack), progress)
+        _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
     WORK.mkdir(parents=True, exist_ok=True)
     note.touch()
     if any(one["type"] == "creating" for one in pending):
@@ -153,16 +153,18 @@ def settle(
     settings: Settings,
     before: Sequence[Mapping[str, Any]],
     progress: Progress,
+    container: str,
 ) -> None:
     """After a run: a handover that failed half-way, or was never noted, is ended as the configuration says.
 
-    `before` is the state before the run, which the predecessor's record outlives.
+    `before` is the state before the run, which the predecessor's record outlives; `container` is Sentinel's name now.
     """
     seen = host.run(stack, settings, "handover", "status", host.handover_document(before, settings))
-    if seen["active"] == "stranger" or (seen["active"] == owner(settings) and not seen["unfinished"]):
+    holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
+    right = seen["active"] == owner(settings) and (seen["active"] != "sentinel" or holder["name"] == container)
+    if seen["active"] == "stranger" or (right and not seen["unfinished"]):
         return
     document = host.handover_document(host.resources_of(opened, stack), settings)
-    holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
     progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
     if settings.active == "sentinel":
         host.run(stack, settings, "handover", "take", document)
@@ -185,36 +187,47 @@ def told(operation: Operation) -> str:
 
 
 def _finish(
-    stack: str, settings: Settings, pending: Sequence[Operation], registered: set[str], progress: Progress
+    opened: automation.Stack, stack: str, settings: Settings, planned: Mapping[str, str], progress: Progress
 ) -> None:
-    for one in pending:
-        resource, kept = one["resource"], one["resource"]["urn"] in registered
-        inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
-        again, back = inputs.get("create"), inputs.get("delete")
-        line = back if one["type"] == "creating" and not kept else again if one["type"] == "deleting" and kept else None
-        document = _document(inputs.get("stdin"))
-        if not line or document is None:
+    """Runs the verbs that the coming run has no reason to run. `planned` is its step for each resource that it has.
+
+    Secrets are read for this alone; they go from the state to the verb's stdin.
+    """
+    deployment = host.deployment_of(opened, stack, secrets=True)
+    noted = {one["urn"]: one for one in host.resources_in(deployment) if not one.get("delete")}
+    for one in cast("Sequence[Operation]", deployment.get("pending_operations") or []):
+        urn = one["resource"]["urn"]
+        if one["type"] == "creating" and urn not in planned:
+            resource, word = one["resource"], "delete"
+        elif one["type"] in ("deleting", "updating") and planned.get(urn) == "same" and urn in noted:
+            resource, word = noted[urn], "create"
+        else:
             continue
-        *_, verb, word = str(line).split()
-        progress.line(f"{_name(one)}: {verb} {word}, since the run that was killed did not note whether it was done.")
-        host.run(stack, settings, verb, word, document)
+        inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
+        document = _document(inputs.get("stdin"))
+        if inputs.get(word) and document is not None:
+            *_, verb, what = str(inputs[word]).split()
+            progress.line(f"{_name(one)}: {verb} {what}, since the killed run did not note what it had done.")
+            host.run(stack, settings, verb, what, document)
 
 
 def _document(stdin: Any) -> dict[str, Any] | None:
-    """None for an action that is no verb of `hostctl`, and for a secret: its record's own end takes it back."""
+    """What an action's verb is asked; None for an action that is no verb of `hostctl`. A secret is unwrapped."""
+    if isinstance(stdin, Mapping):
+        stdin = json.loads(cast("Mapping[str, str]", stdin).get("plaintext", "null"))
     if not isinstance(stdin, str) or not stdin.startswith("{"):
         return None
     return cast("dict[str, Any]", json.loads(stdin))
 
 
-def _registered(opened: automation.Stack, stack: str) -> set[str]:
-    """The resources of the program as it is configured now."""
-    found: set[str] = set()
+def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
+    """The step that a run would make of each resource that the program has as it is configured now."""
+    found: dict[str, str] = {}
 
     def keep(event: events.EngineEvent) -> None:
         step = event.resource_pre_event.metadata if event.resource_pre_event else None
         if step and step.op != "delete":
-            found.add(step.urn)
+            found[step.urn] = str(getattr(step.op, "value", step.op))
 
     with told_in_one_sentence(f"pulumi preview of stack {stack}"):
         opened.preview(on_event=keep, suppress_progress=True)
