@@ -18,6 +18,7 @@ from ops.progress import Progress
 from ops.result import Result
 
 NOT_SET = "not set"
+PAGE = 100
 TOLD_DIFFERENCES = 4
 """As many as fit a row of the table; the document has all of them."""
 
@@ -53,9 +54,14 @@ def history(stack: str, progress: Progress) -> Result:
 
 
 def updates_of(opened: automation.Stack, stack: str) -> list[Update]:
-    """Newest first."""
+    """All of them, newest first; without a page the engine would give the last ten."""
+    found: list[automation.UpdateSummary] = []
     with told_in_one_sentence(f"reading the history of stack {stack}"):
-        return numbered(opened.history(show_secrets=False))
+        while True:
+            page = opened.history(page_size=PAGE, page=len(found) // PAGE + 1, show_secrets=False)
+            found += page
+            if len(page) < PAGE:
+                return numbered(found)
 
 
 def numbered(summaries: Sequence[automation.UpdateSummary]) -> list[Update]:

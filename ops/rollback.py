@@ -8,6 +8,7 @@ holds none, a replaced one must not come back, and the database knows today's pa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -95,7 +96,8 @@ def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
         config = opened.get_all_config()
     secrets = {name.removeprefix(f"{PROJECT}:"): one.value for name, one in config.items() if one.secret}
     try:
-        return load({**choice.values, **secrets}, set(secrets), stack=stack)
+        # A copy: literal dotted keys are laid over the nested ones in place.
+        return load(deepcopy({**choice.values, **secrets}), set(secrets), stack=stack)
     except SettingsError as error:
         raise UserError(
             f"Nothing was changed: {choice.name} has a configuration that is refused.\n{report(error)}"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
 import pytest
 from pulumi import automation
 
+from components.settings.model import SECRET_KEYS
+from ops import rollback
 from ops.configuration import Configuration
 from ops.errors import UserError
-from ops.history import differences, numbered, rows_of, table
-from ops.rollback import chosen
+from ops.history import differences, numbered, rows_of, table, updates_of
+from ops.rollback import Choice, chosen
+from tests.unit.settings_cases import configuration
 
 SECRET = {"secret": True}
 
@@ -89,6 +93,33 @@ def test_differences_go_down_to_the_setting_and_call_a_list_changed() -> None:
     before = {"a": {"b": 1, "c": "x"}, "list": [1], "gone": {"d": 1}}
     after = {"a": {"b": 2, "c": "x"}, "list": [2], "new": True}
     assert differences(before, after) == ["a.b: 1 -> 2", "list changed", "gone no longer set", "new: not set -> true"]
+
+
+def test_more_updates_than_the_engine_gives_at_once_are_all_read_so_that_a_number_stays_the_same() -> None:
+    pages = {1: of_a_backend([0, 0, 0]) * 33 + [summary(0, "sentinel", "s:9")], 2: of_a_backend([0, 0, 0])}
+
+    class Opened:
+        def history(self, page_size: int, page: int, show_secrets: bool) -> list[automation.UpdateSummary]:
+            assert (page_size, show_secrets) == (100, False)
+            return pages[page]
+
+    updates = updates_of(Opened(), "lab")  # type: ignore[arg-type]
+    assert [updates[0].number, updates[99].image, updates[-1].number] == [103, "s:9", 1]
+
+
+def test_reading_an_updates_settings_leaves_them_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A literal `sentinel.image` was once laid into the nested settings, and written to the stack's file."""
+    values = {**configuration(), "sentinel": {"serve": "bridge", "image": "s:1"}, "sentinel.image": "s:2"}
+    plain = {key: value for key, value in values.items() if key not in SECRET_KEYS}
+    secrets = {key: value for key, value in values.items() if key in SECRET_KEYS}
+    monkeypatch.setattr(rollback, "told_in_one_sentence", lambda _: nullcontext())
+
+    class Opened:
+        def get_all_config(self) -> dict[str, automation.ConfigValue]:
+            return {f"sentinel-cutover:{key}": automation.ConfigValue(value, True) for key, value in secrets.items()}
+
+    read = rollback._settings(Opened(), "lab", Choice("update 1", plain))  # type: ignore[arg-type]
+    assert (read.sentinel.image, plain["sentinel"]) == ("s:2", {"serve": "bridge", "image": "s:1"})
 
 
 def test_without_a_number_the_way_back_is_todays_configuration_with_the_switch_turned() -> None:

@@ -15,7 +15,7 @@ from tests.ways_back.world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
-ROUNDS = 1
+ROUNDS = 10
 PROJECT = "mcp-context-forge"
 GROWTH_BYTES = 4096
 """Of the state over all rounds: a stored answer may be some words longer than the one before."""
