@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -171,15 +172,16 @@ def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(worl
     )  # fmt: skip
     with log.open(encoding="utf-8") as events:
         world._until(Point("before", "handover-port"), events)
-        # What is not read from the log stops the first run where it is.
+        first.send_signal(signal.SIGSTOP)
         before = lab.configuration()
         second = lab.make("rollback")
-        assert lab.configuration() == before
+        after = lab.configuration()
+        first.send_signal(signal.SIGCONT)
         for _ in events:
             continue
     assert first.wait(120) == 0
     assert second.returncode == 1
+    assert after == before
     refusal = json.loads(second.stdout)["error"]
     assert f"(process {first.pid}) has held the stack's lock since 20" in refusal
     world.must_be_whole("sentinel")
-    world.staged()
