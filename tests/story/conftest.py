@@ -58,6 +58,7 @@ class Lab:
         self.pulumi("config", "set", key, value)
 
     def configuration(self) -> str:
+        """The stack's file as it stands; the lab and the engine indent its lists differently."""
         return (ROOT / f"Pulumi.{STACK}.yaml").read_text()
 
     def docker(self, *words: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.story.conftest import Lab
 from tests.story.test_cutover import claude_files
@@ -147,9 +148,9 @@ def test_an_update_whose_image_is_gone_is_refused_before_anything_changes(world:
     world.staged()
     lab.ops("rollback", "--to", str(number - 1))
     lab.docker("rmi", "lab/sentinel:gone")
-    before = (lab.configuration(), residue(world))
+    before = (yaml.safe_load(lab.configuration()), residue(world))
     refused = lab.ops("rollback", "--to", str(number))
     assert refused["ok"] is False
     assert "Nothing was changed" in refused["error"] and "the image lab/sentinel:gone is gone" in refused["error"]
-    assert (lab.configuration(), residue(world)) == before
+    assert (yaml.safe_load(lab.configuration()), residue(world)) == before
     world.staged()
