@@ -8,7 +8,8 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh verify status history secrets rotate pin env doctor test unit bench lint down clean venv
+.PHONY: help up preview refresh verify status history rollback rest secrets rotate pin env doctor test unit bench soak \
+	lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -31,6 +32,12 @@ status: venv ## which gateway serves, since when, whether it answers
 
 history: venv ## every update of the stack
 	@$(OPS) history $(WITH)
+
+rollback: venv ## the way back: to ContextForge, or TO=N to what update N ran with
+	@$(OPS) rollback $(WITH) $(if $(TO),--to $(TO))
+
+rest: venv ## stop the frozen predecessor; the way back then takes its start
+	@$(OPS) rest $(WITH)
 
 secrets: venv ## make every secret that is missing; never overwrites one
 	@$(OPS) secrets $(WITH)
@@ -56,6 +63,10 @@ unit: venv ## the tests that need no lab, in under a minute
 
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
 	@$(PYTHON) -m lab.measure bench $(ARGS)
+
+soak: venv ## the way back cut off at every point, and more steps of the model: an hour or more
+	@$(OPS) ready --stack lab
+	@WAYS_BACK_SOAK=1 $(PYTHON) -m pytest tests/ways_back $(ARGS)
 
 lint: venv ## ruff and pyright
 	@$(PYTHON) -m ruff check

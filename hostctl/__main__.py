@@ -24,6 +24,8 @@ from hostctl import (
     gates,
     handover,
     images,
+    itself,
+    leftovers,
     networks,
     postgres,
     predecessor,
@@ -31,6 +33,7 @@ from hostctl import (
     token,
     verification,
     warm,
+    way_back,
 )
 from hostctl.documents import Document
 from hostctl.errors import Refusal
@@ -73,6 +76,10 @@ VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("token", "write"): token.write,
     ("token", "remove"): token.remove,
     ("token", "show"): token.show,
+    ("token", "life"): token.life,
+    ("way-back", "check"): way_back.check,
+    ("leftovers", "remove"): leftovers.remove,
+    ("itself", "keep"): itself.keep,
     ("handover", "take"): handover.take,
     ("handover", "give"): handover.give,
     ("handover", "status"): handover.status,
@@ -99,11 +106,11 @@ def main(arguments: list[str]) -> int:
     try:
         answer = VERBS[words](Document.parse(sys.stdin.buffer.read().decode("utf-8", "replace")))
     except Refusal as refusal:
-        print(f"hostctl {' '.join(words)}: {refusal}", file=sys.stderr)
+        print(f"hostctl {' '.join(words)}: {_with_link(str(refusal), words)}", file=sys.stderr)
         return 1
     except OSError as error:
         where = f" at {error.filename}" if error.filename else ""
-        print(f"hostctl {' '.join(words)}: {error.strerror or error}{where}", file=sys.stderr)
+        print(f"hostctl {' '.join(words)}: {_with_link(f'{error.strerror or error}{where}', words)}", file=sys.stderr)
         return 1
     except Exception as error:
         last = error.__traceback__
@@ -114,6 +121,12 @@ def main(arguments: list[str]) -> int:
         return 1
     print(json.dumps(answer))
     return 0
+
+
+def _with_link(sentence: str, words: tuple[str, ...]) -> str:
+    """The sentence with the heading of the runbook that says what to do; a log's lines may follow it."""
+    first, *rest = sentence.split("\n")
+    return "\n".join([f"{first} (docs/runbook.md#hostctl-{'-'.join(words)})", *rest])
 
 
 def _version() -> str:

@@ -12,8 +12,10 @@ import json
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from hostctl.clock import now
+from hostctl.documents import parsed
 from hostctl.errors import Refusal
 
 
@@ -36,6 +38,24 @@ def held(folder: str, reason: str) -> Generator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def owner(folder: str) -> dict[str, Any] | None:
+    """Who holds `folder` now: {"pid", "uid", "since", "reason"}; None when nobody does."""
+    try:
+        handle = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        unknown = {"pid": 0, "uid": 0, "since": "", "reason": "another hostctl"}
+        return parsed(os.pread(handle, 4096, 0)) or unknown
+    finally:
+        os.close(handle)
+    return None
 
 
 def _holder(handle: int) -> str:

@@ -1,4 +1,4 @@
-"""`token write`, `token remove` and `token show`: the client's JSON Web Token, made and renewed on the host.
+"""`token write`, `remove`, `show` and `life`: the client's JSON Web Token, made and renewed on the host.
 
 Owns: the token file.
 Deliberately does not: let the secret leave the host, or verify any other algorithm than HS256. `token show` is for
@@ -69,6 +69,15 @@ def remove(document: Document) -> dict[str, Any]:
     return {"path": path, "removed": True}
 
 
+def life(document: Document) -> dict[str, Any]:
+    """How long the token in the file still lives, as it says itself; whoever made it, and whether or not it is good."""
+    claims = _claims_unproven(_read(document.text("path")))
+    expires = claims.get("exp")
+    if not isinstance(expires, int):
+        return {"expires_at": None, "days_left": None}
+    return {"expires_at": _moment(expires), "days_left": round((expires - time.time()) / DAY_SECONDS, 1)}
+
+
 def signed(claims: dict[str, Any], secret: bytes) -> str:
     """A JSON Web Token with these claims, HS256."""
     body = ".".join(_encoded(json.dumps(part, separators=(",", ":")).encode()) for part in (_HEADER, claims))
@@ -86,6 +95,13 @@ def _claims_of(token: str, secret: bytes) -> dict[str, Any] | None:
         return parsed(_decoded(claims))
     except ValueError:
         return None
+
+
+def _claims_unproven(token: str) -> dict[str, Any]:
+    try:
+        return parsed(_decoded(token.split(".")[1])) or {}
+    except (ValueError, IndexError):
+        return {}
 
 
 def _still_good(claims: dict[str, Any], wanted: dict[str, str], days: int, share: float, now: int) -> bool:

@@ -23,6 +23,7 @@ from ops.result import Result
 from toolchain import find
 
 INTERRUPTED = 130
+LINK = "docs/runbook.md#"
 
 
 def main() -> int:
@@ -34,9 +35,10 @@ def main() -> int:
     try:
         result = COMMANDS[arguments.command](arguments, progress)
     except UserError as error:
+        told = _with_link(error, arguments.command)
         if arguments.json:
-            print(json.dumps({"ok": False, "error": str(error)}))
-        print(error, file=sys.stderr)
+            print(json.dumps({"ok": False, "error": told}))
+        print(told, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         progress.end_children()
@@ -46,6 +48,14 @@ def main() -> int:
     if text:
         print(text)
     return 0 if result.ok else 1
+
+
+def _with_link(error: UserError, command: str) -> str:
+    """A run that failed links to its heading in the runbook, unless the step that failed has done so."""
+    from ops.engine import EngineFailed
+
+    told = str(error)
+    return f"{told} (docs/runbook.md#make-{command})" if isinstance(error, EngineFailed) and LINK not in told else told
 
 
 def _up(arguments: argparse.Namespace, progress: Progress) -> Result:
@@ -79,15 +89,27 @@ def _verify(arguments: argparse.Namespace, progress: Progress) -> Result:
 
 
 def _status(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import asking
+    from ops.status import status
 
-    return asking.status(arguments.stack, progress)
+    return status(arguments.stack, progress)
 
 
 def _history(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import asking
+    from ops.history import history
 
-    return asking.history(arguments.stack, progress)
+    return history(arguments.stack, progress)
+
+
+def _rollback(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.rollback import rollback
+
+    return rollback(arguments.stack, progress, to=arguments.to, yes=arguments.yes)
+
+
+def _rest(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.rest import rest
+
+    return rest(arguments.stack, progress, yes=arguments.yes)
 
 
 def _doctor(arguments: argparse.Namespace, progress: Progress) -> Result:
@@ -140,6 +162,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "verify": _verify,
     "status": _status,
     "history": _history,
+    "rollback": _rollback,
+    "rest": _rest,
     "secrets": _secrets,
     "rotate": _rotate,
     "pin": _pin,
@@ -156,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stack", required=True, type=_stack_name)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
+    parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

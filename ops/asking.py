@@ -1,6 +1,6 @@
-"""verify, status, history: what the stack's state, its history and its port say.
+"""verify: what the stack's state and its port say.
 
-Owns: turning the engine's records and the verification's answers into the fixed documents.
+Owns: turning the verification's answers into the fixed document.
 Deliberately does not: call the gateway itself (`verify` does), nor change anything.
 """
 
@@ -20,7 +20,7 @@ from components.settings import Settings, SettingsError, load, report
 from components.verification import question
 from hostctl.journal import Journal
 from ops import environment, surroundings
-from ops.engine import PROJECT, open_stack, plain_outputs, told_in_one_sentence
+from ops.engine import open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
 from ops.paths import ROOT
 from ops.progress import Progress
@@ -72,65 +72,7 @@ def _every_backend(stack: str, settings: Settings) -> Result:
     return Result(document, report_text(document), ok=ran.returncode == 0 and document["ok"])
 
 
-def status(stack: str, progress: Progress) -> Result:
-    """Who serves, since when, whether it answers; not yet: drift, days left of the token."""
-    opened = open_stack(stack, progress, create=False)
-    outputs = _outputs(opened, stack)
-    if not outputs.get("active"):
-        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    looked = look(opened, stack, outputs)
-    healthy = looked.verified.ok
-    document = {"active": outputs["active"], "healthy": healthy, "since": looked.handover.get("at")}
-    words = {
-        True: "and every backend answers.",
-        False: "but not all is well; see `make verify`.",
-    }
-    text = f"{document['active']} owns the port since {document['since'] or 'before this stack'}, {words[healthy]}"
-    return Result(document, text, ok=healthy)
-
-
-def history(stack: str, progress: Progress) -> Result:
-    """Every update of the stack, newest first."""
-    opened = open_stack(stack, progress, create=False)
-    with told_in_one_sentence(f"reading the history of stack {stack}"):
-        updates = opened.history(show_secrets=False)
-    rows = [_update(one, len(updates) - at) for at, one in enumerate(updates)]
-    lines = [
-        f"{row['number']:>4}  {row['at']}  {row['result']:<10}  {row['active']:<13}  {changes_in_words(row['changes'])}"
-        for row in rows
-    ]
-    return Result(rows, "\n".join(lines) or f"Stack {stack} has no history yet.")
-
-
-def _update(update: automation.UpdateSummary, place: int) -> dict[str, Any]:
-    """A file backend gives updates no number (it says 0); their place, the oldest being 1, is what a service gives."""
-    config = {name.removeprefix(f"{PROJECT}:"): value.value for name, value in update.config.items()}
-    return {
-        "number": update.version or place,
-        "at": f"{update.start_time.isoformat(timespec='seconds')}Z",
-        "result": update.result,
-        "active": config.get("active", "sentinel"),
-        "image": _image(config),
-        "changes": {str(kind): count for kind, count in (update.resource_changes or {}).items() if kind != "same"},
-    }
-
-
-def changes_in_words(changes: Mapping[str, int]) -> str:
-    """`create 2, update 1`; what stayed the same is left out."""
-    told = [f"{kind} {count}" for kind, count in sorted(changes.items()) if kind != "same" and count]
-    return ", ".join(told) or "no changes"
-
-
-def _image(config: Mapping[str, str]) -> str | None:
-    if "sentinel.image" in config:
-        return config["sentinel.image"]
-    try:
-        return cast(dict[str, str], json.loads(config.get("sentinel", "{}"))).get("image")
-    except ValueError:
-        return None
-
-
-def _outputs(opened: automation.Stack, stack: str) -> dict[str, Any]:
+def outputs_of(opened: automation.Stack, stack: str) -> dict[str, Any]:
     with told_in_one_sentence(f"reading the outputs of stack {stack}"):
         return plain_outputs(opened.outputs())
 

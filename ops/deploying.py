@@ -9,14 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pulumi import automation
 
-from ops import asking, environment, readiness, surroundings
-from ops.asking import Looked, changes_in_words
-from ops.engine import EngineFailed, open_stack, plain_outputs, told_in_one_sentence
+from ops import asking, environment, host, interrupted, readiness, surroundings
+from ops.asking import Looked
+from ops.engine import EngineFailed, color, open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
+from ops.history import changes_in_words
 from ops.progress import Progress
 from ops.result import Result
 
@@ -24,13 +26,12 @@ from ops.result import Result
 def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress)
-    _refuse_moved_host(opened, stack)
+    refuse_moved_host(opened, stack)
     if not (yes or surroundings.of_stack(stack)):
-        _previewed(opened, stack, progress)
-        _ask(f"Make these changes to stack {stack}?")
+        previewed(opened, stack, progress)
+        ask(f"Make these changes to stack {stack}?")
     began = datetime.now(UTC).replace(microsecond=0)
-    with told_in_one_sentence(f"pulumi up of stack {stack}"):
-        done = opened.up(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
+    done = interrupted.up(opened, stack, progress)
     outputs = plain_outputs(done.outputs)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
     looked = asking.look(opened, stack, outputs, began=began)
@@ -41,8 +42,8 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
 def preview(stack: str, progress: Progress) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress)
-    _refuse_moved_host(opened, stack)
-    changes = _previewed(opened, stack, progress)
+    refuse_moved_host(opened, stack)
+    changes = previewed(opened, stack, progress)
     return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
 
@@ -51,9 +52,9 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     if not (yes or surroundings.of_stack(stack)):
-        _ask(f"Write into the state of stack {stack} what its host looks like now?")
+        ask(f"Write into the state of stack {stack} what its host looks like now?")
     with told_in_one_sentence(f"pulumi refresh of stack {stack}"):
-        done = opened.refresh(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
+        done = opened.refresh(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
     return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
@@ -70,16 +71,27 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     if not yes:
         with told_in_one_sentence(f"pulumi destroy --preview-only of stack {stack}"):
             opened.destroy(
-                on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False, preview_only=True
+                on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False, preview_only=True
             )
-        _ask(f"Destroy stack {stack}: the predecessor gets the port back, Sentinel is removed, its data is kept?")
-    with told_in_one_sentence(f"pulumi destroy of stack {stack}"):
-        opened.destroy(on_output=progress.line, color=_color(), suppress_progress=True, show_secrets=False)
+        ask(f"Destroy stack {stack}: the predecessor gets the port back, Sentinel is removed, its data is kept?")
+    settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
+    interrupted.mend(opened, stack, settings, deployment, progress, destroying=True)
+    interrupted.keep_program(stack, settings, host.resources_in(deployment), progress)
+    interrupted.alone(
+        opened,
+        f"pulumi destroy of stack {stack}",
+        progress,
+        lambda: opened.destroy(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
+    )
     kept = environment.variables(stack)["PULUMI_BACKEND_URL"]
-    return Result({"ok": True, "stack": stack}, f"Stack {stack} is taken down; its history stays in {kept}.")
+    text = (
+        f"Stack {stack} is taken down: the predecessor has the port, Sentinel's database keeps its volume, and the "
+        f"history stays in {kept}."
+    )
+    return Result({"ok": True, "stack": stack}, text)
 
 
-def _refuse_moved_host(opened: automation.Stack, stack: str) -> None:
+def refuse_moved_host(opened: automation.Stack, stack: str) -> None:
     """A deployed stack keeps its host.
 
     The engine would make every action anew in the new way and then take each back in the old one, the handover too, so
@@ -98,13 +110,23 @@ def _refuse_moved_host(opened: automation.Stack, stack: str) -> None:
         )
 
 
-def _previewed(opened: automation.Stack, stack: str, progress: Progress) -> dict[str, int]:
+def previewed(
+    opened: automation.Stack, stack: str, progress: Progress, configuration: Path | None = None
+) -> dict[str, int]:
+    """What `up` would change, shown and counted; `configuration` stands in for the stack's own file."""
     with told_in_one_sentence(f"pulumi preview of stack {stack}"):
-        seen = opened.preview(on_output=progress.line, color=_color(), suppress_progress=True, diff=False)
+        seen = opened.preview(
+            on_output=progress.line,
+            color=color(),
+            suppress_progress=True,
+            diff=False,
+            config_file=str(configuration) if configuration else None,
+        )
     return {str(getattr(kind, "value", kind)): count for kind, count in seen.change_summary.items()}
 
 
-def _ask(question: str) -> None:
+def ask(question: str) -> None:
+    """Raises UserError when nobody can be asked, or when the answer is not yes."""
     if not sys.stdin.isatty():
         raise UserError(f"{question} Nobody can be asked here; say YES=1 to go on.")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
@@ -156,7 +178,3 @@ def _all_in_words(changes: dict[str, int]) -> str:
     if not any(count for kind, count in changes.items() if kind != "same"):
         return f"No changes; {unchanged} resources are as the program says."
     return f"{changes_in_words(changes)}; unchanged {unchanged}"
-
-
-def _color() -> str:
-    return "always" if sys.stderr.isatty() else "never"

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,10 @@ its own loopback address, where an engine in another network namespace finds nob
 
 class EngineFailed(UserError):
     """The engine ended with an error; its diagnostics have been shown already."""
+
+
+class LockHeld(EngineFailed):
+    """Another run is at work on the stack; the sentence names who, and since when."""
 
 
 class OrderlyCommand(automation.PulumiCommand):
@@ -144,6 +149,11 @@ def told_in_one_sentence(what: str) -> Generator[None]:
         ) from None
     except errors.CommandError as error:
         raise EngineFailed(f"{what} failed: {reason(str(error))}") from None
+
+
+def color() -> str:
+    """Whether the engine's output is coloured."""
+    return "always" if sys.stderr.isatty() else "never"
 
 
 def reason(text: str) -> str:

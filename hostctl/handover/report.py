@@ -9,6 +9,7 @@ import time
 from calendar import timegm
 from typing import Any
 
+from hostctl import lock
 from hostctl.clock import now
 from hostctl.containers import Container
 from hostctl.docker import Engine
@@ -85,7 +86,7 @@ def why_not_given(now_: world.World, request: Request) -> str:
 
 
 def status(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]:
-    """Who serves; "unfinished" is what a killed run left behind."""
+    """Who serves; "unfinished" is what a killed run left behind, "busy" who is at work."""
     found = world.read(engine, request)
     holder = found.holder(request.port)
     entry = journal.unfinished()
@@ -102,6 +103,7 @@ def status(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]
         "predecessor": _predecessor_word(found.predecessor, request.port),
         "sentinel": _sentinel_word(found, request.port),
         "since": last.get("at", "") if last.get("active") == active else "",
+        "busy": lock.owner(request.folder),
         "unfinished": None if entry is None else _left_behind(entry),
         "last": {key: last[key] for key in ("at", "from", "to", "downtime_ms", "parts", "release") if key in last},
     }

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import select
+import signal
 import socket
 import time
 from pathlib import Path
@@ -17,6 +20,7 @@ from lab.box.facts import Process
 from lab.box.place import Place
 
 READY_WITHIN_SECONDS = 90.0
+STOPPED_WITHIN_SECONDS = 60.0
 SHIM_SOCKETS = Path("/run/containerd/s")
 _LOOK_EVERY_SECONDS = 0.05
 
@@ -66,6 +70,20 @@ def start(place: Place) -> Process:
             raise OSError(f"dockerd does not answer within {READY_WITHIN_SECONDS:.0f} s (log: {log})")
         time.sleep(_LOOK_EVERY_SECONDS)
     return process
+
+
+def stop(process: Process) -> None:
+    """Ask the daemon to end, and wait for it; raises OSError when it does not within 60 s."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        if not select.select([handle], [], [], STOPPED_WITHIN_SECONDS)[0]:
+            raise OSError(f"dockerd does not end within {STOPPED_WITHIN_SECONDS:.0f} s")
+    finally:
+        os.close(handle)
 
 
 def shim_sockets(place: Place) -> list[Path]:

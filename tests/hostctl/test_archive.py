@@ -102,12 +102,13 @@ def test_an_unknown_verb_is_told_with_the_known_ones(run: Any) -> None:
 )
 def test_a_wrong_document_is_told_in_one_sentence(run: Any, document: str, sentence: str) -> None:
     done = run("files", "write", document=document)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"hostctl files write: {sentence}\n")
+    said = f"hostctl files write: {sentence} (docs/runbook.md#hostctl-files-write)\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 
 def test_an_engine_that_is_not_there_is_told_in_one_sentence(run: Any, tmp_path: Path) -> None:
     done = run("warm", "start", document={"docker_socket": f"unix://{tmp_path}/no.sock", "container": "x"})
     assert done.stderr == (
         f"hostctl warm start: the Docker engine at {tmp_path}/no.sock did not answer (No such file or directory): "
-        "check that it runs, then run again\n"
+        "check that it runs, then run again (docs/runbook.md#hostctl-warm-start)\n"
     )

@@ -137,7 +137,8 @@ def test_whatever_the_token_file_held_a_good_token_replaces_it(run: Any, tmp_pat
 def test_a_short_secret_is_refused_and_not_repeated(run: Any, tmp_path: Path) -> None:
     done = run("token", "write", document=token_document(tmp_path / "token", secret="short-secret"))
     assert done.stderr == (
-        "hostctl token write: the JWT secret is shorter than 32 bytes: make one with 'make secrets'\n"
+        "hostctl token write: the JWT secret is shorter than 32 bytes: make one with 'make secrets' "
+        "(docs/runbook.md#hostctl-token-write)\n"
     )
     assert not (tmp_path / "token").exists()
 

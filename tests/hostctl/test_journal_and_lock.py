@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,21 @@ def test_a_handover_under_a_lock_changes_nothing(run: Any, tmp_path: Path) -> No
     done = run("handover", "take", document=document)
     os.close(handle)
     assert done.returncode == 1 and done.stderr.startswith("hostctl handover take: another hostctl holds ")
+
+
+def test_who_is_at_work_can_be_asked_without_taking_the_lock(tmp_path: Path) -> None:
+    assert lock.owner(str(tmp_path)) is None
+    with lock.held(str(tmp_path), "handover give"):
+        seen = lock.owner(str(tmp_path))
+        assert seen is not None and (seen["pid"], seen["reason"]) == (os.getpid(), "handover give")
+    assert lock.owner(str(tmp_path)) is None
+
+
+def test_the_program_puts_itself_back_where_it_was_lost_and_replaces_no_other(run: Any, tmp_path: Path) -> None:
+    place = tmp_path / "product" / "hostctl.pyz"
+    assert json.loads(run("itself", "keep", document={"path": str(place)}).stdout)["written"] is True
+    assert place.stat().st_mode & 0o777 == 0o755
+    assert subprocess.run([sys.executable, "-I", "-S", str(place), "--version"], check=False).returncode == 0
+    place.write_text("an older one")
+    assert json.loads(run("itself", "keep", document={"path": str(place)}).stdout)["written"] is False
+    assert place.read_text() == "an older one"

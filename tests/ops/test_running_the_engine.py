@@ -8,14 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ops import asking, deploying, engine, environment, readiness
+from ops import asking, deploying, engine, environment, history, interrupted, readiness
 from ops.asking import Looked
 from ops.engine import EngineFailed
 from ops.errors import UserError
@@ -57,9 +57,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
     monkeypatch.setattr(readiness, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
     monkeypatch.setattr(asking, "look", looked)
+    without_a_host(monkeypatch.setattr)
     for name in environment.NAMES[1:]:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+def without_a_host(replace: Callable[..., None]) -> None:
+    """The small program has neither all settings nor a host that could be asked."""
+    for module, name in ((interrupted, "keep_program"), (interrupted, "settle"), (asking, "settings_of")):
+        replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
 
 
 def looked(opened: object, stack: str, outputs: Mapping[str, Any], began: object = None, ok: bool = True) -> Looked:
@@ -98,7 +105,7 @@ def test_down_shows_what_it_would_take_away_before_it_asks(project: Path, monkey
     with pytest.raises(UserError, match="YES=1"):
         deploying.down("elsewhere", progress, yes=False)
     assert "pulumi:pulumi:Stack sentinel-cutover-elsewhere delete" in out.getvalue()
-    assert [row["number"] for row in asking.history("elsewhere", progress).document] == [1]
+    assert [row["number"] for row in history.history("elsewhere", progress).document] == [1]
     assert deploying.down("elsewhere", progress, yes=True).ok
 
 
@@ -108,7 +115,7 @@ def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> N
     settings = project / "Pulumi.elsewhere.yaml"
     settings.write_text(settings.read_text().replace("active: sentinel", "active: contextforge"))
     deploying.up("elsewhere", progress, yes=True)
-    rows = asking.history("elsewhere", progress).document
+    rows = history.history("elsewhere", progress).document
     assert [(row["number"], row["active"]) for row in rows] == [(2, "contextforge"), (1, "sentinel")]
 
 
@@ -127,18 +134,20 @@ def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
     progress, _ = quiet(project)
     with pytest.raises(UserError, match="YES=1"):
         deploying.up("elsewhere", progress, yes=False)
-    assert asking.history("elsewhere", progress).document == []
+    assert history.history("elsewhere", progress).document == []
 
 
 INTERRUPTED = """
 import sys
 from pathlib import Path
-from ops import deploying, engine, environment, readiness
+from ops import deploying, engine, environment, interrupted, readiness
 from ops.progress import Progress
 engine.ROOT = Path(sys.argv[1])
 environment.STATE = engine.ROOT / ".state"
 environment.PULUMI_HOME = engine.ROOT / "pulumi-home"
 readiness.make_ready = lambda stack, progress: None
+from tests.ops.test_running_the_engine import without_a_host
+without_a_host(setattr)
 try:
     deploying.up("elsewhere", Progress(engine.ROOT / "log"), yes=True)
 except KeyboardInterrupt:

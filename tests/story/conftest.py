@@ -58,6 +58,10 @@ class Lab:
     def set(self, key: str, value: str) -> None:
         self.pulumi("config", "set", key, value)
 
+    def configuration(self) -> str:
+        """The stack's file as it stands; the lab and the engine indent its lists differently."""
+        return (ROOT / f"Pulumi.{STACK}.yaml").read_text()
+
     def docker(self, *words: str) -> str:
         done = subprocess.run(
             ["docker", f"--host={self.box.docker_host}", *words], capture_output=True, text=True, timeout=60
@@ -77,18 +81,25 @@ class Lab:
         """The command line that runs these words in the VPS's network."""
         return inside(self.box.vps, words)
 
-    def ops(self, command: str) -> dict[str, Any]:
-        """The document of `make COMMAND JSON=1`."""
-        done = subprocess.run(
-            [sys.executable, "-m", "ops", command, "--stack", STACK, "--json"],
+    def make(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """`make COMMAND JSON=1`, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "ops", command, "--stack", STACK, "--json", *words],
             cwd=ROOT,
             env=self.variables,
             capture_output=True,
             text=True,
             timeout=300,
         )
+
+    def ops(self, command: str, *words: str) -> dict[str, Any]:
+        """The document of `make COMMAND JSON=1`; the exit status must say the same."""
+        done = self.make(command, *words)
         assert done.stdout, done.stderr
-        return json.loads(done.stdout)
+        document = json.loads(done.stdout)
+        if isinstance(document, dict) and "ok" in document:
+            assert (done.returncode == 0) is document["ok"], done.stderr
+        return document
 
     def backends(self) -> set[str]:
         """The names of the backends in the stack's configuration."""

@@ -297,6 +297,7 @@ def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(la
     assert {one["result"] for one in seen["backends"] if "excused" not in one} == {"ok"}
     assert laptop.verified()["ok"] is True
     assert set(laptop.planned()) == {"same"}
+    assert lab.ops("rest")["predecessor"] == "stopped"
     laptop.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive")
     assert lab.inspect(GATEWAY)["State"]["Running"] is True
     assert time.monotonic() - began < 300

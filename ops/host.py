@@ -1,0 +1,144 @@
+"""One verb of `hostctl` on the stack's host, outside of an engine's run: questions, and what is no part of the program.
+
+Owns: how it gets there (here, or by `ssh` with the settings' own key and host key), and what of the state it needs.
+The verb comes from this repository, not from the host, so that a host with an older one, or with none, can be asked.
+Deliberately does not: change anything that the program declares.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from pulumi import automation
+
+from components.sentinel_configuration import ALIAS
+from components.settings import Settings
+from hostctl.build import archive
+from ops import surroundings
+from ops.engine import told_in_one_sentence
+from ops.errors import UserError
+
+LIMIT_SECONDS = 180
+"""A predecessor's own start and an undo lie within it."""
+
+_RUNNER = (
+    "import base64,subprocess,sys,tempfile\n"
+    "program,document=sys.stdin.buffer.read().split(b'\\n',1)\n"
+    "with tempfile.NamedTemporaryFile(suffix='.pyz') as file:\n"
+    " file.write(base64.b64decode(program)); file.flush()\n"
+    " sys.exit(subprocess.run([sys.executable,'-I','-S',file.name,*sys.argv[1:]],input=document).returncode)\n"
+)
+
+
+def run(stack: str, settings: Settings, verb: str, word: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The verb's answer; raises UserError with its one sentence."""
+    asked = json.dumps({**document, "docker_socket": settings.host.docker_socket})
+    words = _there(stack, settings, [verb, word])
+    try:
+        done = subprocess.run(
+            words,
+            input=base64.b64encode(archive()) + b"\n" + asked.encode(),
+            capture_output=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is not on this machine: install it, then run again.") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"The host of stack {stack} gave no answer to `{verb} {word}` within {LIMIT_SECONDS} s."
+        ) from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode} and no word"
+        raise UserError(said.splitlines()[-1])
+    return cast("dict[str, Any]", json.loads(done.stdout))
+
+
+def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
+    """What the handover's verbs are asked with: as the state has it, else with what is known before a cutover."""
+    taken = _stdin_of(resources, "handover", "take")
+    if taken is not None:
+        return taken
+    folder = settings.host.folder
+    return {
+        "container": "",
+        "edge": settings.networks.edge,
+        "internal": settings.networks.internal,
+        "aliases": [ALIAS],
+        "also": list(settings.networks.also),
+        "predecessor": predecessor_record(resources),
+        "release": settings.predecessor.release,
+        "port": settings.sentinel.port,
+        "probe": {"path": "/mcp", "token_file": f"{folder}/handover-token"},
+        "predecessor_probe": {"path": settings.predecessor.health_path},
+        "folder": f"{folder}/handover",
+        "limits": {
+            "answer_seconds": settings.sentinel.answer_seconds,
+            "predecessor_seconds": settings.predecessor.limit_seconds,
+            "drain_seconds": settings.sentinel.drain_seconds,
+        },
+    }
+
+
+def predecessor_record(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of before anything changed, from the state."""
+    for one in _commands(resources, "predecessor", "record"):
+        said = one.get("outputs", {}).get("stdout")
+        if isinstance(said, str) and said:
+            return cast("dict[str, Any]", json.loads(said))
+    return {"kind": "absent"}
+
+
+def resources_of(opened: automation.Stack, stack: str) -> list[Mapping[str, Any]]:
+    """The state's resources, secrets still encrypted."""
+    return resources_in(deployment_of(opened, stack))
+
+
+def resources_in(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those of an exported state; none before the first run."""
+    return cast("list[Mapping[str, Any]]", deployment.get("resources") or [])
+
+
+def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False) -> Mapping[str, Any]:
+    """The state as `pulumi stack export` gives it: secrets encrypted, unlike in the Automation API's own export."""
+    words = ["stack", "export", "--stack", stack, *(["--show-secrets"] if secrets else [])]
+    with told_in_one_sentence(f"reading the state of stack {stack}"):
+        said = opened.workspace.pulumi_command.run(words, opened.workspace.work_dir, opened.workspace.env_vars)
+    return cast("Mapping[str, Any]", json.loads(said.stdout)["deployment"])
+
+
+def _stdin_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str) -> dict[str, Any] | None:
+    for one in _commands(resources, verb, word):
+        said = one.get("inputs", {}).get("stdin")
+        if isinstance(said, str) and said:
+            return cast("dict[str, Any]", json.loads(said))
+    return None
+
+
+def _commands(resources: Sequence[Mapping[str, Any]], verb: str, word: str) -> list[Mapping[str, Any]]:
+    """The actions that are made by this verb, the newest first where an older one waits to be deleted."""
+    end = f" {verb} {word}"
+    found = [one for one in resources if str(one.get("inputs", {}).get("create", "")).endswith(end)]
+    return sorted(found, key=lambda one: bool(one.get("delete")))
+
+
+def _there(stack: str, settings: Settings, words: Sequence[str]) -> list[str]:
+    host = settings.host
+    around = surroundings.of_stack(stack)
+    if host.kind == "local":
+        here = [sys.executable, "-I", "-c", _RUNNER, *words]
+        return list(around.on_host(here)) if around else here
+    far = " ".join(shlex.quote(word) for word in ["python3", "-I", "-c", _RUNNER, *words])
+    key = ["-i", host.private_key_file, "-o", "IdentitiesOnly=yes"] if host.private_key_file else []
+    ssh = [
+        *("ssh", "-T", *key, "-p", str(host.port), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"),
+        *("-o", f"KnownHostsCommand=/bin/echo %H {host.host_key}", "-o", "UserKnownHostsFile=none"),
+        *(f"{host.user}@{host.address}", far),
+    ]
+    return list(around.on_host(ssh)) if around else ssh

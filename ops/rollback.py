@@ -1,0 +1,176 @@
+"""rollback: the way back, by the stack's history.
+
+Owns: the choice of the update, what is refused before anything changes, and the truth of the exit status.
+Deliberately does not: run by itself, ever; nor restore a secret. Secrets stay as they are: the engine's list of updates
+holds none, a replaced one must not come back, and the database knows today's password only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pulumi import automation
+
+from components.settings import Settings, SettingsError, load, report
+from ops import asking, configuration, deploying, host, interrupted, readiness, surroundings
+from ops.configuration import Configuration, Values
+from ops.engine import PROJECT, EngineFailed, LockHeld, open_stack, told_in_one_sentence
+from ops.errors import UserError
+from ops.history import Update, changes_in_words, differences, image_of, rows_of, table, updates_of
+from ops.progress import Progress
+from ops.result import Result
+
+TOLD_UPDATES = 15
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to go back to: its words for the question, and the whole configuration without secrets."""
+
+    name: str
+    values: Values
+
+
+def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Result:
+    """To ContextForge with today's configuration, or to what update `to` ran with.
+
+    Shows the history and the preview, asks, runs, verifies. Raises UserError, nothing changed, for an update that is
+    not there, did not succeed, or whose image or predecessor is gone.
+    """
+    readiness.make_ready(stack, progress)
+    opened = open_stack(stack, progress, create=False)
+    updates = updates_of(opened, stack)
+    for line in table(rows_of(updates))[: TOLD_UPDATES + 1]:
+        progress.line(line)
+    today = configuration.read(stack)
+    choice = chosen(updates, today, to)
+    resources = host.resources_of(opened, stack)
+    settings = _settings(opened, stack, choice)
+    _refuse_another_host(stack, resources, opened, settings)
+    _refuse_what_is_gone(stack, resources, settings, choice)
+    candidate = configuration.candidate(stack, choice.values)
+    _show(today, choice, progress)
+    deploying.previewed(opened, stack, progress, candidate)
+    if not (yes or surroundings.of_stack(stack)):
+        deploying.ask(f"Take stack {stack} back to {choice.name}?")
+    previous = configuration.file_of(stack).read_bytes()
+    configuration.adopt(stack, candidate)
+    try:
+        return _run(opened, stack, settings, progress)
+    except LockHeld:
+        # Another run is at work, so this one has not begun: the file says again what that one runs with.
+        candidate.write_bytes(previous)
+        configuration.adopt(stack, candidate)
+        raise
+
+
+def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> Choice:
+    """Raises UserError when there is no such update, or none that can be gone back to."""
+    if to is None:
+        return Choice("ContextForge, with today's configuration", {**today.values, "active": "contextforge"})
+    found = next((one for one in updates if one.number == to), None)
+    if found is None:
+        known = f"they are 1 to {updates[0].number}" if updates else "there is none yet"
+        raise UserError(f"There is no update {to}: {known} (`make history`).")
+    if found.kind not in ("update", "refresh") or found.result != "succeeded":
+        raise UserError(
+            f"Update {to} (a run of {found.kind}) ended as {found.result}: choose an update that succeeded "
+            "(`make history`)."
+        )
+    lacking = found.secrets - today.secrets
+    if lacking:
+        raise UserError(
+            f"Update {to} ran with the secret {', '.join(sorted(lacking))}, which is no longer set and which no "
+            f"history holds: set it (`pulumi config set --secret {min(lacking)}`), then run again."
+        )
+    # A key that is a secret by now stays one, with the value that it has.
+    return Choice(f"update {to} of {found.at}", {k: v for k, v in found.settings.items() if k not in today.secrets})
+
+
+def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
+    """The chosen configuration as today's program reads it; raises UserError where it no longer can."""
+    with told_in_one_sentence(f"reading the configuration of stack {stack}"):
+        config = opened.get_all_config()
+    secrets = {name.removeprefix(f"{PROJECT}:"): one.value for name, one in config.items() if one.secret}
+    try:
+        # A copy: literal dotted keys are laid over the nested ones in place.
+        return load(deepcopy({**choice.values, **secrets}), set(secrets), stack=stack)
+    except SettingsError as error:
+        raise UserError(
+            f"Nothing was changed: {choice.name} has a configuration that is refused.\n{report(error)}"
+        ) from None
+
+
+def _refuse_another_host(
+    stack: str, resources: Sequence[Mapping[str, Any]], opened: automation.Stack, settings: Settings
+) -> None:
+    deployed = asking.outputs_of(opened, stack).get("host")
+    if resources and deployed and deployed != settings.host.kind:
+        raise UserError(
+            f"Nothing was changed: stack {stack} is deployed with host.kind {deployed}, that update ran with "
+            f"{settings.host.kind}, and a deployed stack keeps its host."
+        )
+
+
+def _refuse_what_is_gone(
+    stack: str, resources: Sequence[Mapping[str, Any]], settings: Settings, choice: Choice
+) -> None:
+    images = [image for image in (image_of(choice.values), settings.postgres.image) if image]
+    record = host.predecessor_record(resources) if settings.active == "contextforge" else {"kind": "absent"}
+    try:
+        host.run(stack, settings, "way-back", "check", {"images": images, "predecessor": record})
+    except UserError as error:
+        raise UserError(f"Nothing was changed, there is no way to {choice.name}: {error}") from None
+
+
+def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
+    told = differences(today.values, choice.values)
+    progress.line(f"Back to {choice.name}; what changes in the configuration: {'; '.join(told) or 'nothing'}.")
+
+
+def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> Result:
+    before = _last(stack, settings)
+    try:
+        done = interrupted.up(opened, stack, progress)
+    except LockHeld:
+        raise
+    except EngineFailed as error:
+        raise EngineFailed(
+            f"{error} Pulumi.{stack}.yaml says active: {settings.active}; mend the cause, then `make up STACK={stack}` "
+            "goes on."
+        ) from None
+    changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
+    outputs = asking.outputs_of(opened, stack)
+    verified = asking.look(opened, stack, outputs).verified
+    now = _status(stack, settings, host.resources_of(opened, stack))
+    last = now["last"]
+    moved = bool(last) and last != before
+    ok = now["active"] == interrupted.owner(settings) and verified.ok
+    document = {
+        "ok": ok,
+        "active": now["active"],
+        "downtime_ms": last["downtime_ms"] if moved else 0,
+        "verify": verified.document,
+        "changes": changes,
+    }
+    return Result(document, _text(stack, document, last if moved else {}, verified), ok)
+
+
+def _last(stack: str, settings: Settings) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], _status(stack, settings, ())["last"])
+
+
+def _status(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return host.run(stack, settings, "handover", "status", host.handover_document(resources, settings))
+
+
+def _text(stack: str, document: Mapping[str, Any], last: Mapping[str, Any], verified: Result) -> str:
+    lines = [changes_in_words(document["changes"]), f"serving    {document['active']} owns the port"]
+    if last:
+        lines.append(f"handover   {last['from']} -> {last['to']}, nobody answered for {last['downtime_ms']} ms")
+    lines += [f"{'verified' if not at else '':<9}  {row}" for at, row in enumerate(verified.text.splitlines())]
+    lines.append(f"next       make status STACK={stack} · make up STACK={stack} · make history STACK={stack}")
+    return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""The runbook: every command in it is one that exists, and every link that an error text has leads to a heading."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from argparse import Namespace
+from typing import Any
+
+import pytest
+
+from hostctl.__main__ import VERBS
+from hostctl.__main__ import main as hostctl
+from ops import __main__ as operator
+from ops.engine import EngineFailed
+from ops.errors import UserError
+from ops.paths import ROOT
+
+TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+WITHOUT_A_RUN = {"doctor", "env", "ready"}
+"""Commands that ask no engine, so that none of their errors is a failed run."""
+
+
+def anchors(text: str) -> set[str]:
+    """As a page on GitHub has them: lower case, blanks as hyphens, other signs gone."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_verb_of_the_host_has_its_heading() -> None:
+    assert {f"hostctl-{'-'.join(words)}" for words in VERBS} <= anchors(TEXT)
+
+
+def test_every_command_that_runs_the_engine_has_its_heading() -> None:
+    assert {f"make-{command}" for command in set(operator.COMMANDS) - WITHOUT_A_RUN} <= anchors(TEXT)
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_an_error_on_the_host_links_to_its_heading(
+    words: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Namespace(buffer=Namespace(read=lambda: b"no JSON")))
+    assert hostctl(list(words)) == 1
+    said = capsys.readouterr().err
+    found = re.search(r"\(docs/runbook\.md#([\w-]+)\)$", said.strip())
+    assert found is not None, said
+    assert found[1] in anchors(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("error", "link"),
+    [
+        (EngineFailed("pulumi up failed."), "make-up"),
+        (EngineFailed("hostctl x y: no (docs/runbook.md#hostctl-warm-start)."), "hostctl-warm-start"),
+        (UserError("There is no stack x yet."), None),
+    ],
+)
+def test_a_failed_run_links_once_and_a_wrong_word_not_at_all(
+    error: UserError, link: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setitem(operator.COMMANDS, "up", fails)
+    monkeypatch.setattr(sys, "argv", ["ops", "up", "--stack", "lab"])
+    monkeypatch.setattr(operator.signal, "signal", lambda *_: None)
+    assert operator.main() == 1
+    assert re.findall(r"docs/runbook\.md#([\w-]+)", capsys.readouterr().err) == ([link] if link else [])
+
+
+def test_every_link_inside_the_program_leads_somewhere() -> None:
+    sources = subprocess.run(["git", "ls-files", "*.py", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in sources.stdout.split():
+        if name.startswith("tests/"):
+            continue
+        for found in re.findall(r"runbook\.md#([a-z][\w-]*[\w])", (ROOT / name).read_text(encoding="utf-8")):
+            assert found in anchors(TEXT) or any(one.startswith(found) for one in anchors(TEXT)), f"{name}: {found}"
+
+
+def test_every_command_named_in_it_is_a_target() -> None:
+    assert set(re.findall(r"make ([a-z]+)\b", TEXT)) <= targets()

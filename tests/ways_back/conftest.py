@@ -1,0 +1,34 @@
+"""The lab's stack for the tests of the way back, and the sums that are printed when all of them are done."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from tests.story.conftest import Lab, lab
+from tests.ways_back.world import World
+
+__all__ = ["lab"]
+
+SUMS: list[str] = []
+"""Lines for the end of the session; a test file adds its own when its last test is done."""
+
+
+@pytest.fixture(scope="package")
+def world(lab: Lab) -> Generator[World]:
+    """Staged: Sentinel warm, ContextForge on the port."""
+    found = World(lab)
+    found.staged()
+    yield found
+    found.staged()
+
+
+@pytest.fixture
+def sums() -> list[str]:
+    return SUMS
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in SUMS:
+        terminalreporter.write_line(line)

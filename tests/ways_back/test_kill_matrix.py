@@ -1,0 +1,188 @@
+"""Interrupted anywhere, `make up` or `make rollback` ends in the right world; while only the engine died, one serves.
+
+The points come from the engine's own preview and from `hostctl handover points`, so that a new step is covered without
+being listed. CI takes a part of them, `make soak` all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hostctl.handover import examples
+from lab import box as vps
+from lab.box import Place
+from lab.box.lifecycle import restart_docker
+from ops.progress import Progress
+from tests.story.conftest import Lab
+from tests.ways_back.world import RUN, Point, World
+
+SOAK = bool(os.environ.get("WAYS_BACK_SOAK"))
+MOMENTS = ("before", "during", "after")
+CI_POINTS = 3
+"""Of each kind of interruption and each direction, besides the handover's own."""
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
+
+
+@dataclass
+class Sum:
+    """What is printed at the end."""
+
+    points: int = 0
+    converged: int = 0
+    only_engine: int = 0
+    served: int = 0
+
+    def told(self) -> str:
+        return (
+            f"kill matrix: {self.points} points, {self.converged} converged, "
+            f"{self.served}/{self.only_engine} always served"
+        )
+
+
+@pytest.fixture(scope="module")
+def total() -> Generator[Sum]:
+    from tests.ways_back.conftest import SUMS
+
+    counted = Sum()
+    yield counted
+    SUMS.append(counted.told())
+
+
+def part(points: Sequence[Point]) -> list[Point]:
+    """All of them for a soak; else the port's own three, and a few of the others, spread over all."""
+    if SOAK:
+        return list(points)
+    own = [point for point in points if point.resource == "handover-port"]
+    others = [point for point in points if point.resource != "handover-port" and point.moment == "during"]
+    every = max(1, -(-len(others) // CI_POINTS))
+    return [*own, *others[::every]]
+
+
+def spread(points: Sequence[str]) -> list[str]:
+    every = 1 if SOAK else max(1, -(-len(points) // CI_POINTS))
+    return list(points[::every])
+
+
+def test_the_engine_is_killed_on_the_way_there(world: World, total: Sum, tmp_path: Path) -> None:
+    """In turns: `make up` goes on to Sentinel, `make rollback` goes back; both from the same half-done world."""
+    world.staged()
+    points = part([Point(moment, name) for name in world.steps("sentinel") for moment in MOMENTS])
+    assert {point.moment for point in points} == set(MOMENTS)
+    for number, point in enumerate(points):
+        ways = ("rollback", "up") if SOAK else (("rollback", "up")[number % 2],)
+        for way in ways:
+            engine_killed(world, total, point, "sentinel", way, tmp_path / f"{number}-{way}")
+            if way == "up":
+                world.staged()
+
+
+def test_the_engine_is_killed_on_the_way_back(world: World, total: Sum, tmp_path: Path) -> None:
+    world.cut_over()
+    points = part([Point(moment, name) for name in world.steps("contextforge") for moment in MOMENTS])
+    for number, point in enumerate(points if SOAK else points[:CI_POINTS]):
+        engine_killed(world, total, point, "contextforge", "rollback", tmp_path / str(number))
+        if SOAK or number + 1 < CI_POINTS:
+            world.cut_over()
+    world.staged()
+
+
+def engine_killed(world: World, total: Sum, point: Point, active: str, way: str, folder: Path) -> None:
+    folder.mkdir()
+    with world.watched() as seen:
+        world.killed(active, point, folder)
+        done = world.lab.make(way)
+    total.points += 1
+    total.only_engine += 1
+    total.served += seen.served
+    assert done.returncode == 0, f"{point}, then make {way}:\n{done.stderr[-3000:]}"
+    assert "Traceback" not in done.stderr
+    world.must_be("contextforge" if way == "rollback" else active)
+    assert seen.served, f"{point}, then make {way}: {seen}\n{done.stderr}"
+    total.converged += 1
+
+
+@pytest.mark.parametrize(
+    ("scenario", "active", "ways"),
+    [
+        ("take by freeze", "sentinel", ("rollback", "up")),
+        ("give to a frozen predecessor", "contextforge", ("rollback", "rollback")),
+    ],
+)
+def test_hostctl_is_killed_at_a_line_of_its_journal(
+    world: World, total: Sum, scenario: str, active: str, ways: tuple[str, str]
+) -> None:
+    for number, point in enumerate(spread(examples.points()["scenarios"][scenario])):
+        world.turn("contextforge" if active == "sentinel" else "sentinel")
+        world.lab.set("active", active)
+        died = subprocess.run(
+            [world.lab.engine, *RUN],
+            env={**world.lab.variables, "HOSTCTL_DIE_AT": point},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert died.returncode != 0, f"no run passes {point}"
+        converges(world, total, point, ways[number % 2], active)
+    world.staged()
+
+
+def converges(world: World, total: Sum, point: str, way: str, active: str) -> None:
+    done = world.lab.make(way)
+    total.points += 1
+    assert done.returncode == 0, f"{point}, then make {way}:\n{done.stderr[-3000:]}"
+    assert "Traceback" not in done.stderr
+    world.must_be("contextforge" if way == "rollback" else active)
+    total.converged += 1
+
+
+@pytest.mark.parametrize("what", ["dockerd", "host"])
+def test_the_host_restarts_under_the_run(
+    world: World, total: Sum, progress: Progress, what: str, tmp_path: Path
+) -> None:
+    world.staged()
+    names = world.steps("sentinel") if SOAK else ["handover-port"]
+    for name in names:
+        folder = tmp_path / name
+        folder.mkdir()
+        world.killed("sentinel", Point("during", name), folder)
+        (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
+        converges(world, total, f"{what} restarts during {name}", "up", "sentinel")
+        world.staged()
+
+
+def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(world: World, tmp_path: Path) -> None:
+    lab: Lab = world.lab
+    lab.set("active", "sentinel")
+    log = tmp_path / "events"
+    os.mkfifo(log)
+    first = subprocess.Popen(
+        [lab.engine, *RUN, "--event-log", str(log)],
+        env={**lab.variables, "PULUMI_DEBUG_COMMANDS": "true"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with log.open(encoding="utf-8") as events:
+        world._until(Point("before", "handover-port"), events)
+        first.send_signal(signal.SIGSTOP)
+        before = lab.configuration()
+        second = lab.make("rollback")
+        after = lab.configuration()
+        first.send_signal(signal.SIGCONT)
+        for _ in events:
+            continue
+    assert first.wait(120) == 0
+    assert second.returncode == 1
+    assert yaml.safe_load(after) == yaml.safe_load(before)
+    refusal = json.loads(second.stdout)["error"]
+    assert f"(process {first.pid}) has held the stack's lock since 20" in refusal
+    world.must_be_whole("sentinel")

@@ -1,0 +1,52 @@
+"""The runbook from top to bottom on the lab: each of its commands runs, and the port is where its chapter says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from ops.paths import ROOT
+from tests.ways_back.world import World
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+SERVES = {"Staging": "contextforge", "Cutover": "sentinel", "Verify": "sentinel", "Rest": "sentinel"}
+"""Who has the port at the end of a chapter; the others follow from what their commands say."""
+
+
+def chapters() -> list[tuple[str, list[str]]]:
+    """Heading and console blocks, in order; chapters without a command are left out."""
+    found: list[tuple[str, list[str]]] = []
+    for part in re.split(r"^## ", TEXT, flags=re.MULTILINE):
+        title = part.splitlines()[0].lstrip("# ")
+        blocks = re.findall(r"```console\n(.*?)```", part, re.DOTALL)
+        if blocks:
+            found.append((title, blocks))
+    return found
+
+
+def run(block: str, last_good: int) -> None:
+    """The block as a shell that stops at the first failure; the history's number is this lab's own."""
+    own = re.sub(r"\bTO=\d+", f"TO={last_good}", block)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", own], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{own}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+
+
+def test_every_command_of_the_runbook_runs(world: World) -> None:
+    world.cut_over()
+    number = next(row["number"] for row in world.lab.ops("history") if row["active"] == "sentinel")
+    told = chapters()
+    assert {"Before", "Staging", "Cutover", "Verify", "Rest", "Rollback"} <= {title for title, _ in told}
+    for title, blocks in told:
+        for block in blocks:
+            run(block, number)
+        if title in SERVES:
+            world.must_be(SERVES[title])
+    assert json.loads(world.lab.make("status").stdout)["active"] == "sentinel"
+    world.staged()
