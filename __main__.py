@@ -8,6 +8,7 @@ from components.host import Host, HostArgs
 from components.networks import Networks
 from components.postgres import Postgres
 from components.predecessor import Predecessor
+from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
 from hostctl.build import archive
@@ -28,11 +29,19 @@ postgres = Postgres(
     networks=networks,
     opts=pulumi.ResourceOptions(depends_on=[predecessor]),
 )
+warm = sentinel_serves or settings.sentinel.standby
 sentinel = Sentinel(
     "sentinel",
-    SentinelArgs(settings, host, networks, postgres, warm=sentinel_serves or settings.sentinel.standby),
+    SentinelArgs(settings, host, networks, postgres, warm),
     pulumi.ResourceOptions(depends_on=[postgres]),
 )
+prometheus = None
+if settings.prometheus.enabled:
+    prometheus = Prometheus(
+        "sentinel-prometheus",
+        PrometheusArgs(settings, host, networks, sentinel, warm),
+        pulumi.ResourceOptions(depends_on=[sentinel]),
+    )
 pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
@@ -44,6 +53,8 @@ if sentinel_serves:
         HandoverArgs(settings, host, networks, predecessor, sentinel),
         pulumi.ResourceOptions(depends_on=[claude_record]),
     )
+    if prometheus is not None:
+        CutoverMark("cutover-mark", settings, host=host, prometheus=prometheus, sentinel=sentinel, handover=handover)
     ClaudeClient("claude", ClaudeClientArgs(settings, host, claude_record, sentinel, handover))
     pulumi.export("handover", handover.report)
     pulumi.export("way_back", "pulumi config set active contextforge && pulumi up")

@@ -65,7 +65,10 @@ class Port:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """One container as its component means it. `files` maps a path inside to a file on the host, always read-only."""
+    """One container as its component means it. `files` maps a path inside to a file on the host, always read-only.
+
+    `edge` is a second network, one that is not internal: the container publishes its ports as soon as it starts.
+    """
 
     image: pulumi.Input[str]
     user: str
@@ -73,6 +76,7 @@ class ContainerSpec:
     network: pulumi.Input[str]
     aliases: Sequence[str]
     health: HealthCheck
+    edge: pulumi.Input[str] | None = None
     command: Sequence[pulumi.Input[str]] | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
@@ -122,7 +126,7 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
             docker.ContainerPortArgs(ip=port.address, external=port.external, internal=port.internal)
             for port in spec.ports
         ],
-        networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=spec.network, aliases=list(spec.aliases))],
+        networks_advanced=_networks(spec),
         labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(_labels(spec).items())],
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
@@ -140,6 +144,11 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
         wait_timeout=spec.start_seconds if spec.started else None,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(replace_on_changes=REPLACE_ON_CHANGES)),
     )
+
+
+def _networks(spec: ContainerSpec) -> list[docker.ContainerNetworksAdvancedArgs]:
+    edge = [] if spec.edge is None else [docker.ContainerNetworksAdvancedArgs(name=spec.edge)]
+    return [*edge, docker.ContainerNetworksAdvancedArgs(name=spec.network, aliases=list(spec.aliases))]
 
 
 def _labels(spec: ContainerSpec) -> dict[str, pulumi.Input[str]]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl import claude, files, handover, networks, predecessor, token, warm
+from hostctl import claude, files, handover, networks, predecessor, prometheus, token, trial, warm
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -27,6 +27,8 @@ VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("claude", "restore"): claude.restore,
     ("claude", "forget"): claude.forget,
     ("predecessor", "record"): predecessor.record,
+    ("prometheus", "wait"): prometheus.wait,
+    ("trial", "run"): trial.run,
     ("warm", "start"): warm.start,
     ("warm", "stop"): warm.stop,
     ("token", "write"): token.write,

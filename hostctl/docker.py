@@ -53,6 +53,10 @@ class Engine:
         """The JSON answer of a POST, None when it is empty; "already so" (304) is no error. Raises DockerError."""
         return self._request("POST", path, body, seconds)
 
+    def delete(self, path: str) -> None:
+        """Raises DockerError."""
+        self._request("DELETE", path, None, REQUEST_SECONDS)
+
     def log_tail(self, container: str, lines: int) -> str:
         """The last lines that a container wrote to stdout and stderr."""
         path = f"/containers/{quote(container)}/logs?stdout=1&stderr=1&tail={lines}"

@@ -1,0 +1,6 @@
+"""`python -m dashboards` (`make dashboards`): write the dashboard's JSON beside its code."""
+
+from dashboards.dashboard import FILE, text
+
+FILE.write_text(text(), encoding="utf-8")
+print(FILE)
