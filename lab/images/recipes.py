@@ -191,5 +191,5 @@ PROMETHEUS = Image(
 )
 
 IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, SENTINEL, PROMETHEUS)}
-CUTOVER = ("postgres", "redis", "contextforge", "backends", "sentinel")
-"""What the cutover itself needs; the rest is made when it is asked for."""
+CUTOVER = ("postgres", "redis", "contextforge", "backends", "sentinel", "prometheus")
+"""What the lab's stack needs; the rest is made when it is asked for."""
