@@ -5,13 +5,13 @@ STACK ?= lab
 PYTHON := .venv/bin/python
 OPS = $(PYTHON) -m ops
 WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
-QUICK = tests/unit tests/graph tests/hostctl tests/ops
+QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh verify status history secrets env doctor test unit lint down clean venv
+.PHONY: help up preview dashboards dashboard-picture alert-test refresh verify status history secrets env doctor test unit lint down clean venv
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
 	@echo "STACK=$(STACK) · JSON=1 one JSON document on stdout · YES=1 do not ask"
 
 up: venv ## install what is missing, then pulumi up; says what runs where
@@ -22,6 +22,15 @@ preview: venv ## what up would change
 
 refresh: venv ## write into the state what the host looks like now
 	@$(OPS) refresh $(WITH)
+
+dashboards: venv ## write the dashboard's JSON from its code
+	@$(PYTHON) -m dashboards
+
+dashboard-picture: venv ## the five panels as PNG, with what the stack's Prometheus has now (no Grafana needed)
+	@$(PYTHON) -m lab.picture $(ARGS)
+
+alert-test: venv ## one marked test message to Discord, by the way that alerts go
+	@$(OPS) alert-test $(WITH)
 
 verify: venv ## one call per backend through the port
 	@$(OPS) verify $(WITH)
@@ -46,7 +55,7 @@ test: venv ## every test; needs nothing done before it
 	@$(PYTHON) -m pytest tests $(ARGS)
 
 unit: venv ## the tests that need no lab, in under a minute
-	@$(PYTHON) -m pytest -q -m "not lab and not engine" $(wildcard $(QUICK)) $(ARGS)
+	@$(PYTHON) -m pytest -q -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)
 
 lint: venv ## ruff and pyright
 	@$(PYTHON) -m ruff check

@@ -3,6 +3,7 @@
 import pulumi
 
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
+from components.grafana import Grafana, GrafanaArgs
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
@@ -41,6 +42,12 @@ if settings.prometheus.enabled:
         "sentinel-prometheus",
         PrometheusArgs(settings, host, networks, sentinel, warm),
         pulumi.ResourceOptions(depends_on=[sentinel]),
+    )
+if prometheus is not None and settings.grafana.enabled:
+    Grafana(
+        "sentinel-grafana",
+        GrafanaArgs(settings, host, networks, prometheus, warm),
+        pulumi.ResourceOptions(depends_on=[prometheus]),
     )
 pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)

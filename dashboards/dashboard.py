@@ -11,7 +11,6 @@ cutover, so nothing but Prometheus is needed to draw them, and they last as long
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, QueryVariable
@@ -19,9 +18,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
 from dashboards import panels, queries
-
-UID = "sentinel-gateway"
-FILE = Path(__file__).with_name(f"{UID}.json")
+from dashboards.dashboard_file import UID
 
 
 def dashboard() -> Dashboard:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl import claude, files, handover, networks, predecessor, prometheus, token, trial, warm
+from hostctl import claude, discord, files, handover, networks, predecessor, prometheus, token, trial, warm
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -26,6 +26,7 @@ VERBS: dict[tuple[str, str], Callable[[Document], dict[str, Any]]] = {
     ("claude", "apply"): claude.apply,
     ("claude", "restore"): claude.restore,
     ("claude", "forget"): claude.forget,
+    ("discord", "look"): discord.look,
     ("predecessor", "record"): predecessor.record,
     ("prometheus", "wait"): prometheus.wait,
     ("trial", "run"): trial.run,

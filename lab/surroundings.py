@@ -6,6 +6,7 @@ Deliberately does not: any of these itself.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from lab import box as vps
 from lab import engine, stack_configuration
 from lab.box import Box, Place, facts, tools
 from lab.box.network import inside
+from lab.discord import running as discord
 from lab.plugins import LabFacts
 from ops.errors import UserError
 from ops.progress import LongStep, Progress, Step
@@ -48,6 +50,7 @@ def prepare(progress: Progress) -> None:
     if images.missing():
         images.build(progress)
     box = vps.up(_PLACE, progress)
+    discord.ensure(_PLACE)
     with progress.step("Loading images into the VPS") as step:
         step.say("docker load")
         box = _with_images(box, images.load(box.docker_host))
@@ -124,18 +127,36 @@ def _make_stack(box: Box, step: Step) -> None:
     variables["PATH"] = f"{environment()['PATH']}{os.pathsep}{os.environ.get('PATH', '')}"
     if not (_PLACE.folder / "state" / ".pulumi" / "stacks" / "sentinel-cutover" / f"{STACK}.json").exists():
         step.say("pulumi stack init")
-        made = subprocess.run(
-            [str(_PLACE.bin / "pulumi"), "stack", "select", "--create", "--non-interactive", STACK],
-            cwd=_PLACE.root,
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if made.returncode:
-            raise UserError(f"The engine could not make the stack {STACK}: {' '.join(made.stderr.split())}")
+        _pulumi(["stack", "select", "--create", "--non-interactive", STACK], variables)
     step.say("pulumi config set")
     make_secrets(STACK, variables, _PLACE.root)
+    _set_webhook(variables)
+
+
+def _set_webhook(variables: Mapping[str, str]) -> None:
+    """The webhook of the lab's own Discord, unless the stack has one."""
+    if any(key.rpartition(":")[2] == "discord_webhook" for key in _configuration(variables)):
+        return
+    _pulumi(["config", "set", "--secret", "--stack", STACK, "discord_webhook"], variables, discord.webhook(_PLACE))
+
+
+def _configuration(variables: Mapping[str, str]) -> Mapping[str, object]:
+    return json.loads(_pulumi(["config", "--json", "--stack", STACK], variables))
+
+
+def _pulumi(words: Sequence[str], variables: Mapping[str, str], stdin: str = "") -> str:
+    done = subprocess.run(
+        [str(_PLACE.bin / "pulumi"), *words],
+        cwd=_PLACE.root,
+        env=variables,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise UserError(f"The engine could not `pulumi {words[0]}` the stack {STACK}: {' '.join(done.stderr.split())}")
+    return done.stdout
 
 
 def _stack_file() -> Path:

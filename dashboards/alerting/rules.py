@@ -21,13 +21,13 @@ from typing import Literal
 from components.settings.watching import Alerts
 from dashboards import queries
 from dashboards.alerting.shape import ErrorState, NoDataState, Query, Rule, RuleGroup, Rules, TimeRange
+from dashboards.dashboard_file import UID as DASHBOARD_UID
 
 __all__ = ["FOLDER", "GROUP", "Alert", "alerts", "heading", "rules_file"]
 
 FOLDER = "Sentinel"
 GROUP = "sentinel"
 PROMETHEUS_UID = "prometheus"
-DASHBOARD_UID = "sentinel-gateway"
 _EXPRESSION = "__expr__"
 _LOOK_BACK_SECONDS = 600
 SLOW_CALLS = 0.01

@@ -8,7 +8,8 @@ import pytest
 
 from components.settings.watching import Alerts
 from dashboards.alerting.rules import DASHBOARD_UID, PROMETHEUS_UID, alerts
-from dashboards.dashboard import FILE, UID, document, text
+from dashboards.dashboard import document, text
+from dashboards.dashboard_file import FILE, UID
 
 PANELS: list[dict[str, Any]] = document()["panels"]
 EACH_PANEL = pytest.mark.parametrize("panel", PANELS, ids=[panel["title"] for panel in PANELS])

@@ -8,7 +8,12 @@ from components.container import Port, go_duration
 from tests.graph.registration import Registered, Registration, register
 
 CONTAINER = "docker:index/container:Container"
-CONTAINERS = ["sentinel-postgres-container", "sentinel-gateway", "sentinel-prometheus-container"]
+CONTAINERS = [
+    "sentinel-postgres-container",
+    "sentinel-gateway",
+    "sentinel-prometheus-container",
+    "sentinel-grafana-container",
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,8 @@ def test_what_publishes_does_so_on_loopback_only(program: Registration) -> None:
     assert [(port["ip"], port["external"]) for port in ports] == [("127.0.0.1", 9200), ("127.0.0.1", 9201)]
     ports = program.named("sentinel-prometheus-container").inputs["ports"]
     assert [(port["ip"], port["external"]) for port in ports] == [("127.0.0.1", 9090)]
+    ports = program.named("sentinel-grafana-container").inputs["ports"]
+    assert [(port["ip"], port["external"]) for port in ports] == [("127.0.0.1", 3100)]
 
 
 def test_only_what_publishes_before_the_handover_is_on_the_edge_by_its_own_declaration(program: Registration) -> None:
@@ -72,7 +79,7 @@ def test_only_what_publishes_before_the_handover_is_on_the_edge_by_its_own_decla
         for network in program.named(name).inputs["networksAdvanced"]
         if network["name"] == "sentinel-edge"
     }
-    assert on_edge == {"sentinel-prometheus-container"}
+    assert on_edge == {"sentinel-prometheus-container", "sentinel-grafana-container"}
 
 
 def test_sentinel_is_declared_not_started_and_made_beside_the_one_that_serves(program: Registration) -> None:
@@ -85,12 +92,12 @@ def test_sentinel_is_declared_not_started_and_made_beside_the_one_that_serves(pr
     assert labels["sentinel-cutover.ports"] == "127.0.0.1:9200:9200,127.0.0.1:9201:9201"
 
 
-@pytest.mark.parametrize("volume", ["sentinel-postgres-data", "sentinel-prometheus-data"])
+@pytest.mark.parametrize("volume", ["sentinel-postgres-data", "sentinel-prometheus-data", "sentinel-grafana-data"])
 def test_a_volume_is_kept_by_every_destroy(program: Registration, volume: str) -> None:
     assert program.named(volume).options.retainOnDelete is True
 
 
-@pytest.mark.parametrize("container", ["sentinel-postgres-container", "sentinel-prometheus-container"])
+@pytest.mark.parametrize("container", [name for name in CONTAINERS if name != "sentinel-gateway"])
 def test_what_has_a_fixed_name_and_a_volume_is_replaced_delete_first(program: Registration, container: str) -> None:
     assert program.named(container).options.deleteBeforeReplace is True
 

@@ -26,6 +26,8 @@ AFTER = [
     ("sentinel-prometheus-container", "sentinel-prometheus-marks"),
     ("sentinel-prometheus-check", "sentinel-prometheus-files-written"),
     ("sentinel-prometheus-up", "sentinel-prometheus-container"),
+    ("sentinel-grafana-container", "sentinel-prometheus-up"),
+    ("sentinel-grafana-container", "sentinel-grafana-files-written"),
     ("cutover-mark-file", "handover-port"),
     ("cutover-mark-file", "sentinel-prometheus-up"),
     ("claude-record-entries", "predecessor-record"),
@@ -70,7 +72,7 @@ def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_sta
     assert "handover-port" not in names
     assert not {name for name in names if name.startswith("claude")}
     assert not {name for name in names if name.startswith("cutover-mark")}
-    assert {"sentinel-warm", "sentinel-prometheus-up"} <= names
+    assert {"sentinel-warm", "sentinel-prometheus-up", "sentinel-grafana-container"} <= names
 
 
 def test_a_sentinel_that_is_stopped_on_purpose_is_not_waited_for() -> None:
