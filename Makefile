@@ -8,10 +8,10 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards dashboard-picture alert-test refresh verify status history secrets env doctor test unit lint down clean venv
+.PHONY: help up preview dashboards refresh verify status history secrets env doctor test unit lint down clean venv
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "STACK=$(STACK) · JSON=1 one JSON document on stdout · YES=1 do not ask"
 
 up: venv ## install what is missing, then pulumi up; says what runs where
@@ -25,12 +25,6 @@ refresh: venv ## write into the state what the host looks like now
 
 dashboards: venv ## write the dashboard's JSON from its code
 	@$(PYTHON) -m dashboards
-
-dashboard-picture: venv ## the five panels as PNG, with what the stack's Prometheus has now (no Grafana needed)
-	@$(PYTHON) -m lab.picture $(ARGS)
-
-alert-test: venv ## one marked test message to Discord, by the way that alerts go
-	@$(OPS) alert-test $(WITH)
 
 verify: venv ## one call per backend through the port
 	@$(OPS) verify $(WITH)
