@@ -5,14 +5,14 @@ STACK ?= lab
 PYTHON := .venv/bin/python
 OPS = $(PYTHON) -m ops
 WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
-QUICK = tests/unit tests/graph tests/hostctl tests/ops
+QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview refresh verify status history rollback rest secrets rotate pin env doctor test unit bench soak \
+.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin env doctor test unit bench soak \
 	lint down clean venv
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "STACK=$(STACK) · JSON=1 one JSON document on stdout · YES=1 do not ask"
 
 up: venv ## install what is missing, then pulumi up; says what runs where
@@ -23,6 +23,9 @@ preview: venv ## what up would change
 
 refresh: venv ## write into the state what the host looks like now
 	@$(OPS) refresh $(WITH)
+
+dashboards: venv ## write the dashboard's JSON from its code
+	@$(PYTHON) -m dashboards
 
 verify: venv ## one call per backend through the port
 	@$(OPS) verify $(WITH)
@@ -59,7 +62,7 @@ test: venv ## every test; needs nothing done before it
 	@$(PYTHON) -m pytest tests $(ARGS)
 
 unit: venv ## the tests that need no lab, in under a minute
-	@$(PYTHON) -m pytest -q -m "not lab and not engine" $(wildcard $(QUICK)) $(ARGS)
+	@$(PYTHON) -m pytest -q -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)
 
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
 	@$(PYTHON) -m lab.measure bench $(ARGS)

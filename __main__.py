@@ -6,11 +6,13 @@ from components.baseline import Baseline
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
 from components.firewall import Firewall
 from components.gates import Gates, GatesArgs
+from components.grafana import Grafana, GrafanaArgs
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
 from components.postgres import Postgres
 from components.predecessor import Predecessor, WayBack
+from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
 from components.verification import WAY_BACK, Verification, VerificationArgs
@@ -54,6 +56,19 @@ gates = (
     if warm
     else None
 )
+prometheus = None
+if settings.prometheus.enabled:
+    prometheus = Prometheus(
+        "sentinel-prometheus",
+        PrometheusArgs(settings, host, networks, sentinel, warm),
+        pulumi.ResourceOptions(depends_on=[sentinel]),
+    )
+if prometheus is not None and settings.grafana.enabled:
+    Grafana(
+        "sentinel-grafana",
+        GrafanaArgs(settings, host, networks, prometheus, warm),
+        pulumi.ResourceOptions(depends_on=[prometheus]),
+    )
 pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
@@ -66,6 +81,8 @@ if claude_record and gates:
     )
     claude = ClaudeClient("claude", ClaudeClientArgs(settings, host, claude_record, sentinel, handover))
     verification = Verification("verification", VerificationArgs(settings, host, postgres, sentinel, claude, baseline))
+    if prometheus is not None:
+        CutoverMark("cutover-mark", settings, host=host, prometheus=prometheus, sentinel=sentinel, handover=handover)
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
     pulumi.export("way_back", WAY_BACK)

@@ -66,7 +66,10 @@ class Port:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """One container as its component means it. `files` maps a path inside to a file on the host, always read-only."""
+    """One container as its component means it. `files` maps a path inside to a file on the host, always read-only.
+
+    `edge` is a second network, one that is not internal: the container publishes its ports as soon as it starts.
+    """
 
     image: pulumi.Input[str]
     user: str
@@ -74,6 +77,7 @@ class ContainerSpec:
     network: pulumi.Input[str]
     aliases: Sequence[str]
     health: HealthCheck
+    edge: pulumi.Input[str] | None = None
     command: Sequence[pulumi.Input[str]] | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
@@ -123,7 +127,7 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
             docker.ContainerPortArgs(ip=port.address, external=port.external, internal=port.internal)
             for port in spec.ports
         ],
-        networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=spec.network, aliases=list(spec.aliases))],
+        networks_advanced=_networks(spec),
         labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(_labels(spec).items())],
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
@@ -179,6 +183,11 @@ def asked(name: pulumi.Input[str], spec: ContainerSpec, networks: Sequence[pulum
         "published_ports": ports,
         "networks": pulumi.Output.all(*networks).apply(sorted),
     }
+
+
+def _networks(spec: ContainerSpec) -> list[docker.ContainerNetworksAdvancedArgs]:
+    edge = [] if spec.edge is None else [docker.ContainerNetworksAdvancedArgs(name=spec.edge)]
+    return [*edge, docker.ContainerNetworksAdvancedArgs(name=spec.network, aliases=list(spec.aliases))]
 
 
 def _labels(spec: ContainerSpec) -> dict[str, pulumi.Input[str]]:

@@ -6,20 +6,19 @@ Deliberately does not: any of these itself.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
-
-import yaml
 
 from lab import box as vps
 from lab import engine, stack_configuration
 from lab.box import Box, Place, facts, tools
 from lab.box.network import inside
+from lab.discord import running as discord
 from lab.plugins import LabFacts
 from ops.errors import UserError
 from ops.progress import LongStep, Progress, Step
@@ -53,6 +52,7 @@ def prepare(progress: Progress) -> None:
     if images.missing():
         images.build(progress)
     box = vps.up(_PLACE, progress)
+    discord.ensure(_PLACE)
     with progress.step("Loading images into the VPS") as step:
         step.say("docker load")
         box = _with_images(box, images.load(box.docker_host))
@@ -129,35 +129,41 @@ def _make_stack(box: Box, step: Step) -> None:
     variables["PATH"] = f"{environment()['PATH']}{os.pathsep}{os.environ.get('PATH', '')}"
     if not (_PLACE.folder / "state" / ".pulumi" / "stacks" / "sentinel-cutover" / f"{STACK}.json").exists():
         step.say("pulumi stack init")
-        made = subprocess.run(
-            [str(_PLACE.bin / "pulumi"), "stack", "select", "--create", "--non-interactive", STACK],
-            cwd=_PLACE.root,
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if made.returncode:
-            raise UserError(f"The engine could not make the stack {STACK}: {' '.join(made.stderr.split())}")
+        _pulumi(["stack", "select", "--create", "--non-interactive", STACK], variables)
     step.say("pulumi config set")
     make_secrets(STACK, variables, _PLACE.root)
     _give_keys(variables)
 
 
 def _give_keys(variables: Mapping[str, str]) -> None:
-    """The keys that only an operator has; those of the lab's outside are any text. Firecrawl's form is fc-HEX."""
-    stack = cast(dict[str, dict[str, object]], yaml.safe_load(_stack_file().read_text()))
-    if "sentinel-cutover:firecrawl_api_key" in stack["config"]:
-        return
-    subprocess.run(
-        [str(_PLACE.bin / "pulumi"), "config", "set", "--secret", "--stack", STACK, "firecrawl_api_key"],
-        input=f"fc-{secrets.token_hex(16)}",
+    """What only an operator has, where the stack has none yet; the lab's outside takes any key of the right form."""
+    given = {
+        "firecrawl_api_key": f"fc-{secrets.token_hex(16)}",
+        "discord_webhook": discord.webhook(_PLACE),
+    }
+    known = {key.rpartition(":")[2] for key in _configuration(variables)}
+    for key, value in given.items():
+        if key not in known:
+            _pulumi(["config", "set", "--secret", "--stack", STACK, key], variables, value)
+
+
+def _configuration(variables: Mapping[str, str]) -> Mapping[str, object]:
+    return json.loads(_pulumi(["config", "--json", "--stack", STACK], variables))
+
+
+def _pulumi(words: Sequence[str], variables: Mapping[str, str], stdin: str = "") -> str:
+    done = subprocess.run(
+        [str(_PLACE.bin / "pulumi"), *words],
         cwd=_PLACE.root,
-        env=dict(variables),
+        env=variables,
+        input=stdin,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise UserError(f"The engine could not `pulumi {words[0]}` the stack {STACK}: {' '.join(done.stderr.split())}")
+    return done.stdout
 
 
 def _stack_file() -> Path:

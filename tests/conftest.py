@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import platform
+import shutil
 import signal
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from lab import surroundings
 from lab.box import Box, Place
 from ops.progress import Progress
 
+REASON_NO_PROMETHEUS = "prometheus and promtool are not in PATH, and only root can make the lab's image that holds them"
 REASON_NO_LAB = "a box needs Linux and root; run the tests as root"
 
 
@@ -24,12 +26,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `lab` are skipped exactly where a box is impossible."""
+    """Tests marked `lab` are skipped exactly where a box is impossible; `prometheus` where there is none to run."""
     if platform.system() == "Linux" and os.geteuid() == 0:
         return
+    installed = all(shutil.which(program) for program in ("prometheus", "promtool"))
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.skip(reason=REASON_NO_LAB))
+        if item.get_closest_marker("prometheus") and not installed:
+            item.add_marker(pytest.mark.skip(reason=REASON_NO_PROMETHEUS))
 
 
 @pytest.fixture(scope="session")

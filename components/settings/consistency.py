@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from components.settings import backend_rules, live_rules
 from components.settings.errors import HIDDEN, NOT_SET, Problem
 from components.settings.model import SECRET_KEYS, Settings
+from components.settings.rules import BUCKETS_SECONDS
 from components.settings.serving import BRIDGE_MEMORY_MB, Sentinel
 
 START_SECONDS = 2
@@ -188,10 +189,20 @@ def require_alert_windows_that_scrapes_fill(settings: Settings) -> Iterator[Prob
         return
     scrape = settings.prometheus.scrape_seconds
     for name, scrapes in (("error_minutes", SCRAPES_IN_A_WINDOW), ("backend_minutes", 2), ("gateway_minutes", 2)):
-        minutes: int = getattr(settings.alerts, name)
+        minutes: float = getattr(settings.alerts, name)
         if minutes * 60 < scrape * scrapes:
-            words = f"at most {minutes * 60 // scrapes}: alerts.{name} is {minutes} and needs {scrapes} scrapes in it"
+            most = int(minutes * 60 // scrapes)
+            words = f"at most {most}: alerts.{name} is {minutes:g} and needs {scrapes} scrapes in it"
             yield Problem("prometheus.scrape_seconds", str(scrape), words, "15", related=(f"alerts.{name}",))
+
+
+def require_latency_that_a_bucket_shows(settings: Settings) -> Iterator[Problem]:
+    given = settings.alerts.latency_seconds
+    if given not in BUCKETS_SECONDS:
+        shown = ", ".join(f"{bucket:g}" for bucket in BUCKETS_SECONDS)
+        nearest = min(BUCKETS_SECONDS, key=lambda bucket: abs(bucket - given))
+        words = f"one of the histogram's buckets ({shown}): it counts calls at no other border"
+        yield Problem("alerts.latency_seconds", f"{given:g}", words, f"{nearest:g}")
 
 
 def require_prometheus_for_grafana(settings: Settings) -> Iterator[Problem]:
@@ -281,6 +292,7 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     *live_rules.RULES,
     require_firewall_to_leave_ssh_open,
     require_prometheus_for_grafana,
+    require_latency_that_a_bucket_shows,
     require_alert_windows_that_scrapes_fill,
     require_secrets_of_what_is_enabled,
     require_secrets_that_differ,

@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -117,6 +117,7 @@ def _range(metadata: list[Any]) -> str:
         words += f", above {note.gt}" if isinstance(note, Gt) else ""
         words += f", at most {note.le}" if isinstance(note, Le) else ""
         words += f", below {note.lt}" if isinstance(note, Lt) else ""
+        words += f", a multiple of {note.multiple_of}" if isinstance(note, MultipleOf) else ""
     return words
 
 

@@ -18,8 +18,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-LARGEST_BUCKET_SECONDS = 10
-"""The gateway's largest finite histogram bucket (read from its /metrics): nothing slower can be told apart."""
+BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""The finite buckets of the gateway's histogram (read from its /metrics)."""
+
+LARGEST_BUCKET_SECONDS = BUCKETS_SECONDS[-1]
+"""Nothing slower can be told apart."""
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"(?:[^@\s]+@)?sha256:[0-9a-f]{64}")
@@ -170,6 +173,10 @@ require_interface_name = Rule(
     _is_interface,
 )
 require_http_url = Rule("http://NAME:PORT/PATH or https://…, without user, password or white space in it", _is_http_url)
+require_runbook_address = Rule(
+    "a page's address or its path in the repository, without '#', '$' or white space",
+    lambda value: bool(re.fullmatch(r"[!-~]{1,500}", value)) and not set("#$") & set(value),
+)
 require_url_path = Rule("a URL's path, such as /health", lambda value: bool(re.fullmatch(r"/[A-Za-z0-9._~/-]*", value)))
 require_clock_time = Rule(
     "a time of day in UTC as HH:MM, such as 03:17",
@@ -245,6 +252,7 @@ UpstreamHost = Annotated[str, AfterValidator(require_upstream_host)]
 PostgresName = Annotated[str, AfterValidator(require_postgres_name)]
 InterfaceName = Annotated[str, AfterValidator(require_interface_name)]
 HttpUrl = Annotated[str, AfterValidator(require_http_url)]
+RunbookAddress = Annotated[str, AfterValidator(require_runbook_address)]
 UrlPath = Annotated[str, AfterValidator(require_url_path)]
 ClockTime = Annotated[str, AfterValidator(require_clock_time)]
 UserName = Annotated[str, AfterValidator(require_user_name)]

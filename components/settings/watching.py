@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from components.settings.rules import (
     LARGEST_BUCKET_SECONDS,
@@ -21,12 +21,15 @@ from components.settings.rules import (
     Image,
     InterfaceName,
     Port,
+    RunbookAddress,
     Seconds,
     Section,
     Whole,
+    require_number_not_boolean,
 )
 
 Minutes = Annotated[Whole, Field(ge=1, le=1440)]
+AlertMinutes = Annotated[float, BeforeValidator(require_number_not_boolean), Field(ge=0.25, le=1440)]
 MemoryMb = Annotated[Whole, Field(ge=64, le=65536)]
 
 
@@ -102,10 +105,23 @@ class Alerts(Section):
     error_minutes: Minutes = Field(default=5, description="Minutes over which that share is taken.")
     latency_seconds: Annotated[float, Field(gt=0, le=LARGEST_BUCKET_SECONDS)] = Field(
         default=10,
-        description="Seconds that 99 % of calls must stay below; 10 is the largest that the histogram shows.",
+        description="Seconds that 99 % of calls stay below: a bucket of the histogram, of which 10 is the largest.",
     )
-    backend_minutes: Minutes = Field(default=2, description="Minutes for which a backend may be unhealthy.")
-    gateway_minutes: Minutes = Field(default=1, description="Minutes for which the gateway may be down.")
+    backend_minutes: AlertMinutes = Field(default=2, description="Minutes for which a backend may be unhealthy.")
+    gateway_minutes: AlertMinutes = Field(default=1, description="Minutes for which the gateway may be down.")
+    evaluate_seconds: Annotated[Whole, Field(ge=10, le=300, multiple_of=10)] = Field(
+        default=30, description="Seconds between two evaluations of the rules; Grafana counts in tens."
+    )
+    wait_seconds: Seconds = Field(default=15, description="Seconds for which alerts gather before the first message.")
+    news_seconds: Seconds = Field(
+        default=60, description="Seconds between two messages about the same alert when something changed."
+    )
+    repeat_hours: Annotated[Whole, Field(ge=1, le=168)] = Field(
+        default=4, description="Hours after which an alert that still fires is told again."
+    )
+    runbook: RunbookAddress = Field(
+        default="docs/alerts.md", description="Page that each alert's own heading is appended to, as #heading."
+    )
     memory_target_mb: MemoryMb = Field(default=100, description="Megabytes that bridge and gateway should stay under.")
     backup_hours: Annotated[Whole, Field(ge=25, le=744)] = Field(
         default=26, description="Hours after which the last good backup is too old; a nightly job needs more than 24."

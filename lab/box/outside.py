@@ -19,7 +19,7 @@ from pathlib import Path
 from lab.box import network, processes
 from lab.box.facts import Box, Process
 from lab.box.place import REPOSITORY, Place
-from lab.outside.upstreams import UPSTREAMS, Upstream
+from lab.outside.upstreams import NAMES, UPSTREAMS, Upstream
 
 READY_WITHIN_SECONDS = 20.0
 _LOOK_EVERY_SECONDS = 0.05
@@ -32,7 +32,7 @@ def addresses(place: Place) -> list[list[str]]:
     """The `ip` commands that give each upstream its address."""
     return [
         ["ip", "-n", place.wan, "address", "add", f"{one.address}/{network.IPV4_LENGTH}", "dev", "eth0"]
-        for one in UPSTREAMS
+        for one in NAMES
     ]
 
 

@@ -18,6 +18,7 @@ from lab.images.layers import Debian, File, Files, Layer, Node, Python, Sources
 HERE = Path(__file__).resolve().parent
 SENTINEL_USER = 10001
 POSTGRES_USER = 999
+GRAFANA_USER = 472
 
 PROGRAMS = Debian(
     ("ca-certificates", "chromium-headless-shell", "curl", "nodejs", "python3"),
@@ -218,6 +219,29 @@ PROMETHEUS = Image(
     },
 )
 
-IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, N8N, SENTINEL, PROMETHEUS)}
-CUTOVER = ("postgres", "redis", "contextforge", "backends", "n8n-mcp", "sentinel")
-"""What the cutover itself needs; the rest is made when it is asked for."""
+GRAFANA = Image(
+    "grafana",
+    "12.4-double",
+    (
+        PROGRAMS,
+        Python(PROGRAMS, "/opt/grafana/packages", HERE / "grafana.lock"),
+        Sources(PROGRAMS, "/opt/grafana/sources", {"lab/grafana": ROOT / "lab" / "grafana"}),
+        Files(
+            (
+                _program("/usr/local/bin/grafana", "/opt/grafana/sources:/opt/grafana/packages", "lab.grafana"),
+                File("/var/lib/grafana", mode=0o755, owner=GRAFANA_USER),
+            )
+        ),
+    ),
+    {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        "WorkingDir": "/",
+        "User": f"{GRAFANA_USER}:0",
+        "Entrypoint": ["grafana"],
+        "ExposedPorts": {"3000/tcp": {}},
+    },
+)
+
+IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, N8N, SENTINEL, PROMETHEUS, GRAFANA)}
+CUTOVER = ("postgres", "redis", "contextforge", "backends", "n8n-mcp", "sentinel", "prometheus", "grafana")
+"""What the lab's stack needs; the rest is made when it is asked for."""

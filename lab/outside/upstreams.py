@@ -23,4 +23,9 @@ EXA = Upstream("api.exa.ai", "203.0.113.23", port=443)
 """Its published server insists on TLS and, without a key, never calls: the port is there to be connected to."""
 N8N = Upstream("n8n.example.net", "203.0.113.24")
 
+DISCORD = Upstream("discord.com", "203.0.113.25")
+
 UPSTREAMS = (CONTEXT7, FIRECRAWL, EXA, N8N)
+"""For which lab/outside/stand_in.py answers."""
+NAMES = (*UPSTREAMS, DISCORD)
+"""All that resolve; Discord has a double of its own, lab/discord."""

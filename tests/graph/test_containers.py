@@ -8,7 +8,12 @@ from components.container import Port, go_duration
 from tests.graph.registration import Registered, Registration, register
 
 CONTAINER = "docker:index/container:Container"
-CONTAINERS = ["sentinel-postgres-container", "sentinel-gateway"]
+CONTAINERS = [
+    "sentinel-postgres-container",
+    "sentinel-gateway",
+    "sentinel-prometheus-container",
+    "sentinel-grafana-container",
+]
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +62,24 @@ def test_no_secret_stands_in_the_environment(container: Registered) -> None:
     assert "pppp" not in environment
 
 
-def test_only_sentinel_publishes_and_on_loopback_only(program: Registration) -> None:
+def test_what_publishes_does_so_on_loopback_only(program: Registration) -> None:
     assert program.named("sentinel-postgres-container").inputs["ports"] == []
     ports = program.named("sentinel-gateway").inputs["ports"]
     assert [(port["ip"], port["external"]) for port in ports] == [("127.0.0.1", 9200), ("127.0.0.1", 9201)]
+    ports = program.named("sentinel-prometheus-container").inputs["ports"]
+    assert [(port["ip"], port["external"]) for port in ports] == [("127.0.0.1", 9090)]
+    ports = program.named("sentinel-grafana-container").inputs["ports"]
+    assert [(port["ip"], port["external"]) for port in ports] == [("127.0.0.1", 3100)]
+
+
+def test_only_what_publishes_before_the_handover_is_on_the_edge_by_its_own_declaration(program: Registration) -> None:
+    on_edge = {
+        name
+        for name in CONTAINERS
+        for network in program.named(name).inputs["networksAdvanced"]
+        if network["name"] == "sentinel-edge"
+    }
+    assert on_edge == {"sentinel-prometheus-container", "sentinel-grafana-container"}
 
 
 def test_sentinel_is_declared_not_started_and_made_beside_the_one_that_serves(program: Registration) -> None:
@@ -73,12 +92,14 @@ def test_sentinel_is_declared_not_started_and_made_beside_the_one_that_serves(pr
     assert labels["sentinel-cutover.ports"] == "127.0.0.1:9200:9200,127.0.0.1:9201:9201"
 
 
-def test_the_volume_is_kept_by_every_destroy(program: Registration) -> None:
-    assert program.named("sentinel-postgres-data").options.retainOnDelete is True
+@pytest.mark.parametrize("volume", ["sentinel-postgres-data", "sentinel-prometheus-data", "sentinel-grafana-data"])
+def test_a_volume_is_kept_by_every_destroy(program: Registration, volume: str) -> None:
+    assert program.named(volume).options.retainOnDelete is True
 
 
-def test_postgres_is_replaced_delete_first_since_its_name_is_fixed(program: Registration) -> None:
-    assert program.named("sentinel-postgres-container").options.deleteBeforeReplace is True
+@pytest.mark.parametrize("container", [name for name in CONTAINERS if name != "sentinel-gateway"])
+def test_what_has_a_fixed_name_and_a_volume_is_replaced_delete_first(program: Registration, container: str) -> None:
+    assert program.named(container).options.deleteBeforeReplace is True
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,15 @@ AFTER = [
     ("handover-port", "sentinel-token"),
     ("handover-port", "predecessor-record"),
     ("handover-port", "networks-edge"),
+    ("sentinel-prometheus-container", "sentinel-warm"),
+    ("sentinel-prometheus-container", "sentinel-prometheus-check"),
+    ("sentinel-prometheus-container", "sentinel-prometheus-marks"),
+    ("sentinel-prometheus-check", "sentinel-prometheus-files-written"),
+    ("sentinel-prometheus-up", "sentinel-prometheus-container"),
+    ("sentinel-grafana-container", "sentinel-prometheus-up"),
+    ("sentinel-grafana-container", "sentinel-grafana-files-written"),
+    ("cutover-mark-file", "handover-port"),
+    ("cutover-mark-file", "sentinel-prometheus-up"),
     ("claude-record-entries", "predecessor-record"),
     ("handover-port", "claude-record-entries"),
     ("claude-token", "handover-port"),
@@ -62,6 +71,11 @@ def cutover() -> Registration:
 @pytest.mark.parametrize(("later", "earlier"), AFTER, ids=[f"{later}-after-{earlier}" for later, earlier in AFTER])
 def test_the_later_resource_waits_for_the_earlier(cutover: Registration, later: str, earlier: str) -> None:
     assert cutover.named(earlier).urn in cutover.all_before(cutover.named(later).urn)
+
+
+def test_the_handover_waits_for_no_monitoring(cutover: Registration) -> None:
+    before = cutover.all_before(cutover.named("handover-port").urn)
+    assert not [urn for urn in before if "prometheus" in urn or "grafana" in urn]
 
 
 def test_every_action_waits_until_hostctl_is_on_the_host(cutover: Registration) -> None:
@@ -82,7 +96,16 @@ def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_sta
     names = {one.name for one in staged.resources.values()}
     assert "handover-port" not in names
     assert not {name for name in names if name.startswith("claude")}
-    assert "sentinel-warm" in names
+    assert not {name for name in names if name.startswith("cutover-mark")}
+    assert {"sentinel-warm", "sentinel-prometheus-up", "sentinel-grafana-container"} <= names
+
+
+def test_a_sentinel_that_is_stopped_on_purpose_is_not_waited_for() -> None:
+    def jobs(standby: str) -> list[str]:
+        program = register({"active": "contextforge", "sentinel.standby": standby})
+        return json.loads(program.named("sentinel-prometheus-up").inputs["stdin"])["jobs"]
+
+    assert (jobs("true"), jobs("false")) == (["sentinel", "prometheus"], ["prometheus"])
 
 
 def test_on_the_way_back_nothing_is_asked_again_but_the_gates_which_know_it_by_its_active() -> None:

@@ -77,7 +77,7 @@ def test_a_tag_is_the_same_in_another_clone(tags: Callable[[], dict[str, str]]) 
     [
         ("lab/images/recipes.py", '"redis-server")', '"redis-server", "zstd")', {"postgres", "redis"}),
         ("lab/images/recipes.py", '"nodejs", "python3"', '"nodejs"',
-         {"contextforge", "backends", "n8n-mcp", "sentinel"}),
+         {"contextforge", "backends", "n8n-mcp", "sentinel", "grafana"}),
         ("lab/images/recipes.py", '"/usr/lib/llvm-*"', '"/usr/lib/llvm*"', {"postgres", "redis"}),
         ("lab/images/recipes.py", '"Entrypoint": ["redis-server"]', '"Entrypoint": ["redis"]', {"redis"}),
         ("lab/images/recipes.py", '"User": "65534:65534",\n        "Entrypoint": ["prom', '"Entrypoint": ["prom',
@@ -89,6 +89,8 @@ def test_a_tag_is_the_same_in_another_clone(tags: Callable[[], dict[str, str]]) 
         ("lab/images/n8n/requirements.lock", "sha256:", "sha256:0", {"n8n-mcp"}),
         ("lab/backends/n8n.py", "import", "import ", {"n8n-mcp"}),
         ("lab/images/sentinel.lock", "sha256:", "sha256:0", {"sentinel"}),
+        ("lab/images/grafana.lock", "sha256:", "sha256:0", {"grafana"}),
+        ("lab/grafana/server.py", "import", "import ", {"grafana"}),
         ("bridge/servers/package-lock.json", "sha512-", "sha512-0", {"backends", "sentinel"}),
         ("bridge/gateway.py", "import", "import ", {"sentinel"}),
         ("lab/sentinel/gateway.py", "import", "import ", {"sentinel"}),

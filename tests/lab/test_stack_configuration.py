@@ -22,7 +22,12 @@ BOX = Box(
     ssh=Ssh(address="203.0.113.10", port=22, user="root", key="/k", host_key="ssh-ed25519 AAAA"),
     home="/repository/.lab/vps/home/operator",
     folder="/repository/.lab/vps/var/lib/sentinel-cutover",
-    images={"postgres": "lab/postgres:17-00000001", "sentinel": "lab/sentinel:0.1.0-00000001"},
+    images={
+        "postgres": "lab/postgres:17-00000001",
+        "sentinel": "lab/sentinel:0.1.0-00000001",
+        "prometheus": "lab/prometheus:2.53-00000001",
+        "grafana": "lab/grafana:12.4-double-00000001",
+    },
 )
 
 
@@ -35,7 +40,10 @@ def written(folder: Path, box: Box = BOX) -> dict[str, object]:
 def test_the_template_makes_settings_that_are_accepted(tmp_path: Path) -> None:
     config = written(tmp_path)["config"]
     assert isinstance(config, dict)
-    secrets = {"jwt_secret": "a1" * 24, "postgres_password": "b2" * 24, "firecrawl_api_key": "fc-" + "c3" * 16}
+    made = ("jwt_secret", "postgres_password", "grafana_admin_password", "grafana_secret_key")
+    secrets = {key: f"a{number}" * 24 for number, key in enumerate(made)}
+    secrets["firecrawl_api_key"] = "fc-" + "c3" * 16
+    secrets["discord_webhook"] = "https://discord.com/api/webhooks/123456789012345678/" + "w" * 68
     settings = load({**config, **secrets}, set(secrets), stack="lab")
     assert settings.sentinel.image == "lab/sentinel:0.1.0-00000001"
     assert settings.host.docker_socket == BOX.docker_socket

@@ -31,8 +31,8 @@ def make(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_lists_every_target() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)) - {"venv"}
-    assert set(re.findall(r"^make ([a-z]+) ", make("help").stdout, re.MULTILINE)) == targets
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)) - {"venv"}
+    assert set(re.findall(r"^make ([a-z-]+) ", make("help").stdout, re.MULTILINE)) == targets
 
 
 def test_env_prints_shell_lines_and_nothing_else() -> None:

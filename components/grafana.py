@@ -1,0 +1,178 @@
+"""Grafana: the dashboard, and the alerts that go to Discord.
+
+Owns: its provisioning files, its secrets as files, its container, its volume, and a look at the Discord webhook that
+posts nothing.
+
+Deliberately does not: keep anything by hand in its database: data source, dashboard, rules, contact point and policy
+come from files on every start, and a changed file is a new container over the same volume. It takes no part in the
+handover and stays on the way back. A bad alerting file makes Grafana end at its start, which `pulumi up` then tells; a
+test holds what we write to the formats that it reads.
+
+The admin's password counts when the database is made; to change it later: `grafana cli admin reset-admin-password`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import pulumi
+import pulumi_docker as docker
+from pydantic import SecretStr
+
+from components.container import ContainerSpec, HealthCheck, Port, hardened_container
+from components.files import HostFile, HostFiles
+from components.host import Host, Operation
+from components.networks import Networks
+from components.prometheus import ALIAS as PROMETHEUS
+from components.prometheus import PORT as PROMETHEUS_PORT
+from components.prometheus import Prometheus
+from components.settings import Settings, secret_output
+from dashboards.provisioning import files as provisioning_files
+
+__all__ = ["Grafana", "GrafanaArgs", "environment"]
+
+USER = 472
+"""The image's own user, whom its volume belongs to."""
+
+_PORT = 3000
+_DATA = "/var/lib/grafana"
+_ADMIN = "/run/secrets/grafana_admin"
+_SECRET_KEY = "/run/secrets/grafana_secret_key"
+_WEBHOOK = "/run/secrets/discord_webhook"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Grafana's configuration: no sign-up, nobody anonymous, nothing that calls home or downloads.
+
+    `*__FILE` is read by the image's start script. `PREINSTALL_AUTO_UPDATE` off is what keeps 13.2 and newer from
+    replacing the bundled Prometheus plugin, which fails on a read-only root and leaves every panel dead.
+    """
+    grafana = settings.grafana
+    return {
+        "GF_SECURITY_ADMIN_USER": grafana.admin_user,
+        "GF_SECURITY_ADMIN_PASSWORD__FILE": _ADMIN,
+        "GF_SECURITY_SECRET_KEY__FILE": _SECRET_KEY,
+        "GF_SECURITY_DISABLE_GRAVATAR": "true",
+        "GF_SECURITY_COOKIE_SECURE": str(grafana.root_url.startswith("https:")).lower(),
+        "GF_SECURITY_COOKIE_SAMESITE": "strict",
+        "GF_AUTH_ANONYMOUS_ENABLED": "false",
+        "GF_AUTH_ANONYMOUS_HIDE_VERSION": "true",
+        "GF_USERS_ALLOW_SIGN_UP": "false",
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+        "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED": "false",
+        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
+        "GF_PLUGINS_PREINSTALL_AUTO_UPDATE": "false",
+        "GF_PLUGINS_PLUGIN_ADMIN_ENABLED": "false",
+        "GF_SNAPSHOTS_ENABLED": "false",
+        "GF_PUBLIC_DASHBOARDS_ENABLED": "false",
+        "GF_NEWS_NEWS_FEED_ENABLED": "false",
+        "GF_LOG_MODE": "console",
+        "GF_SERVER_ROOT_URL": grafana.root_url,
+    }
+
+
+@dataclass(frozen=True)
+class GrafanaArgs:
+    """What it stands on. With `warm` of false Sentinel is stopped on purpose, and the rules are paused."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    prometheus: Prometheus
+    warm: bool
+
+
+class Grafana(pulumi.ComponentResource):
+    """One Grafana, healthy with everything provisioned once it is done."""
+
+    def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Grafana", name, None, opts)
+        self._name, self._args = name, args
+        host, settings = args.host, args.settings.grafana
+        image = docker.RemoteImage(
+            f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
+        )
+        volume = docker.Volume(
+            f"{name}-data", name=settings.volume, opts=host.docker_options(self, retain_on_delete=True)
+        )
+        host.action(
+            f"{name}-webhook",
+            Operation("discord", create="look"),
+            {"webhook": self._secret("discord_webhook")},
+            parent=self,
+            secret=True,
+        )
+        contents = self._contents()
+        files = HostFiles(
+            f"{name}-files",
+            {_file(path): HostFile(content) for path, content in contents.items()},
+            owner=USER,
+            host=host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        container = hardened_container(
+            f"{name}-container",
+            self._spec(image.image_id, volume.name, {path: files.path(_file(path)) for path in contents}, files.hash),
+            host.docker_options(self, delete_before_replace=True),
+        )
+        self.register_outputs({"container": container.name, "volume": volume.name})
+
+    def _contents(self) -> dict[str, pulumi.Input[str]]:
+        """Every file by its path inside the container."""
+        provisioned = provisioning_files(
+            self._args.settings,
+            prometheus=f"http://{PROMETHEUS}:{PROMETHEUS_PORT}",
+            webhook_file=_WEBHOOK,
+            paused=not self._args.warm,
+        )
+        return {
+            **provisioned,
+            _ADMIN: self._secret("grafana_admin_password"),
+            _SECRET_KEY: self._secret("grafana_secret_key"),
+            _WEBHOOK: self._secret("discord_webhook"),
+        }
+
+    def _secret(self, key: str) -> pulumi.Output[str]:
+        """A secret that the settings refuse to do without while Grafana is enabled."""
+        return secret_output(cast(SecretStr, self._args.settings.secret(key)))
+
+    def _spec(
+        self,
+        image: pulumi.Input[str],
+        volume: pulumi.Input[str],
+        mounted: Mapping[str, pulumi.Input[str]],
+        files: pulumi.Input[str],
+    ) -> ContainerSpec:
+        settings = self._args.settings.grafana
+        return ContainerSpec(
+            image=image,
+            name=self._name,
+            user=f"{USER}:{USER}",
+            memory_mb=settings.memory_mb,
+            network=self._args.networks.internal,
+            aliases=["grafana"],
+            edge=self._args.networks.edge,
+            environment=environment(self._args.settings),
+            files=mounted,
+            volumes={_DATA: volume},
+            tmpfs={"/tmp": "mode=1777"},
+            ports=[Port("127.0.0.1", settings.port, _PORT)],
+            health=HealthCheck(
+                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{_PORT}/api/health"],
+                interval=5,
+                timeout=5,
+                retries=6,
+                start_period=60,
+            ),
+            labels={"sentinel-cutover.files": files},
+            stop_seconds=30,
+        )
+
+
+def _file(path: str) -> str:
+    """A file's name on the host, where all lie in one folder: `/run/secrets/x` is `run-secrets-x`."""
+    return path.strip("/").replace("/", "-")

@@ -1,0 +1,1 @@
+"""What Grafana is given to alert: rules, where they go, and their words."""

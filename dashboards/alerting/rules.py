@@ -1,0 +1,194 @@
+"""The four alerts, in one place: what each asks, when it fires, what it says.
+
+Owns: expressions, borders, waits, states for no data and for errors, words. Thresholds come from the settings.
+Deliberately does not: spell Grafana's file (shape.py), nor Discord's messages (discord.py).
+
+States where there is nothing to compare, the same reasoning for all:
+
+- Each expression but `backend_healthy` reads 0 where its series are absent, so "no data" means that the query itself
+  brought nothing. For the gateway that is an alert; for the others it is what the gateway's alert tells already: OK.
+- An error of the data source (Prometheus is down) is told once, by the gateway's rule, since nobody then sees whether
+  it serves. The others keep their last state: no recovery that did not happen, no four messages about one thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from components.settings.watching import Alerts
+from dashboards import queries
+from dashboards.alerting.shape import ErrorState, NoDataState, Query, Rule, RuleGroup, Rules, TimeRange
+from dashboards.dashboard_file import UID as DASHBOARD_UID
+
+__all__ = ["FOLDER", "GROUP", "Alert", "alerts", "heading", "rules_file"]
+
+FOLDER = "Sentinel"
+GROUP = "sentinel"
+PROMETHEUS_UID = "prometheus"
+_EXPRESSION = "__expr__"
+_LOOK_BACK_SECONDS = 600
+SLOW_CALLS = 0.01
+"""The share of calls beyond the border that makes p99 exceed it."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert: it fires when `expression` has been `comparison` `border` for `seconds`."""
+
+    title: str
+    expression: str
+    comparison: Literal["gt", "lt"]
+    border: float
+    seconds: int
+    severity: Literal["critical", "warning"]
+    panel: int
+    summary: str
+    first_look: str
+    no_data: NoDataState = "OK"
+    on_error: ErrorState = "KeepLast"
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def uid(self) -> str:
+        """Its name in Grafana, made of its title."""
+        return f"sentinel-{heading(self.title)}"
+
+    def as_prometheus_rule(self) -> dict[str, object]:
+        """The same condition as a rule of Prometheus's own, which `promtool test rules` can run."""
+        sign = {"gt": ">", "lt": "<"}[self.comparison]
+        return {
+            "alert": self.uid,
+            "expr": f"(\n{self.expression}\n) {sign} {self.border:g}",
+            "for": f"{self.seconds}s",
+        }
+
+
+def heading(title: str) -> str:
+    """A title as the anchor of its own heading: `Gateway down` is `gateway-down`."""
+    return re.sub(r"[^a-z0-9-]", "", title.lower().replace(" ", "-"))
+
+
+def alerts(settings: Alerts) -> tuple[Alert, ...]:
+    """All of them, with the thresholds of the settings."""
+    error_window = queries.window(settings.error_minutes * 60)
+    return (
+        Alert(
+            title="Gateway down",
+            expression=queries.gateway_up(),
+            comparison="lt",
+            border=1,
+            seconds=int(settings.gateway_minutes * 60),
+            severity="critical",
+            panel=1,
+            summary="Sentinel does not answer on its metrics port, or nobody can see whether it does.",
+            first_look="make status; then docker ps and the log of the container sentinel-gateway-*.",
+            no_data="Alerting",
+            on_error="Alerting",
+        ),
+        Alert(
+            title="Backend unhealthy",
+            expression=queries.backend_healthy(),
+            comparison="lt",
+            border=1,
+            seconds=int(settings.backend_minutes * 60),
+            severity="critical",
+            panel=4,
+            summary="Backend {{ $labels.backend }} is unhealthy: its tools fail, the others serve.",
+            first_look="make verify names what the backend answers; for a sidecar, docker ps.",
+        ),
+        Alert(
+            title="Calls fail",
+            expression=queries.failed_share(error_window),
+            comparison="gt",
+            border=settings.error_share,
+            seconds=0,
+            severity="warning",
+            panel=3,
+            summary=f"More than {settings.error_share:.0%} of calls failed in {error_window}.",
+            first_look="The panel names the error's type; make verify says which backend.",
+        ),
+        Alert(
+            title="Calls are slow",
+            expression=queries.slow_share(error_window, settings.latency_seconds),
+            comparison="gt",
+            border=SLOW_CALLS,
+            seconds=0,
+            severity="warning",
+            panel=2,
+            summary=f"p99 is above {settings.latency_seconds:g} s: so slow were more than 1 % of the calls in "
+            f"{error_window}. The histogram's largest bucket is 10 s, so it cannot say how much slower.",
+            first_look="The latency panel by tool; then the backend that owns the tool.",
+        ),
+    )
+
+
+def rules_file(settings: Alerts, *, paused: bool) -> Rules:
+    """alerting/rules.yaml. `paused` while Sentinel is stopped on purpose: nothing is wrong then."""
+    group = RuleGroup(
+        name=GROUP,
+        folder=FOLDER,
+        interval=f"{settings.evaluate_seconds}s",
+        rules=tuple(_rule(alert, settings.runbook, paused) for alert in alerts(settings)),
+    )
+    return Rules(groups=(group,))
+
+
+def _rule(alert: Alert, runbook: str, paused: bool) -> Rule:
+    return Rule(
+        uid=alert.uid,
+        title=alert.title,
+        condition="C",
+        data=(_asked(alert.expression), _last(), _compared(alert)),
+        for_=f"{alert.seconds}s",
+        no_data_state=alert.no_data,
+        exec_err_state=alert.on_error,
+        is_paused=paused,
+        dashboard_uid=DASHBOARD_UID,
+        panel_id=alert.panel,
+        labels={"severity": alert.severity},
+        annotations={
+            "summary": alert.summary,
+            "description": alert.first_look,
+            "runbook_url": f"{runbook}#{heading(alert.title)}",
+        },
+    )
+
+
+def _asked(expression: str) -> Query:
+    return Query(
+        ref_id="A",
+        datasource_uid=PROMETHEUS_UID,
+        relative_time_range=TimeRange(from_seconds=_LOOK_BACK_SECONDS),
+        model={
+            "refId": "A",
+            "datasource": {"type": "prometheus", "uid": PROMETHEUS_UID},
+            "expr": expression,
+            "instant": True,
+            "range": False,
+            "intervalMs": 1000,
+            "maxDataPoints": 43200,
+        },
+    )
+
+
+def _last() -> Query:
+    model = {"refId": "B", "type": "reduce", "expression": "A", "reducer": "last", "settings": {"mode": "dropNN"}}
+    return _over_an_earlier_step("B", model)
+
+
+def _compared(alert: Alert) -> Query:
+    evaluator = {"type": alert.comparison, "params": [alert.border]}
+    model = {"refId": "C", "type": "threshold", "expression": "B", "conditions": [{"evaluator": evaluator}]}
+    return _over_an_earlier_step("C", model)
+
+
+def _over_an_earlier_step(name: str, model: Mapping[str, object]) -> Query:
+    return Query(
+        ref_id=name,
+        datasource_uid=_EXPRESSION,
+        relative_time_range=TimeRange(from_seconds=0),
+        model={**model, "datasource": {"type": _EXPRESSION, "uid": _EXPRESSION}},
+    )

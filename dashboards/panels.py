@@ -1,0 +1,162 @@
+"""The five panels, one function each.
+
+Owns: units, thresholds, legends, and a description that says what to do.
+Deliberately does not: know PromQL (queries.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import common, prometheus, statetimeline, timeseries
+from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
+from grafana_foundation_sdk.models.common import (
+    DataSourceRef,
+    GraphThresholdsStyleMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    TooltipDisplayMode,
+    VisibilityMode,
+)
+from grafana_foundation_sdk.models.dashboard import (
+    DynamicConfigValue,
+    Threshold,
+    ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
+)
+
+from dashboards import queries
+
+PROMETHEUS = DataSourceRef(type_val="prometheus", uid="prometheus")
+_MINUTE = "1m"
+"""Least step of a rate: shorter ones show a gateway with one user as noise."""
+
+Line = tuple[str, str]
+"""A query, and the legend of its series."""
+
+
+def request_rate() -> timeseries.Panel:
+    return _lines(
+        1,
+        "Requests by tool and status",
+        "Tool calls a second. A tool that nobody should call: look it up in the audit log. Silence although you work: "
+        "make verify.",
+        "reqps",
+        [(queries.request_rate(), "{{tool}} {{status}}")],
+    )
+
+
+def latency() -> timeseries.Panel:
+    return _lines(
+        2,
+        "Latency of calls",
+        "Half, 95 % and 99 % of calls took less than this. The histogram ends at 10 s: a line that lies there means "
+        "longer, nobody knows how much. Choose tools above until the slow one is left, then look at its backend.",
+        "s",
+        [(queries.latency(quantile), f"p{quantile * 100:g}") for quantile in (0.5, 0.95, 0.99)],
+    ).thresholds(_steps(("green", None), ("yellow", 2.5), ("red", 10)))
+
+
+def error_rate() -> timeseries.Panel:
+    """Two scales: errors a second by type, and on the right the share of all calls, which is what alerts."""
+    panel = _lines(
+        3,
+        "Errors by type and as a share of calls",
+        "By type: timeout or backend errors are the backend's (make verify), forbidden and rate_limited are the "
+        "configuration's, unknown_tool is the client's. The share alerts above 10 %.",
+        "reqps",
+        [(queries.error_rate(), "{{error_type}}"), (queries.failed_share(queries.PANEL_WINDOW, queries.TOOLS), SHARE)],
+    )
+    right_in_percent = [("unit", "percentunit"), ("custom.axisPlacement", "right"), ("min", 0), ("max", 1)]
+    return panel.override_by_name(
+        SHARE, [DynamicConfigValue(id_val=name, value=value) for name, value in right_in_percent]
+    )
+
+
+SHARE = "share of calls that failed"
+
+
+def backend_health() -> statetimeline.Panel:
+    states = {
+        "1": ValueMappingResult(text="healthy", color="green", index=0),
+        "0": ValueMappingResult(text="unhealthy", color="red", index=1),
+    }
+    return (
+        statetimeline.Panel()
+        .id(4)
+        .title("Backends")
+        .description(
+            "One line a backend. Red: its tools fail while the others serve; make verify says what it answers, and "
+            "its own container or upstream is where to mend. 'gateway not seen': the gateway itself is the problem."
+        )
+        .datasource(PROMETHEUS)
+        .height(8)
+        .span(12)
+        .min(0)
+        .max(1)
+        .mappings([ValueMap(states)])
+        .thresholds(_steps(("red", None), ("green", 1)))
+        .show_value(VisibilityMode.AUTO)
+        .merge_values(True)
+        .legend(_legend())
+        .with_target(_query(queries.backend_health(), "{{backend}}", "A"))
+    )
+
+
+def rate_limit_hits() -> timeseries.Panel:
+    return _lines(
+        5,
+        "Calls that the rate limit refused",
+        "By tool, a minute. Your own work hits it: raise the tool's limit. Nobody works and it rises: a client loops; "
+        "the audit log names it.",
+        "cpm",
+        [(queries.rate_limit_hits(), "{{tool}}")],
+    ).thresholds(_steps(("green", None), ("yellow", 1)))
+
+
+def _lines(number: int, title: str, description: str, unit: str, lines: Sequence[Line]) -> timeseries.Panel:
+    panel = (
+        timeseries.Panel()
+        .id(number)
+        .title(title)
+        .description(description)
+        .datasource(PROMETHEUS)
+        .unit(unit)
+        .min(0)
+        .height(8)
+        .span(24 if number == 1 else 12)
+        .interval(_MINUTE)
+        .fill_opacity(8)
+        .thresholds(_steps(("green", None)))
+        .thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.OFF))
+        .legend(_legend())
+        .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
+    )
+    for reference, (expression, legend) in zip("ABC", lines, strict=False):
+        panel.with_target(_query(expression, legend, reference))
+    return panel
+
+
+def _query(expression: str, legend: str, reference: str) -> prometheus.Dataquery:
+    return (
+        prometheus.Dataquery().datasource(PROMETHEUS).expr(expression).range().legend_format(legend).ref_id(reference)
+    )
+
+
+def _legend() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.LIST)
+        .placement(LegendPlacement.BOTTOM)
+        .show_legend(True)
+    )
+
+
+def _steps(*steps: tuple[str, float | None]) -> ThresholdsConfig:
+    return (
+        ThresholdsConfig()
+        .mode(ThresholdsMode.ABSOLUTE)
+        .steps([Threshold(value=value, color=color) for color, value in steps])
+    )

@@ -1,0 +1,75 @@
+"""Everything that Grafana is given as files: data source, dashboard, alerts.
+
+Owns: the files' names below `/etc/grafana` and their contents. No secret is in any of them.
+Deliberately does not: put them anywhere (`components/grafana.py` does).
+Format: https://grafana.com/docs/grafana/latest/administration/provisioning/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from components.settings import Settings
+from dashboards.alerting import discord, rules
+from dashboards.alerting.shape import file_of
+from dashboards.dashboard_file import FILE
+
+__all__ = ["DASHBOARDS", "PROVISIONING", "files"]
+
+PROVISIONING = "/etc/grafana/provisioning"
+DASHBOARDS = "/etc/grafana/dashboards"
+
+
+def files(settings: Settings, *, prometheus: str, webhook_file: str, paused: bool) -> dict[str, str]:
+    """Absolute paths inside the container to contents; `prometheus` is its address on the internal network."""
+    return {
+        f"{PROVISIONING}/datasources/prometheus.yaml": _yaml(_data_source(settings, prometheus)),
+        f"{PROVISIONING}/dashboards/sentinel.yaml": _yaml(_provider()),
+        f"{PROVISIONING}/alerting/rules.yaml": file_of(rules.rules_file(settings.alerts, paused=paused)),
+        f"{PROVISIONING}/alerting/contact-points.yaml": file_of(discord.contact_points_file(webhook_file)),
+        f"{PROVISIONING}/alerting/policies.yaml": file_of(discord.policies_file(settings.alerts)),
+        f"{PROVISIONING}/alerting/templates.yaml": file_of(discord.templates_file()),
+        f"{DASHBOARDS}/{FILE.name}": FILE.read_text(encoding="utf-8"),
+    }
+
+
+def _data_source(settings: Settings, prometheus: str) -> dict[str, Any]:
+    source = {
+        "name": "Prometheus",
+        "uid": rules.PROMETHEUS_UID,
+        "type": "prometheus",
+        "access": "proxy",
+        "orgId": 1,
+        "url": prometheus,
+        "isDefault": True,
+        "editable": False,
+        # Grafana derives $__rate_interval from it, so it is the scrape interval.
+        "jsonData": {
+            "httpMethod": "POST",
+            "timeInterval": f"{settings.prometheus.scrape_seconds}s",
+            "prometheusType": "Prometheus",
+            "manageAlerts": False,
+        },
+    }
+    return {"apiVersion": 1, "prune": True, "datasources": [source]}
+
+
+def _provider() -> dict[str, Any]:
+    provider = {
+        "name": "sentinel",
+        "orgId": 1,
+        "folder": rules.FOLDER,
+        "folderUid": "sentinel",
+        "type": "file",
+        "disableDeletion": False,
+        "allowUiUpdates": False,
+        "updateIntervalSeconds": 30,
+        "options": {"path": DASHBOARDS, "foldersFromFilesStructure": False},
+    }
+    return {"apiVersion": 1, "providers": [provider]}
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=False)

@@ -1,0 +1,74 @@
+"""The double of Discord as a process of the lab's outside.
+
+Owns: its folder, the webhook's address, starting it where it does not run. Deliberately does not: end it; it is in the
+lab's cgroup and goes with the lab.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lab.box import network, processes
+from lab.box.place import Place
+from lab.outside.upstreams import DISCORD
+
+READY_WITHIN_SECONDS = 20.0
+
+
+def folder(place: Place) -> Path:
+    return place.folder / "discord"
+
+
+def webhook(place: Place) -> str:
+    """The address that the lab's stack is given, made once: in shape Discord's own."""
+    file = folder(place) / "webhook"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        identity = 10**17 + secrets.randbelow(9 * 10**17)
+        text = f"https://discord.com/api/webhooks/{identity}/{secrets.token_urlsafe(51)}"
+        beside = file.with_name("webhook.new")
+        beside.write_text(text + "\n")
+        beside.chmod(0o600)
+        beside.replace(file)
+    return file.read_text().strip()
+
+
+def messages(place: Place) -> list[dict[str, Any]]:
+    """What was posted so far, oldest first; `at` is the time in seconds since 1970."""
+    file = folder(place) / "messages.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def ensure(place: Place) -> None:
+    """Start it unless it answers; raises OSError when it does not within 20 s."""
+    webhook(place)
+    if _answers(place):
+        return
+    command = [sys.executable, "-m", "lab.discord", DISCORD.address, str(folder(place))]
+    log = place.logs / "discord.log"
+    started = processes.start(
+        place, "discord", network.inside(place.wan, command), log, {"PYTHONPATH": str(place.root)}
+    )
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while not _answers(place):
+        if not processes.alive(started) or time.monotonic() > deadline:
+            raise OSError(f"the lab's Discord does not answer, see {log}")
+        time.sleep(0.1)
+
+
+def _answers(place: Place) -> bool:
+    asking = f"import socket; socket.create_connection(({DISCORD.address!r}, {DISCORD.port}), 2)"
+    done = subprocess.run(
+        network.inside(place.wan, [sys.executable, "-S", "-c", asking]),
+        capture_output=True,
+        check=False,
+        env=os.environ,
+    )
+    return done.returncode == 0

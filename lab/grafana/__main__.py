@@ -1,0 +1,48 @@
+"""The image's entry point: settings from `GF_…`, as Grafana's own start script reads them.
+
+A variable `NAME__FILE` names a file whose content is NAME's value; both set is an error, as in that script.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from lab.grafana import notifying, provisioning
+from lab.grafana.evaluation import Evaluator
+from lab.grafana.server import Api, server
+
+DATA = Path("/var/lib/grafana")
+
+
+def setting(name: str, default: str = "") -> str:
+    file = os.environ.get(f"{name}__FILE")
+    if file and name in os.environ:
+        raise provisioning.Refused(f"both {name} and {name}__FILE are set (but are exclusive)")
+    return Path(file).read_text(encoding="utf-8").strip() if file else os.environ.get(name, default)
+
+
+def main() -> int:
+    try:
+        found = provisioning.read(Path(setting("GF_PATHS_PROVISIONING", "/etc/grafana/provisioning")))
+        evaluator = Evaluator(found)
+        password, user = setting("GF_SECURITY_ADMIN_PASSWORD"), setting("GF_SECURITY_ADMIN_USER", "admin")
+        if not password or not setting("GF_SECURITY_SECRET_KEY"):
+            raise provisioning.Refused("the lab's Grafana has no default password and no default key")
+        # Grafana's database lies here; what cannot be written is told at the start.
+        (DATA / "grafana.db").touch()
+        api = Api(found, evaluator, user, password)
+        serving = server(api, "0.0.0.0", int(setting("GF_SERVER_HTTP_PORT", "3000")))
+    except (provisioning.Refused, OSError) as error:
+        print(f'level=error msg="Failed to start grafana" err="{error}"', file=sys.stderr)
+        return 1
+    notifier = notifying.Notifier(found, evaluator, setting("GF_SERVER_ROOT_URL", "http://localhost:3000/"))
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    print("The lab's double of Grafana: it draws nothing, and alerts as the files say.", flush=True)
+    notifying.run(evaluator, notifier)
+    return 0
+
+
+sys.exit(main())

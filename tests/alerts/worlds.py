@@ -1,0 +1,54 @@
+"""What the gateway can expose, made by the lab's own gateway (whose metrics are tested against the recorded ones).
+
+A world is a list of scrapes; a rule that fires in none of the worst worlds can never fire.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from lab.sentinel.metrics import Metrics
+from tests.alerts.promtool import SCRAPE_SECONDS, Series
+
+INSTANCE = "sentinel-gateway:9201"
+UP = f'up{{job="sentinel",instance="{INSTANCE}"}}'
+Scrape = Callable[[Metrics, int], None]
+"""What happened before this scrape, the first being number 0."""
+
+
+def world(seconds: int, happens: Scrape, up: int = 1) -> Series:
+    """The series of a gateway to which that happened; while it is not up, nothing but `up` is there."""
+    metrics = Metrics()
+    count = seconds // SCRAPE_SECONDS
+    columns: dict[str, list[str]] = {UP: [str(up)] * count}
+    for number in range(count):
+        happens(metrics, number)
+        for line in metrics.text().splitlines() if up else []:
+            if line.startswith("#"):
+                continue
+            name, _, value = line.rpartition(" ")
+            series = re.sub(r"\}$", f',job="sentinel",instance="{INSTANCE}"}}', name)
+            columns.setdefault(series, ["_"] * number).append(value)
+    return {name: " ".join(values) for name, values in columns.items()}
+
+
+def calls(each: int, failed: int = 0, seconds: float = 0.03, since: int = 0) -> Scrape:
+    """So many calls before each scrape, of which so many failed, each taking so long."""
+
+    def happens(metrics: Metrics, number: int) -> None:
+        for call in range(each if number >= since else 0):
+            metrics.request("list_tables", seconds, "backend_error" if call < failed else None)
+
+    return happens
+
+
+def worst(metrics: Metrics, number: int) -> None:
+    """Everything that can be wrong is."""
+    metrics.backend("sqlite", False)
+    metrics.request("list_tables", 600, "timeout")
+    metrics.rate_limit_hit("list_tables")
+
+
+def worst_worlds(seconds: int) -> list[Series]:
+    return [world(seconds, worst), world(seconds, worst, up=0), {}]
