@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from lab.measure.watched import watched
 from ops.paths import ROOT
 from tests.story.conftest import STACK, Lab, lab
 
 __all__ = ["Staged", "lab", "staged"]
 
+PORT = 9200
 GATEWAY = "mcp-context-forge-gateway-1"
 CONFIGURATION = ROOT / f"Pulumi.{STACK}.yaml"
 LIMIT_SECONDS = 280
@@ -66,17 +68,11 @@ class Staged:
 
     @contextmanager
     def answered_throughout(self) -> Generator[None]:
-        words = self.lab.on_host([sys.executable, str(ROOT / "lab" / "watch.py"), "9200", "0.05"])
-        watch = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert watch.stdin is not None and watch.stdout is not None
-        assert watch.stdout.readline() == "watching\n"
-        try:
+        box = self.lab.box
+        files = [Path(box.home) / ".mcp-token", Path(box.folder) / "handover-token"]
+        with watched(box, PORT, [file.read_text().strip() for file in files if file.exists()]) as seen:
             yield
-        finally:
-            watch.stdin.close()
-            gap = float(watch.stdout.read().split()[2])
-            watch.wait(10)
-        assert gap < LONGEST_GAP_MS, f"nobody answered for {gap} ms"
+        assert seen.gap_ms < LONGEST_GAP_MS, f"nobody answered for {seen.gap_ms} ms"
 
     @contextmanager
     def configured(self, change: Callable[[Sections], None]) -> Generator[None]:

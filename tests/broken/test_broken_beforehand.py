@@ -20,15 +20,20 @@ from tests.broken.conftest import GATEWAY, Staged
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 STRANGER = """
-import socketserver, sys
-class Stranger(socketserver.StreamRequestHandler):
-    def handle(self):
-        self.rfile.readline()
-        self.wfile.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
-socketserver.ThreadingTCPServer.allow_reuse_address = True
-with socketserver.ThreadingTCPServer(("127.0.0.1", 9200), Stranger) as server:
-    print("listening", flush=True)
-    server.serve_forever()
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Stranger(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"jsonrpc": "2.0", "id": 1, "result": {}}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *words):
+        pass
+server = ThreadingHTTPServer(("127.0.0.1", 9200), Stranger)
+print("listening", flush=True)
+server.serve_forever()
 """
 REFUSES_ITS_CONFIGURATION = (
     "RUN printf '#!/bin/sh\\n"
