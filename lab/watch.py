@@ -7,8 +7,9 @@ one (a frozen gateway's kernel still accepts), and while the last one was no goo
 is the longest time between the beginnings of two attempts, one after the other, that were answered well: whoever asked
 in between was not.
 
-Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}. Prints "watching" after
-the first good answer, ends when stdin does, and prints {"gap_ms", "attempts", "good"}.
+Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and "interval_seconds"
+where 10 ms would be a load of its own over minutes. Prints "watching" after the first good answer, ends when stdin
+does, and prints {"gap_ms", "attempts", "good"}.
 
 Owns: that measurement, by the standard library alone and by none of the product's code.
 """
@@ -46,6 +47,7 @@ class Watch:
 
     port: int
     tokens: list[str]
+    interval_seconds: float = INTERVAL_SECONDS
     good: list[float] = field(default_factory=list[float])
     attempts: int = 0
     last_was_good: bool = True
@@ -126,7 +128,7 @@ async def run(watch: Watch) -> None:
         if watch.good and not told:
             told = True
             print("watching", flush=True)
-        await asyncio.sleep(max(0.0, moment + INTERVAL_SECONDS - time.monotonic()))
+        await asyncio.sleep(max(0.0, moment + watch.interval_seconds - time.monotonic()))
     await asyncio.gather(*running, return_exceptions=True)
 
 
@@ -138,7 +140,8 @@ def longest_gap(good: list[float]) -> float:
 
 def main() -> None:
     asked: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    watch = Watch(int(asked["port"]), [str(token) for token in asked["tokens"]])
+    interval = float(asked.get("interval_seconds", INTERVAL_SECONDS))
+    watch = Watch(int(asked["port"]), [str(token) for token in asked["tokens"]], interval)
     asyncio.run(run(watch))
     gap = round(longest_gap(watch.good) * 1000, 1)
     print(json.dumps({"gap_ms": gap, "attempts": watch.attempts, "good": len(watch.good)}))

@@ -33,7 +33,9 @@ class Seen:
 
 
 @contextmanager
-def watched(box: Box, port: int, tokens: Sequence[str], *, first_answer_seconds: float = 30) -> Generator[Seen]:
+def watched(
+    box: Box, port: int, tokens: Sequence[str], *, first_answer_seconds: float = 30, interval_seconds: float = 0.01
+) -> Generator[Seen]:
     """The block's doing, from a first good answer before it to its end; raises UserError when there is none."""
     seen = Seen()
     watch = subprocess.Popen(
@@ -46,7 +48,8 @@ def watched(box: Box, port: int, tokens: Sequence[str], *, first_answer_seconds:
     patience = threading.Timer(first_answer_seconds, watch.kill)
     patience.start()
     try:
-        watch.stdin.write(json.dumps({"port": port, "tokens": list(tokens)}) + "\n")
+        asked = {"port": port, "tokens": list(tokens), "interval_seconds": interval_seconds}
+        watch.stdin.write(json.dumps(asked) + "\n")
         watch.stdin.flush()
         if watch.stdout.readline() != "watching\n":
             raise UserError(f"The watch had no good answer on port {port}: look at `make verify`.")

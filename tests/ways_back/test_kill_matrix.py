@@ -23,9 +23,8 @@ from lab.box import Place
 from lab.box.lifecycle import restart_docker
 from ops.progress import Progress
 from tests.story.conftest import Lab
-from tests.ways_back.world import RUN, Point, World
+from tests.ways_back.world import RUN, SOAK, Point, World
 
-SOAK = bool(os.environ.get("WAYS_BACK_SOAK"))
 MOMENTS = ("before", "during", "after")
 CI_POINTS = 3
 """Of each kind of interruption and each direction, besides the handover's own."""

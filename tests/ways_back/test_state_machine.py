@@ -5,7 +5,6 @@ A few steps in CI, more by `make soak`.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import ClassVar
@@ -28,9 +27,8 @@ from ops.paths import LOGS
 from ops.progress import Progress
 from tests.ways_back.conftest import SUMS
 from tests.ways_back.test_round_trips import spoil
-from tests.ways_back.world import Point, World
+from tests.ways_back.world import SOAK, Point, World
 
-SOAK = bool(os.environ.get("WAYS_BACK_SOAK"))
 STEPS, RUNS = (15, 6) if SOAK else (5, 1)
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(7200)]

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.measure.watched import watched
 from ops.paths import ROOT
 from tests.story.conftest import STACK, Lab
 
+SOAK = bool(os.environ.get("WAYS_BACK_SOAK"))
+"""Set by `make soak`: everything instead of the part that CI has time for."""
 PORT = "9200"
 UNEXPLAINED_MS = 2000
 """A gap that is longer than the handovers' own figures by more than this: nobody had the port. A busy gateway may take
@@ -60,10 +61,11 @@ class World:
     """The lab between two worlds: staged (ContextForge serves) and cut over (Sentinel serves)."""
 
     lab: Lab
-    gaps: list[float] = field(default_factory=list[float])
+    forges_token: str = ""
 
     def staged(self) -> None:
         self.turn("contextforge")
+        self.forges_token = (Path(self.lab.box.home) / ".mcp-token").read_text().strip()
 
     def cut_over(self) -> None:
         self.turn("sentinel")
@@ -105,24 +107,15 @@ class World:
     @contextmanager
     def watched(self) -> Generator[Watched]:
         """An independent client on the port, from before the first move to after the last."""
-        watch = subprocess.Popen(
-            self.lab.on_host([sys.executable, str(ROOT / "lab" / "watch.py"), PORT, "0.02"]),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert watch.stdin is not None
-        assert watch.stdout is not None
         seen, before = Watched(), set(self.handovers())
-        try:
-            assert watch.stdout.readline() == "watching\n"
+        with watched(self.lab.box, int(PORT), self.tokens(), interval_seconds=0.1) as watch:
             yield seen
-        finally:
-            watch.stdin.close()
-            found = re.search(r"longest gap (\d+) ms", watch.stdout.read())
-            watch.wait(10)
-            seen.gap_ms = float(found[1]) if found else float("inf")
-            seen.window_ms = max([took for name, took in self.handovers().items() if name not in before], default=0)
+        seen.gap_ms = watch.gap_ms
+        seen.window_ms = max([took for name, took in self.handovers().items() if name not in before], default=0)
+
+    def tokens(self) -> list[str]:
+        """One that ContextForge knows, kept from the staged world, and one that Sentinel knows."""
+        return [self.forges_token, (Path(self.lab.box.folder) / "handover-token").read_text().strip()]
 
     def handovers(self) -> dict[str, float]:
         """The finished ones that the host keeps, and how long nobody answered in each, as it says itself."""
