@@ -146,7 +146,7 @@ async def _report(gate: Gate, failed: GateFailed, warm: Warm) -> str:
         "sentinel": f"The Sentinel that serves ({facts['holder']}) has not been touched and has the port.",
     }.get(str(facts["active"]), f"ContextForge has not been touched; the port is with {facts['holder'] or 'nobody'}.")
     lines = [
-        f"error: the gate {gate.name} failed: {failed.found}",
+        f"error: the gate {gate.name} failed: {failed.found} (docs/runbook.md#gate-{gate.name})",
         f"  expected: {gate.expected}",
         f"  found:    {failed.found}",
         f"  mend:     {failed.mend}",

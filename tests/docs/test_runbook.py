@@ -16,6 +16,8 @@ from ops import __main__ as operator
 from ops.engine import EngineFailed
 from ops.errors import UserError
 from ops.paths import ROOT
+from verify.gates import GATES
+from verify.report import EXIT_CODES
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 WITHOUT_A_RUN = {"doctor", "env", "ready"}
@@ -38,6 +40,11 @@ def test_every_verb_of_the_host_has_its_heading() -> None:
 
 def test_every_command_that_runs_the_engine_has_its_heading() -> None:
     assert {f"make-{command}" for command in set(operator.COMMANDS) - WITHOUT_A_RUN} <= anchors(TEXT)
+
+
+def test_every_gate_and_every_result_has_its_heading() -> None:
+    assert {f"gate-{gate.name}" for gate in GATES} <= anchors(TEXT)
+    assert {f"result-{word}" for word in EXIT_CODES} <= anchors(TEXT)
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
