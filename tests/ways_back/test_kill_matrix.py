@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import yaml
@@ -21,13 +22,15 @@ from hostctl.handover import examples
 from lab import box as vps
 from lab.box import Place
 from lab.box.lifecycle import restart_docker
+from ops.paths import ROOT
 from ops.progress import Progress
 from tests.story.conftest import Lab
 from tests.ways_back.world import RUN, SOAK, Point, World
 
+Some = TypeVar("Some")
 MOMENTS = ("before", "during", "after")
-CI_POINTS = 3
-"""Of each kind of interruption and each direction, besides the handover's own."""
+CI_POINTS = 1
+"""Of each kind of interruption and each direction, besides the engine's at the port itself."""
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
@@ -58,40 +61,38 @@ def total() -> Generator[Sum]:
 
 
 def part(points: Sequence[Point]) -> list[Point]:
-    """All of them for a soak; else the port's own three, and a few of the others, spread over all."""
+    """All of them for a soak; else the port's own while and after it changes hands, and one of the others' middle."""
     if SOAK:
         return list(points)
-    own = [point for point in points if point.resource == "handover-port"]
+    own = [point for point in points if point.resource == "handover-port" and point.moment != "before"]
     others = [point for point in points if point.resource != "handover-port" and point.moment == "during"]
-    every = max(1, -(-len(others) // CI_POINTS))
-    return [*own, *others[::every]]
+    return [*own, *spread(others)]
 
 
-def spread(points: Sequence[str]) -> list[str]:
+def spread(points: Sequence[Some]) -> list[Some]:
+    """All for a soak; else evenly spread ones, the first of them from the middle of the first part."""
     every = 1 if SOAK else max(1, -(-len(points) // CI_POINTS))
-    return list(points[::every])
+    return list(points[every // 2 :: every])
 
 
 def test_the_engine_is_killed_on_the_way_there(world: World, total: Sum, tmp_path: Path) -> None:
     """In turns: `make up` goes on to Sentinel, `make rollback` goes back; both from the same half-done world."""
     world.staged()
     points = part([Point(moment, name) for name in world.steps("sentinel") for moment in MOMENTS])
-    assert {point.moment for point in points} == set(MOMENTS)
+    assert points
     for number, point in enumerate(points):
         ways = ("rollback", "up") if SOAK else (("rollback", "up")[number % 2],)
         for way in ways:
+            world.staged()
             engine_killed(world, total, point, "sentinel", way, tmp_path / f"{number}-{way}")
-            if way == "up":
-                world.staged()
 
 
 def test_the_engine_is_killed_on_the_way_back(world: World, total: Sum, tmp_path: Path) -> None:
     world.cut_over()
     points = part([Point(moment, name) for name in world.steps("contextforge") for moment in MOMENTS])
     for number, point in enumerate(points if SOAK else points[:CI_POINTS]):
+        world.cut_over()
         engine_killed(world, total, point, "contextforge", "rollback", tmp_path / str(number))
-        if SOAK or number + 1 < CI_POINTS:
-            world.cut_over()
     world.staged()
 
 
@@ -125,6 +126,7 @@ def test_hostctl_is_killed_at_a_line_of_its_journal(
         world.lab.set("active", active)
         died = subprocess.run(
             [world.lab.engine, *RUN],
+            cwd=ROOT,
             env={**world.lab.variables, "HOSTCTL_DIE_AT": point},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -145,13 +147,13 @@ def converges(world: World, total: Sum, point: str, way: str, active: str) -> No
     total.converged += 1
 
 
+@pytest.mark.skipif(not SOAK, reason="a restart and the repair take a minute a point: under `make soak`")
 @pytest.mark.parametrize("what", ["dockerd", "host"])
 def test_the_host_restarts_under_the_run(
     world: World, total: Sum, progress: Progress, what: str, tmp_path: Path
 ) -> None:
     world.staged()
-    names = world.steps("sentinel") if SOAK else ["handover-port"]
-    for name in names:
+    for name in world.steps("sentinel"):
         folder = tmp_path / name
         folder.mkdir()
         world.killed("sentinel", Point("during", name), folder)
@@ -167,7 +169,7 @@ def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(worl
     os.mkfifo(log)
     first = subprocess.Popen(
         [lab.engine, *RUN, "--event-log", str(log)],
-        env={**lab.variables, "PULUMI_DEBUG_COMMANDS": "true"},
+        cwd=ROOT, env={**lab.variables, "PULUMI_DEBUG_COMMANDS": "true"},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     with log.open(encoding="utf-8") as events:

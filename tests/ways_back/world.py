@@ -127,8 +127,10 @@ class World:
 
     def steps(self, active: str) -> list[str]:
         """The resources on which the turn of the switch would act, in the engine's order: from its own preview."""
+        today = self.lab.pulumi("config", "get", "active").strip()
         self.lab.set("active", active)
         planned = json.loads(self.lab.pulumi("preview", "--json", "--non-interactive"))
+        self.lab.set("active", today)
         return [
             step["urn"].rpartition("::")[2]
             for step in planned["steps"]
