@@ -1,7 +1,7 @@
 """Interrupted anywhere, `make up` or `make rollback` ends in the right world; while only the engine died, one serves.
 
 The points come from the engine's own preview and from `hostctl handover points`, so that a new step is covered without
-being listed. CI takes a part of them, `make soak` all.
+being listed. CI takes the one at the port itself, `make soak` all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import yaml
@@ -27,10 +26,9 @@ from ops.progress import Progress
 from tests.story.conftest import Lab
 from tests.ways_back.world import RUN, SOAK, Point, World
 
-Some = TypeVar("Some")
+PORTS_RESOURCE = "handover-port"
 MOMENTS = ("before", "during", "after")
-CI_POINTS = 1
-"""Of each kind of interruption and each direction, besides the engine's at the port itself."""
+ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quiet machine: under `make soak`")
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
@@ -61,18 +59,10 @@ def total() -> Generator[Sum]:
 
 
 def part(points: Sequence[Point]) -> list[Point]:
-    """All of them for a soak; else the port's own while and after it changes hands, and one of the others' middle."""
+    """All of them for a soak; else the one while the port changes hands."""
     if SOAK:
         return list(points)
-    own = [point for point in points if point.resource == "handover-port" and point.moment != "before"]
-    others = [point for point in points if point.resource != "handover-port" and point.moment == "during"]
-    return [*own, *spread(others)]
-
-
-def spread(points: Sequence[Some]) -> list[Some]:
-    """All for a soak; else evenly spread ones, the first of them from the middle of the first part."""
-    every = 1 if SOAK else max(1, -(-len(points) // CI_POINTS))
-    return list(points[every // 2 :: every])
+    return [point for point in points if point == Point("during", PORTS_RESOURCE)]
 
 
 def test_the_engine_is_killed_on_the_way_there(world: World, total: Sum, tmp_path: Path) -> None:
@@ -87,10 +77,11 @@ def test_the_engine_is_killed_on_the_way_there(world: World, total: Sum, tmp_pat
             engine_killed(world, total, point, "sentinel", way, tmp_path / f"{number}-{way}")
 
 
+@ONLY_SOAK
 def test_the_engine_is_killed_on_the_way_back(world: World, total: Sum, tmp_path: Path) -> None:
     world.cut_over()
-    points = part([Point(moment, name) for name in world.steps("contextforge") for moment in MOMENTS])
-    for number, point in enumerate(points if SOAK else points[:CI_POINTS]):
+    points = [Point(moment, name) for name in world.steps("contextforge") for moment in MOMENTS]
+    for number, point in enumerate(points):
         world.cut_over()
         engine_killed(world, total, point, "contextforge", "rollback", tmp_path / str(number))
     world.staged()
@@ -111,6 +102,7 @@ def engine_killed(world: World, total: Sum, point: Point, active: str, way: str,
     total.converged += 1
 
 
+@ONLY_SOAK
 @pytest.mark.parametrize(
     ("scenario", "active", "ways"),
     [
@@ -121,7 +113,7 @@ def engine_killed(world: World, total: Sum, point: Point, active: str, way: str,
 def test_hostctl_is_killed_at_a_line_of_its_journal(
     world: World, total: Sum, scenario: str, active: str, ways: tuple[str, str]
 ) -> None:
-    for number, point in enumerate(spread(examples.points()["scenarios"][scenario])):
+    for number, point in enumerate(examples.points()["scenarios"][scenario]):
         world.turn("contextforge" if active == "sentinel" else "sentinel")
         world.lab.set("active", active)
         died = subprocess.run(
@@ -147,7 +139,7 @@ def converges(world: World, total: Sum, point: str, way: str, active: str) -> No
     total.converged += 1
 
 
-@pytest.mark.skipif(not SOAK, reason="a restart and the repair take a minute a point: under `make soak`")
+@ONLY_SOAK
 @pytest.mark.parametrize("what", ["dockerd", "host"])
 def test_the_host_restarts_under_the_run(
     world: World, total: Sum, progress: Progress, what: str, tmp_path: Path
@@ -162,6 +154,7 @@ def test_the_host_restarts_under_the_run(
         world.staged()
 
 
+@ONLY_SOAK
 def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(world: World, tmp_path: Path) -> None:
     lab: Lab = world.lab
     lab.set("active", "sentinel")

@@ -9,9 +9,13 @@ import subprocess
 import pytest
 
 from ops.paths import ROOT
-from tests.ways_back.world import World
+from tests.ways_back.world import SOAK, World
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not SOAK, reason="eight runs of the engine, minutes in all: under `make soak`"),
+]
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 SERVES = {"Staging": "contextforge", "Cutover": "sentinel", "Verify": "sentinel", "Rest": "sentinel"}
