@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 DOES_AT_CONNECT = """
 import os, signal, subprocess, sys, time
 server = subprocess.Popen(["sentinel-bridge", *sys.argv[1:]])
+signal.signal(signal.SIGHUP, lambda *_: server.send_signal(signal.SIGHUP))
 signal.signal(signal.SIGTERM, lambda *_: (server.kill(), os._exit(0)))
 while server.poll() is None:
     if os.path.exists("/sys/class/net/eth1"):

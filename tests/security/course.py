@@ -22,6 +22,7 @@ from typing import Any
 from lab import box as vps
 from lab.box import Place
 from lab.box.network import VPS, WAN, inside
+from lab.measure.watched import watched
 from ops.paths import ROOT
 from ops.progress import Progress
 from tests.security.secrets_at_large import ProcessWatch, Search
@@ -306,14 +307,11 @@ def _connected(lab: Lab, port: int) -> None:
 
 def _serving(lab: Lab) -> None:
     """Wait for the first good answer of whoever holds the port."""
-    watch = subprocess.Popen(
-        lab.on_host([sys.executable, str(ROOT / "lab" / "watch.py"), "9200", "0.05"]),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert watch.stdin and watch.stdout
-    assert watch.stdout.readline() == "watching\n"
-    watch.stdin.close()
-    watch.wait(10)
+    files = [Path(lab.box.home) / ".mcp-token", Path(lab.box.folder) / "handover-token"]
+    with watched(
+        lab.box, 9200, [file.read_text().strip() for file in files if file.exists()], first_answer_seconds=120
+    ):
+        pass
 
 
 def _rules_of_ours(lab: Lab) -> list[str]:

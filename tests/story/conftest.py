@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.box import Box
+from lab.box import Box, Place, status
 from lab.box.network import inside
 from ops import environment, readiness
 from ops.paths import LOGS, ROOT
@@ -117,7 +117,10 @@ def lab(lab_box: Box) -> Generator[Lab]:
     configuration = ROOT / f"Pulumi.{STACK}.yaml"
     before = configuration.read_text() if configuration.exists() else None
     readiness.make_ready(STACK, Progress(LOGS))
-    ready = Lab(lab_box)
+    # What is known of the box grows while it is made ready: its images.
+    box = status(Place()).box
+    assert box is not None and box.id == lab_box.id
+    ready = Lab(box)
     yield ready
     if before is not None:
         configuration.write_text(before)
