@@ -146,6 +146,7 @@ def test_an_update_whose_image_is_gone_is_refused_before_anything_changes(world:
     lab.set("sentinel.image", "lab/sentinel:gone")
     assert lab.make("up").returncode == 0
     number = lab.ops("history")[0]["number"]
+    world.staged()
     assert lab.ops("rollback", "--to", str(number - 1))["ok"] is True
     lab.docker("rmi", "lab/sentinel:gone")
     before = (yaml.safe_load(lab.configuration()), residue(world))
