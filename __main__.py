@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.baseline import Baseline
+from components.baseline import Baseline, is_asked
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
 from components.firewall import Firewall
 from components.gates import Gates, GatesArgs
@@ -27,8 +27,7 @@ host = Host("host", HostArgs(settings.host, archive()))
 guarded = [Firewall("firewall", settings, host=host)] if settings.firewall.enabled else []
 after_firewall = pulumi.ResourceOptions(depends_on=guarded)
 predecessor = Predecessor("predecessor", settings.predecessor, host=host, opts=after_firewall)
-asks_baseline = settings.verification.baseline and settings.predecessor.kind == "contextforge"
-baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if asks_baseline else None
+baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if is_asked(settings) else None
 networks = Networks("networks", settings.networks, host=host, opts=after_firewall)
 postgres = Postgres(
     "sentinel-postgres",

@@ -18,7 +18,12 @@ from components.predecessor import Predecessor
 from components.questions import questions
 from components.settings import Settings
 
-__all__ = ["Baseline"]
+__all__ = ["Baseline", "is_asked"]
+
+
+def is_asked(settings: Settings) -> bool:
+    """Whether there is a predecessor to compare with, and the comparison is wanted."""
+    return settings.verification.baseline and settings.predecessor.kind == "contextforge"
 
 
 class Baseline(pulumi.ComponentResource):

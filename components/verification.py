@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.baseline import Baseline
+from components.baseline import Baseline, is_asked
 from components.claude_client import ClaudeClient, place
 from components.host import Host, Operation, way
 from components.postgres import Postgres
@@ -84,7 +84,7 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         "port": settings.sentinel.port,
         "health_port": settings.sentinel.health_port,
         "folder": folder,
-        "baseline_folder": f"{folder}/baseline",
+        "baseline_folder": f"{folder}/baseline" if is_asked(settings) else "",
         "questions": questions(settings),
         "limit_seconds": settings.verification.limit_seconds,
         "way_back": WAY_BACK,

@@ -16,17 +16,18 @@ from hostctl.documents import Document
 def look(document: Document) -> dict[str, Any]:
     """{"active", "holder", "bindings", "as_asked", "baseline"}; "active" is sentinel, contextforge, stranger or nobody.
 
-    "baseline" is the one that was kept, None when there is none.
+    "baseline" is the one that was kept, None when there is none, or none is asked for by an empty "baseline_folder".
     """
     engine, port = Engine(document.text("docker_socket")), document.whole_number("port")
     ports = [port, document.whole_number("health_port")]
+    folder = document.text("baseline_folder")
     active, name = holder(engine, port, document.text("gateway", ""))
     return {
         "active": active,
         "holder": name,
         "bindings": bindings.check(ports),
         "as_asked": asked.check(engine, document.text("folder")),
-        "baseline": baseline.kept(document.text("baseline_folder")),
+        "baseline": baseline.kept(folder) if folder else None,
     }
 
 
