@@ -167,6 +167,9 @@ def settle(
     document = host.handover_document(host.resources_of(opened, stack), settings)
     progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
     if settings.active == "sentinel":
+        # One that was stopped, by hand or by a boot, is no difference to the engine, which does not start it.
+        limit = settings.sentinel.start_seconds
+        host.run(stack, settings, "warm", "start", {"container": document["container"], "limit_seconds": limit})
         host.run(stack, settings, "handover", "take", document)
         return
     serving = holder["id"] if seen["active"] == "sentinel" else document["container"]
