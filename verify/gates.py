@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import runbook
 from .client import HttpWay, NoSession, Outcome, Session, ask_all, longest_of, refused, with_session
 from .comparison import compared
 from .documents import AskedGates
@@ -129,7 +130,7 @@ async def _asked(gate: Gate, warm: Warm) -> str | GateFailed:
     except GateFailed as failed:
         return failed
     except HostRefused as error:
-        return GateFailed(str(error).splitlines()[0], "mend that, then run again")
+        return GateFailed(runbook.without_host_link(str(error).splitlines()[0]), "mend that, then run again")
     except NoSession as error:
         return GateFailed(f"{error.result}: {error.detail}", "look at its log, mend the cause, then run again")
     except TimeoutError:
@@ -146,7 +147,7 @@ async def _report(gate: Gate, failed: GateFailed, warm: Warm) -> str:
         "sentinel": f"The Sentinel that serves ({facts['holder']}) has not been touched and has the port.",
     }.get(str(facts["active"]), f"ContextForge has not been touched; the port is with {facts['holder'] or 'nobody'}.")
     lines = [
-        f"error: the gate {gate.name} failed: {failed.found} (docs/runbook.md#gate-{gate.name})",
+        f"error: the gate {gate.name} failed: {failed.found} ({runbook.of_gate(gate.name)})",
         f"  expected: {gate.expected}",
         f"  found:    {failed.found}",
         f"  mend:     {failed.mend}",
@@ -163,7 +164,8 @@ async def _warm(warm: Warm) -> str:
     try:
         answer = await warm.reach.hostctl("warm", "start", document, asked.start_seconds + LOOK_SECONDS, tell=True)
     except HostRefused as error:
-        raise GateFailed(str(error).splitlines()[0].split(": read its log")[0], "mend what its log says") from None
+        found = runbook.without_host_link(str(error).splitlines()[0]).split(": read its log")[0]
+        raise GateFailed(found, "mend what its log says") from None
     warm.facts = await warm.host("look")
     return f"healthy after {answer['healthy_after_ms']} ms"
 

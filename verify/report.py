@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from . import runbook
 from .client import Outcome, Result
 from .names import Active
 
@@ -27,23 +28,24 @@ def document(active: Active, outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    return _columns([(i.name, i.tool, i.result, str(i.ms), i.detail) for i in outcomes])
+    found = _columns([(i.name, i.tool, i.result, str(i.ms), i.detail) for i in outcomes])
+    return "\n".join([found, *_links([outcome.result for outcome in outcomes])])
 
 
 def text(verified: Mapping[str, Any]) -> str:
-    """A verification for a person: the table of all backends, then one line for each other part."""
+    """A verification for a person: the table of all backends, what its words mean, and one line for each other part."""
     rows = [
         (row["name"], row["tool"], row["result"], str(row["ms"]), _why(row))
         for row in cast("list[dict[str, Any]]", verified["backends"])
     ]
     parts = [f"{part:<9} {_part(verified[part])}" for part in PART_CODES if part in verified]
-    return "\n".join([_columns(rows), *parts, f"{verified['active']}: {'ok' if verified['ok'] else 'not ok'}"])
+    links = _links([row["result"] for row in _counting(verified)])
+    return "\n".join([_columns(rows), *links, *parts, f"{verified['active']}: {'ok' if verified['ok'] else 'not ok'}"])
 
 
 def not_ok(verified: Mapping[str, Any]) -> str:
-    """What is not well, in one line, such as `sqlite is unreachable; bindings not ok`."""
-    rows = cast("list[dict[str, Any]]", verified["backends"])
-    backends = [f"{row['name']} is {row['result']}" for row in rows if row["result"] != "ok" and "excused" not in row]
+    """What is not well, in one line, such as `sqlite is unreachable (docs/runbook.md#…); bindings not ok`."""
+    backends = [f"{row['name']} is {row['result']} ({runbook.of_result(row['result'])})" for row in _counting(verified)]
     return "; ".join([*backends, *(f"{part} not ok" for part in PART_CODES if not verified[part]["ok"])])
 
 
@@ -54,10 +56,20 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 def exit_code_of(verified: Mapping[str, Any]) -> int:
     """Of a verification: the backends' first, since they say more."""
-    rows = cast("list[dict[str, Any]]", verified["backends"])
-    codes = {EXIT_CODES[cast(Result, row["result"])] for row in rows if "excused" not in row} - {0}
+    codes = {EXIT_CODES[cast(Result, row["result"])] for row in _counting(verified)}
     parts = {code for part, code in PART_CODES.items() if not verified[part]["ok"]}
     return min(codes or parts, default=0)
+
+
+def _counting(verified: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The backends that are not well and that nothing excuses."""
+    rows = cast("list[dict[str, Any]]", verified["backends"])
+    return [row for row in rows if row["result"] != "ok" and "excused" not in row]
+
+
+def _links(results: Sequence[str]) -> list[str]:
+    """One line for each word that is not `ok`."""
+    return [f"{word}: {runbook.of_result(word)}" for word in dict.fromkeys(results) if word != "ok"]
 
 
 def _columns(found: Sequence[tuple[str, str, str, str, str]]) -> str:

@@ -159,7 +159,7 @@ def mending_value(key: str, field: FieldInfo, given: object) -> str | None:
 
 def nearest_key(location: Sequence[str | int]) -> str | None:
     """The known key that an unknown one most likely means: of the same section first, then anywhere."""
-    *parents, last = [part for part in location if part != "[key]"]
+    *parents, last = [part for part in location if part != "[key]"] or location
     field = field_at([part for part in parents if isinstance(part, str)])
     section = section_of(field.annotation) if field else Settings
     if section:

@@ -30,20 +30,37 @@ def toml(program: Registration) -> dict[str, Any]:
     return tomllib.loads(files["sentinel.toml"])
 
 
-@pytest.mark.parametrize("live", [SWITCH, RATES], ids=["kill-switch", "rate-limits"])
+FILE_AND_SIGNAL = {"sentinel-configuration-written", "sentinel-live-reload"}
+QUESTIONS = {"baseline-asked", "gates-passed", "verification-backends"}
+"""Asked again with a switched-off backend as an optional one: it is not expected to answer."""
+
+
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [(SWITCH, FILE_AND_SIGNAL | QUESTIONS), (RATES, FILE_AND_SIGNAL)],
+    ids=["kill-switch", "rate-limits"],
+)
 def test_a_live_setting_changes_a_file_in_place_and_signals_and_touches_no_container(
-    before: Registration, live: dict[str, str]
+    before: Registration, live: dict[str, str], expected: set[str]
 ) -> None:
     after = register(live)
+    assert after.inputs.keys() == before.inputs.keys()
     changed = {one.name for one in after.resources.values() if one.inputs != before.named(one.name).inputs}
-    # A backend that is switched off is excused by whoever asks it.
-    asking = {"baseline-asked", "gates-passed", "verification-backends"}
-    assert changed - asking == {"sentinel-configuration-written", "sentinel-live-reload"}
-    assert not changed & asking or live is SWITCH
+    assert changed == expected
+    for name in changed:
+        assert after.named(name).type == "command:local:Command"
+        assert after.named(name).inputs.get("triggers") == before.named(name).inputs.get("triggers")
     # Another trigger would replace: the folder would be written anew and then be removed under the running gateway.
     written = [program.named("sentinel-configuration-written").inputs["triggers"] for program in (before, after)]
     assert written[0] == written[1]
     assert after.named("sentinel-live-reload").inputs.get("triggers") is None
+
+
+def test_only_the_switched_off_backend_is_excused_in_every_question() -> None:
+    after = register(SWITCH)
+    for name in QUESTIONS:
+        excused = {one["name"]: one["reason"] for one in document(after, name)["questions"] if one["optional"]}
+        assert excused == {"sqlite": "switched off by sentinel.kill_switch"}, name
 
 
 def test_what_the_gateway_reads_only_at_its_start_makes_another_folder_and_another_container(

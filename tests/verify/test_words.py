@@ -246,7 +246,12 @@ def test_a_verification_has_every_part_and_the_table(world: World) -> None:
 @pytest.mark.parametrize(
     ("verb", "change", "code", "words"),
     [
-        ("claude show", "Claude's program for the header failed", 4, "alpha is unreachable; claude not ok"),
+        (
+            "claude show",
+            "Claude's program for the header failed",
+            4,
+            "alpha is unreachable (docs/runbook.md#result-unreachable); claude not ok",
+        ),
         ("verification look", {"active": "nobody", "holder": ""}, 8, "claude not ok"),
         ("claude show", {"before": [f"Bearer {token()}"]}, 9, "tokens not ok"),
         ("verification look", {"baseline": "GONE"}, 10, "compared not ok"),
