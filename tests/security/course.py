@@ -34,6 +34,8 @@ GUARDED = 18080
 """Published by a test's container on every address, and guarded: the firewall alone holds it."""
 UNGUARDED = 18081
 """The same without a guard, so that it is known that such a port is otherwise open to the outside."""
+UNSEEN = ("prometheus.enabled", "grafana.enabled")
+"""Off on this course: which files and volumes of theirs are meant to hold a secret is not written down yet."""
 OUTSIDE = 18090
 """Something to reach outside, for whoever has a way out."""
 OPEN_CONTAINER, CONTROL_CONTAINER = "security-open", "security-control"
@@ -91,6 +93,8 @@ def run(lab: Lab, progress: Progress) -> Course:
     course.tables["before the cutover"] = scanned(lab)
     lab.set("active", "contextforge")
     lab.pulumi("config", "set", "--path", "firewall.guard_ports[0]", str(GUARDED))
+    for key in UNSEEN:
+        lab.set(key, "false")
     _give_keys(lab)
     with _test_container(lab, OPEN_CONTAINER, GUARDED, "unless-stopped"):
         lab.up()
@@ -115,6 +119,8 @@ def run(lab: Lab, progress: Progress) -> Course:
     lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive")
     course.left_on_destroy = {"rules": _rules_of_ours(lab), "script": script.read_bytes() == as_found}
     lab.pulumi("config", "rm", "--path", "firewall.guard_ports")
+    for key in UNSEEN:
+        lab.pulumi("config", "rm", key)
     return course
 
 
