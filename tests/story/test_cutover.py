@@ -277,11 +277,8 @@ def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before
     deleted = re.findall(r"(\S+) deleted", said)
     first = {part: next(at for at, one in enumerate(deleted) if one.startswith(part)) for part in BELOW_THE_HANDOVER}
     assert max(first["verification"], first["claude-entry"]) < deleted.index("handover-port"), said
-    assert [
-        one
-        for one in deleted[: deleted.index("handover-port")]
-        if not one.startswith(BELOW_THE_HANDOVER + BESIDE_THE_HANDOVER)
-    ] == []
+    earlier = deleted[: deleted.index("handover-port")]
+    assert [one for one in earlier if not one.startswith(BELOW_THE_HANDOVER + BESIDE_THE_HANDOVER)] == []
     assert claude_files(lab) == before.claude
     assert lab.inspect(GATEWAY)["State"]["Running"] is True
     assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
