@@ -28,7 +28,7 @@ INTERVAL_SECONDS = 0.01
 PATIENCE_SECONDS = 0.05
 ANSWER_SECONDS = 5.0
 MOST_AT_ONCE = 100
-"""A good gateway may be slow: one attempt every 50 ms for 5 s. Beyond that the oldest gives way and counts for nothing."""
+"""A good gateway may be slow: one attempt every 50 ms for 5 s. Beyond that the oldest gives way, uncounted."""
 REFUSED = (401, 403)
 _HELLO = {
     "jsonrpc": "2.0",
