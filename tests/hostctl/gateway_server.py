@@ -69,4 +69,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, ended)
     if ON_SECOND_NETWORK == "die":
         threading.Thread(target=watch, daemon=True).start()
-    ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Handler).serve_forever()
+    server = ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Handler)
+    print("listens", flush=True)
+    server.serve_forever()

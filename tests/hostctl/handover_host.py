@@ -113,7 +113,15 @@ class Host:
         )
 
     def create_sentinel(self, name: str, **values: Any) -> None:
+        """A handover begins with a gateway that answers already, as `warm start` leaves it: a started one listens."""
         self.create(name, self.internal, {"sentinel-cutover.role": "gateway"}, 9200, ["sentinel-gateway"], **values)
+        if values.get("start", True):
+            words = ["docker", "-H", f"unix://{self.docker_socket}", "logs", "--follow", self.ids[name]]
+            with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as log:
+                assert log.stdout
+                first = log.stdout.readline()
+                log.terminate()
+            assert first == "listens\n", f"{name} ended before it listened"
 
     def create(
         self,
