@@ -55,7 +55,7 @@ class Gates(pulumi.ComponentResource):
                 "edge": args.networks.edge,
                 "port": settings.sentinel.port,
                 "health_port": settings.sentinel.health_port,
-                "gateway": settings.predecessor.gateway if settings.predecessor.kind == "contextforge" else "",
+                "gateway": settings.predecessor.gateway_there,
                 "audit": settings.sentinel.audit_enabled,
                 "database": {
                     "container": args.postgres.container.name,

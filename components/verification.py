@@ -80,7 +80,7 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
     return {
         "host": way(settings.host),
         "claude": {"sentinel": ours, "contextforge": {**ours, "entry": settings.predecessor.entry, "replaces": ""}},
-        "gateway": settings.predecessor.gateway if settings.predecessor.kind == "contextforge" else "",
+        "gateway": settings.predecessor.gateway_there,
         "port": settings.sentinel.port,
         "health_port": settings.sentinel.health_port,
         "folder": folder,

@@ -95,6 +95,11 @@ class Predecessor(Section):
         default=60, description="Seconds until ContextForge must serve again on the way back."
     )
 
+    @property
+    def gateway_there(self) -> str:
+        """The container that can have the port, as `hostctl` is told it: empty where ContextForge never ran."""
+        return self.gateway if self.kind == "contextforge" else ""
+
 
 class Postgres(Section):
     """Sentinel's database."""

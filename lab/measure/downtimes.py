@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.box import Box
-from lab.measure.watched import watched
-from lab.predecessor import token_file
+from lab.measure.watched import gateway_tokens, watched
 from ops import environment
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -42,8 +41,7 @@ class Rounds:
         """ContextForge serves: its token lies where Claude's then is, and both tokens are known from here on."""
         self.set("predecessor.release", "freeze")
         self.turn("contextforge")
-        handover = Path(self.box.folder) / "handover-token"
-        self.tokens = [file.read_text(encoding="utf-8").strip() for file in (token_file(self.box), handover)]
+        self.tokens = gateway_tokens(self.box)
 
     def there_and_back(self, count: int, release: str) -> None:
         """`count` cutovers and ways back by the engine, from ContextForge to ContextForge."""

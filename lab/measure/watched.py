@@ -13,10 +13,12 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lab.box import Box
 from lab.box.network import inside
+from lab.predecessor import token_file
 from ops.errors import UserError
 from ops.paths import ROOT
 
@@ -30,6 +32,14 @@ class Seen:
     gap_ms: float = 0.0
     attempts: int = 0
     good: int = 0
+
+
+def gateway_tokens(box: Box) -> list[str]:
+    """What the watch asks either gateway with, as far as they are there: ContextForge's while it serves lies where
+    Claude's is, Sentinel's is the handover's own.
+    """
+    files = (token_file(box), Path(box.folder) / "handover-token")
+    return [file.read_text(encoding="utf-8").strip() for file in files if file.exists()]
 
 
 @contextmanager

@@ -6,13 +6,12 @@ import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lab.measure.watched import watched
+from lab.measure.watched import gateway_tokens, watched
 from ops.paths import ROOT
 from tests.story.conftest import STACK, Lab, lab
 
@@ -68,9 +67,7 @@ class Staged:
 
     @contextmanager
     def answered_throughout(self) -> Generator[None]:
-        box = self.lab.box
-        files = [Path(box.home) / ".mcp-token", Path(box.folder) / "handover-token"]
-        with watched(box, PORT, [file.read_text().strip() for file in files if file.exists()]) as seen:
+        with watched(self.lab.box, PORT, gateway_tokens(self.lab.box)) as seen:
             yield
         assert seen.gap_ms < LONGEST_GAP_MS, f"nobody answered for {seen.gap_ms} ms"
 

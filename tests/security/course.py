@@ -22,7 +22,7 @@ from typing import Any
 from lab import box as vps
 from lab.box import Place
 from lab.box.network import VPS, WAN, inside
-from lab.measure.watched import watched
+from lab.measure.watched import gateway_tokens, watched
 from ops.paths import ROOT
 from ops.progress import Progress
 from tests.security.secrets_at_large import ProcessWatch, Search
@@ -313,10 +313,7 @@ def _connected(lab: Lab, port: int) -> None:
 
 def _serving(lab: Lab) -> None:
     """Wait for the first good answer of whoever holds the port."""
-    files = [Path(lab.box.home) / ".mcp-token", Path(lab.box.folder) / "handover-token"]
-    with watched(
-        lab.box, 9200, [file.read_text().strip() for file in files if file.exists()], first_answer_seconds=120
-    ):
+    with watched(lab.box, 9200, gateway_tokens(lab.box), first_answer_seconds=120):
         pass
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lab import claude_code
-from lab.measure.watched import watched
+from lab.measure.watched import gateway_tokens, watched
 from ops.progress import Progress
 from tests.story.conftest import Lab
 
@@ -251,8 +251,7 @@ def test_claudes_file_and_token_are_byte_for_byte_as_before(lab: Lab, before: Be
 
 def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> None:
     """The watch asks whoever holds the port for an authenticated MCP answer, by none of the product's code."""
-    tokens = [Path(lab.box.home) / ".mcp-token", Path(lab.box.folder) / "handover-token"]
-    with watched(lab.box, 9200, [file.read_text().strip() for file in tokens]) as seen:
+    with watched(lab.box, 9200, gateway_tokens(lab.box)) as seen:
         lab.set("active", "sentinel")
         lab.up()
     told = lab.outputs()["handover"]["downtime_ms"]
