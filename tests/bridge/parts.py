@@ -51,11 +51,16 @@ def until(true: Callable[[], Any], what: str, limit_seconds: float = 15.0) -> An
     pytest.fail(f"not within {limit_seconds:g} s: {what}")
 
 
+LIFE_SECONDS = 24 * 3600
+"""Of a token: some are made when tests are collected, and their turn comes late."""
+
+
 def token(**changes: Any) -> str:
     """A good token, but for the changes; a claim given as None is left out."""
     moment = int(time.time())
     key, algorithm = changes.pop("key", SECRET), changes.pop("algorithm", "HS256")
-    claims = {"sub": "tester", "role": "admin", "iss": ISSUER, "aud": AUDIENCE, "iat": moment, "exp": moment + 600}
+    times = {"iat": moment, "exp": moment + LIFE_SECONDS}
+    claims = {"sub": "tester", "role": "admin", "iss": ISSUER, "aud": AUDIENCE, **times}
     claims = {name: value for name, value in {**claims, **changes}.items() if value is not None}
     return jwt.encode(claims, key, algorithm=algorithm)
 
