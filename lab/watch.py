@@ -2,10 +2,11 @@
 
 A good answer is the result of an MCP `initialize` with a bearer token, from whoever holds the port: each gateway is
 asked with its own token, the one that answered last first. A connection has 50 ms, since an attempt may hang instead of
-being refused while a port changes hands. An attempt that is not answered within 50 ms no longer holds back the next
-one (a frozen gateway's kernel still accepts), and while the last one was no good a new one begins every 10 ms. The gap
-is the longest time between the beginnings of two attempts, one after the other, that were answered well: whoever asked
-in between was not.
+being refused while a port changes hands. An attempt that is not answered within 50 ms no longer holds back the next one
+(a frozen gateway's kernel still accepts), and while the last one was no good a new one begins every 10 ms. Where more
+than a few are without an answer the next comes later by 10 ms for each of them: a gateway that has just started would
+otherwise have nothing to do but its watch. The gap is the longest time between the beginnings of two attempts, one
+after the other, that were answered well: whoever asked in between was not.
 
 Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and "interval_seconds"
 where 10 ms would be a load of its own over minutes. Prints "watching" after the first good answer, ends when stdin
@@ -27,8 +28,8 @@ from typing import Any
 INTERVAL_SECONDS = 0.01
 PATIENCE_SECONDS = 0.05
 ANSWER_SECONDS = 5.0
-MOST_AT_ONCE = 100
-"""A good gateway may be slow: one attempt every 50 ms for 5 s. Beyond that the oldest gives way, uncounted."""
+FEW = 4
+"""Attempts without an answer that do not slow the watch down. One that hangs for 5 s holds up to about 25 others."""
 REFUSED = (401, 403)
 _HELLO = {
     "jsonrpc": "2.0",
@@ -123,13 +124,12 @@ async def run(watch: Watch) -> None:
         running = {task: began for task, began in running.items() if not task.done()}
         held_back = watch.last_was_good and any(moment - began < PATIENCE_SECONDS for began in running.values())
         if not held_back:
-            if len(running) >= MOST_AT_ONCE:
-                next(iter(running)).cancel()
             running[asyncio.create_task(watch.attempt(moment))] = moment
         if watch.good and not told:
             told = True
             print("watching", flush=True)
-        await asyncio.sleep(max(0.0, moment + watch.interval_seconds - time.monotonic()))
+        pause = watch.interval_seconds * max(1, len(running) - FEW)
+        await asyncio.sleep(max(0.0, moment + pause - time.monotonic()))
     await asyncio.gather(*running, return_exceptions=True)
 
 
