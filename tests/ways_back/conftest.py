@@ -19,6 +19,7 @@ SUMS: list[str] = []
 def world(lab: Lab) -> Generator[World]:
     """Staged: Sentinel warm, ContextForge on the port."""
     found = World(lab)
+    found.acts_here()
     found.staged()
     yield found
     found.staged()
