@@ -79,10 +79,16 @@ def require_firewall_to_leave_ssh_open(settings: Settings) -> Iterator[Problem]:
 def require_start_to_hold_the_backends(settings: Settings) -> Iterator[Problem]:
     stdio = sum(backend.kind == "stdio" for backend in settings.backends)
     least = round(START_SECONDS + STDIO_START_SECONDS * stdio + 0.5)
+    words, related = f"{stdio} stdio backends start one after the other, up to 1.1 s each", ("backends",)
+    waits = settings.sentinel.backends_seconds
+    if settings.sentinel.serve == "bridge" and any(backend.kind == "http" for backend in settings.backends):
+        least += waits
+        words += f", after backends_seconds ({waits}) for the HTTP ones"
+        related = ("backends", "sentinel.backends_seconds")
     given = settings.sentinel.start_seconds
     if given < least:
-        words = f"at least {least}: {stdio} stdio backends start one after the other, up to 1.1 s each"
-        yield Problem("sentinel.start_seconds", str(given), words, str(max(180, least)), related=("backends",))
+        words = f"at least {least}: {words}"
+        yield Problem("sentinel.start_seconds", str(given), words, str(max(180, least)), related=related)
 
 
 def require_start_to_hold_the_health_checks(settings: Settings) -> Iterator[Problem]:
@@ -145,7 +151,7 @@ def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Proble
 def require_native_without_bridge_options(settings: Settings) -> Iterator[Problem]:
     if settings.sentinel.serve == "bridge":
         return
-    for name in ("session_idle_seconds", "body_limit_bytes"):
+    for name in ("backends_seconds", "session_idle_seconds", "body_limit_bytes"):
         given = getattr(settings.sentinel, name)
         default = Sentinel.model_fields[name].default
         if given != default:

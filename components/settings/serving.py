@@ -153,6 +153,10 @@ class Sentinel(Section):
     port: Port = Field(default=9200, description="Port of MCP.")
     health_port: Port = Field(default=9201, description="Port of /health, /ready and /metrics.")
     start_seconds: Seconds = Field(default=180, description="Seconds until a warm container must be healthy.")
+    backends_seconds: Seconds = Field(
+        default=60,
+        description="Bridge only: seconds that the gateway's start waits for the HTTP backends to accept a connection.",
+    )
     health_interval_seconds: Seconds = Field(default=10, description="Seconds between two health checks.")
     health_retries: Annotated[Whole, Field(ge=1, le=20)] = Field(
         default=3, description="Failed health checks in a row until the container counts as unhealthy."
