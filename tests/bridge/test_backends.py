@@ -113,16 +113,19 @@ def test_a_backend_that_comes_later_is_taken_up_when_the_last_session_has_ended(
 
 def test_a_gateway_that_died_is_not_held_up_by_a_backend_that_is_down(tmp_path: Path, database: Database) -> None:
     port = free_port()
-    with http_server("late", port) as server:
-        with running_bridge(tmp_path, [http_backend("late", port)], database.url(), **waits_for(port, 60)) as bridge:
-            session = opened(bridge)
-            server.end()
-            os.kill(bridge.children()[0], signal.SIGKILL)
-            listing = message("tools/list", 7)
-            until(
-                lambda: request(bridge.url, "POST", listing, session).json().get("result") == {"tools": []},
-                "the others are served again",
-            )
+    waiting = waits_for(port)
+    with (
+        http_server("late", port) as server,
+        running_bridge(tmp_path, [http_backend("late", port)], database.url(), **waiting) as bridge,
+    ):
+        session = opened(bridge)
+        server.end()
+        os.kill(bridge.children()[0], signal.SIGKILL)
+        listing = message("tools/list", 7)
+        until(
+            lambda: request(bridge.url, "POST", listing, session).json().get("result") == {"tools": []},
+            "the others are served again",
+        )
 
 
 def test_sigterm_while_it_waits_ends_it_at_once(tmp_path: Path) -> None:
