@@ -1,7 +1,7 @@
 """The bridge as a program: `python -m bridge --config /etc/sentinel/bridge.json`.
 
-In the image: `PYTHONPATH=/opt/sentinel exec python3 -m bridge --config /etc/sentinel/bridge.json`, with this folder at
-/opt/sentinel/bridge and `requirements.in` beside it installed (PyJWT, starlette, uvicorn; Python 3.11 to 3.13).
+In the image (bridge/Dockerfile): this folder at /opt/sentinel/sources/bridge, and what `requirements.in` names in
+/opt/sentinel/packages (PyJWT, starlette, uvicorn; Python 3.11 to 3.13).
 
 Owns: start, signals and end of the whole. Why starlette, uvicorn and a relay of our own, and not the `mcp` SDK's
 server: with Python 3.13 the SDK's server takes 71 MB after its imports and the real gateway 31 MB, which is beyond the

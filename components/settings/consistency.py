@@ -151,7 +151,7 @@ def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Proble
 def require_native_without_bridge_options(settings: Settings) -> Iterator[Problem]:
     if settings.sentinel.serve == "bridge":
         return
-    for name in ("backends_seconds", "session_idle_seconds", "body_limit_bytes"):
+    for name in ("layers", "backends_seconds", "session_idle_seconds", "body_limit_bytes"):
         given = getattr(settings.sentinel, name)
         default = Sentinel.model_fields[name].default
         if given != default:

@@ -136,11 +136,14 @@ class RateLimits(Section):
 class Sentinel(Section):
     """The gateway that takes the port."""
 
-    image: Image = Field(
-        description="Image of Sentinel with the backends' servers in it.", examples=["sentinel-gateway:0.1.0"]
-    )
+    image: Image = Field(description="The operator's image of Sentinel.", examples=["sentinel-gateway:0.1.0"])
     serve: Literal["bridge", "native"] = Field(
         default="bridge", description="bridge: the product's bridge binds the port; native: the image does it itself."
+    )
+    layers: Literal["all", "bridge", "none"] = Field(
+        default="all",
+        description="Bridge only: what is laid over the image, on the host. all: Python, Node, the pinned servers and "
+        "the bridge; bridge: the bridge, the rest is in the image; none: all of it is.",
     )
     standby: bool = Field(default=True, description="With active contextforge: keep Sentinel running, unpublished.")
     uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(

@@ -137,7 +137,7 @@ def test_the_verification_is_asked_again_when_image_configuration_backends_or_to
     asked = json.loads(cutover.named("verification-backends").inputs["stdin"])
     assert set(asked["because"]) == {"containers", "files", "token"}
     assert [one["image"] for one in asked["because"]["containers"]] == [
-        "sha256:sentinel-image",
+        "sha256:sentinel-image-bridge",
         "sha256:sentinel-postgres-image",
     ]
     assert asked["because"]["files"]
