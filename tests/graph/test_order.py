@@ -182,3 +182,28 @@ def test_a_file_that_claude_ignores_is_told_and_yet_taken(monkeypatch: pytest.Mo
     program = register({"client.file": file})
     assert told == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
     assert file in program.named("claude-entry").inputs["stdin"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "layers"),
+    [
+        ({}, ["sentinel-image-programs", "sentinel-image-bridge"]),
+        ({"sentinel.layers": "bridge"}, ["sentinel-image-bridge"]),
+        ({"sentinel.layers": "none"}, []),
+        ({"sentinel.serve": "native"}, []),
+    ],
+    ids=str,
+)
+def test_each_layer_is_built_over_the_one_below_and_the_last_is_what_the_container_runs(
+    chosen: dict[str, str], layers: list[str]
+) -> None:
+    program = register(chosen)
+    built = [one.name for one in program.resources.values() if one.name.startswith("sentinel-image-")]
+    assert built == ["sentinel-image-ready", *layers]
+    image = "sha256:sentinel-image"
+    for name in layers:
+        document = json.loads(program.named(name).inputs["stdin"])
+        assert (document["base"], document["base_name"]) == (image, "sentinel-gateway:0.1.0")
+        assert "FROM ${BASE}" in document["files"]["Dockerfile"]
+        image = f"sha256:{name}"
+    assert program.named("sentinel-gateway").inputs["image"] == image
