@@ -6,7 +6,13 @@ import json
 
 import pytest
 
+from components.settings import load
+from components.settings.consistency import gates_seconds
+from components.settings.model import SECRET_KEYS
 from tests.graph.registration import Registration, register
+from tests.unit.settings_cases import SMALLEST
+from verify.documents import AskedGates
+from verify.gates import GATES
 
 AFTER = [
     ("firewall-rules", "host-hostctl"),
@@ -207,3 +213,9 @@ def test_each_layer_is_built_over_the_one_below_and_the_last_is_what_the_contain
         assert "FROM ${BASE}" in document["files"]["Dockerfile"]
         image = f"sha256:{name}"
     assert program.named("sentinel-gateway").inputs["image"] == image
+
+
+def test_a_runs_limit_holds_the_sum_of_the_gates_own_limits() -> None:
+    program = register({"verification.baseline": "false"})
+    asked = AskedGates.model_validate_json(program.named("gates-passed").inputs["stdin"])
+    assert sum(gate.limit(asked) for gate in GATES) == gates_seconds(load(SMALLEST, set(SECRET_KEYS), stack="test"))
