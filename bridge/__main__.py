@@ -1,7 +1,7 @@
 """The bridge as a program: `python -m bridge --config /etc/sentinel/bridge.json`.
 
-In the image: `PYTHONPATH=/opt/sentinel exec python3 -m bridge --config /etc/sentinel/bridge.json`, with this folder at
-/opt/sentinel/bridge and `requirements.in` beside it installed (PyJWT, starlette, uvicorn; Python 3.11 to 3.13).
+In the image (bridge/Dockerfile): this folder at /opt/sentinel/sources/bridge, and what `requirements.in` names in
+/opt/sentinel/packages (PyJWT, starlette, uvicorn; Python 3.11 to 3.13).
 
 Owns: start, signals and end of the whole. Why starlette, uvicorn and a relay of our own, and not the `mcp` SDK's
 server: with Python 3.13 the SDK's server takes 71 MB after its imports and the real gateway 31 MB, which is beyond the
@@ -24,9 +24,10 @@ from pathlib import Path
 
 import uvicorn
 
+from .backends import HttpBackends
 from .configuration import Misconfigured, Settings, load, read_secret, read_signing_secret
 from .endpoint import Endpoint
-from .gateway import Gateway, GatewayFailed
+from .gateway import Gateway, GatewayFailed, Message
 from .guard import Guard
 from .sessions import Sessions
 from .tokens import Tokens
@@ -53,7 +54,12 @@ async def serve(settings: Settings) -> None:
         return {**secrets, "SENTINEL_TOKEN": tokens.mint_for_gateway()}
 
     environment()
-    gateway = Gateway(settings.gateway, environment, settings.start_seconds, lambda note: sessions.broadcast(note))
+    backends = HttpBackends(settings.http_backends, settings.http_backends_seconds, settings.health)
+
+    def broadcast(note: Message) -> None:
+        sessions.broadcast(note)
+
+    gateway = Gateway(settings.gateway, environment, settings.start_seconds, broadcast, backends.before_start)
     sessions = Sessions(settings.session_idle_seconds, gateway.cancel)
     guard = Guard(tokens, settings.allowed_hosts, settings.body_limit_bytes)
     endpoint = Endpoint(settings.path, guard, gateway, sessions)
@@ -67,12 +73,25 @@ async def serve(settings: Settings) -> None:
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         await starting
+        healing = asyncio.create_task(_take_up_missing(backends, sessions, gateway, settings.stop_seconds))
         await _serve_until(stop, settings, endpoint, sessions, gateway)
+        healing.cancel()
     else:
         await gateway.stop(settings.stop_seconds)
         with contextlib.suppress(GatewayFailed):
             await starting
     stopping.cancel()
+
+
+async def _take_up_missing(backends: HttpBackends, sessions: Sessions, gateway: Gateway, stop_seconds: float) -> None:
+    """A backend that the gateway was started without comes into it by another start, which nobody's session sees."""
+    while True:
+        there = ", ".join(await backends.back())
+        if not sessions.none_open.is_set():
+            _log.warning("%s accepts connections now: the gateway starts anew when no session is open", there)
+            await sessions.none_open.wait()
+        _log.info("the gateway starts anew, with %s", there)
+        await gateway.renew(stop_seconds)
 
 
 async def _serve_until(
@@ -113,7 +132,7 @@ async def _serve_until(
 
 def _listener(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=256)
+    listener = socket.create_server((settings.host, settings.port), family=family, backlog=256)
     # Accepted sockets inherit it; asyncio sets it only on sockets whose protocol it is told. Without it an answer's
     # body waits for the acknowledgement of its head: 40 ms a call (measured).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

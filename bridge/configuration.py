@@ -42,6 +42,9 @@ class Settings:
     allowed_hosts: frozenset[str]
     start_seconds: float
     stop_seconds: float
+    http_backends: Mapping[str, tuple[str, int]]
+    http_backends_seconds: float
+    health: tuple[str, int] | None
 
 
 _REQUIRED = ("listen", "path", "gateway", "jwt", "allowed_hosts")
@@ -52,21 +55,23 @@ _OPTIONAL: dict[str, object] = {
     "start_seconds": 120,
     # Docker waits 10 s before it kills; the gateway itself needs 2 to 3 s for its audit rows.
     "stop_seconds": 8,
+    # Name to ADDRESS:PORT of each HTTP backend, and the gateway's own health address (bridge/backends.py).
+    "http_backends": {},
+    "http_backends_seconds": 60,
+    "health_listen": None,
 }
 
 
 def load(file: Path) -> Settings:
     """Reads the configuration; raises Misconfigured."""
     document = _document(file)
-    host, _, port = str(document["listen"]).rpartition(":")
-    command = document["gateway"]
-    if not port.isdigit() or not host:
-        raise Misconfigured(f"{file}: listen must be ADDRESS:PORT, not {document['listen']!r}.")
+    host, port = _address(file, "listen", document["listen"])
+    command, health = document["gateway"], document["health_listen"]
     if not isinstance(command, list) or not command:
         raise Misconfigured(f"{file}: gateway must be the gateway's command as a list of words.")
     return Settings(
         host=host,
-        port=int(port),
+        port=port,
         path=str(document["path"]),
         gateway=tuple(str(word) for word in cast("list[object]", command)),
         jwt=_jwt(file, document["jwt"]),
@@ -76,6 +81,9 @@ def load(file: Path) -> Settings:
         allowed_hosts=frozenset(str(name).lower() for name in document["allowed_hosts"]),
         start_seconds=_positive(file, document, "start_seconds"),
         stop_seconds=_positive(file, document, "stop_seconds"),
+        http_backends={name: _address(file, name, at) for name, at in document["http_backends"].items()},
+        http_backends_seconds=_positive(file, document, "http_backends_seconds"),
+        health=None if health is None else _address(file, "health_listen", health),
     )
 
 
@@ -123,6 +131,13 @@ def _jwt(file: Path, value: object) -> JwtSettings:
     if set(table) != {"secret_file", "issuer", "audience"}:
         raise Misconfigured(f"{file}: jwt must hold secret_file, issuer and audience, and nothing else.")
     return JwtSettings(Path(str(table["secret_file"])), str(table["issuer"]), str(table["audience"]))
+
+
+def _address(file: Path, key: str, value: object) -> tuple[str, int]:
+    host, _, port = str(value).rpartition(":")
+    if not port.isdigit() or not host:
+        raise Misconfigured(f"{file}: {key} must be ADDRESS:PORT, not {value!r}.")
+    return host.strip("[]"), int(port)
 
 
 def _positive(file: Path, document: Mapping[str, Any], key: str) -> float:

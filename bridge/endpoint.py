@@ -106,6 +106,7 @@ class Endpoint:
         parameters = _parameters(message)
         token = cast("Message", parameters.get("_meta") or {}).get("progressToken")
         key = _key(message["id"])
+        await self._gateway.renewed()
         if key in session.calls:
             raise _rpc_refusal(400, message["id"], _INVALID_REQUEST, "this request id is in use")
         try:

@@ -1,7 +1,8 @@
 """The one gateway process behind all sessions.
 
 Owns: its start (handshake and catalogue within a limit), its own request ids and progress tokens, so that sessions
-never mix, its healing after a death, and its end by closing stdin (SIGTERM does not end it: `reference/sentinel.md`).
+never mix, its healing after a death, its renewal, and its end by closing stdin (SIGTERM does not end it:
+`reference/sentinel.md`).
 Deliberately does not: read tool calls or answers; it routes JSON by id.
 """
 
@@ -14,7 +15,7 @@ import os
 import signal
 import time
 from asyncio.subprocess import Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 Message = dict[str, Any]
@@ -69,16 +70,20 @@ class Gateway:
         environment: Callable[[], Mapping[str, str]],
         start_seconds: float,
         broadcast: Callable[[Message], None],
+        before_start: Callable[[asyncio.Event], Awaitable[None]],
     ) -> None:
         self._command = command
         self._environment = environment
         self._start_seconds = start_seconds
         self._broadcast = broadcast
+        self._before_start = before_start
         self._process: Process | None = None
         self._calls: dict[int, Call] = {}
         self._last_id = 0
         self._ready = False
         self._stopping = asyncio.Event()
+        self._renewed = asyncio.Event()
+        self._renewed.set()
         self._supervisor: asyncio.Task[None] | None = None
         self.hello: Message = {}
 
@@ -86,6 +91,19 @@ class Gateway:
         """Starts the process and reads its catalogue; raises GatewayFailed when that does not come to be."""
         reader = await self._launch()
         self._supervisor = asyncio.create_task(self._supervise(reader))
+
+    async def renew(self, limit_seconds: float) -> None:
+        """Puts another process in place of this one, which ends as at a stop; returns after the other's start."""
+        if not self._ready or self._stopping.is_set():
+            return
+        self._renewed.clear()
+        self._ready = False
+        await self._end(limit_seconds)
+        await self._renewed.wait()
+
+    async def renewed(self) -> None:
+        """Waits out a renewal under way, so that a client which comes just then finds the tools."""
+        await self._renewed.wait()
 
     def begin(self, method: str, parameters: Message, progress_token: object = None) -> Call:
         """Sends a request; raises GatewayFailed at once when the gateway is not there."""
@@ -110,6 +128,11 @@ class Gateway:
     async def stop(self, limit_seconds: float) -> None:
         """Closes stdin and waits for the gateway's own end; kills it after the limit."""
         self._stopping.set()
+        await self._end(limit_seconds)
+        if self._supervisor is not None:
+            await self._supervisor
+
+    async def _end(self, limit_seconds: float) -> None:
         process = self._process
         if process is not None and process.returncode is None:
             if process.stdin is not None:
@@ -119,8 +142,6 @@ class Gateway:
             except TimeoutError:
                 _log.error("the gateway did not end within %g s and was killed: audit rows may be lost", limit_seconds)
                 await _kill(process)
-        if self._supervisor is not None:
-            await self._supervisor
 
     async def _supervise(self, reader: asyncio.Task[None]) -> None:
         delay = _FIRST_DELAY_SECONDS
@@ -129,21 +150,27 @@ class Gateway:
             await reader
             assert self._process is not None
             code = await self._process.wait()
-            if self._stopping.is_set():
-                return
             if time.monotonic() - started > _STABLE_SECONDS:
                 delay = _FIRST_DELAY_SECONDS
-            while True:
+            launched = None if self._renewed.is_set() else await self._tried()
+            self._renewed.set()
+            while launched is None:
+                if self._stopping.is_set():
+                    return
                 _log.error("the gateway ended (exit code %d), next start in %g s", code, delay)
                 if await self._stopped_within(delay):
                     return
                 delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
-                try:
-                    reader = await self._launch()
-                    break
-                except GatewayFailed as error:
-                    _log.error("%s", error)
+                launched = await self._tried()
+            reader = launched
             _log.info("the gateway serves again")
+
+    async def _tried(self) -> asyncio.Task[None] | None:
+        try:
+            return await self._launch()
+        except GatewayFailed as error:
+            _log.error("%s", error)
+            return None
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:
@@ -153,6 +180,9 @@ class Gateway:
         return True
 
     async def _launch(self) -> asyncio.Task[None]:
+        await self._before_start(self._stopping)
+        if self._stopping.is_set():
+            raise GatewayFailed("The bridge was stopped before the gateway was started.")
         try:
             process = self._process = await asyncio.create_subprocess_exec(
                 *self._command,

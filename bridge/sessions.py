@@ -60,6 +60,8 @@ class Sessions:
         self._idle_limit_seconds = idle_limit_seconds
         self._cancel = cancel
         self._sessions: dict[str, Session] = {}
+        self.none_open = asyncio.Event()
+        self.none_open.set()
 
     def open(self, subject: str) -> Session | None:
         """A new session; None when there are too many."""
@@ -67,6 +69,7 @@ class Sessions:
             return None
         session = Session(subject)
         self._sessions[session.id] = session
+        self.none_open.clear()
         return session
 
     def find(self, session_id: str, subject: str) -> Session | None:
@@ -79,6 +82,8 @@ class Sessions:
 
     def end(self, session: Session, reason: str) -> None:
         self._sessions.pop(session.id, None)
+        if not self._sessions:
+            self.none_open.set()
         for call in list(session.calls.values()):
             self._cancel(call, reason)
         for stream in session.streams:

@@ -24,6 +24,8 @@ __all__ = ["REPLACE_ON_CHANGES", "ContainerSpec", "HealthCheck", "Port", "asked"
 REPLACE_ON_CHANGES = ["healthcheck", "tmpfs", "init"]
 """Properties whose change the plugin reports as an update in place that never reaches the container."""
 
+_LOG_DRIVER = "json-file"
+_LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 _MEGABYTE = 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "::1"}
 
@@ -129,8 +131,8 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
         ],
         networks_advanced=_networks(spec),
         labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(_labels(spec).items())],
-        log_driver="json-file",
-        log_opts={"max-size": "10m", "max-file": "3"},
+        log_driver=_LOG_DRIVER,
+        log_opts=dict(_LOG_OPTIONS),
         healthcheck=docker.ContainerHealthcheckArgs(
             tests=["CMD", *spec.health.command],
             interval=go_duration(spec.health.interval),
@@ -167,6 +169,10 @@ def asked(name: pulumi.Input[str], spec: ContainerSpec, networks: Sequence[pulum
         "capabilities_added": sorted(spec.capabilities),
         "security": ["no-new-privileges:true"],
         "restart": "unless-stopped",
+        "init": True,
+        "log": {"driver": _LOG_DRIVER, **_LOG_OPTIONS},
+        # Names alone: what is kept may be read by anybody on the host.
+        "variables": sorted(spec.environment),
         "tmpfs": dict(spec.tmpfs),
         "health": {
             "command": list(spec.health.command),

@@ -1,17 +1,38 @@
 """An image on the host, there before anything is made from it.
 
-Owns: `hostctl images ready`, which says how to get an image that is neither there nor to be had, and the plugin's own
-resource, which knows the image's id. Deliberately does not: remove an image; the former one is part of the way back.
+Owns: `hostctl images ready`, which says how to get an image that is neither there nor to be had, the plugin's own
+resource, which knows the image's id, and `hostctl images build`, which lays files over such an image on the host.
+Deliberately does not: remove an image; the former one is part of the way back.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
 from components.host import Host, Operation
 
-__all__ = ["image_on_host"]
+__all__ = ["Base", "Layer", "image_built_on_host", "image_on_host"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What is laid over a base: files by their path in the build, "Dockerfile" among them, which is FROM ${BASE}."""
+
+    name: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Base:
+    """An image by its id, and the words for it in an error: its name, and the configuration key that gave it."""
+
+    id: pulumi.Input[str]
+    name: str
+    setting: str
 
 
 def image_on_host(name: str, image: str, setting: str, *, host: Host, parent: pulumi.Resource) -> docker.RemoteImage:
@@ -23,3 +44,18 @@ def image_on_host(name: str, image: str, setting: str, *, host: Host, parent: pu
     return docker.RemoteImage(
         name, name=image, keep_locally=True, opts=pulumi.ResourceOptions.merge(host.docker_options(parent), options)
     )
+
+
+def image_built_on_host(
+    name: str, layer: Layer, base: Base, *, host: Host, parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    """The id of the image of that layer over that base: built where the host has none of the same content."""
+    document = {
+        "name": f"sentinel-cutover/{layer.name}",
+        "base": base.id,
+        "base_name": base.name,
+        "setting": base.setting,
+        "files": dict(layer.files),
+    }
+    built = host.action(name, Operation("images", create="build"), document, parent=parent)
+    return built.result.apply(lambda answer: str(answer["id"]))

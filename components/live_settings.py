@@ -33,7 +33,7 @@ def configuration_files(
 ) -> HostFiles:
     """`sentinel.toml` and `bridge.json`, which hold no secret; `variables` are those of the gateway's environment."""
     sentinel = settings.sentinel
-    bridge = bridge_json(sentinel, settings.networks, variables)
+    bridge = bridge_json(sentinel, settings.backends, variables)
     return HostFiles(
         name,
         {

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from components.bridge_layers import BRIDGE_LAYERS
 from components.container import ContainerSpec, HealthCheck, Port, asked, hardened_container
 from components.files import HostFile, HostFiles
 from components.host import Action, Host, Operation
-from components.image import image_on_host
+from components.image import Base, image_built_on_host, image_on_host
 from components.live_settings import LiveSettings, LiveSettingsArgs, configuration_files
 from components.networks import Networks
 from components.postgres import Postgres
@@ -119,11 +120,11 @@ class Sentinel(pulumi.ComponentResource):
 
     def _container(self, configuration: HostFiles, files: HostFiles, variables: Sequence[str]) -> docker.Container:
         settings, host = self._args.settings.sentinel, self._args.host
-        image = image_on_host(f"{self._name}-image", settings.image, "sentinel.image", host=host, parent=self)
+        image = self._image()
         mounted = {CONFIGURATION: configuration.folder}
         mounted |= {f"{SECRETS}/{variable}": files.path(variable) for variable in variables}
         spec = ContainerSpec(
-            image=image.image_id,
+            image=image,
             command=["--config", f"{CONFIGURATION}/bridge.json"] if settings.serve == "bridge" else None,
             user=f"{settings.uid}:{settings.uid}",
             memory_mb=settings.memory_mb,
@@ -160,6 +161,17 @@ class Sentinel(pulumi.ComponentResource):
         also = self._args.settings.networks.also
         self.asked = asked(container.name, spec, [networks.internal, networks.edge, *also])
         return container
+
+    def _image(self) -> pulumi.Output[str]:
+        """The id of the image that the container runs: the operator's own, or one that is made over it on the host."""
+        settings, host, name = self._args.settings.sentinel, self._args.host, f"{self._name}-image"
+        image = image_on_host(name, settings.image, "sentinel.image", host=host, parent=self).image_id
+        if settings.serve == "native":
+            return image
+        for layer in BRIDGE_LAYERS[settings.layers]:
+            base = Base(image, settings.image, "sentinel.image")
+            image = image_built_on_host(f"{name}-{layer.name}", layer, base, host=host, parent=self)
+        return image
 
     def _sidecars(self) -> Sequence[pulumi.Resource]:
         """Joins the backends that are containers of their own to the internal network, under their names."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import tomli_w
 
 from components.settings import Backend
-from components.settings.serving import Networks, Sentinel
+from components.settings.serving import Sentinel
 
 __all__ = [
     "ALIAS",
@@ -78,7 +79,7 @@ def _at_start(settings: Sentinel, backends: Sequence[Backend]) -> dict[str, Any]
     }
 
 
-def bridge_json(settings: Sentinel, networks: Networks, variables: Sequence[str]) -> str:
+def bridge_json(settings: Sentinel, backends: Sequence[Backend], variables: Sequence[str]) -> str:
     """The bridge's configuration; `variables` are environment variables of the gateway, each a file of that name."""
     names = {ALIAS, "127.0.0.1", "localhost"}
     return json.dumps(
@@ -88,12 +89,26 @@ def bridge_json(settings: Sentinel, networks: Networks, variables: Sequence[str]
             "gateway": ["sentinel-gateway", "--config", f"{CONFIGURATION}/sentinel.toml"],
             "jwt": {"secret_file": f"{SECRETS}/JWT_SECRET_KEY", "issuer": ISSUER, "audience": AUDIENCE},
             "gateway_environment_files": {variable: f"{SECRETS}/{variable}" for variable in sorted(variables)},
+            # What needs a way out is not there while the container is warm.
+            "http_backends": {
+                backend.name: _address(backend.url)
+                for backend in backends
+                if backend.url and not backend.needs_internet
+            },
+            "http_backends_seconds": settings.backends_seconds,
+            "health_listen": f"0.0.0.0:{settings.health_port}",
             "session_idle_seconds": settings.session_idle_seconds,
             "body_limit_bytes": settings.body_limit_bytes,
             "allowed_hosts": sorted(f"{name}:{settings.port}" for name in names),
         },
         indent=2,
     )
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def _backend(backend: Backend) -> dict[str, object]:

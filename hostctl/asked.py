@@ -55,14 +55,28 @@ def check(engine: Engine, folder: str) -> dict[str, Any]:
 def differences(engine: Engine, asked: Mapping[str, Any]) -> list[str]:
     """One sentence for each fact of the container that is not as asked."""
     name = str(asked["name"])
-    found = engine.find(f"/containers/{quote(name, safe='')}/json")
-    if found is None:
+    container = engine.find(f"/containers/{quote(name, safe='')}/json")
+    if container is None:
         return [f"{name} does not exist"]
+    found = {**container, _OWN_VARIABLES: _own_variables(engine, container, rows(asked.get("variables")))}
     return [
         f"{name}: {fact} is {_told(is_so)}, asked was {_told(asked[fact])}"
         for fact, read in _FACTS.items()
         if fact in asked and (is_so := read(found)) != asked[fact]
     ]
+
+
+def _own_variables(engine: Engine, container: Mapping[str, Any], asked: list[Any]) -> list[str]:
+    """Names of variables that were asked for or that the image does not give; values are not looked at."""
+    image = engine.find(f"/images/{quote(str(container['Image']), safe='')}/json")
+    names = _names(container)
+    # Of an image that is gone nobody can say what it gave.
+    given = names if image is None else _names(image)
+    return sorted(names - (given - set(asked)))
+
+
+def _names(found: Mapping[str, Any]) -> set[str]:
+    return {str(variable).partition("=")[0] for variable in rows(table(found["Config"]).get("Env"))}
 
 
 def _told(value: Any) -> str:
@@ -111,6 +125,14 @@ def _mounts(found: Mapping[str, Any]) -> list[str]:
     )
 
 
+def _log(found: Mapping[str, Any]) -> dict[str, Any]:
+    configured = table(_host(found).get("LogConfig"))
+    return {"driver": configured.get("Type", ""), **table(configured.get("Config"))}
+
+
+_OWN_VARIABLES = "OwnVariables"
+"""Laid beside what Docker says of a container."""
+
 _FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "image": lambda found: found["Image"],
     "running": lambda found: bool(found["State"]["Running"] and not found["State"]["Paused"]),
@@ -123,6 +145,9 @@ _FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "capabilities_added": lambda found: _capabilities(_host(found).get("CapAdd")),
     "security": lambda found: sorted(rows(_host(found).get("SecurityOpt"))),
     "restart": lambda found: table(_host(found).get("RestartPolicy")).get("Name", ""),
+    "init": lambda found: bool(_host(found).get("Init")),
+    "log": _log,
+    "variables": lambda found: found[_OWN_VARIABLES],
     "tmpfs": lambda found: table(_host(found).get("Tmpfs")),
     "health": _health,
     "mounts": _mounts,

@@ -10,7 +10,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -72,6 +72,27 @@ class Engine:
     def text(self, method: str, path: str, seconds: float) -> str:
         """The answer as it comes, for those that are more than one JSON document. Raises DockerError."""
         return self._raw(method, path, None, seconds)[1].decode("utf-8", "replace")
+
+    def send(self, path: str, archive: bytes, seconds: float) -> Iterator[bytes]:
+        """POST a tar, and the lines of the answer as they come, each within `seconds` of the one before.
+
+        On a connection of its own: to leave off reading ends the work. Raises DockerError.
+        """
+        self.get("/version")
+        connection = _UnixConnection(self.path)
+        connection.patience(seconds)
+        try:
+            connection.request("POST", self._version + path, archive, {"Content-Type": "application/x-tar"})
+            answer = connection.getresponse()
+            if answer.status >= http.client.BAD_REQUEST:
+                reason = _message(answer.read())
+                raise DockerError(f"Docker refused POST {path.split('?')[0]}: {reason}", answer.status)
+            yield from answer
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise DockerError(f"the Docker engine at {self.path} broke off ({reason}): run again", 0) from None
+        finally:
+            connection.close()
 
     def log_tail(self, container: str, lines: int) -> str:
         """The last lines that a container wrote to stdout and stderr."""

@@ -21,10 +21,11 @@ from typing import Any
 import httpx2
 from mcp.client.stdio import StdioServerParameters
 
-from . import ssh
+from . import far_program, ssh
 from .documents import Host
 
 FORWARD_SECONDS = 20.0
+_PROJECT = Path(__file__).resolve().parent.parent
 
 
 class HostRefused(Exception):
@@ -86,14 +87,18 @@ class Reach:
         return self._host.kind == "ssh"
 
     def program(self, command: str, arguments: Sequence[str], environment: Mapping[str, str]) -> StdioServerParameters:
-        """A program on the host that speaks MCP over stdio; raises HostRefused."""
+        """A program on the host that speaks MCP over stdio."""
         if self._host.kind == "local":
             return StdioServerParameters(command=command, args=list(arguments), env={**os.environ, **environment})
         if environment:
-            # Over ssh they would stand in the command line, where everybody on the host can read them.
-            raise HostRefused(
-                "an entry with environment variables cannot be started over ssh without showing them: "
-                "run make verify on the host itself"
+            # In ssh's command line everybody on the host could read them.
+            words = self._words(far_program.receiving(command, arguments))
+            line = ["-m", "verify.far_program", *words]
+            return StdioServerParameters(
+                command=sys.executable,
+                args=line,
+                env={far_program.VARIABLE: json.dumps(dict(environment))},
+                cwd=_PROJECT,
             )
         first, *rest = self._words([command, *arguments])
         return StdioServerParameters(command=first, args=rest)

@@ -18,6 +18,9 @@ START_SECONDS = 2
 STDIO_START_SECONDS = 1.1
 """A stdio backend's own start, measured; the gateway discovers its backends one after the other."""
 
+GATES, GATES_THAT_LOOK, GATES_STARTS, GATE_LOOK_SECONDS = 7, 2, 3, 30
+"""How often the gates' limits hold a gate's own seconds, a look at the host, and a start of the container."""
+
 SCRAPES_IN_A_WINDOW = 4
 """Fewer scrapes in a rate's window and one that is lost leaves no rate (Prometheus's own advice)."""
 
@@ -79,10 +82,16 @@ def require_firewall_to_leave_ssh_open(settings: Settings) -> Iterator[Problem]:
 def require_start_to_hold_the_backends(settings: Settings) -> Iterator[Problem]:
     stdio = sum(backend.kind == "stdio" for backend in settings.backends)
     least = round(START_SECONDS + STDIO_START_SECONDS * stdio + 0.5)
+    words, related = f"{stdio} stdio backends start one after the other, up to 1.1 s each", ("backends",)
+    waits = settings.sentinel.backends_seconds
+    if settings.sentinel.serve == "bridge" and any(backend.kind == "http" for backend in settings.backends):
+        least += waits
+        words += f", after backends_seconds ({waits}) for the HTTP ones"
+        related = ("backends", "sentinel.backends_seconds")
     given = settings.sentinel.start_seconds
     if given < least:
-        words = f"at least {least}: {stdio} stdio backends start one after the other, up to 1.1 s each"
-        yield Problem("sentinel.start_seconds", str(given), words, str(max(180, least)), related=("backends",))
+        words = f"at least {least}: {words}"
+        yield Problem("sentinel.start_seconds", str(given), words, str(max(180, least)), related=related)
 
 
 def require_start_to_hold_the_health_checks(settings: Settings) -> Iterator[Problem]:
@@ -121,13 +130,23 @@ def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
         "sentinel.answer_seconds": settings.sentinel.answer_seconds,
         "sentinel.stop_seconds": settings.sentinel.stop_seconds,
         "verification.limit_seconds": settings.verification.limit_seconds,
+        "the gates' limits": gates_seconds(settings),
     }
     if settings.predecessor.kind == "contextforge":
         steps["predecessor.limit_seconds"] = settings.predecessor.limit_seconds
     least, given = sum(steps.values()), settings.run.limit_seconds
     if given < least:
         words = f"at least {least}, the sum of {', '.join(f'{key} ({value})' for key, value in steps.items())}"
-        yield Problem("run.limit_seconds", str(given), words, str(max(1800, least)), related=tuple(steps))
+        related = tuple(key for key in steps if "." in key)
+        yield Problem("run.limit_seconds", str(given), words, str(max(1800, least)), related=related)
+
+
+def gates_seconds(settings: Settings) -> int:
+    """Seconds that all gates of the warm container together may take (verify/gates.py has each one's own limit)."""
+    limits, start = settings.verification, settings.sentinel.start_seconds
+    longest = max((backend.timeout_seconds for backend in settings.backends), default=0)
+    waits = GATES * limits.gate_seconds + GATES_THAT_LOOK * GATE_LOOK_SECONDS
+    return waits + limits.upstream_seconds + longest + GATES_STARTS * start
 
 
 def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Problem]:
@@ -145,7 +164,7 @@ def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Proble
 def require_native_without_bridge_options(settings: Settings) -> Iterator[Problem]:
     if settings.sentinel.serve == "bridge":
         return
-    for name in ("session_idle_seconds", "body_limit_bytes"):
+    for name in ("layers", "backends_seconds", "session_idle_seconds", "body_limit_bytes"):
         given = getattr(settings.sentinel, name)
         default = Sentinel.model_fields[name].default
         if given != default:

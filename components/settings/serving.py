@@ -136,11 +136,14 @@ class RateLimits(Section):
 class Sentinel(Section):
     """The gateway that takes the port."""
 
-    image: Image = Field(
-        description="Image of Sentinel with the backends' servers in it.", examples=["sentinel-gateway:0.1.0"]
-    )
+    image: Image = Field(description="The operator's image of Sentinel.", examples=["sentinel-gateway:0.1.0"])
     serve: Literal["bridge", "native"] = Field(
         default="bridge", description="bridge: the product's bridge binds the port; native: the image does it itself."
+    )
+    layers: Literal["all", "bridge", "none"] = Field(
+        default="all",
+        description="Bridge only: what is laid over the image, on the host. all: Python, Node, the pinned servers and "
+        "the bridge; bridge: the bridge, the rest is in the image; none: all of it is.",
     )
     standby: bool = Field(default=True, description="With active contextforge: keep Sentinel running, unpublished.")
     uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(
@@ -153,6 +156,10 @@ class Sentinel(Section):
     port: Port = Field(default=9200, description="Port of MCP.")
     health_port: Port = Field(default=9201, description="Port of /health, /ready and /metrics.")
     start_seconds: Seconds = Field(default=180, description="Seconds until a warm container must be healthy.")
+    backends_seconds: Seconds = Field(
+        default=60,
+        description="Bridge only: seconds that the gateway's start waits for the HTTP backends to accept a connection.",
+    )
     health_interval_seconds: Seconds = Field(default=10, description="Seconds between two health checks.")
     health_retries: Annotated[Whole, Field(ge=1, le=20)] = Field(
         default=3, description="Failed health checks in a row until the container counts as unhealthy."

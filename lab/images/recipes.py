@@ -175,6 +175,8 @@ N8N = Image(
         "ExposedPorts": {"8000/tcp": {}},
     },
 )
+# The operator's image: no bridge in it. The servers and Python packages are, since no registry is reachable from a
+# build in the box; there the product lays the bridge alone over it (`sentinel.layers: bridge`).
 SENTINEL = Image(
     "sentinel",
     "0.1.0",
@@ -185,14 +187,13 @@ SENTINEL = Image(
         Sources(
             PROGRAMS,
             "/opt/sentinel/sources",
-            {"bridge": ROOT / "bridge", "lab/sentinel": ROOT / "lab" / "sentinel"},
+            {"lab/sentinel": ROOT / "lab" / "sentinel"},
         ),
         Files(
             (
                 _program(
                     "/usr/local/bin/sentinel-gateway", "/opt/sentinel/sources:/opt/sentinel/packages", "lab.sentinel"
                 ),
-                _program("/usr/local/bin/sentinel-bridge", "/opt/sentinel/sources:/opt/sentinel/packages", "bridge"),
             )
         ),
     ),
@@ -200,9 +201,8 @@ SENTINEL = Image(
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"],
         "WorkingDir": "/tmp",
         "User": f"{SENTINEL_USER}:{SENTINEL_USER}",
-        "Entrypoint": ["sentinel-bridge"],
-        "Cmd": ["--config", "/etc/sentinel/bridge.json"],
-        "ExposedPorts": {"9200/tcp": {}, "9201/tcp": {}},
+        "Entrypoint": ["sentinel-gateway", "--config", "/etc/sentinel/sentinel.toml"],
+        "ExposedPorts": {"9201/tcp": {}},
     },
 )
 PROMETHEUS = Image(

@@ -96,9 +96,12 @@ class Staged:
         with self.configured(both):
             yield
 
-    def image(self, *instructions: str) -> str:
-        """The tag of an image made from the stack's Sentinel image by these lines of a Dockerfile."""
-        base = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["config"]["sentinel-cutover:sentinel"]["image"]
+    def image(self, *instructions: str, base: str = "") -> str:
+        """The tag of an image made from the stack's Sentinel image, or from `base`, by these lines of a Dockerfile."""
+        base = (
+            base
+            or yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["config"]["sentinel-cutover:sentinel"]["image"]
+        )
         lines = "\n".join([f"FROM {base}", "USER 0", *instructions, "USER 10001:10001"])
         tag = f"lab/broken:{abs(hash(lines)):x}"
         done = subprocess.run(

@@ -31,10 +31,11 @@ def test_contextforge_has_the_port_again_within_the_same_command(staged: Staged,
     image = staged.image(
         f'RUN printf "{program}" > /usr/local/bin/breaking.py',
         'ENTRYPOINT ["python3", "/usr/local/bin/breaking.py"]',
+        base=staged.lab.inspect(staged.lab.outputs()["sentinel"])["Image"],
     )
 
     def breaking(sections: dict[str, dict[str, object]]) -> None:
-        sections["sentinel"].update(image=image, answer_seconds=3)
+        sections["sentinel"].update(image=image, layers="none", answer_seconds=3)
 
     before = staged.as_it_is()
     with staged.cutting_over(breaking):

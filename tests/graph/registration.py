@@ -49,7 +49,7 @@ class Registration(mocks.Mocks):
         if args.typ == "docker:index/remoteImage:RemoteImage":
             outputs["imageId"] = f"sha256:{args.name}"
         if args.typ.startswith("command:"):
-            outputs["stdout"] = json.dumps({"verb": args.name, "interfaces": ["eth0"]})
+            outputs["stdout"] = json.dumps({"verb": args.name, "interfaces": ["eth0"], "id": f"sha256:{args.name}"})
         if args.typ == "docker:index/container:Container":
             outputs.setdefault("name", f"{args.name}-1a2b3c4")
         return f"{args.name}-id", outputs

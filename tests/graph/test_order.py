@@ -6,7 +6,13 @@ import json
 
 import pytest
 
+from components.settings import load
+from components.settings.consistency import gates_seconds
+from components.settings.model import SECRET_KEYS
 from tests.graph.registration import Registration, register
+from tests.unit.settings_cases import SMALLEST
+from verify.documents import AskedGates
+from verify.gates import GATES
 
 AFTER = [
     ("firewall-rules", "host-hostctl"),
@@ -137,7 +143,7 @@ def test_the_verification_is_asked_again_when_image_configuration_backends_or_to
     asked = json.loads(cutover.named("verification-backends").inputs["stdin"])
     assert set(asked["because"]) == {"containers", "files", "token"}
     assert [one["image"] for one in asked["because"]["containers"]] == [
-        "sha256:sentinel-image",
+        "sha256:sentinel-image-bridge",
         "sha256:sentinel-postgres-image",
     ]
     assert asked["because"]["files"]
@@ -182,3 +188,34 @@ def test_a_file_that_claude_ignores_is_told_and_yet_taken(monkeypatch: pytest.Mo
     program = register({"client.file": file})
     assert told == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
     assert file in program.named("claude-entry").inputs["stdin"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "layers"),
+    [
+        ({}, ["sentinel-image-programs", "sentinel-image-bridge"]),
+        ({"sentinel.layers": "bridge"}, ["sentinel-image-bridge"]),
+        ({"sentinel.layers": "none"}, []),
+        ({"sentinel.serve": "native"}, []),
+    ],
+    ids=str,
+)
+def test_each_layer_is_built_over_the_one_below_and_the_last_is_what_the_container_runs(
+    chosen: dict[str, str], layers: list[str]
+) -> None:
+    program = register(chosen)
+    built = [one.name for one in program.resources.values() if one.name.startswith("sentinel-image-")]
+    assert built == ["sentinel-image-ready", *layers]
+    image = "sha256:sentinel-image"
+    for name in layers:
+        document = json.loads(program.named(name).inputs["stdin"])
+        assert (document["base"], document["base_name"]) == (image, "sentinel-gateway:0.1.0")
+        assert "FROM ${BASE}" in document["files"]["Dockerfile"]
+        image = f"sha256:{name}"
+    assert program.named("sentinel-gateway").inputs["image"] == image
+
+
+def test_a_runs_limit_holds_the_sum_of_the_gates_own_limits() -> None:
+    program = register({"verification.baseline": "false"})
+    asked = AskedGates.model_validate_json(program.named("gates-passed").inputs["stdin"])
+    assert sum(gate.limit(asked) for gate in GATES) == gates_seconds(load(SMALLEST, set(SECRET_KEYS), stack="test"))

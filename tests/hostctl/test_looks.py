@@ -17,6 +17,7 @@ INSPECT: dict[str, Any] = {
     "State": {"Running": True, "Paused": False},
     "Config": {
         "User": "10001:10001",
+        "Env": ["HOME=/tmp", "OWN=of nobody", "PATH=/bin"],
         "Healthcheck": {
             "Test": ["CMD", "curl", "x"],
             "Interval": 2_000_000_000,
@@ -33,6 +34,8 @@ INSPECT: dict[str, Any] = {
         "CapAdd": ["CAP_CHOWN"],
         "SecurityOpt": ["no-new-privileges:true"],
         "RestartPolicy": {"Name": "unless-stopped"},
+        "Init": True,
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         "Tmpfs": {"/tmp": "mode=1777"},
         "PortBindings": {"9200/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9200"}]},
     },
@@ -46,6 +49,7 @@ INSPECT: dict[str, Any] = {
         "Ports": {"9200/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9200"}], "9201/tcp": None},
     },
 }
+IMAGE = {"Config": {"Env": ["PATH=/bin", "HOME=/root"]}}
 ASKED: dict[str, Any] = {
     "name": "gateway",
     "image": "sha256:1",
@@ -59,6 +63,9 @@ ASKED: dict[str, Any] = {
     "capabilities_added": ["CHOWN"],
     "security": ["no-new-privileges:true"],
     "restart": "unless-stopped",
+    "init": True,
+    "log": {"driver": "json-file", "max-size": "10m", "max-file": "3"},
+    "variables": ["HOME", "OWN"],
     "tmpfs": {"/tmp": "mode=1777"},
     "health": {"command": ["curl", "x"], "interval": 2.0, "timeout": 1.0, "start_period": 180.0, "retries": 3},
     "mounts": ["/data <- data (read and write)", "/etc/sentinel.toml <- /f/sentinel.toml (read only)"],
@@ -69,12 +76,15 @@ ASKED: dict[str, Any] = {
 
 
 class Engine:
-    """A stand-in: it holds one inspect document, as `docker inspect` gives it."""
+    """A stand-in: it holds one inspect document, as `docker inspect` gives it, and that of its image."""
 
-    def __init__(self, found: Any) -> None:
+    def __init__(self, found: Any, image: Any = IMAGE) -> None:
         self._found = found
+        self._image = image
 
     def find(self, path: str) -> Any:
+        if path == "/images/sha256%3A1/json":
+            return self._image
         assert path == "/containers/gateway/json"
         return self._found
 
@@ -89,6 +99,16 @@ def test_each_fact_that_differs_is_told_with_both_sides(fact: str) -> None:
     told = asked.differences(Engine(INSPECT), {**ASKED, fact: "other"})  # type: ignore[arg-type]
     assert len(told) == 1
     assert told[0].startswith(f"gateway: {fact} is ") and told[0].endswith(", asked was other")
+
+
+def test_a_variable_that_nobody_asked_for_is_told_by_its_name_alone() -> None:
+    found = {**INSPECT, "Config": {**INSPECT["Config"], "Env": ["HOME=/", "OWN=1", "PATH=/", "TOKEN=a-secret-value"]}}
+    told = asked.differences(Engine(found), ASKED)  # type: ignore[arg-type]
+    assert told == ['gateway: variables is ["HOME", "OWN", "TOKEN"], asked was ["HOME", "OWN"]']
+
+
+def test_an_image_that_is_gone_is_no_difference() -> None:
+    assert asked.differences(Engine(INSPECT, None), ASKED) == []  # type: ignore[arg-type]
 
 
 def test_a_container_that_is_gone_is_told() -> None:

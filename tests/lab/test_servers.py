@@ -14,6 +14,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import Tool
 
+from components.bridge_layers import BRIDGE_LAYERS
+from components.image import Layer
+from hostctl.dockerfile import unpinned
 from lab import images
 from lab.box import Box
 from lab.images import IMAGES
@@ -22,7 +25,7 @@ from ops.paths import ROOT
 from ops.progress import Progress
 from tests.lab.stack_backends import LAB, OPERATOR
 
-DOCKERFILE = (ROOT / "bridge" / "Dockerfile").read_text()
+PROGRAMS_LAYER, BRIDGE_LAYER = BRIDGE_LAYERS["all"]
 HARDENED = (
     "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--tmpfs=/tmp:mode=1777",
     "--user=10001:10001", "--network=none", "--init", "--memory=1024m", "--memory-swap=1024m",
@@ -31,9 +34,9 @@ HARDENED = (
 STDIO = [name for name, backend in LAB.items() if backend["kind"] == "stdio"]
 
 
-def instructions() -> list[str]:
-    """The Dockerfile's instructions, each on one line."""
-    text = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.M)
+def instructions(layer: Layer) -> list[str]:
+    """The instructions of a layer's Dockerfile, each on one line."""
+    text = re.sub(r"^#.*\n", "", layer.files["Dockerfile"], flags=re.M)
     return [" ".join(line.split()) for line in re.sub(r"\\\n", " ", text).splitlines() if line.strip()]
 
 
@@ -43,11 +46,13 @@ def pinned() -> dict[str, str]:
 
 def test_the_operators_image_and_the_labs_are_made_from_one_list() -> None:
     assert SERVERS.source == ROOT / "bridge" / "servers"
-    npm = [line for line in instructions() if re.search(r"\bnp[mx]\b", line)]
+    lines = instructions(PROGRAMS_LAYER)
+    npm = [line for line in lines if re.search(r"\bnp[mx]\b", line)]
     assert npm == ["RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund"]
-    before = instructions()[instructions().index(npm[0]) - 1]
-    assert before == "COPY bridge/servers/package.json bridge/servers/package-lock.json ./"
-    assert not [package for package in pinned() if package in DOCKERFILE]
+    assert lines[lines.index(npm[0]) - 1] == "COPY package.json package-lock.json ./"
+    for name in ("package.json", "package-lock.json"):
+        assert PROGRAMS_LAYER.files[name] == (SERVERS.source / name).read_text()
+    assert not [package for package in pinned() if package in PROGRAMS_LAYER.files["Dockerfile"]]
 
 
 def test_every_server_is_pinned_and_so_is_everything_that_it_needs() -> None:
@@ -59,25 +64,34 @@ def test_every_server_is_pinned_and_so_is_everything_that_it_needs() -> None:
 
 
 def test_the_operators_image_has_the_debian_packages_that_the_labs_has_and_the_bridges_own_lock() -> None:
-    installed = [line for line in instructions() if "apt-get install" in line][-1]
+    lines = instructions(PROGRAMS_LAYER)
+    installed = [line for line in lines if "apt-get install" in line][-1]
     packages = set(re.search(r"--no-install-recommends ([a-z0-9 +-]+?)(?: &&|$)", installed)[1].split())  # type: ignore[index]
     # Node is taken from an image of its own, with the library that it is linked to.
     assert packages - {"libstdc++6"} == set(PROGRAMS.packages) - {"nodejs"}
-    assert [line for line in instructions() if "pip install" in line and "--require-hashes" in line]
-    assert "COPY bridge/requirements.lock /opt/sentinel/" in instructions()
+    assert [line for line in lines if "pip install" in line and "--require-hashes" in line]
+    assert "COPY requirements.lock /opt/sentinel/" in lines
 
 
-def test_both_images_start_the_same_way() -> None:
-    made = IMAGES["sentinel"].config
-    assert f"ENTRYPOINT {json.dumps(made['Entrypoint'])}" in instructions()
-    assert f"CMD {json.dumps(made['Cmd'])}" in instructions()
-    assert f"USER {made['User']}" in instructions()
-    assert f"EXPOSE {' '.join(port.removesuffix('/tcp') for port in made['ExposedPorts'])}" in instructions()  # type: ignore[attr-defined]
+def test_the_bridges_locks_are_in_the_labs_image_at_the_same_versions() -> None:
+    """The lab lays the bridge alone over its image, so what the bridge imports must be in it as it is elsewhere."""
+
+    def versions(text: str) -> set[str]:
+        return set(re.findall(r"^[\w-]+==\S+", text, flags=re.M))
+
+    locked = versions(PROGRAMS_LAYER.files["requirements.lock"])
+    assert locked and locked <= versions((ROOT / "lab" / "images" / "sentinel.lock").read_text())
 
 
-def test_what_the_dockerfile_copies_is_there() -> None:
-    copied = [line.split()[1:-1] for line in instructions() if line.startswith("COPY ") and "--from" not in line]
-    assert all(list(ROOT.glob(source)) for sources in copied for source in sources)
+@pytest.mark.parametrize("layer", [PROGRAMS_LAYER, BRIDGE_LAYER], ids=lambda layer: layer.name)
+def test_a_layer_fetches_nothing_unpinned_and_holds_what_its_dockerfile_copies(layer: Layer) -> None:
+    lines = instructions(layer)
+    assert unpinned(layer.files["Dockerfile"]) is None
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    assert copied
+    for source in (source for sources in copied for source in sources):
+        assert any(path == source or path.startswith(f"{source}/") for path in layer.files), source
+    assert f"USER {IMAGES['sentinel'].config['User']}" in instructions(BRIDGE_LAYER)
 
 
 def test_a_backend_is_the_same_program_for_the_operator_and_in_the_lab() -> None:

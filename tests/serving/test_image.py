@@ -1,0 +1,31 @@
+"""The operator's plain image, and the bridge that is laid over it on the host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+import yaml
+
+from tests.story.conftest import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.engine]
+
+
+def test_what_serves_is_the_operators_plain_image_with_the_bridge_over_it_and_a_preview_changes_nothing(
+    lab: Lab,
+) -> None:
+    lab.up()
+    plain = yaml.safe_load(lab.configuration())["config"]["sentinel-cutover:sentinel"]["image"]
+    base = json.loads(lab.docker("image", "inspect", plain))[0]
+    served = json.loads(lab.docker("image", "inspect", lab.inspect(lab.outputs()["sentinel"])["Image"]))[0]
+    assert base["Config"]["Entrypoint"][0] == "sentinel-gateway"
+    assert served["Config"]["Entrypoint"] == ["sentinel-bridge"]
+    assert [tag.partition(":")[0] for tag in served["RepoTags"]] == ["sentinel-cutover/bridge"]
+    layers = base["RootFS"]["Layers"]
+    assert served["RootFS"]["Layers"][: len(layers)] == layers
+    looking = ["run", "--rm", "--network=none", "--entrypoint=sh", plain, "-c", "command -v sentinel-bridge"]
+    found = subprocess.run(["docker", f"--host={lab.box.docker_host}", *looking], capture_output=True, timeout=60)
+    assert (found.returncode != 0, found.stdout) == (True, b"")
+    assert set(lab.planned()) == {"same"}
