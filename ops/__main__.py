@@ -155,6 +155,12 @@ def _ready(arguments: argparse.Namespace, progress: Progress) -> Result:
     return Result({"ok": True}, "")
 
 
+def _alert_test(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.alert_test import alert_test
+
+    return alert_test(arguments.stack, progress)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "up": _up,
     "preview": _preview,
@@ -167,6 +173,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "secrets": _secrets,
     "rotate": _rotate,
     "pin": _pin,
+    "alert-test": _alert_test,
     "doctor": _doctor,
     "env": _env,
     "ready": _ready,
