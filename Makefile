@@ -8,7 +8,7 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin alert-test env doctor test unit bench soak \
+.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin alert-test dashboard-picture env doctor test unit bench soak \
 	lint down clean venv
 
 help: ## this list
@@ -53,6 +53,9 @@ pin: venv ## the digest of every image into Pulumi.STACK.yaml, from its registry
 
 alert-test: venv ## one marked test message by each way of the alerts
 	@$(OPS) alert-test $(WITH)
+
+dashboard-picture: venv ## the five panels of the last MINUTES=60 as a PNG, without Grafana
+	@$(OPS) dashboard-picture $(WITH) $(if $(MINUTES),--minutes $(MINUTES))
 
 env: venv ## eval "$$(make env)": plain pulumi works in this shell
 	@$(OPS) env $(WITH)

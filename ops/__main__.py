@@ -161,6 +161,12 @@ def _alert_test(arguments: argparse.Namespace, progress: Progress) -> Result:
     return alert_test(arguments.stack, progress)
 
 
+def _dashboard_picture(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.picture import picture
+
+    return picture(arguments.stack, progress, minutes=arguments.minutes)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "up": _up,
     "preview": _preview,
@@ -174,6 +180,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "rotate": _rotate,
     "pin": _pin,
     "alert-test": _alert_test,
+    "dashboard-picture": _dashboard_picture,
     "doctor": _doctor,
     "env": _env,
     "ready": _ready,
@@ -188,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
+    parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
