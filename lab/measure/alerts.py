@@ -23,8 +23,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from components.settings import Settings
+from dashboards import queries
 from dashboards.alerting.rules import SLOW_CALLS, alerts
 from lab.box import Box, Place
 from lab.box.network import inside
@@ -37,7 +39,7 @@ BACKEND, SIDECAR, TOOL = "sqlite", "mcp-sqlite", "list_tables"
 HARMLESS = "sequentialthinking"
 THOUGHT: dict[str, object] = {"thought": "x", "thoughtNumber": 1, "totalThoughts": 1, "nextThoughtNeeded": False}
 CLIENTS = 4
-"""So many calls hang at once, more than a tenth of what the last minutes can have seen of good ones."""
+"""So many calls hang at once."""
 GOOD_CALLS = math.ceil(1.5 / SLOW_CALLS)
 """Of each client: they bring one slow call of each below the hundredth that alerts, and the failed ones with it. All
 of them together stay below the gateway's default rate limit of 1000 a minute."""
@@ -150,15 +152,22 @@ class Watch:
             end()
 
     def quiet(self) -> None:
-        """Until Grafana has no rule that is pending or fires: else the fault would be no news."""
-        deadline = time.time() + QUIET_SECONDS
-        if self.busy():
-            # What failed within the last minutes, whoever called, becomes a small share.
-            self.calls(HARMLESS, THOUGHT, GOOD_CALLS // 2)
-        while busy := self.busy():
+        """Until no rule of Grafana is pending or fires, else the fault would be no news; and until few calls are in the
+        window of the shares, else those that hang would be a small one."""
+        limit = QUIET_SECONDS + 60 * self.settings.alerts.error_minutes
+        deadline = time.time() + limit
+        few = CLIENTS / (2 * self.settings.alerts.error_share)
+        while busy := [*self.busy(), *([f"{count:.0f} calls"] if (count := self.called()) > few else [])]:
             if time.time() > deadline:
-                raise UserError(f"Before anything was broken these alerts are not at rest: {', '.join(busy)}.")
+                raise UserError(f"For {limit:.0f} s before anything was broken there was no rest: {', '.join(busy)}.")
             time.sleep(LOOK_SECONDS)
+
+    def called(self) -> float:
+        """Calls within the window of the shares that alert, by Prometheus."""
+        grown = queries.grown(queries.REQUESTS, queries.window(60 * self.settings.alerts.error_minutes))
+        asked = urlencode({"query": queries.zero_when_absent(f"sum {grown}")})
+        answer = ask(self.box, "GET", f"/api/v1/query?{asked}", port=self.settings.prometheus.port)
+        return float(answer.body["data"]["result"][0]["value"][1])
 
     def busy(self) -> list[str]:
         """By Grafana's public HTTP API."""
