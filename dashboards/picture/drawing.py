@@ -47,7 +47,7 @@ def draw(drawn: Sequence[Drawn], span: Span, title: str, file: Path) -> None:
         (_states if one.panel["type"] == "state-timeline" else _lines)(axes, one, span)
         _time_axis(axes, span)
     figure.suptitle(title, x=0.02, y=0.985, ha="left", fontsize=13)
-    figure.savefig(file, format="png")
+    figure.savefig(file, format="png", pil_kwargs={"optimize": True})
 
 
 def _place(cell: Mapping[str, int], rows: int) -> tuple[float, float, float, float]:
@@ -82,7 +82,7 @@ def _lines(axes: Axes, drawn: Drawn, span: Span) -> None:
         right.set_ylim(overridden[series.legend]["min"], overridden[series.legend]["max"])
         _unit(right, overridden[series.legend]["unit"])
         right.spines["top"].set_visible(False)
-    axes.legend(handles=handles, **_LEGEND, ncols=4 if drawn.panel["gridPos"]["w"] < _COLUMNS else 6)
+    axes.legend(handles=handles, **_LEGEND, ncols=3 if drawn.panel["gridPos"]["w"] < _COLUMNS else 6)
 
 
 def _states(axes: Axes, drawn: Drawn, span: Span) -> None:

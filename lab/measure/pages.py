@@ -13,7 +13,7 @@ from typing import Any
 from ops.paths import ROOT
 
 FIGURES = ROOT / "docs" / "measured.json"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "alerts.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
 
 Figures = Mapping[str, Any]
 Rows = Sequence[Sequence[object]]
