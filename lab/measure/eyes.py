@@ -1,4 +1,4 @@
-"""What the monitoring costs in memory, how long its alerts take, and the picture of it: for performance.md and the README.
+"""What the monitoring costs in memory, how long its alerts take, and the picture of both for the pages.
 
 Owns: all three on the running lab, with Sentinel on the port: a tool called until the rate limit refuses, then
 each alert brought about, then the panels drawn of just that.
