@@ -8,11 +8,11 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin env doctor test unit bench soak \
+.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin alert-test dashboard-picture env doctor test unit bench soak \
 	lint down clean venv
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
 	@echo "STACK=$(STACK) · JSON=1 one JSON document on stdout · YES=1 do not ask"
 
 up: venv ## install what is missing, then pulumi up; says what runs where
@@ -50,6 +50,12 @@ rotate: venv ## a new value for SECRET=name, everywhere at once; says what it co
 
 pin: venv ## the digest of every image into Pulumi.STACK.yaml, from its registry
 	@$(OPS) pin $(WITH)
+
+alert-test: venv ## one marked test message by each way of the alerts
+	@$(OPS) alert-test $(WITH)
+
+dashboard-picture: venv ## the five panels of the last MINUTES=60 as a PNG, without Grafana
+	@$(OPS) dashboard-picture $(WITH) $(if $(MINUTES),--minutes $(MINUTES))
 
 env: venv ## eval "$$(make env)": plain pulumi works in this shell
 	@$(OPS) env $(WITH)

@@ -13,7 +13,6 @@ The admin's password counts when the database is made; to change it later: `graf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,9 +20,10 @@ import pulumi
 import pulumi_docker as docker
 from pydantic import SecretStr
 
-from components.container import ContainerSpec, HealthCheck, Port, hardened_container
+from components.container import HealthCheck, hardened_container
 from components.files import HostFile, HostFiles
 from components.host import Host, Operation
+from components.monitoring import Watcher
 from components.networks import Networks
 from components.prometheus import ALIAS as PROMETHEUS
 from components.prometheus import PORT as PROMETHEUS_PORT
@@ -116,7 +116,14 @@ class Grafana(pulumi.ComponentResource):
         )
         container = hardened_container(
             f"{name}-container",
-            self._spec(image.image_id, volume.name, {path: files.path(_file(path)) for path in contents}, files.hash),
+            self._watcher().spec(
+                settings,
+                args.networks,
+                image=image.image_id,
+                volume=volume.name,
+                files={path: files.path(_file(path)) for path in contents},
+                files_hash=files.hash,
+            ),
             host.docker_options(self, delete_before_replace=True),
         )
         self.register_outputs({"container": container.name, "volume": volume.name})
@@ -140,27 +147,15 @@ class Grafana(pulumi.ComponentResource):
         """A secret that the settings refuse to do without while Grafana is enabled."""
         return secret_output(cast(SecretStr, self._args.settings.secret(key)))
 
-    def _spec(
-        self,
-        image: pulumi.Input[str],
-        volume: pulumi.Input[str],
-        mounted: Mapping[str, pulumi.Input[str]],
-        files: pulumi.Input[str],
-    ) -> ContainerSpec:
-        settings = self._args.settings.grafana
-        return ContainerSpec(
-            image=image,
+    def _watcher(self) -> Watcher:
+        return Watcher(
             name=self._name,
-            user=f"{USER}:{USER}",
-            memory_mb=settings.memory_mb,
-            network=self._args.networks.internal,
-            aliases=["grafana"],
-            edge=self._args.networks.edge,
+            alias="grafana",
+            uid=USER,
+            port=_PORT,
+            data=_DATA,
             environment=environment(self._args.settings),
-            files=mounted,
-            volumes={_DATA: volume},
             tmpfs={"/tmp": "mode=1777"},
-            ports=[Port("127.0.0.1", settings.port, _PORT)],
             health=HealthCheck(
                 command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{_PORT}/api/health"],
                 interval=5,
@@ -168,8 +163,6 @@ class Grafana(pulumi.ComponentResource):
                 retries=6,
                 start_period=60,
             ),
-            labels={"sentinel-cutover.files": files},
-            stop_seconds=30,
         )
 
 

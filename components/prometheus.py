@@ -23,10 +23,11 @@ import pulumi
 import pulumi_docker as docker
 import yaml
 
-from components.container import ContainerSpec, HealthCheck, Port, hardened_container
+from components.container import HealthCheck, hardened_container
 from components.files import HostFile, HostFiles
 from components.handover import Handover
 from components.host import Host, Operation
+from components.monitoring import Watcher
 from components.networks import Networks
 from components.sentinel import Sentinel
 from components.sentinel_configuration import ALIAS as GATEWAY
@@ -120,7 +121,14 @@ class Prometheus(pulumi.ComponentResource):
         )
         self.container = hardened_container(
             f"{name}-container",
-            self._spec(image.image_id, volume.name, mounted, files.hash),
+            self._watcher().spec(
+                settings,
+                args.networks,
+                image=image.image_id,
+                volume=volume.name,
+                files={**mounted, _MARKS: self.marks},
+                files_hash=files.hash,
+            ),
             pulumi.ResourceOptions.merge(
                 host.docker_options(self, delete_before_replace=True),
                 pulumi.ResourceOptions(depends_on=[checked.resource, marks.resource]),
@@ -146,22 +154,14 @@ class Prometheus(pulumi.ComponentResource):
         token = {_TOKEN: files.path("health_token")} if self._args.settings.health_token is not None else {}
         return {_CONFIGURATION: files.path("prometheus.yml"), **token}
 
-    def _spec(
-        self,
-        image: pulumi.Input[str],
-        volume: pulumi.Input[str],
-        mounted: Mapping[str, pulumi.Input[str]],
-        files: pulumi.Input[str],
-    ) -> ContainerSpec:
+    def _watcher(self) -> Watcher:
         settings = self._args.settings.prometheus
-        return ContainerSpec(
-            image=image,
+        return Watcher(
             name=self._name,
-            user=f"{USER}:{USER}",
-            memory_mb=settings.memory_mb,
-            network=self._args.networks.internal,
-            aliases=[ALIAS],
-            edge=self._args.networks.edge,
+            alias=ALIAS,
+            uid=USER,
+            port=PORT,
+            data=_DATA,
             command=[
                 f"--config.file={_CONFIGURATION}",
                 f"--storage.tsdb.path={_DATA}",
@@ -169,9 +169,6 @@ class Prometheus(pulumi.ComponentResource):
                 f"--storage.tsdb.retention.size={settings.retention_mb}MB",
                 f"--web.external-url=http://127.0.0.1:{settings.port}/",
             ],
-            files={**mounted, _MARKS: self.marks},
-            volumes={_DATA: volume},
-            ports=[Port("127.0.0.1", settings.port, PORT)],
             health=HealthCheck(
                 command=["promtool", "check", "ready", f"--url=http://127.0.0.1:{PORT}"],
                 interval=5,
@@ -179,8 +176,6 @@ class Prometheus(pulumi.ComponentResource):
                 retries=6,
                 start_period=30,
             ),
-            labels={"sentinel-cutover.files": files},
-            stop_seconds=30,
         )
 
     def _wait(self) -> None:

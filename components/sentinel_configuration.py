@@ -75,7 +75,7 @@ def _at_start(settings: Sentinel, backends: Sequence[Backend]) -> dict[str, Any]
         "auth": {"jwt_secret_env": "JWT_SECRET_KEY", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE},
         "postgres": {"url_env": "DATABASE_URL", "max_connections": _DATABASE_CONNECTIONS},
         "rbac": {"roles": {"admin": {"permissions": ["*"], "denied_tools": []}}},
-        "backends": [_backend(backend) for backend in backends],
+        "backends": [_backend(backend, settings.backend_check_seconds) for backend in backends],
     }
 
 
@@ -111,12 +111,13 @@ def _address(url: str) -> str:
     return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
-def _backend(backend: Backend) -> dict[str, object]:
+def _backend(backend: Backend, check_seconds: float) -> dict[str, object]:
     common: dict[str, object] = {
         "name": backend.name,
         "type": backend.kind,
         "timeout_secs": backend.timeout_seconds,
         "retries": _BACKEND_RETRIES,
+        "health_interval_secs": check_seconds,
     }
     if backend.kind == "http":
         return {**common, "url": backend.url}

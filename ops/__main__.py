@@ -155,6 +155,18 @@ def _ready(arguments: argparse.Namespace, progress: Progress) -> Result:
     return Result({"ok": True}, "")
 
 
+def _alert_test(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.alert_test import alert_test
+
+    return alert_test(arguments.stack, progress)
+
+
+def _dashboard_picture(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.picture import picture
+
+    return picture(arguments.stack, progress, minutes=arguments.minutes)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "up": _up,
     "preview": _preview,
@@ -167,6 +179,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "secrets": _secrets,
     "rotate": _rotate,
     "pin": _pin,
+    "alert-test": _alert_test,
+    "dashboard-picture": _dashboard_picture,
     "doctor": _doctor,
     "env": _env,
     "ready": _ready,
@@ -181,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
+    parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

@@ -164,6 +164,9 @@ class Sentinel(Section):
     health_retries: Annotated[Whole, Field(ge=1, le=20)] = Field(
         default=3, description="Failed health checks in a row until the container counts as unhealthy."
     )
+    backend_check_seconds: Seconds = Field(
+        default=30, description="Seconds between two checks of a backend by the gateway; an alert cannot be faster."
+    )
     answer_seconds: Seconds = Field(
         default=10, description="Seconds until the first MCP answer after the port changed hands."
     )

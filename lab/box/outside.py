@@ -42,7 +42,7 @@ def name_server(place: Place) -> list[str]:
         place.wan,
         ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--pid-file=", "--user=root",
          "--no-resolv", "--no-hosts", "--local=/#/", "--bind-interfaces", f"--listen-address={network.WAN.ipv4}",
-         *(f"--host-record={one.host},{one.address}" for one in UPSTREAMS)],
+         *(f"--host-record={one.host},{one.address}" for one in NAMES)],
     )  # fmt: skip
 
 

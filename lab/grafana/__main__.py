@@ -33,12 +33,12 @@ def main() -> int:
             raise provisioning.Refused("the lab's Grafana has no default password and no default key")
         # Grafana's database lies here; what cannot be written is told at the start.
         (DATA / "grafana.db").touch()
-        api = Api(found, evaluator, user, password)
+        notifier = notifying.Notifier(found, evaluator, setting("GF_SERVER_ROOT_URL", "http://localhost:3000/"))
+        api = Api(found, evaluator, user, password, notifier)
         serving = server(api, "0.0.0.0", int(setting("GF_SERVER_HTTP_PORT", "3000")))
     except (provisioning.Refused, OSError) as error:
         print(f'level=error msg="Failed to start grafana" err="{error}"', file=sys.stderr)
         return 1
-    notifier = notifying.Notifier(found, evaluator, setting("GF_SERVER_ROOT_URL", "http://localhost:3000/"))
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     print("The lab's double of Grafana: it draws nothing, and alerts as the files say.", flush=True)
     notifying.run(evaluator, notifier)

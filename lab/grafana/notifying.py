@@ -30,6 +30,14 @@ Key = tuple[str, Labels]
 """An alert: its rule's uid and its labels."""
 
 
+@dataclass(frozen=True)
+class _Unsent:
+    """A message that Discord did not take: Grafana's words, which may hold the address, and when to try again."""
+
+    words: str
+    wait_seconds: float
+
+
 @dataclass
 class _Group:
     """One group of alerts, as the policy groups them. `told` are the firing alerts of the last message."""
@@ -84,15 +92,23 @@ class Notifier:
             resolved = {} if receiver.disableResolveMessage else over
             if not firing and not resolved:
                 continue
-            wait = self._post(receiver.settings, self._data(group, firing, resolved))
-            if wait:
+            unsent = self._post(receiver.settings, self._data(group, firing, resolved))
+            if unsent:
                 # Not told: the same again, after as long as Discord asks.
-                group.due = now + wait
+                group.due = now + unsent.wait_seconds
                 return
         group.told, group.told_at, group.last = set(firing), now, dict(firing)
         group.due = now + seconds(policy.group_interval)
         if not firing:
             del self._groups[names]
+
+    def test(self, settings: DiscordSettings, labels: dict[str, str], annotations: dict[str, str]) -> str:
+        """One alert of no rule, sent at once; why it was not taken, in Grafana's words, empty when it was."""
+        url = f"{self._root}/d/"
+        alert = {"Labels": labels, "Annotations": annotations, "DashboardURL": url, "PanelURL": url, "Status": "firing"}
+        data = {"Status": "firing", "Alerts": [alert], "CommonLabels": labels, "GroupLabels": labels}
+        unsent = self._post(settings, {**data, "ExternalURL": f"{self._root}/"})
+        return unsent.words if unsent else ""
 
     def _data(
         self, group: _Group, firing: dict[Key, tuple[Watched, Instance]], over: dict[Key, tuple[Watched, Instance]]
@@ -119,8 +135,8 @@ class Notifier:
             "PanelURL": f"{board}?viewPanel={watched.rule.panelId}",
         }
 
-    def _post(self, settings: DiscordSettings, data: dict[str, Any]) -> float:
-        """Seconds after which to try again, 0 when Discord took it."""
+    def _post(self, settings: DiscordSettings, data: dict[str, Any]) -> _Unsent | None:
+        """None when Discord took it."""
         title = go_template.rendered(settings.title, data, self._templates)
         embed = {
             "title": title,
@@ -143,14 +159,15 @@ class Notifier:
         )
         try:
             with urllib.request.urlopen(request, timeout=_POST_SECONDS):
-                return 0.0
+                return None
         except urllib.error.HTTPError as error:
             print(f'level=error msg="failed to send notification" status={error.code}', flush=True)
-            return float(error.headers.get("Retry-After") or 5)
+            words = f"webhook response status {error.code} {error.reason}"
+            return _Unsent(words, float(error.headers.get("Retry-After") or 5))
         except OSError as error:
             # The address is the secret: its host is told, its path is not.
             print(f'level=error msg="failed to send notification" host={parts.netloc} err="{error}"', flush=True)
-            return 5.0
+            return _Unsent(f'Post "{settings.url}": {error}', 5.0)
 
 
 def run(evaluator: Evaluator, notifier: Notifier, every_seconds: float = 0.5) -> None:

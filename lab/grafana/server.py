@@ -1,6 +1,7 @@
 """The paths of Grafana's public HTTP API that our tests ask.
 
-Owns: these paths and their documents, basic authentication. Deliberately does not: change anything; there is no POST.
+Owns: these paths and their documents, basic authentication; the test of a contact point, in the form that Grafana has
+until 12 and in the one since 13 (its pull request 121692). Deliberately does not: change anything.
 Source: Grafana's documentation, "HTTP API reference".
 """
 
@@ -16,10 +17,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lab.grafana.evaluation import Evaluator, Instance, Watched
-from lab.grafana.models import seconds
+from lab.grafana.models import ContactPoint, Receiver, seconds
+from lab.grafana.notifying import Notifier
 from lab.grafana.provisioning import Provisioned
 
 _BOARDS = "/api/dashboards/uid/"
+_TESTS = "/api/alertmanager/grafana/config/api/v1/receivers/test"
+_RECEIVERS = "/apis/notifications.alerting.grafana.app/v1beta1/namespaces/default/receivers/"
+_REDACTED = "[REDACTED]"
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,15 @@ class Api:
     evaluator: Evaluator
     user: str
     password: str
+    notifier: Notifier
+    major: int = 12
 
     def answer(self, path: str) -> tuple[int, Any]:
         """Status and document of an authenticated GET."""
         if path.startswith(_BOARDS):
             return self._dashboard(unquote(path.removeprefix(_BOARDS)))
+        if path.startswith(_RECEIVERS):
+            return self._receiver(path.removeprefix(_RECEIVERS))
         found: Callable[[], Any] | None = {
             "/api/datasources": self._sources,
             "/api/search": self._search,
@@ -44,6 +53,76 @@ class Api:
             "/api/v1/provisioning/policies": self._policy,
         }.get(path)
         return (200, found()) if found else (404, {"message": "Not found"})
+
+    def posted(self, path: str, body: Any) -> tuple[int, Any]:
+        """Status and document of an authenticated POST: a test message, nothing else."""
+        if path == _TESTS:
+            return self._test(body)
+        if self.major >= 13 and path.startswith(_RECEIVERS) and path.endswith("/test"):
+            return self._test_integration(body)
+        return 404, {"message": "Not found"}
+
+    def _test(self, body: Any) -> tuple[int, Any]:
+        if self.major >= 13:
+            return 410, {"message": f"Use {_RECEIVERS}UID/test instead"}
+        if not body.get("receivers"):
+            return 400, {"message": "no receivers"}
+        failed, answers = False, list[Any]()
+        for point in body["receivers"]:
+            rows: list[Any] = []
+            for given in point["grafana_managed_receiver_configs"]:
+                known = self._known(given["uid"])
+                if known is None:
+                    return 404, {"message": f"unknown receiver: {given['uid']}"}
+                error = self._sent(known, given["settings"], body.get("alert") or {})
+                failed = failed or bool(error)
+                state = {"status": "failed", "error": error} if error else {"status": "ok"}
+                rows.append({"name": point["name"], "uid": given["uid"], **state})
+            answers.append({"name": point["name"], "grafana_managed_receiver_configs": rows})
+        return (207 if failed else 200), {"alert": body.get("alert"), "receivers": answers}
+
+    def _test_integration(self, body: Any) -> tuple[int, Any]:
+        """200 also where the message was not taken: what became of it stands in `status`."""
+        given = body["integration"]
+        known = self._known(given["uid"])
+        if known is None:
+            return 404, {"message": "integration not found"}
+        error = self._sent(known, given["settings"], body.get("alert") or {})
+        return 200, {"status": "failure", "error": error} if error else {"status": "success"}
+
+    def _receiver(self, name: str) -> tuple[int, Any]:
+        """A contact point by its name in base64, as Grafana 13 has it; the secret settings are named, not shown."""
+        point = self._point(name) if self.major >= 13 else None
+        if point is None:
+            return 404, {"message": "Not found"}
+        integrations = [
+            {
+                "uid": one.uid,
+                "type": one.type,
+                "version": "v1",
+                "settings": one.settings.model_dump(exclude={"url"}),
+                "secureFields": {"url": True},
+            }
+            for one in point.receivers
+        ]
+        return 200, {"metadata": {"name": name}, "spec": {"title": point.name, "integrations": integrations}}
+
+    def _point(self, name: str) -> ContactPoint | None:
+        try:
+            title = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
+        except ValueError:
+            return None
+        return self.provisioned.contact_points.get(title)
+
+    def _known(self, uid: str) -> Receiver | None:
+        points = self.provisioned.contact_points.values()
+        return next((one for point in points for one in point.receivers if one.uid == uid), None)
+
+    def _sent(self, known: Receiver, settings: Any, alert: Any) -> str:
+        """The stored secret takes the place of one that was not given; one that was given is used as it is."""
+        used = known.settings.model_copy(update=settings)
+        labels = {"grafana_folder": "", **alert.get("labels", {})}
+        return self.notifier.test(used, labels, alert.get("annotations", {}))
 
     def _sources(self) -> Any:
         sources = self.provisioned.sources.values()
@@ -101,7 +180,7 @@ class Api:
                 "name": point.name,
                 "type": receiver.type,
                 "disableResolveMessage": receiver.disableResolveMessage,
-                "settings": {**receiver.settings.model_dump(), "url": "[REDACTED]"},
+                "settings": {**receiver.settings.model_dump(), "url": _REDACTED},
                 "provenance": "file",
             }
             for point in self.provisioned.contact_points.values()
@@ -128,6 +207,17 @@ def server(api: Api, address: str, port: int) -> ThreadingHTTPServer:
                 self._answer(401, {"message": "Unauthorized", "messageId": "auth.unauthorized"})
             else:
                 self._answer(*api.answer(path))
+
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Authorization") != expected:
+                self._answer(401, {"message": "Unauthorized", "messageId": "auth.unauthorized"})
+                return
+            try:
+                answer = api.posted(urlsplit(self.path).path, json.loads(content))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                answer = 400, {"message": "bad request data"}
+            self._answer(*answer)
 
         def _answer(self, status: int, body: Any) -> None:
             content = (body if isinstance(body, str) else json.dumps(body)).encode()

@@ -1,6 +1,7 @@
 """The figures of README and docs/performance.md: taken here, written to `docs/measured.json`, never by hand.
 
     python -m lab.measure bench    every figure but the cold one, on the running lab (`make bench`)
+    python -m lab.measure eyes     of those, the alerts' times and the memory of what watches
     python -m lab.measure cold     a fresh clone with empty caches up to the finished cutover (minutes)
     python -m lab.measure render   the pages anew, from the figures that stand
 

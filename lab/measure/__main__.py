@@ -1,7 +1,7 @@
-"""`python -m lab.measure bench|cold|render`: takes figures, writes them down, and renders the pages.
+"""`python -m lab.measure bench|eyes|cold|render`: takes figures, writes them down, and renders the pages.
 
-Owns: the three commands, and the facts of the machine on which figures were taken.
-Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py).
+Owns: the four commands, and the facts of the machine on which figures were taken.
+Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab.box import Place, status
-from lab.measure import downtimes, overhead
+from lab.box import Box, Place, status
+from lab.measure import downtimes, eyes, overhead
 from lab.measure.pages import FIGURES, PAGES, render
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -34,16 +34,19 @@ Taken = dict[str, Any]
 
 
 def bench(rounds: int) -> Taken:
-    """Downtimes, the bridge's overhead and a second `make up`, on the lab that runs."""
+    """Downtimes, the bridge's overhead, the alerts and a second `make up`, on the lab that runs."""
     again = _seconds(["make", "up"], ROOT, dict(os.environ))
-    box = status(Place()).box
-    if box is None:
-        raise UserError("The lab is not running; start it with make up.")
+    box = _box()
     taken = downtimes.take(box, rounds, _say)
     # Last, and through the container that serves then: its memory has seen everything above.
     cost = overhead.take(box, downtimes.Rounds(box).sentinel())
     _say(f"bridge {cost['bridge']}, stdio {cost['stdio']} ms, resident {cost['resident_mb']} MB")
-    return {"up_again_seconds": again, "downtimes": taken, "overhead": cost}
+    return {"up_again_seconds": again, "downtimes": taken, "overhead": cost, **eyes.take(box, _say)}
+
+
+def watching() -> Taken:
+    """The alerts' times and the monitoring's memory, on the lab that runs."""
+    return eyes.take(_box(), _say)
 
 
 def cold() -> Taken:
@@ -59,6 +62,13 @@ def cold() -> Taken:
             subprocess.run(["make", "down"], cwd=clone, env=bare, check=False, stdout=sys.stderr)
             # Go's own cache is read-only on purpose.
             subprocess.run(["chmod", "-R", "u+w", folder], check=False)
+
+
+def _box() -> Box:
+    box = status(Place()).box
+    if box is None:
+        raise UserError("The lab is not running; start it with make up.")
+    return box
 
 
 def _seconds(words: Sequence[str], folder: Path, variables: dict[str, str]) -> float:
@@ -85,12 +95,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.measure", description="Takes the figures of the documentation."
     )
-    parser.add_argument("what", choices=["bench", "cold", "render"])
+    parser.add_argument("what", choices=["bench", "eyes", "cold", "render"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     if arguments.what == "bench":
         figures |= bench(arguments.rounds)
+    elif arguments.what == "eyes":
+        figures |= watching()
     elif arguments.what == "cold":
         figures |= cold()
     if arguments.what != "render":

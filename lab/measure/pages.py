@@ -101,6 +101,30 @@ def _overhead(figures: Figures) -> str:
     return f"{_table(head, rows)}\n{words}\n"
 
 
+def _alerts(figures: Figures) -> str:
+    """From a fault to Discord, beside what the lab's settings allow."""
+    rows = [
+        (title, *(f"{one[key]:.0f}" for key in ("earliest_s", "fired_s", "fired_within_s")),
+         *(f"{one[key]:.0f}" for key in ("resolved_s", "resolved_within_s")))
+        for title, one in figures["alerts"].items()
+    ]  # fmt: skip
+    head = ("s", "not before", "message after", "at most", "over after", "at most")
+    return _table(head, rows)
+
+
+def _monitoring(figures: Figures) -> str:
+    """What the containers that watch need."""
+    rows = [
+        (
+            f"`{name}`{' (a double in the lab)' if name == 'sentinel-grafana' else ''}",
+            f"{one['used']:.0f}",
+            one["limit"],
+        )
+        for name, one in figures["monitoring_mb"].items()
+    ]
+    return _table(("memory, MB", "as measured on the lab", "limit"), rows)
+
+
 def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
     yield from ("", "") if spread is None else (f"{spread['median']:.0f}", f"{spread['max']:.0f}")
 
@@ -123,5 +147,14 @@ _NEEDS = {
     "downtimes": {"downtimes", "machine", "at"},
     "parts": {"downtimes"},
     "overhead": {"overhead"},
+    "alerts": {"alerts"},
+    "monitoring": {"monitoring_mb"},
 }
-_TABLES = {"first_screen": _first_screen, "downtimes": _downtimes, "parts": _parts, "overhead": _overhead}
+_TABLES = {
+    "first_screen": _first_screen,
+    "downtimes": _downtimes,
+    "parts": _parts,
+    "overhead": _overhead,
+    "alerts": _alerts,
+    "monitoring": _monitoring,
+}

@@ -1,11 +1,12 @@
 """Asking whoever holds 127.0.0.1:9200 on the VPS, as a program on the VPS would.
 
-Owns: one HTTP request from inside the VPS's network, one tool call. The token goes by stdin, never by arguments.
+Owns: one HTTP request from inside the VPS's network, one tool call. A secret goes by stdin, never by arguments.
 Deliberately does not: know who answers.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -31,13 +32,27 @@ class Answer:
     body: Any
 
 
-def ask(box: Box, method: str, path: str, *, token: str = "", body: Mapping[str, object] | None = None) -> Answer:
-    """One request to the port; raises UserError when nobody answers within `LIMIT_SECONDS`."""
+def ask(
+    box: Box,
+    method: str,
+    path: str,
+    *,
+    token: str = "",
+    basic: str = "",
+    body: Mapping[str, object] | None = None,
+    port: int = PORT,
+) -> Answer:
+    """One request to the port, with a token or with `user:password`.
+
+    Raises UserError when nobody answers within `LIMIT_SECONDS`.
+    """
     headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
+    elif basic:
+        headers["Authorization"] = f"Basic {base64.b64encode(basic.encode()).decode()}"
     request = {
-        "port": PORT,
+        "port": port,
         "method": method,
         "path": path,
         "headers": headers,
@@ -48,7 +63,7 @@ def ask(box: Box, method: str, path: str, *, token: str = "", body: Mapping[str,
     done = subprocess.run(words, input=json.dumps(request), capture_output=True, text=True)
     if done.returncode:
         last = "".join(done.stderr.strip().splitlines()[-1:])
-        raise UserError(f"Nobody answered {method} {path} on the lab's 127.0.0.1:{PORT}: {last or 'no reason given'}.")
+        raise UserError(f"Nobody answered {method} {path} on the lab's 127.0.0.1:{port}: {last or 'no reason given'}.")
     answer = json.loads(done.stdout)
     return Answer(answer["status"], _parsed(answer["body"]))
 

@@ -9,28 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings import load
-from components.settings.model import SECRET_KEYS
-from dashboards.provisioning import DASHBOARDS, PROVISIONING, files
 from lab.grafana.evaluation import Evaluator
 from lab.grafana.provisioning import Provisioned, Refused, read
-from tests.unit.settings_cases import configuration
-
-WEBHOOK = "https://discord.com/api/webhooks/123456789012345678/" + "w" * 68
+from tests.grafana.conftest import WEBHOOK, provisioned_files
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    """The product's files as the container has them, below a folder of the test's own."""
-    webhook = tmp_path / "webhook"
-    webhook.write_text(WEBHOOK + "\n")
-    settings = load(configuration(), SECRET_KEYS)
-    contents = files(settings, prometheus="http://prometheus:9090", webhook_file=str(webhook), paused=False)
-    for path, content in contents.items():
-        file = tmp_path / path.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content.replace(DASHBOARDS, str(tmp_path / DASHBOARDS.lstrip("/"))))
-    return tmp_path / PROVISIONING.lstrip("/")
+    return provisioned_files(tmp_path, WEBHOOK)
 
 
 def changed(folder: Path, file: str, change: Callable[[Any], None]) -> None:

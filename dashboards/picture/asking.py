@@ -1,0 +1,87 @@
+"""The panels' series out of Prometheus.
+
+Owns: what stands for Grafana's variables, the range query, the legends.
+Deliberately does not: draw (drawing.py).
+Format: https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+MOST_POINTS = 240
+WINDOW_SECONDS = 60
+"""What `$__rate_interval` stands for: the least that the panels allow Grafana."""
+ASK_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a panel by its legend; a point is a moment and a value."""
+
+    legend: str
+    moments: tuple[datetime, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One panel: its own JSON out of the dashboard, and its series."""
+
+    panel: Mapping[str, Any]
+    series: Sequence[Series]
+
+
+@dataclass(frozen=True)
+class Span:
+    """From and to in seconds since 1970, and the seconds between two points."""
+
+    start: float
+    end: float
+    step: int
+
+    @classmethod
+    def before(cls, end: float, seconds: float, least_step: int) -> Span:
+        return cls(end - seconds, end, max(least_step, round(seconds / MOST_POINTS)))
+
+
+def asked(address: str, dashboard: Mapping[str, Any], span: Span) -> list[Drawn]:
+    """Every panel with its series, the dashboard's order; raises OSError when Prometheus does not answer."""
+    return [
+        Drawn(panel, [one for target in panel["targets"] for one in _series(address, target, span)])
+        for panel in dashboard["panels"]
+    ]
+
+
+def expression(query: str) -> str:
+    """A panel's query with every variable filled in: all tools, all backends."""
+    filled = query.replace("$__rate_interval_ms", str(WINDOW_SECONDS * 1000))
+    filled = filled.replace("$__rate_interval", f"{WINDOW_SECONDS}s")
+    return filled.replace("$tool", ".*").replace("$backend", ".*")
+
+
+def legend(template: str, labels: Mapping[str, str]) -> str:
+    """`{{tool}} {{status}}` of a series; a label that it has not is left out, as Grafana does."""
+    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: labels.get(found[1], ""), template).strip()
+
+
+def _series(address: str, target: Mapping[str, Any], span: Span) -> list[Series]:
+    asked_for = {"query": expression(target["expr"]), "start": span.start, "end": span.end, "step": span.step}
+    body = urllib.parse.urlencode(asked_for).encode()
+    with urllib.request.urlopen(f"{address}/api/v1/query_range", body, timeout=ASK_SECONDS) as answer:
+        found: Any = json.load(answer)["data"]["result"]
+    return [
+        Series(
+            legend(target["legendFormat"], one["metric"]),
+            tuple(datetime.fromtimestamp(float(at), UTC) for at, _ in one["values"]),
+            tuple(float(value) for _, value in one["values"]),
+        )
+        for one in found
+    ]

@@ -1,0 +1,107 @@
+"""`hostctl discord look`: one GET of the webhook, which posts nothing; every answer of Discord has its own end."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostctl import discord
+from hostctl.documents import Document
+from hostctl.errors import Refusal
+from lab.discord.sink import Discord, server
+
+PATH = "/api/webhooks/123456789012345678/token"
+Answer = tuple[int, Any, dict[str, str]]
+
+
+def looked(port: int, path: str = PATH, limit: float = 5) -> dict[str, Any]:
+    return discord.look(Document({"webhook": f"http://127.0.0.1:{port}{path}", "limit_seconds": limit}))
+
+
+@pytest.fixture
+def answering() -> Generator[Callable[..., int]]:
+    """A server that gives these answers in turn (the last one for ever); its port."""
+    running: list[ThreadingHTTPServer] = []
+
+    def serve(*answers: Answer) -> int:
+        left = list(answers)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, body, headers = left.pop(0) if len(left) > 1 else left[0]
+                content = json.dumps(body).encode()
+                self.send_response(status)
+                for key, value in {**headers, "Content-Length": str(len(content))}.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
+        running.append(serving)
+        return serving.server_address[1]
+
+    yield serve
+    for serving in running:
+        serving.shutdown()
+        serving.server_close()
+
+
+def test_a_webhook_that_is_there_is_seen_and_nothing_is_posted(tmp_path: Path) -> None:
+    record = tmp_path / "messages.jsonl"
+    serving = server(Discord(PATH, record), "127.0.0.1", 0)
+    threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        assert looked(serving.server_address[1]) == {"seen": True, "name": "sentinel"}
+        with pytest.raises(Refusal, match="Discord says 404 to the webhook: make one in the channel's settings, then "):
+            looked(serving.server_address[1], PATH + "x")
+    finally:
+        serving.shutdown()
+        serving.server_close()
+    assert not record.exists()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_webhook_that_is_gone_stops_without_its_address(answering: Callable[..., int], status: int) -> None:
+    with pytest.raises(Refusal) as refused:
+        looked(answering((status, {"message": "Unknown Webhook", "code": 10015}, {})))
+    assert f"Discord says {status} to the webhook" in str(refused.value)
+    assert "token" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "seconds"),
+    [
+        ({"retry_after": 0.3, "global": False}, {"Retry-After": "9"}, 0.3),
+        ({}, {"Retry-After": "1"}, 1.0),
+        ({"retry_after": None}, {}, 1.0),
+    ],
+    ids=["body", "header", "neither"],
+)
+def test_too_many_requests_are_waited_for_as_long_as_discord_asks(
+    answering: Callable[..., int], body: Any, headers: dict[str, str], seconds: float
+) -> None:
+    port = answering((429, body, headers), (200, {"name": "alerts"}, {}))
+    began = time.monotonic()
+    assert looked(port) == {"seen": True, "name": "alerts"}
+    assert seconds <= time.monotonic() - began < seconds + 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 302])
+def test_what_does_not_get_better_within_the_limit_is_told_and_stops_nobody(
+    answering: Callable[..., int], status: int
+) -> None:
+    assert looked(answering((status, {"retry_after": 5}, {})), limit=1) == {"seen": False, "reason": f"HTTP {status}"}
+
+
+def test_no_connection_is_told_and_stops_nobody() -> None:
+    assert looked(1) == {"seen": False, "reason": "no connection (Connection refused)"}

@@ -1,0 +1,70 @@
+"""What the operator has of the monitoring: Grafana as provisioned, a test of the alerts' way, a picture, its cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from components.settings import Settings
+from dashboards.dashboard_file import UID
+from lab.box import Place
+from lab.discord import running as discord
+from lab.measure import eyes
+from lab.predecessor.asking import ask
+from tests.story.conftest import Lab
+
+pytestmark = pytest.mark.lab
+
+
+def grafana(lab: Lab, settings: Settings, path: str) -> Any:
+    """By Grafana's public HTTP API, on its loopback port, as its admin."""
+    password = settings.grafana_admin_password
+    assert password is not None
+    basic = f"{settings.grafana.admin_user}:{password.get_secret_value()}"
+    answer = ask(lab.box, "GET", path, basic=basic, port=settings.grafana.port)
+    assert answer.status == 200, answer
+    return answer.body
+
+
+def test_grafana_has_the_data_source_the_five_panels_and_every_rule_in_good_health(
+    deployed: Lab, settings: Settings
+) -> None:
+    (source,) = grafana(deployed, settings, "/api/datasources")
+    assert (source["uid"], source["url"], source["readOnly"]) == ("prometheus", "http://prometheus:9090", True)
+    board = grafana(deployed, settings, f"/api/dashboards/uid/{UID}")
+    assert len(board["dashboard"]["panels"]) == 5 and board["meta"]["provisioned"] is True
+    groups = grafana(deployed, settings, "/api/prometheus/grafana/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) == 4 and {rule["health"] for rule in rules} <= {"ok", "nodata"}
+    (point,) = [
+        one for one in grafana(deployed, settings, "/api/v1/provisioning/contact-points") if one["type"] == "discord"
+    ]
+    assert point["settings"]["url"] == "[REDACTED]"
+
+
+def test_without_the_admins_password_nothing_is_told(deployed: Lab, settings: Settings) -> None:
+    for basic in ("", "admin:admin"):
+        answer = ask(deployed.box, "GET", "/api/datasources", basic=basic, port=settings.grafana.port)
+        assert answer.status == 401
+
+
+def test_a_marked_message_arrives_by_grafana(deployed: Lab) -> None:
+    told = deployed.ops("alert-test")
+    assert told["ok"] is True
+    assert {row["way"]: row["result"] for row in told["ways"]}["grafana"] == "sent"
+    assert f"Alert test {told['mark']}: nothing is wrong" in discord.messages(Place())[-1]["content"]
+
+
+def test_the_panels_are_drawn_from_the_stacks_prometheus(deployed: Lab) -> None:
+    told = deployed.ops("dashboard-picture", "--minutes", "10")
+    with Image.open(Path(told["file"])) as picture:
+        assert picture.format == "PNG" and picture.size[0] > 1000
+
+
+def test_what_watches_stays_below_its_limits(deployed: Lab, settings: Settings) -> None:
+    found = eyes.memory(deployed.box, settings)
+    assert set(found) == {"sentinel-prometheus", "sentinel-grafana"}
+    assert all(0 < one["used"] < one["limit"] for one in found.values())
