@@ -88,5 +88,5 @@ def test_a_name_is_taken_apart_by_dockers_rule(name: str, expected: Reference) -
 def test_every_image_of_the_operators_file_has_a_digest_to_refresh() -> None:
     text = (pin.ROOT / "Pulumi.prod.yaml").read_text()
     found = list(pin._IMAGE.finditer(text))  # pyright: ignore[reportPrivateUsage]
-    assert len(found) == text.count("image:") >= 4
+    assert len(found) == text.count("\n    image:") >= 4
     assert all("@sha256:" in one[0] for one in found)
