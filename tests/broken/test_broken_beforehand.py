@@ -80,7 +80,7 @@ def port_held_by_a_stranger(staged: Staged) -> Generator[None]:
     finally:
         stranger.terminate()
         stranger.wait(10)
-        lab.docker("network", "connect", *(f"--alias={alias}" for alias in aliases), network, GATEWAY)
+        staged.reconnected(network, aliases)
 
 
 @contextmanager

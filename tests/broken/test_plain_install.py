@@ -17,7 +17,7 @@ def test_where_contextforge_has_not_got_the_port_sentinel_is_installed_and_taken
     lab = staged.lab
     found = lab.inspect(GATEWAY)
     given = found["NetworkSettings"]["Networks"][NETWORK]["Aliases"]
-    aliases = [f"--alias={alias}" for alias in given if not found["Id"].startswith(alias)]
+    aliases = [alias for alias in given if not found["Id"].startswith(alias)]
 
     def absent(sections: dict[str, Any]) -> None:
         sections["predecessor"]["kind"] = "absent"
@@ -36,4 +36,4 @@ def test_where_contextforge_has_not_got_the_port_sentinel_is_installed_and_taken
         published = lab.inspect(lab.outputs()["sentinel"])["NetworkSettings"]["Ports"]
         assert not any(published.values())
     finally:
-        lab.docker("network", "connect", *aliases, NETWORK, GATEWAY)
+        staged.reconnected(NETWORK, aliases)
