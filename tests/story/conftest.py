@@ -111,17 +111,24 @@ class Lab:
         return self.ops("verify")
 
 
+def _configuration() -> str | None:
+    file = ROOT / f"Pulumi.{STACK}.yaml"
+    return file.read_text() if file.exists() else None
+
+
+AS_FOUND = _configuration()
+"""The stack's configuration before the first test, where somebody had deployed one; not what another group left."""
+
+
 @pytest.fixture(scope="package")
 def lab(lab_box: Box) -> Generator[Lab]:
     """The lab of this clone, ready for the engine; what somebody had deployed there is put back as it was."""
-    configuration = ROOT / f"Pulumi.{STACK}.yaml"
-    before = configuration.read_text() if configuration.exists() else None
     readiness.make_ready(STACK, Progress(LOGS))
     # What is known of the box grows while it is made ready: its images.
     box = status(Place()).box
     assert box is not None and box.id == lab_box.id
     ready = Lab(box)
     yield ready
-    if before is not None:
-        configuration.write_text(before)
+    if AS_FOUND is not None:
+        (ROOT / f"Pulumi.{STACK}.yaml").write_text(AS_FOUND)
         ready.up()
