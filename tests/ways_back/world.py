@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -65,11 +66,13 @@ class World:
 
     def acts_here(self) -> None:
         """A stack that another group left deployed over ssh is taken down: sshd lets no variable in, so no point at
-        which `hostctl` is to be killed would arrive, and a deployed stack keeps its way to the host.
+        which `hostctl` is to be killed would arrive, and a deployed stack keeps its way to the host. Its settings go
+        too, so that the host is the one that the lab's own configuration names.
         """
         if self.lab.outputs().get("host", "local") != "local":
             self.lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
-        self.lab.set("host.kind", "local")
+        for key in re.findall(r"^ +sentinel-cutover:(host\.\w+):", self.lab.configuration(), re.MULTILINE):
+            self.lab.pulumi("config", "rm", key)
 
     def staged(self) -> None:
         self.turn("contextforge")
