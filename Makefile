@@ -8,8 +8,8 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin alert-test dashboard-picture env doctor test unit bench soak \
-	lint down clean venv
+.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin \
+	alert-test dashboard-picture env doctor test unit bench soak lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile

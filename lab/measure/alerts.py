@@ -32,7 +32,7 @@ from lab.box import Box, Place
 from lab.box.network import inside
 from lab.discord import running as discord
 from lab.measure.watched import gateway_tokens
-from lab.predecessor.asking import ask
+from lab.predecessor.asking import Answer, ask
 from ops.errors import UserError
 
 BACKEND, SIDECAR, TOOL = "sqlite", "mcp-sqlite", "list_tables"
@@ -48,6 +48,7 @@ QUIET_SECONDS = 60.0
 SLACK_SECONDS = 15.0
 """Of a machine that does other work, for a whole chain of programs."""
 
+RULES = "/api/prometheus/grafana/api/v1/rules"
 PING_SECONDS = 5.0
 """The gateway's own patience with a backend's answer to a health check."""
 
@@ -170,18 +171,16 @@ class Watch:
         return float(answer.body["data"]["result"][0]["value"][1])
 
     def busy(self) -> list[str]:
-        """By Grafana's public HTTP API."""
-        grafana, password = self.settings.grafana, self.settings.grafana_admin_password
-        assert password is not None
-        answer = ask(
-            self.box,
-            "GET",
-            "/api/prometheus/grafana/api/v1/rules",
-            basic=f"{grafana.admin_user}:{password.get_secret_value()}",
-            port=grafana.port,
-        )
-        groups = answer.body["data"]["groups"]
+        groups = ask_grafana(self.box, self.settings, RULES).body["data"]["groups"]
         return [rule["name"] for group in groups for rule in group["rules"] if rule["state"] != "inactive"]
+
+
+def ask_grafana(box: Box, settings: Settings, path: str) -> Answer:
+    """A GET of Grafana's public HTTP API, on its loopback port, as its admin."""
+    password = settings.grafana_admin_password
+    assert password is not None
+    basic = f"{settings.grafana.admin_user}:{password.get_secret_value()}"
+    return ask(box, "GET", path, basic=basic, port=settings.grafana.port)
 
 
 def take(box: Box, settings: Settings, say: Callable[[str], None]) -> Taken:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.box import Box
-from lab.measure.watched import gateway_tokens, watched
+from lab.measure.watched import gateway_tokens, wait_for_answer, watched
 from ops import environment
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -81,8 +81,7 @@ class Rounds:
 
     def until_answered(self) -> None:
         """By a second watch, since the first one's figure is only told at its end."""
-        with watched(self.box, PORT, self.tokens, first_answer_seconds=BARE_READY_SECONDS):
-            pass
+        wait_for_answer(self.box, PORT, self.tokens, BARE_READY_SECONDS)
 
     def remove_bare(self) -> None:
         """What a killed run may have left; without it, nothing."""

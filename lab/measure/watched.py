@@ -42,6 +42,12 @@ def gateway_tokens(box: Box) -> list[str]:
     return [file.read_text(encoding="utf-8").strip() for file in files if file.exists()]
 
 
+def wait_for_answer(box: Box, port: int, tokens: Sequence[str], within_seconds: float) -> None:
+    """Until whoever holds the port gives a good answer; raises UserError when there is none within the limit."""
+    with watched(box, port, tokens, first_answer_seconds=within_seconds):
+        pass
+
+
 @contextmanager
 def watched(
     box: Box, port: int, tokens: Sequence[str], *, first_answer_seconds: float = 30, interval_seconds: float = 0.01

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.measure.watched import gateway_tokens, watched
+from lab.measure.watched import gateway_tokens, wait_for_answer, watched
 from ops.paths import ROOT
-from tests.story.conftest import STACK, Lab, lab
+from tests.story.conftest import CONFIGURATION, Lab, lab
 
 __all__ = ["Staged", "lab", "staged"]
 
 PORT = 9200
-GATEWAY = "mcp-context-forge-gateway-1"
-CONFIGURATION = ROOT / f"Pulumi.{STACK}.yaml"
+GATEWAY, NETWORK = "mcp-context-forge-gateway-1", "mcp-context-forge_mcpnet"
 LIMIT_SECONDS = 280
 ANSWERS_WITHIN_SECONDS = 90
 LONGEST_GAP_MS = 2000
@@ -72,11 +71,18 @@ class Staged:
             yield
         assert seen.gap_ms < LONGEST_GAP_MS, f"nobody answered for {seen.gap_ms} ms"
 
-    def reconnected(self, network: str, aliases: Sequence[str]) -> None:
-        """ContextForge's gateway on its network again, and answering: the next run begins with its baseline."""
-        self.lab.docker("network", "connect", *(f"--alias={alias}" for alias in aliases), network, GATEWAY)
-        with watched(self.lab.box, PORT, gateway_tokens(self.lab.box), first_answer_seconds=ANSWERS_WITHIN_SECONDS):
-            pass
+    @contextmanager
+    def contextforge_off_its_network(self) -> Generator[None]:
+        """It runs and publishes nothing. Afterwards it answers again: the next run begins with its baseline."""
+        found = self.lab.inspect(GATEWAY)
+        given = found["NetworkSettings"]["Networks"][NETWORK]["Aliases"]
+        aliases = [f"--alias={alias}" for alias in given if not found["Id"].startswith(alias)]
+        self.lab.docker("network", "disconnect", NETWORK, GATEWAY)
+        try:
+            yield
+        finally:
+            self.lab.docker("network", "connect", *aliases, NETWORK, GATEWAY)
+        wait_for_answer(self.lab.box, PORT, gateway_tokens(self.lab.box), ANSWERS_WITHIN_SECONDS)
 
     @contextmanager
     def configured(self, change: Callable[[Sections], None]) -> Generator[None]:

@@ -15,7 +15,7 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.broken.conftest import GATEWAY, Staged
+from tests.broken.conftest import Staged
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -63,24 +63,19 @@ def contextforges_image_gone(staged: Staged) -> Generator[None]:
 @contextmanager
 def port_held_by_a_stranger(staged: Staged) -> Generator[None]:
     """Off its network ContextForge lets the port go, and a process takes it."""
-    lab, network = staged.lab, "mcp-context-forge_mcpnet"
-    found = lab.inspect(GATEWAY)
-    given = found["NetworkSettings"]["Networks"][network]["Aliases"]
-    aliases = [alias for alias in given if not found["Id"].startswith(alias)]
-    lab.docker("network", "disconnect", network, GATEWAY)
-    stranger = subprocess.Popen(
-        lab.on_host([sys.executable, "-c", STRANGER]), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
-    assert stranger.stdout is not None
-    try:
-        assert stranger.stdout.readline() == b"listening\n"
-        with staged.cutting_over():
-            yield
-        assert stranger.poll() is None
-    finally:
-        stranger.terminate()
-        stranger.wait(10)
-        staged.reconnected(network, aliases)
+    with staged.contextforge_off_its_network():
+        stranger = subprocess.Popen(
+            staged.lab.on_host([sys.executable, "-c", STRANGER]), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
+        assert stranger.stdout is not None
+        try:
+            assert stranger.stdout.readline() == b"listening\n"
+            with staged.cutting_over():
+                yield
+            assert stranger.poll() is None
+        finally:
+            stranger.terminate()
+            stranger.wait(10)
 
 
 @contextmanager

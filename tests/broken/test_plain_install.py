@@ -6,25 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.broken.conftest import GATEWAY, Staged
+from tests.broken.conftest import Staged
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-
-NETWORK = "mcp-context-forge_mcpnet"
 
 
 def test_where_contextforge_has_not_got_the_port_sentinel_is_installed_and_taken_away_again(staged: Staged) -> None:
     lab = staged.lab
-    found = lab.inspect(GATEWAY)
-    given = found["NetworkSettings"]["Networks"][NETWORK]["Aliases"]
-    aliases = [alias for alias in given if not found["Id"].startswith(alias)]
 
     def absent(sections: dict[str, Any]) -> None:
         sections["predecessor"]["kind"] = "absent"
 
-    # Off its network it publishes nothing: as far as the port goes, it is not there.
-    lab.docker("network", "disconnect", NETWORK, GATEWAY)
-    try:
+    # As far as the port goes, it is not there.
+    with staged.contextforge_off_its_network():
         with staged.cutting_over(absent):
             code, said = staged.up()
             assert code == 0, said
@@ -35,5 +29,3 @@ def test_where_contextforge_has_not_got_the_port_sentinel_is_installed_and_taken
             assert code == 0, said
         published = lab.inspect(lab.outputs()["sentinel"])["NetworkSettings"]["Ports"]
         assert not any(published.values())
-    finally:
-        staged.reconnected(NETWORK, aliases)

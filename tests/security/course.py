@@ -22,7 +22,7 @@ from typing import Any
 from lab import box as vps
 from lab.box import Place
 from lab.box.network import VPS, WAN, inside
-from lab.measure.watched import gateway_tokens, watched
+from lab.measure.watched import gateway_tokens, wait_for_answer
 from ops.paths import ROOT
 from ops.progress import Progress
 from tests.security.secrets_at_large import ProcessWatch, Search
@@ -313,8 +313,7 @@ def _connected(lab: Lab, port: int) -> None:
 
 def _serving(lab: Lab) -> None:
     """Wait for the first good answer of whoever holds the port."""
-    with watched(lab.box, 9200, gateway_tokens(lab.box), first_answer_seconds=120):
-        pass
+    wait_for_answer(lab.box, 9200, gateway_tokens(lab.box), 120)
 
 
 def _rules_of_ours(lab: Lab) -> list[str]:

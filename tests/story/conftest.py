@@ -19,6 +19,7 @@ from ops.paths import LOGS, ROOT
 from ops.progress import Progress
 
 STACK = "lab"
+CONFIGURATION = ROOT / f"Pulumi.{STACK}.yaml"
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Lab:
 
     def configuration(self) -> str:
         """The stack's file as it stands; the lab and the engine indent its lists differently."""
-        return (ROOT / f"Pulumi.{STACK}.yaml").read_text()
+        return CONFIGURATION.read_text()
 
     def docker(self, *words: str) -> str:
         done = subprocess.run(
@@ -103,7 +104,7 @@ class Lab:
 
     def backends(self) -> set[str]:
         """The names of the backends in the stack's configuration."""
-        text = (ROOT / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8")
+        text = CONFIGURATION.read_text(encoding="utf-8")
         return {one["name"] for one in yaml.safe_load(text)["config"]["sentinel-cutover:backends"]}
 
     def verified(self) -> dict[str, Any]:
@@ -111,12 +112,7 @@ class Lab:
         return self.ops("verify")
 
 
-def _configuration() -> str | None:
-    file = ROOT / f"Pulumi.{STACK}.yaml"
-    return file.read_text() if file.exists() else None
-
-
-AS_FOUND = _configuration()
+AS_FOUND = CONFIGURATION.read_text() if CONFIGURATION.exists() else None
 """The stack's configuration before the first test, where somebody had deployed one; not what another group left."""
 
 
@@ -130,5 +126,5 @@ def lab(lab_box: Box) -> Generator[Lab]:
     ready = Lab(box)
     yield ready
     if AS_FOUND is not None:
-        (ROOT / f"Pulumi.{STACK}.yaml").write_text(AS_FOUND)
+        CONFIGURATION.write_text(AS_FOUND)
         ready.up()

@@ -12,7 +12,7 @@ from components.settings import Settings
 from dashboards.dashboard_file import UID
 from lab.box import Place
 from lab.discord import running as discord
-from lab.measure import eyes
+from lab.measure import alerts, eyes
 from lab.predecessor.asking import ask
 from tests.story.conftest import Lab
 
@@ -20,11 +20,7 @@ pytestmark = pytest.mark.lab
 
 
 def grafana(lab: Lab, settings: Settings, path: str) -> Any:
-    """By Grafana's public HTTP API, on its loopback port, as its admin."""
-    password = settings.grafana_admin_password
-    assert password is not None
-    basic = f"{settings.grafana.admin_user}:{password.get_secret_value()}"
-    answer = ask(lab.box, "GET", path, basic=basic, port=settings.grafana.port)
+    answer = alerts.ask_grafana(lab.box, settings, path)
     assert answer.status == 200, answer
     return answer.body
 
@@ -36,7 +32,7 @@ def test_grafana_has_the_data_source_the_five_panels_and_every_rule_in_good_heal
     assert (source["uid"], source["url"], source["readOnly"]) == ("prometheus", "http://prometheus:9090", True)
     board = grafana(deployed, settings, f"/api/dashboards/uid/{UID}")
     assert len(board["dashboard"]["panels"]) == 5 and board["meta"]["provisioned"] is True
-    groups = grafana(deployed, settings, "/api/prometheus/grafana/api/v1/rules")["data"]["groups"]
+    groups = grafana(deployed, settings, alerts.RULES)["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) == 4 and {rule["health"] for rule in rules} <= {"ok", "nodata"}
     (point,) = [
