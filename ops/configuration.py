@@ -42,10 +42,24 @@ def read(stack: str, file: Path | None = None) -> Configuration:
     text = _pulumi(stack, ["config", "--json"], file)
     found: dict[str, dict[str, Any]] = json.loads(text)
     own = {key.removeprefix(f"{PROJECT}:"): entry for key, entry in found.items()}
+    shown = {key: entry for key, entry in own.items() if not entry["secret"]}
     return Configuration(
-        {key: entry.get("objectValue", entry.get("value")) for key, entry in own.items() if not entry["secret"]},
+        {key: entry.get("objectValue", parsed(entry.get("value"))) for key, entry in shown.items()},
         frozenset(key for key, entry in own.items() if entry["secret"]),
     )
+
+
+def parsed(value: Any) -> Any:
+    """An object or a list given as text, which is how a history has each and a file a literal dotted key's.
+
+    Anything else as it is.
+    """
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def candidate(stack: str, chosen: Values) -> Path:
@@ -59,7 +73,7 @@ def candidate(stack: str, chosen: Values) -> Path:
         _pulumi(stack, ["config", "rm-all", *(f"{PROJECT}:{key}" for key in gone)], path)
     if changed:
         entries = {
-            f"{PROJECT}:{key}": _entry(restored(own.get(f"{PROJECT}:{key}"), today.values.get(key), chosen[key]))
+            f"{PROJECT}:{key}": _entry(key, restored(own.get(key), today.values.get(key), chosen[key]))
             for key in changed
         }
         _pulumi(stack, ["config", "set-all", "--json", json.dumps(entries)], path)
@@ -74,9 +88,10 @@ def candidate(stack: str, chosen: Values) -> Path:
 
 
 def _own(stack: str) -> dict[str, Any]:
-    """What the stack's file itself says, without defaults."""
+    """What the stack's file itself says by key without the project's name, without defaults."""
     file = cast("dict[str, Any]", yaml.safe_load(file_of(stack).read_text(encoding="utf-8")) or {})
-    return cast("dict[str, Any]", file.get("config") or {})
+    config = cast("dict[str, Any]", file.get("config") or {})
+    return {key.removeprefix(f"{PROJECT}:"): parsed(value) for key, value in config.items()}
 
 
 def restored(own: Any, today: Any, chosen: Any) -> Any:
@@ -100,9 +115,11 @@ def _different(values: Values, chosen: Values) -> list[str]:
     return [key for key in dict.fromkeys([*values, *chosen]) if values.get(key) != chosen.get(key)]
 
 
-def _entry(value: Any) -> dict[str, Any]:
+def _entry(key: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping | list):
-        return {"value": json.dumps(value), "objectValue": value, "secret": False}
+        text = {"value": json.dumps(value), "secret": False}
+        # As an object the engine would lay a literal dotted key into the nested one of its first part.
+        return text if "." in key else {**text, "objectValue": value}
     return {"value": str(value), "secret": False}
 
 

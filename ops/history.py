@@ -6,13 +6,13 @@ Deliberately does not: change anything, nor know a secret: the engine's list nam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from pulumi import automation
 
+from ops.configuration import parsed
 from ops.engine import PROJECT, open_stack, told_in_one_sentence
 from ops.progress import Progress
 from ops.result import Result
@@ -145,16 +145,6 @@ def _update(summary: automation.UpdateSummary, number: int) -> Update:
         secrets=frozenset(name for name, value in config.items() if value.secret),
         resources={str(kind): count for kind, count in (summary.resource_changes or {}).items() if kind != "same"},
     )
-
-
-def parsed(value: Any) -> Any:
-    """An object or a list, which the engine gives as text; anything else as it is."""
-    if not isinstance(value, str) or value[:1] not in ("{", "["):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 def _differences(before: Any, after: Any, key: str) -> Iterator[str]:

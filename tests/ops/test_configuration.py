@@ -105,6 +105,27 @@ def test_the_candidate_gives_exactly_what_an_update_ran_with_and_becomes_the_fil
 
 @pytest.mark.engine
 @pytest.mark.skipif(bool(find.missing(find.programs())), reason="the engine is not there yet; `make test` provides it")
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [("{}", "{}"), ("{}", '{"disabled": ["one"]}'), ('{"disabled": [], "kept": 1}', '{"disabled": [1], "kept": 1}')],
+)
+def test_an_object_under_a_literal_dotted_key_is_restored_as_the_text_that_it_was(
+    project: Path, then: str, now: str
+) -> None:
+    file, progress = project / "Pulumi.elsewhere.yaml", Progress(project / "log", io.StringIO())
+    opened = engine.open_stack("elsewhere", progress)
+    configuration._pulumi("elsewhere", ["config", "set", "limits.switch", then], None)
+    before = file.read_text()
+    opened.up()
+    configuration._pulumi("elsewhere", ["config", "set", "limits.switch", now], None)
+    configuration._pulumi("elsewhere", ["config", "set", "limits.retries", "9"], None)
+    first = history.updates_of(opened, "elsewhere")[-1]
+    path = configuration.candidate("elsewhere", first.settings)
+    assert path.read_text() == before
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(bool(find.missing(find.programs())), reason="the engine is not there yet; `make test` provides it")
 def test_a_default_that_is_another_one_now_and_that_the_update_did_not_have_is_refused(project: Path) -> None:
     engine.open_stack("elsewhere", Progress(project / "log", io.StringIO()))
     before = (project / "Pulumi.elsewhere.yaml").read_text()
