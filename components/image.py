@@ -1,7 +1,8 @@
 """An image on the host, there before anything is made from it.
 
-Owns: `hostctl images ready`, which says how to get an image that is neither there nor to be had, the plugin's own
-resource, which knows the image's id, and `hostctl images build`, which lays files over such an image on the host.
+Owns: `hostctl images ready`, which says how to get an image that is neither there nor to be had, or `hostctl images
+build-context`, which builds it there from the operator's sources; the plugin's own resource, which knows the image's
+id; and `hostctl images build`, which lays files over such an image on the host.
 Deliberately does not: remove an image; the former one is part of the way back.
 """
 
@@ -35,11 +36,17 @@ class Base:
     setting: str
 
 
-def image_on_host(name: str, image: str, setting: str, *, host: Host, parent: pulumi.Resource) -> docker.RemoteImage:
-    """The image of that configuration key, such as `sentinel.image`."""
-    ready = host.action(
-        f"{name}-ready", Operation("images", create="ready"), {"image": image, "setting": setting}, parent=parent
-    )
+def image_on_host(
+    name: str, image: str, setting: str, *, host: Host, parent: pulumi.Resource, context: str | None = None
+) -> docker.RemoteImage:
+    """The image of that configuration key, such as `sentinel.image`; built from the folder `context` where given."""
+    if context is None:
+        ready = host.action(
+            f"{name}-ready", Operation("images", create="ready"), {"image": image, "setting": setting}, parent=parent
+        )
+    else:
+        building = Operation("images", create="build-context")
+        ready = host.action(f"{name}-context", building, {"image": image, "folder": context}, parent=parent)
     options = pulumi.ResourceOptions(depends_on=[ready.resource])
     return docker.RemoteImage(
         name, name=image, keep_locally=True, opts=pulumi.ResourceOptions.merge(host.docker_options(parent), options)

@@ -165,7 +165,8 @@ class Sentinel(pulumi.ComponentResource):
     def _image(self) -> pulumi.Output[str]:
         """The id of the image that the container runs: the operator's own, or one that is made over it on the host."""
         settings, host, name = self._args.settings.sentinel, self._args.host, f"{self._name}-image"
-        image = image_on_host(name, settings.image, "sentinel.image", host=host, parent=self).image_id
+        given = image_on_host(name, settings.image, "sentinel.image", host=host, parent=self, context=settings.context)
+        image = given.image_id
         if settings.serve == "native":
             return image
         for layer in BRIDGE_LAYERS[settings.layers]:

@@ -16,7 +16,7 @@ import tarfile
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, urlencode
 
 from hostctl import dockerfile
@@ -49,11 +49,9 @@ def build(document: Document) -> dict[str, Any]:
             f"('docker load -i FILE'), or correct {setting}, then run again"
         )
     print(f"building {tag} from {base_name}", file=sys.stderr, flush=True)
-    _run(engine, tag, {"BASE": base}, _context(files), document.seconds("limit_seconds", 3600), base_name)
-    made = engine.find(f"/images/{quote(tag)}/json")
-    if made is None:
-        raise Refusal(f"{tag} was built and is not there: look at the Docker engine's log, then run again")
-    return {"image": tag, "id": made["Id"], "built": True}
+    words = {"dockerfile": DOCKERFILE, "buildargs": json.dumps({"BASE": base})}
+    limit = document.seconds("limit_seconds", 3600)
+    return {"image": tag, "id": run(engine, tag, words, _context(files), limit, base_name), "built": True}
 
 
 def _key(base: str, files: Mapping[str, str]) -> str:
@@ -73,16 +71,22 @@ def _context(files: Mapping[str, str]) -> bytes:
     return content.getvalue()
 
 
-def _run(engine: Engine, tag: str, arguments: Mapping[str, str], context: bytes, limit: float, base_name: str) -> None:
-    words = {"t": tag, "dockerfile": DOCKERFILE, "buildargs": json.dumps(arguments), "rm": "1", "forcerm": "1"}
+def run(
+    engine: Engine, tag: str, words: Mapping[str, str], archive: bytes | IO[bytes], limit: float, source: str
+) -> str:
+    """The id of the image built from that tar, with its steps on stderr; raises Refusal with the build's last lines.
+
+    `words` are the request's own beside the tag (`dockerfile`, `buildargs`, `labels`); `source` is for the sentences.
+    """
+    query = urlencode({"t": tag, "rm": "1", "forcerm": "1", **words})
     began = time.monotonic()
     last: deque[str] = deque(maxlen=LAST_LINES)
-    for line in engine.send(f"/build?{urlencode(words)}", context, limit):
+    for line in engine.send(f"/build?{query}", archive, limit):
         told = parsed(line) or {}
         if "error" in told:
             reason = str(told["error"]).strip().splitlines()[0]
             raise Refusal(
-                f"{tag} cannot be built from {base_name} ({reason}): mend what its last lines say, then run again; "
+                f"{tag} cannot be built from {source} ({reason}): mend what its last lines say, then run again; "
                 "nothing that serves has been touched" + "".join(f"\n{one}" for one in last)
             )
         for said in str(told.get("stream", "")).splitlines():
@@ -95,3 +99,7 @@ def _run(engine: Engine, tag: str, arguments: Mapping[str, str], context: bytes,
                 f"{tag} is not built after {limit:.0f} s and was given up: run again, what is done is kept"
                 + "".join(f"\n{one}" for one in last)
             )
+    made = engine.find(f"/images/{quote(tag)}/json")
+    if made is None:
+        raise Refusal(f"{tag} was built and is not there: look at the Docker engine's log, then run again")
+    return str(made["Id"])

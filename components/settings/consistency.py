@@ -172,6 +172,14 @@ def require_native_without_bridge_options(settings: Settings) -> Iterator[Proble
             yield Problem(f"sentinel.{name}", str(given), words, str(default), related=("sentinel.serve",))
 
 
+def require_a_tag_for_what_is_built(settings: Settings) -> Iterator[Problem]:
+    image = settings.sentinel.image
+    if settings.sentinel.context is not None and "@" in image:
+        words = "a tag without a digest, because sentinel.context is given: the digest comes from the build"
+        value = image.partition("@")[0]
+        yield Problem("sentinel.image", image, words, value, related=("sentinel.context",))
+
+
 def require_stdio_without_bridge(settings: Settings) -> Iterator[Problem]:
     if settings.client.transport == "stdio" and settings.sentinel.serve == "bridge":
         words = (
@@ -304,6 +312,7 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_run_to_hold_its_steps,
     require_memory_for_bridge_and_gateway,
     require_native_without_bridge_options,
+    require_a_tag_for_what_is_built,
     require_stdio_without_bridge,
     require_project_for_its_scope,
     require_token_to_be_renewed_before_it_warns,

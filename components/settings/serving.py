@@ -137,6 +137,10 @@ class Sentinel(Section):
     """The gateway that takes the port."""
 
     image: Image = Field(description="The operator's image of Sentinel.", examples=["sentinel-gateway:0.1.0"])
+    context: AbsolutePath | None = Field(
+        default=None,
+        description="Folder on the host with Sentinel's Dockerfile: image is built from it and names the tag.",
+    )
     serve: Literal["bridge", "native"] = Field(
         default="bridge", description="bridge: the product's bridge binds the port; native: the image does it itself."
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,3 +91,40 @@ def test_a_dockerfile_that_docker_does_not_understand_is_one_sentence(host: Host
     done = host.call("images", "build", document(host, name, {"Dockerfile": "ARG BASE\nFROM ${BASE}\nNONSENSE\n"}))
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 2
     assert "unknown instruction: NONSENSE" in done.stderr
+
+
+def from_context(host: Host, image: str, folder: Path) -> dict[str, Any]:
+    return {"image": image, "folder": str(folder), "limit_seconds": 60}
+
+
+def test_an_image_is_built_from_a_folder_once_and_its_tag_keeps_its_content(
+    host: Host, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {host.image}\nCOPY one /laid/one\n")
+    (tmp_path / "one").write_text("1\n")
+    asked = from_context(host, f"{name}:0.1.0", tmp_path)
+    first = host.ok("images", "build-context", **asked)
+    again = host.ok("images", "build-context", **asked)
+    assert (first["built"], again) == (True, {**first, "built": False})
+    assert host.engine.get(f"/images/{name}:0.1.0/json")["Id"] == first["id"]
+    (tmp_path / "one").write_text("2\n")
+    refused = host.call("images", "build-context", asked)
+    assert refused.returncode == 1 and "has changed since" in refused.stderr
+    assert "give sentinel.image another tag" in refused.stderr
+    second = host.ok("images", "build-context", **from_context(host, f"{name}:0.2.0", tmp_path))
+    assert second["built"] and second["id"] != first["id"]
+    shutil.rmtree(tmp_path)
+    assert host.ok("images", "build-context", **asked) == {**first, "built": False}
+
+
+def test_a_folder_that_cannot_be_built_is_refused_in_one_sentence(host: Host, name: str, tmp_path: Path) -> None:
+    gone = host.call("images", "build-context", from_context(host, f"{name}:1", tmp_path / "gone"))
+    assert "is no folder on the host" in gone.stderr and "correct sentinel.context" in gone.stderr
+    empty = host.call("images", "build-context", from_context(host, f"{name}:1", tmp_path))
+    assert "has no Dockerfile: put one there" in empty.stderr
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    unpinned = host.call("images", "build-context", from_context(host, f"{name}:1", tmp_path))
+    assert "fetches what is not pinned, line 1 (FROM debian)" in unpinned.stderr
+    taken = host.call("images", "build-context", from_context(host, host.image, tmp_path))
+    assert "was not built from" in taken.stderr and "another tag" in taken.stderr
+    assert [done.returncode for done in (gone, empty, unpinned, taken)] == [1] * 4

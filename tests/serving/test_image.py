@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.story.conftest import Lab
+from tests.story.conftest import CONFIGURATION, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine]
 
@@ -29,3 +31,30 @@ def test_what_serves_is_the_operators_plain_image_with_the_bridge_over_it_and_a_
     found = subprocess.run(["docker", f"--host={lab.box.docker_host}", *looking], capture_output=True, timeout=60)
     assert (found.returncode != 0, found.stdout) == (True, b"")
     assert set(lab.planned()) == {"same"}
+
+
+def test_a_folder_with_a_dockerfile_on_the_host_becomes_the_image_that_serves(lab: Lab) -> None:
+    """Docker knows the folder by its path on the host, which the box shares; a new version is a new tag."""
+    lab.up()
+    before, was = lab.configuration(), lab.inspect(lab.outputs()["sentinel"])["Image"]
+    plain = yaml.safe_load(before)["config"]["sentinel-cutover:sentinel"]["image"]
+    sources = Path(lab.box.home) / "sentinel-gateway"
+    sources.mkdir()
+    (sources / "Dockerfile").write_text(f"FROM {plain}\nLABEL sources=the-operators\nCOPY notes /notes\n")
+    (sources / "notes").write_text("built on the host\n")
+    try:
+        lab.set("sentinel.context", str(sources))
+        lab.set("sentinel.image", "operator/sentinel-gateway:0.2.0")
+        lab.up()
+        served = json.loads(lab.docker("image", "inspect", lab.inspect(lab.outputs()["sentinel"])["Image"]))[0]
+        assert (served["Config"]["Labels"]["sources"], served["Config"]["Entrypoint"]) == (
+            "the-operators",
+            ["sentinel-bridge"],
+        )
+        assert lab.verified()["ok"]
+        assert set(lab.planned()) == {"same"}
+    finally:
+        CONFIGURATION.write_text(before)
+        shutil.rmtree(sources)
+        lab.up()
+    assert lab.inspect(lab.outputs()["sentinel"])["Image"] == was

@@ -154,6 +154,12 @@ TOGETHER: list[tuple[dict[str, Any], str, str, str]] = [
         "only the bridge knows it",
         "set --path sentinel.body_limit_bytes 4194304",
     ),
+    (
+        {"sentinel__context": "/srv/sentinel", "sentinel__image": "sentinel-gateway:0.1.0@sha256:" + "a" * 64},
+        "sentinel.image",
+        "the digest comes from the build",
+        "set sentinel.image sentinel-gateway:0.1.0",
+    ),
     ({"client__transport": "stdio"}, "client.transport", "no metric shows", "set client.transport http"),
     (
         {"client__scope": "project"},
