@@ -68,7 +68,7 @@ test: venv ## every test; needs nothing done before it
 	@$(PYTHON) -m pytest tests $(ARGS)
 
 unit: venv ## the tests that need no lab, in under a minute
-	@$(PYTHON) -m pytest -q -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)
+	@$(PYTHON) -m pytest -q --numprocesses auto --dist loadfile -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)
 
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
 	@$(PYTHON) -m lab.measure bench $(ARGS)
