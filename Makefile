@@ -9,7 +9,7 @@ QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/al
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin \
-	alert-test dashboard-picture env doctor test unit bench soak lint down clean venv
+	alert-test dashboard-picture backup restore-test restore env doctor test unit bench soak lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,15 @@ alert-test: venv ## one marked test message by each way of the alerts
 
 dashboard-picture: venv ## the five panels of the last MINUTES=60 as a PNG, without Grafana
 	@$(OPS) dashboard-picture $(WITH) $(if $(MINUTES),--minutes $(MINUTES))
+
+backup: venv ## a backup of Sentinel's database now, read back whole
+	@$(OPS) backup $(WITH)
+
+restore-test: venv ## the newest backup into a throw-away Postgres: good, bad or could-not-check
+	@$(OPS) restore-test $(WITH)
+
+restore: venv ## the backup FROM=file in the live database's place; keeps what was live
+	@$(OPS) restore $(WITH) --from "$(FROM)"
 
 env: venv ## eval "$$(make env)": plain pulumi works in this shell
 	@$(OPS) env $(WITH)

@@ -10,8 +10,11 @@ from components.grafana import Grafana, GrafanaArgs
 from components.handover import Handover, HandoverArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
+from components.nightly import Nightly, NightlyArgs
+from components.postgres import NAME as POSTGRES
 from components.postgres import Postgres
 from components.predecessor import Predecessor, WayBack
+from components.prometheus import NAME as PROMETHEUS
 from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
@@ -30,7 +33,7 @@ predecessor = Predecessor("predecessor", settings.predecessor, host=host, opts=a
 baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if is_asked(settings) else None
 networks = Networks("networks", settings.networks, host=host, opts=after_firewall)
 postgres = Postgres(
-    "sentinel-postgres",
+    POSTGRES,
     settings.postgres,
     password=secret_output(settings.postgres_password),
     host=host,
@@ -58,7 +61,7 @@ gates = (
 prometheus = None
 if settings.prometheus.enabled:
     prometheus = Prometheus(
-        "sentinel-prometheus",
+        PROMETHEUS,
         PrometheusArgs(settings, host, networks, sentinel, warm),
         pulumi.ResourceOptions(depends_on=[sentinel]),
     )
@@ -82,6 +85,9 @@ if claude_record and gates:
     verification = Verification("verification", VerificationArgs(settings, host, postgres, sentinel, claude, baseline))
     if prometheus is not None:
         CutoverMark("cutover-mark", settings, host=host, prometheus=prometheus, sentinel=sentinel, handover=handover)
+    if settings.nightly.enabled:
+        nightly = Nightly("nightly", NightlyArgs(settings, host, verification, prometheus))
+        pulumi.export("nightly", nightly.report)
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
     pulumi.export("way_back", WAY_BACK)

@@ -20,7 +20,10 @@ from components.image import image_on_host
 from components.networks import Networks
 from components.settings.serving import Postgres as PostgresSettings
 
-__all__ = ["Postgres"]
+__all__ = ["NAME", "Postgres"]
+
+NAME = "sentinel-postgres"
+"""The component's and the container's name."""
 
 ALIAS = "postgres"
 _DATA = "/var/lib/postgresql/data"

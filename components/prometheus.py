@@ -32,11 +32,18 @@ from components.networks import Networks
 from components.sentinel import Sentinel
 from components.sentinel_configuration import ALIAS as GATEWAY
 from components.settings import Settings, secret_output
+from hostctl.night_state import TARGET_FILE
 
-__all__ = ["ALIAS", "PORT", "CutoverMark", "Prometheus", "PrometheusArgs", "prometheus_yml"]
+__all__ = ["ALIAS", "MARKS_SUFFIX", "NAME", "PORT", "CutoverMark", "Prometheus", "PrometheusArgs", "prometheus_yml"]
+
+NAME = "sentinel-prometheus"
+"""The component's and the container's name."""
 
 ALIAS = "prometheus"
 PORT = 9090
+MARKS_SUFFIX = "-marks"
+"""What follows the component's name in the name of its folder of marks."""
+
 USER = 65534
 """`nobody`, whom the image's folder belongs to."""
 
@@ -51,7 +58,8 @@ def prometheus_yml(settings: Settings) -> str:
     """The configuration, in words that 2.53 and 3.x both know.
 
     The job `cutover` has a target only while a mark lies in its folder: Prometheus itself, with every sample dropped,
-    so that nothing but `up`, with the mark's labels, is kept.
+    so that nothing but `up`, with the mark's labels, is kept. The job `host` scrapes the files that the host's own jobs
+    write there: Prometheus serves the folder itself, so that nothing else needs to run for them.
     """
     seconds = settings.prometheus.scrape_seconds
     sentinel: dict[str, Any] = {
@@ -65,11 +73,15 @@ def prometheus_yml(settings: Settings) -> str:
     itself = {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{PORT}"]}]}
     cutover: dict[str, Any] = {
         "job_name": "cutover",
-        "file_sd_configs": [{"files": [f"{_MARKS}/*.json"], "refresh_interval": f"{seconds}s"}],
+        "file_sd_configs": [{"files": [f"{_MARKS}/{_MARK}"], "refresh_interval": f"{seconds}s"}],
         "metric_relabel_configs": [{"action": "drop", "source_labels": ["__name__"], "regex": ".+"}],
     }
+    host: dict[str, Any] = {
+        "job_name": "host",
+        "file_sd_configs": [{"files": [f"{_MARKS}/{TARGET_FILE}"], "refresh_interval": f"{seconds}s"}],
+    }
     times = {"scrape_interval": f"{seconds}s", "scrape_timeout": f"{min(10, seconds)}s"}
-    return yaml.safe_dump({"global": times, "scrape_configs": [sentinel, itself, cutover]}, sort_keys=False)
+    return yaml.safe_dump({"global": times, "scrape_configs": [sentinel, itself, cutover, host]}, sort_keys=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ class Prometheus(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Prometheus", name, None, opts)
         self._name, self._args = name, args
         host, settings = args.host, args.settings.prometheus
-        self.marks = f"{host.folder}/{name}-marks"
+        self.marks = f"{host.folder}/{name}{MARKS_SUFFIX}"
         image = docker.RemoteImage(
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
         )
@@ -167,6 +179,8 @@ class Prometheus(pulumi.ComponentResource):
                 f"--storage.tsdb.path={_DATA}",
                 f"--storage.tsdb.retention.time={settings.retention_days}d",
                 f"--storage.tsdb.retention.size={settings.retention_mb}MB",
+                # What the host's own jobs write there is served below /user, and scraped from there.
+                f"--web.user-assets={_MARKS}",
                 f"--web.external-url=http://127.0.0.1:{settings.port}/",
             ],
             health=HealthCheck(

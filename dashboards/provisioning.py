@@ -27,7 +27,9 @@ def files(settings: Settings, *, prometheus: str, webhook_file: str, paused: boo
     return {
         f"{PROVISIONING}/datasources/prometheus.yaml": _yaml(_data_source(settings, prometheus)),
         f"{PROVISIONING}/dashboards/sentinel.yaml": _yaml(_provider()),
-        f"{PROVISIONING}/alerting/rules.yaml": file_of(rules.rules_file(settings.alerts, paused=paused)),
+        f"{PROVISIONING}/alerting/rules.yaml": file_of(
+            rules.rules_file(settings.alerts, paused=paused, nightly=settings.nightly.enabled)
+        ),
         f"{PROVISIONING}/alerting/contact-points.yaml": file_of(discord.contact_points_file(webhook_file)),
         f"{PROVISIONING}/alerting/policies.yaml": file_of(discord.policies_file(settings.alerts)),
         f"{PROVISIONING}/alerting/templates.yaml": file_of(discord.templates_file()),

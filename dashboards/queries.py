@@ -21,6 +21,8 @@ ERRORS = "sentinel_errors_total"
 HEALTHY = "sentinel_backend_healthy"
 RATE_LIMIT_HITS = "sentinel_rate_limit_hits_total"
 CUTOVER_JOB = "cutover"
+LAST_BACKUP = "sentinel_backup_last_good_timestamp_seconds"
+NIGHTLY_INSTALLED = "sentinel_nightly_installed_timestamp_seconds"
 
 MOST_SERIES = 12
 """Lines of one panel: `tool` is whatever name a client sent, so their number has no limit of its own."""
@@ -134,3 +136,13 @@ def new_version() -> str:
     """Sentinel has the port as before, in another container."""
     now = f'up{{job="{CUTOVER_JOB}"}}'
     return f"{now} unless on (container) ({now} offset 1m)\nand on () ({now} offset 1m)"
+
+
+def backup_age_hours() -> str:
+    """Hours since the last good backup, or since the nightly job was installed, whichever is later.
+
+    Where neither is told it is the hours since 1970, but only while Sentinel has the port: else there is no such job.
+    """
+    latest = f'max({{__name__=~"{LAST_BACKUP}|{NIGHTLY_INSTALLED}"}})'
+    age = f"(time() - ({zero_when_absent(latest)})) / 3600"
+    return zero_when_absent(f'({age}\nand on () max(up{{job="{CUTOVER_JOB}"}}))')

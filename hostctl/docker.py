@@ -37,6 +37,13 @@ class Engine:
         self._connection: _UnixConnection | None = None
         self._version = ""
 
+    @property
+    def version(self) -> str:
+        """The agreed version of the API as it stands before a path: /v1.41. Raises DockerError."""
+        if not self._version:
+            self.get("/version")
+        return self._version
+
     def get(self, path: str) -> Any:
         """The JSON answer of a GET; raises DockerError."""
         return self._request("GET", path, None, REQUEST_SECONDS)

@@ -105,7 +105,7 @@ def show(document: Document) -> dict[str, Any]:
         "rules": {family: [one for one in found if _is_ours(one)] for family, found in families.items()},
         "missing": missing,
         "reached": any(one.startswith("-A FORWARD -j DOCKER-USER") for one in families.get("iptables", [])),
-        "script": {"path": wanted.script, "block": block, "at_boot": _named_at_boot(wanted.script)},
+        "script": {"path": wanted.script, "block": block, "at_boot": named_at_boot(wanted.script)},
     }
 
 
@@ -171,7 +171,7 @@ def _words(rule: str) -> frozenset[str]:
     return frozenset(shlex.split(rule.removeprefix("-A ")))
 
 
-def _named_at_boot(script: str) -> str:
+def named_at_boot(script: str) -> str:
     """The table of the host that names the script, empty where none that this user may read does."""
     name = os.path.basename(script)
     for top in (*_CRON, *_UNITS):

@@ -167,6 +167,24 @@ def _dashboard_picture(arguments: argparse.Namespace, progress: Progress) -> Res
     return picture(arguments.stack, progress, minutes=arguments.minutes)
 
 
+def _backup(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.backups import backup
+
+    return backup(arguments.stack, progress)
+
+
+def _restore_test(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.backups import restore_test
+
+    return restore_test(arguments.stack, progress)
+
+
+def _restore(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.backups import restore
+
+    return restore(arguments.stack, arguments.from_, progress, yes=arguments.yes)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "up": _up,
     "preview": _preview,
@@ -181,6 +199,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "pin": _pin,
     "alert-test": _alert_test,
     "dashboard-picture": _dashboard_picture,
+    "backup": _backup,
+    "restore-test": _restore_test,
+    "restore": _restore,
     "doctor": _doctor,
     "env": _env,
     "ready": _ready,
@@ -195,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
+    parser.add_argument("--from", dest="from_", default="", help="restore: a backup's name, or its path on the host")
     parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser

@@ -1,4 +1,4 @@
-"""The four alerts, in one place: what each asks, when it fires, what it says.
+"""The alerts, in one place: what each asks, when it fires, what it says.
 
 Owns: expressions, borders, waits, states for no data and for errors, words. Thresholds come from the settings.
 Deliberately does not: spell Grafana's file (shape.py), nor Discord's messages (discord.py).
@@ -30,6 +30,9 @@ GROUP = "sentinel"
 PROMETHEUS_UID = "prometheus"
 _EXPRESSION = "__expr__"
 _LOOK_BACK_SECONDS = 600
+BACKUP_SECONDS = 600
+"""After a cutover the mark of it is there before the nightly job is."""
+
 SLOW_CALLS = 0.01
 """The share of calls beyond the border that makes p99 exceed it."""
 
@@ -50,6 +53,7 @@ class Alert:
     no_data: NoDataState = "OK"
     on_error: ErrorState = "KeepLast"
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    needs_nightly: bool = False
 
     @property
     def uid(self) -> str:
@@ -122,16 +126,35 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             f"{error_window}. The histogram's largest bucket is 10 s, so it cannot say how much slower.",
             first_look="The latency panel by tool; then the backend that owns the tool.",
         ),
+        Alert(
+            title="Backup too old",
+            expression=queries.backup_age_hours(),
+            comparison="gt",
+            border=settings.backup_hours,
+            seconds=BACKUP_SECONDS,
+            severity="warning",
+            panel=1,
+            summary=f"The last good backup of Sentinel's database is older than {settings.backup_hours} h, or nobody "
+            "can see when it was.",
+            first_look="night.json and backup.json in the folder nightly of the product's folder; then make backup.",
+            needs_nightly=True,
+        ),
     )
 
 
-def rules_file(settings: Alerts, *, paused: bool) -> Rules:
-    """alerting/rules.yaml. `paused` while Sentinel is stopped on purpose: nothing is wrong then."""
+def rules_file(settings: Alerts, *, paused: bool, nightly: bool = True) -> Rules:
+    """alerting/rules.yaml. `paused` while Sentinel is stopped on purpose: nothing is wrong then.
+
+    Without the `nightly` job its alert is paused; a rule that is left out would stay in Grafana's own database.
+    """
     group = RuleGroup(
         name=GROUP,
         folder=FOLDER,
         interval=f"{settings.evaluate_seconds}s",
-        rules=tuple(_rule(alert, settings.runbook, paused) for alert in alerts(settings)),
+        rules=tuple(
+            _rule(alert, settings.runbook, paused or (alert.needs_nightly and not nightly))
+            for alert in alerts(settings)
+        ),
     )
     return Rules(groups=(group,))
 

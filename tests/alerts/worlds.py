@@ -13,6 +13,9 @@ from tests.alerts.promtool import SCRAPE_SECONDS, Series
 
 INSTANCE = "sentinel-gateway:9201"
 UP = f'up{{job="sentinel",instance="{INSTANCE}"}}'
+CUTOVER = 'up{job="cutover",instance="127.0.0.1:9090",container="sentinel-gateway-1"}'
+"""While Sentinel has the port."""
+
 Scrape = Callable[[Metrics, int], None]
 """What happened before this scrape, the first being number 0."""
 
@@ -51,4 +54,4 @@ def worst(metrics: Metrics, number: int) -> None:
 
 
 def worst_worlds(seconds: int) -> list[Series]:
-    return [world(seconds, worst), world(seconds, worst, up=0), {}]
+    return [world(seconds, worst), world(seconds, worst, up=0), {}, {CUTOVER: f"1x{seconds // SCRAPE_SECONDS}"}]

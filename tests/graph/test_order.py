@@ -43,6 +43,8 @@ AFTER = [
     ("verification-asked", "claude-entry"),
     ("verification-backends", "verification-asked"),
     ("verification-backends", "claude-entry"),
+    ("nightly-installed", "verification-backends"),
+    ("nightly-installed", "sentinel-prometheus-up"),
     ("sentinel-gateway", "sentinel-configuration-written"),
     ("sentinel-live-reload", "sentinel-configuration-written"),
     ("sentinel-live-reload", "sentinel-warm"),
@@ -102,7 +104,7 @@ def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_sta
     names = {one.name for one in staged.resources.values()}
     assert "handover-port" not in names
     assert not {name for name in names if name.startswith("claude")}
-    assert not {name for name in names if name.startswith("cutover-mark")}
+    assert not {name for name in names if name.startswith(("cutover-mark", "nightly"))}
     assert {"sentinel-warm", "sentinel-prometheus-up", "sentinel-grafana-container"} <= names
 
 

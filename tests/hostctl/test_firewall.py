@@ -310,7 +310,7 @@ def test_the_table_that_runs_the_script_at_boot_is_found_and_a_comment_is_none(
     monkeypatch.setattr(firewall, "_CRON", (str(tmp_path / "none"), str(tables)))
     monkeypatch.setattr(firewall, "_UNITS", ())
     (tables / "root").write_text("# @reboot /home/operator/fix-iptables.sh\n")
-    named = firewall._named_at_boot  # pyright: ignore[reportPrivateUsage]
+    named = firewall.named_at_boot
     assert named("/home/operator/fix-iptables.sh") == ""
     (tables / "root").write_text("@reboot /home/operator/fix-iptables.sh\n")
     assert named("/home/operator/fix-iptables.sh") == str(tables / "root")
