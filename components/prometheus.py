@@ -43,15 +43,20 @@ USER = 65534
 _CONFIGURATION = "/etc/prometheus/prometheus.yml"
 _TOKEN = "/run/secrets/health_token"
 _MARKS = "/etc/prometheus/marks"
+_METRICS = "/etc/prometheus/metrics"
 _DATA = "/prometheus"
 _MARK = "cutover.json"
+RESOURCES = "resources.txt"
+"""The host's file of metrics, in Prometheus's folder of them."""
+CADVISOR = "cadvisor:8080"
 
 
 def prometheus_yml(settings: Settings) -> str:
     """The configuration, in words that 2.53 and 3.x both know.
 
     The job `cutover` has a target only while a mark lies in its folder: Prometheus itself, with every sample dropped,
-    so that nothing but `up`, with the mark's labels, is kept.
+    so that nothing but `up`, with the mark's labels, is kept. The job `resources` is Prometheus itself too: files
+    that the host writes into one folder are served below its own `/user`, so that no exporter is needed to read them.
     """
     seconds = settings.prometheus.scrape_seconds
     sentinel: dict[str, Any] = {
@@ -69,7 +74,40 @@ def prometheus_yml(settings: Settings) -> str:
         "metric_relabel_configs": [{"action": "drop", "source_labels": ["__name__"], "regex": ".+"}],
     }
     times = {"scrape_interval": f"{seconds}s", "scrape_timeout": f"{min(10, seconds)}s"}
-    return yaml.safe_dump({"global": times, "scrape_configs": [sentinel, itself, cutover]}, sort_keys=False)
+    jobs = [sentinel, itself, cutover, *_resources(settings)]
+    return yaml.safe_dump({"global": times, "scrape_configs": jobs}, sort_keys=False)
+
+
+def _resources(settings: Settings) -> list[dict[str, Any]]:
+    """Where memory and CPU come from. cAdvisor's series get the names that the statistics have, and ours alone stay."""
+    if settings.resources.source == "statistics":
+        static = [{"targets": [f"127.0.0.1:{PORT}"]}]
+        return [{"job_name": "resources", "metrics_path": f"/user/{RESOURCES}", "static_configs": static}]
+    if settings.resources.source == "off":
+        return []
+    names = {
+        "container_memory_working_set_bytes": "sentinel_container_memory_bytes",
+        "container_spec_memory_limit_bytes": "sentinel_container_memory_limit_bytes",
+        "container_cpu_usage_seconds_total": "sentinel_container_cpu_seconds_total",
+    }
+    renamed = [
+        {"source_labels": ["__name__"], "regex": theirs, "target_label": "__name__", "replacement": ours}
+        for theirs, ours in names.items()
+    ]
+    kept = [
+        {"action": "keep", "source_labels": ["container_label_sentinel_cutover"], "regex": "true"},
+        {"action": "keep", "source_labels": ["__name__"], "regex": "|".join(names)},
+        {"source_labels": ["name"], "target_label": "container"},
+        {"action": "labeldrop", "regex": "id|image|name|cpu|container_label_.*"},
+    ]
+    return [
+        {
+            "job_name": "resources",
+            "sample_limit": 20000,
+            "static_configs": [{"targets": [CADVISOR]}],
+            "metric_relabel_configs": [*kept, *renamed],
+        }
+    ]
 
 
 @dataclass(frozen=True)
@@ -84,16 +122,20 @@ class PrometheusArgs:
 
 
 class Prometheus(pulumi.ComponentResource):
-    """One Prometheus; once it is done, Sentinel's target is up. `marks` is its folder of marks on the host."""
+    """One Prometheus; once it is done, Sentinel's target is up.
+
+    On the host `marks` is its folder of marks, and `metrics` its folder of metrics that the host writes.
+    """
 
     container: docker.Container
     marks: str
+    metrics: str
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Prometheus", name, None, opts)
         self._name, self._args = name, args
         host, settings = args.host, args.settings.prometheus
-        self.marks = f"{host.folder}/{name}-marks"
+        self.marks, self.metrics = f"{host.folder}/{name}-marks", f"{host.folder}/{name}-metrics"
         image = docker.RemoteImage(
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
         )
@@ -102,12 +144,9 @@ class Prometheus(pulumi.ComponentResource):
         )
         files = self._files()
         mounted = self._mounted(files)
-        marks = host.action(
-            f"{name}-marks",
-            Operation("files", create="write", delete="remove"),
-            {"folder": self.marks, "folder_mode": "0755", "uid": USER, "gid": USER, "files": []},
-            parent=self,
-        )
+        folders = {_MARKS: self._folder("marks", self.marks)}
+        if args.settings.resources.source == "statistics":
+            folders[_METRICS] = self._folder("metrics", self.metrics)
         checked = host.action(
             f"{name}-check",
             Operation("trial", create="run"),
@@ -126,16 +165,26 @@ class Prometheus(pulumi.ComponentResource):
                 args.networks,
                 image=image.image_id,
                 volume=volume.name,
-                files={**mounted, _MARKS: self.marks},
+                files={**mounted, **{inside: outside for inside, (outside, _) in folders.items()}},
                 files_hash=files.hash,
             ),
             pulumi.ResourceOptions.merge(
                 host.docker_options(self, delete_before_replace=True),
-                pulumi.ResourceOptions(depends_on=[checked.resource, marks.resource]),
+                pulumi.ResourceOptions(depends_on=[checked.resource, *(made for _, made in folders.values())]),
             ),
         )
         self._wait()
         self.register_outputs({"container": self.container.name, "volume": volume.name})
+
+    def _folder(self, word: str, path: str) -> tuple[str, pulumi.Resource]:
+        """A folder of its own on the host, mounted whole, into which others write."""
+        made = self._args.host.action(
+            f"{self._name}-{word}",
+            Operation("files", create="write", delete="remove"),
+            {"folder": path, "folder_mode": "0755", "uid": USER, "gid": USER, "files": []},
+            parent=self,
+        )
+        return path, made.resource
 
     def _files(self) -> HostFiles:
         settings = self._args.settings
@@ -156,6 +205,7 @@ class Prometheus(pulumi.ComponentResource):
 
     def _watcher(self) -> Watcher:
         settings = self._args.settings.prometheus
+        served = [f"--web.user-assets={_METRICS}"] if self._args.settings.resources.source == "statistics" else []
         return Watcher(
             name=self._name,
             alias=ALIAS,
@@ -168,6 +218,7 @@ class Prometheus(pulumi.ComponentResource):
                 f"--storage.tsdb.retention.time={settings.retention_days}d",
                 f"--storage.tsdb.retention.size={settings.retention_mb}MB",
                 f"--web.external-url=http://127.0.0.1:{settings.port}/",
+                *served,
             ],
             health=HealthCheck(
                 command=["promtool", "check", "ready", f"--url=http://127.0.0.1:{PORT}"],

@@ -61,7 +61,8 @@ def test_promtool_takes_it(tmp_path: Path, token: str | None) -> None:
 def test_it_scrapes_the_gateway_and_itself_and_nothing_else() -> None:
     found = yaml.safe_load(prometheus_yml(settings()))
     targets = {job["job_name"]: job.get("static_configs", [{}])[0].get("targets") for job in found["scrape_configs"]}
-    assert targets == {"sentinel": ["sentinel-gateway:9201"], "prometheus": ["127.0.0.1:9090"], "cutover": None}
+    own = {"sentinel": ["sentinel-gateway:9201"], "prometheus": ["127.0.0.1:9090"], "cutover": None}
+    assert targets == {**own, "resources": ["127.0.0.1:9090"]}
     assert found["global"]["scrape_interval"] == "15s"
 
 
