@@ -43,11 +43,10 @@ USER = 65534
 _CONFIGURATION = "/etc/prometheus/prometheus.yml"
 _TOKEN = "/run/secrets/health_token"
 _MARKS = "/etc/prometheus/marks"
-_METRICS = "/etc/prometheus/metrics"
 _DATA = "/prometheus"
 _MARK = "cutover.json"
 RESOURCES = "resources.txt"
-"""The host's file of metrics, in Prometheus's folder of them."""
+"""The host's file of metrics among the marks, whose folder Prometheus serves itself."""
 CADVISOR = "cadvisor:8080"
 
 
@@ -55,8 +54,8 @@ def prometheus_yml(settings: Settings) -> str:
     """The configuration, in words that 2.53 and 3.x both know.
 
     The job `cutover` has a target only while a mark lies in its folder: Prometheus itself, with every sample dropped,
-    so that nothing but `up`, with the mark's labels, is kept. The job `resources` is Prometheus itself too: files
-    that the host writes into one folder are served below its own `/user`, so that no exporter is needed to read them.
+    so that nothing but `up`, with the mark's labels, is kept. The job `resources` is Prometheus itself too: what
+    the host writes among the marks is served below its own `/user`, so that no exporter is needed to read it.
     """
     seconds = settings.prometheus.scrape_seconds
     sentinel: dict[str, Any] = {
@@ -122,20 +121,16 @@ class PrometheusArgs:
 
 
 class Prometheus(pulumi.ComponentResource):
-    """One Prometheus; once it is done, Sentinel's target is up.
-
-    On the host `marks` is its folder of marks, and `metrics` its folder of metrics that the host writes.
-    """
+    """One Prometheus; once it is done, Sentinel's target is up. `marks` is its folder of marks on the host."""
 
     container: docker.Container
     marks: str
-    metrics: str
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Prometheus", name, None, opts)
         self._name, self._args = name, args
         host, settings = args.host, args.settings.prometheus
-        self.marks, self.metrics = f"{host.folder}/{name}-marks", f"{host.folder}/{name}-metrics"
+        self.marks = f"{host.folder}/{name}-marks"
         image = docker.RemoteImage(
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
         )
@@ -144,9 +139,12 @@ class Prometheus(pulumi.ComponentResource):
         )
         files = self._files()
         mounted = self._mounted(files)
-        folders = {_MARKS: self._folder("marks", self.marks)}
-        if args.settings.resources.source == "statistics":
-            folders[_METRICS] = self._folder("metrics", self.metrics)
+        marks = host.action(
+            f"{name}-marks",
+            Operation("files", create="write", delete="remove"),
+            {"folder": self.marks, "folder_mode": "0755", "uid": USER, "gid": USER, "files": []},
+            parent=self,
+        )
         checked = host.action(
             f"{name}-check",
             Operation("trial", create="run"),
@@ -165,26 +163,16 @@ class Prometheus(pulumi.ComponentResource):
                 args.networks,
                 image=image.image_id,
                 volume=volume.name,
-                files={**mounted, **{inside: outside for inside, (outside, _) in folders.items()}},
+                files={**mounted, _MARKS: self.marks},
                 files_hash=files.hash,
             ),
             pulumi.ResourceOptions.merge(
                 host.docker_options(self, delete_before_replace=True),
-                pulumi.ResourceOptions(depends_on=[checked.resource, *(made for _, made in folders.values())]),
+                pulumi.ResourceOptions(depends_on=[checked.resource, marks.resource]),
             ),
         )
         self._wait()
         self.register_outputs({"container": self.container.name, "volume": volume.name})
-
-    def _folder(self, word: str, path: str) -> tuple[str, pulumi.Resource]:
-        """A folder of its own on the host, mounted whole, into which others write."""
-        made = self._args.host.action(
-            f"{self._name}-{word}",
-            Operation("files", create="write", delete="remove"),
-            {"folder": path, "folder_mode": "0755", "uid": USER, "gid": USER, "files": []},
-            parent=self,
-        )
-        return path, made.resource
 
     def _files(self) -> HostFiles:
         settings = self._args.settings
@@ -205,7 +193,6 @@ class Prometheus(pulumi.ComponentResource):
 
     def _watcher(self) -> Watcher:
         settings = self._args.settings.prometheus
-        served = [f"--web.user-assets={_METRICS}"] if self._args.settings.resources.source == "statistics" else []
         return Watcher(
             name=self._name,
             alias=ALIAS,
@@ -217,8 +204,9 @@ class Prometheus(pulumi.ComponentResource):
                 f"--storage.tsdb.path={_DATA}",
                 f"--storage.tsdb.retention.time={settings.retention_days}d",
                 f"--storage.tsdb.retention.size={settings.retention_mb}MB",
+                # What the host's own jobs write there is served below /user, and scraped from there.
+                f"--web.user-assets={_MARKS}",
                 f"--web.external-url=http://127.0.0.1:{settings.port}/",
-                *served,
             ],
             health=HealthCheck(
                 command=["promtool", "check", "ready", f"--url=http://127.0.0.1:{PORT}"],

@@ -48,7 +48,7 @@ class Statistics(pulumi.ComponentResource):
             {
                 "folder": f"{host.folder}/{name}",
                 "program": f"{host.folder}/hostctl.pyz",
-                "file": f"{prometheus.metrics}/{RESOURCES}",
+                "file": f"{prometheus.marks}/{RESOURCES}",
                 "target_mb": settings.alerts.memory_target_mb,
                 "trigger": settings.resources.trigger,
             },

@@ -8,7 +8,7 @@ import pytest
 
 from tests.graph.registration import Registration, register
 
-EITHER = {"resources-kept", "sentinel-prometheus-metrics", "sentinel-cadvisor-container", "sentinel-cadvisor-image"}
+EITHER = {"resources-kept", "sentinel-cadvisor-container", "sentinel-cadvisor-image"}
 
 
 def parts(program: Registration) -> set[str]:
@@ -18,7 +18,7 @@ def parts(program: Registration) -> set[str]:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("statistics", {"resources-kept", "sentinel-prometheus-metrics"}),
+        ("statistics", {"resources-kept"}),
         ("cadvisor", {"sentinel-cadvisor-container", "sentinel-cadvisor-image"}),
         ("off", set[str]()),
     ],
@@ -33,17 +33,15 @@ def test_the_statistics_wait_for_prometheus_and_no_gateway_waits_for_them() -> N
     assert program.named("sentinel-prometheus-container").urn in program.all_before(kept.urn)
     assert not [one for one in program.resources.values() if kept.urn in one.after]
     document = json.loads(kept.inputs["stdin"])
-    assert document["file"] == "/var/lib/sentinel-cutover/sentinel-prometheus-metrics/resources.txt"
+    assert document["file"] == "/var/lib/sentinel-cutover/sentinel-prometheus-marks/resources.txt"
     assert (document["target_mb"], document["trigger"]) == (100, "systemd")
 
 
 def test_prometheus_serves_the_hosts_file_and_mounts_no_socket() -> None:
     declared = register().named("sentinel-prometheus-container").inputs
-    assert "--web.user-assets=/etc/prometheus/metrics" in declared["command"]
-    assert "/etc/prometheus/metrics" in [mount["target"] for mount in declared["mounts"]]
+    assert "--web.user-assets=/etc/prometheus/marks" in declared["command"]
+    assert "/etc/prometheus/marks" in [mount["target"] for mount in declared["mounts"]]
     assert not [mount for mount in declared["mounts"] if "docker" in mount["source"]]
-    without = register({"resources.source": "off"}).named("sentinel-prometheus-container").inputs
-    assert not [word for word in without["command"] if "user-assets" in word]
 
 
 def test_cadvisor_is_as_hardened_as_it_can_be_and_publishes_nothing() -> None:
