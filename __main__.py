@@ -16,6 +16,7 @@ from components.postgres import Postgres
 from components.predecessor import Predecessor, WayBack
 from components.prometheus import NAME as PROMETHEUS
 from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
+from components.resources import Cadvisor, Statistics
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
 from components.verification import WAY_BACK, Verification, VerificationArgs
@@ -64,6 +65,16 @@ if settings.prometheus.enabled:
         PROMETHEUS,
         PrometheusArgs(settings, host, networks, sentinel, warm),
         pulumi.ResourceOptions(depends_on=[sentinel]),
+    )
+if prometheus is not None and settings.resources.source == "statistics":
+    Statistics("resources", settings, host=host, prometheus=prometheus)
+if settings.resources.source == "cadvisor":
+    Cadvisor(
+        "sentinel-cadvisor",
+        settings,
+        host=host,
+        networks=networks,
+        opts=pulumi.ResourceOptions(depends_on=[postgres]),
     )
 if prometheus is not None and settings.grafana.enabled:
     Grafana(

@@ -52,14 +52,17 @@ _TOKEN = "/run/secrets/health_token"
 _MARKS = "/etc/prometheus/marks"
 _DATA = "/prometheus"
 _MARK = "cutover.json"
+RESOURCES = "resources.txt"
+"""The host's file of metrics among the marks, whose folder Prometheus serves itself."""
+CADVISOR = "cadvisor:8080"
 
 
 def prometheus_yml(settings: Settings) -> str:
     """The configuration, in words that 2.53 and 3.x both know.
 
     The job `cutover` has a target only while a mark lies in its folder: Prometheus itself, with every sample dropped,
-    so that nothing but `up`, with the mark's labels, is kept. The job `host` scrapes the files that the host's own jobs
-    write there: Prometheus serves the folder itself, so that nothing else needs to run for them.
+    so that nothing but `up`, with the mark's labels, is kept. The jobs `host` and `resources` scrape the files that the
+    host's own jobs write there: Prometheus serves the folder itself, below its own `/user`, so that no exporter is.
     """
     seconds = settings.prometheus.scrape_seconds
     sentinel: dict[str, Any] = {
@@ -81,7 +84,40 @@ def prometheus_yml(settings: Settings) -> str:
         "file_sd_configs": [{"files": [f"{_MARKS}/{TARGET_FILE}"], "refresh_interval": f"{seconds}s"}],
     }
     times = {"scrape_interval": f"{seconds}s", "scrape_timeout": f"{min(10, seconds)}s"}
-    return yaml.safe_dump({"global": times, "scrape_configs": [sentinel, itself, cutover, host]}, sort_keys=False)
+    jobs = [sentinel, itself, cutover, host, *_resources(settings)]
+    return yaml.safe_dump({"global": times, "scrape_configs": jobs}, sort_keys=False)
+
+
+def _resources(settings: Settings) -> list[dict[str, Any]]:
+    """Where memory and CPU come from. cAdvisor's series get the names that the statistics have, and ours alone stay."""
+    if settings.resources.source == "statistics":
+        static = [{"targets": [f"127.0.0.1:{PORT}"]}]
+        return [{"job_name": "resources", "metrics_path": f"/user/{RESOURCES}", "static_configs": static}]
+    if settings.resources.source == "off":
+        return []
+    names = {
+        "container_memory_working_set_bytes": "sentinel_container_memory_bytes",
+        "container_spec_memory_limit_bytes": "sentinel_container_memory_limit_bytes",
+        "container_cpu_usage_seconds_total": "sentinel_container_cpu_seconds_total",
+    }
+    renamed = [
+        {"source_labels": ["__name__"], "regex": theirs, "target_label": "__name__", "replacement": ours}
+        for theirs, ours in names.items()
+    ]
+    kept = [
+        {"action": "keep", "source_labels": ["container_label_sentinel_cutover"], "regex": "true"},
+        {"action": "keep", "source_labels": ["__name__"], "regex": "|".join(names)},
+        {"source_labels": ["name"], "target_label": "container"},
+        {"action": "labeldrop", "regex": "id|image|name|cpu|container_label_.*"},
+    ]
+    return [
+        {
+            "job_name": "resources",
+            "sample_limit": 20000,
+            "static_configs": [{"targets": [CADVISOR]}],
+            "metric_relabel_configs": [*kept, *renamed],
+        }
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
-"""Where the built dashboard lies. Apart from its code, so that the program needs no SDK."""
+"""Where the built dashboards lie. Apart from their code, so that the program needs no SDK."""
 
 from pathlib import Path
 
 UID = "sentinel-gateway"
 FILE = Path(__file__).with_name(f"{UID}.json")
+
+RESOURCES_UID = "sentinel-resources"
+RESOURCES_FILE = Path(__file__).with_name(f"{RESOURCES_UID}.json")
+"""The second one, which is there where the settings say where its figures come from."""

@@ -38,7 +38,7 @@ Line = tuple[str, str]
 
 
 def request_rate() -> timeseries.Panel:
-    return _lines(
+    return lines(
         1,
         "Requests by tool and status",
         "Tool calls a second. A tool that nobody should call: look it up in the audit log. Silence although you work: "
@@ -49,19 +49,19 @@ def request_rate() -> timeseries.Panel:
 
 
 def latency() -> timeseries.Panel:
-    return _lines(
+    return lines(
         2,
         "Latency of calls",
         "Half, 95 % and 99 % of calls took less than this. The histogram ends at 10 s: a line that lies there means "
         "longer, nobody knows how much. Choose tools above until the slow one is left, then look at its backend.",
         "s",
         [(queries.latency(quantile), f"p{quantile * 100:g}") for quantile in (0.5, 0.95, 0.99)],
-    ).thresholds(_steps(("green", None), ("yellow", 2.5), ("red", 10)))
+    ).thresholds(steps(("green", None), ("yellow", 2.5), ("red", 10)))
 
 
 def error_rate() -> timeseries.Panel:
     """Two scales: errors a second by type, and on the right the share of all calls, which is what alerts."""
-    panel = _lines(
+    panel = lines(
         3,
         "Errors by type and as a share of calls",
         "By type: timeout or backend errors are the backend's (make verify), forbidden and rate_limited are the "
@@ -97,7 +97,7 @@ def backend_health() -> statetimeline.Panel:
         .min(0)
         .max(1)
         .mappings([ValueMap(states)])
-        .thresholds(_steps(("red", None), ("green", 1)))
+        .thresholds(steps(("red", None), ("green", 1)))
         .show_value(VisibilityMode.AUTO)
         .merge_values(True)
         .legend(_legend())
@@ -106,17 +106,17 @@ def backend_health() -> statetimeline.Panel:
 
 
 def rate_limit_hits() -> timeseries.Panel:
-    return _lines(
+    return lines(
         5,
         "Calls that the rate limit refused",
         "By tool, a minute. Your own work hits it: raise the tool's limit. Nobody works and it rises: a client loops; "
         "the audit log names it.",
         "cpm",
         [(queries.rate_limit_hits(), "{{tool}}")],
-    ).thresholds(_steps(("green", None), ("yellow", 1)))
+    ).thresholds(steps(("green", None), ("yellow", 1)))
 
 
-def _lines(number: int, title: str, description: str, unit: str, lines: Sequence[Line]) -> timeseries.Panel:
+def lines(number: int, title: str, description: str, unit: str, lines: Sequence[Line]) -> timeseries.Panel:
     panel = (
         timeseries.Panel()
         .id(number)
@@ -129,7 +129,7 @@ def _lines(number: int, title: str, description: str, unit: str, lines: Sequence
         .span(24 if number == 1 else 12)
         .interval(_MINUTE)
         .fill_opacity(8)
-        .thresholds(_steps(("green", None)))
+        .thresholds(steps(("green", None)))
         .thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.OFF))
         .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
@@ -154,7 +154,7 @@ def _legend() -> common.VizLegendOptions:
     )
 
 
-def _steps(*steps: tuple[str, float | None]) -> ThresholdsConfig:
+def steps(*steps: tuple[str, float | None]) -> ThresholdsConfig:
     return (
         ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)

@@ -14,7 +14,7 @@ import yaml
 from components.settings import Settings
 from dashboards.alerting import discord, rules
 from dashboards.alerting.shape import file_of
-from dashboards.dashboard_file import FILE
+from dashboards.dashboard_file import FILE, RESOURCES_FILE
 
 __all__ = ["DASHBOARDS", "PROVISIONING", "files"]
 
@@ -24,16 +24,18 @@ DASHBOARDS = "/etc/grafana/dashboards"
 
 def files(settings: Settings, *, prometheus: str, webhook_file: str, paused: bool) -> dict[str, str]:
     """Absolute paths inside the container to contents; `prometheus` is its address on the internal network."""
+    resources = settings.resources.source != "off"
+    boards = [FILE, *([RESOURCES_FILE] if resources else [])]
     return {
         f"{PROVISIONING}/datasources/prometheus.yaml": _yaml(_data_source(settings, prometheus)),
         f"{PROVISIONING}/dashboards/sentinel.yaml": _yaml(_provider()),
         f"{PROVISIONING}/alerting/rules.yaml": file_of(
-            rules.rules_file(settings.alerts, paused=paused, nightly=settings.nightly.enabled)
+            rules.rules_file(settings.alerts, paused=paused, nightly=settings.nightly.enabled, resources=resources)
         ),
         f"{PROVISIONING}/alerting/contact-points.yaml": file_of(discord.contact_points_file(webhook_file)),
         f"{PROVISIONING}/alerting/policies.yaml": file_of(discord.policies_file(settings.alerts)),
         f"{PROVISIONING}/alerting/templates.yaml": file_of(discord.templates_file()),
-        f"{DASHBOARDS}/{FILE.name}": FILE.read_text(encoding="utf-8"),
+        **{f"{DASHBOARDS}/{board.name}": board.read_text(encoding="utf-8") for board in boards},
     }
 
 

@@ -23,6 +23,13 @@ RATE_LIMIT_HITS = "sentinel_rate_limit_hits_total"
 CUTOVER_JOB = "cutover"
 LAST_BACKUP = "sentinel_backup_last_good_timestamp_seconds"
 NIGHTLY_INSTALLED = "sentinel_nightly_installed_timestamp_seconds"
+CONTAINER_MEMORY = "sentinel_container_memory_bytes"
+CONTAINER_LIMIT = "sentinel_container_memory_limit_bytes"
+CONTAINER_CPU = "sentinel_container_cpu_seconds_total"
+PROCESS_MEMORY = "sentinel_process_memory_bytes"
+MEMORY_TARGET = "sentinel_memory_target_bytes"
+RESOURCES_WINDOW = "5m"
+"""Of a look a minute, as many as a rate needs where one is late."""
 
 MOST_SERIES = 12
 """Lines of one panel: `tool` is whatever name a client sent, so their number has no limit of its own."""
@@ -146,3 +153,33 @@ def backup_age_hours() -> str:
     latest = f'max({{__name__=~"{LAST_BACKUP}|{NIGHTLY_INSTALLED}"}})'
     age = f"(time() - ({zero_when_absent(latest)})) / 3600"
     return zero_when_absent(f'({age}\nand on () max(up{{job="{CUTOVER_JOB}"}}))')
+
+
+def container_memory() -> str:
+    """Bytes by container, without the file cache that the kernel can drop."""
+    return f"max by (container) ({CONTAINER_MEMORY})"
+
+
+def memory_share() -> str:
+    """The share of its limit that a container has, 0 to 1."""
+    return f"{container_memory()}\n/ (max by (container) ({CONTAINER_LIMIT}) > 0)"
+
+
+def container_cpu() -> str:
+    """Processor cores that a container keeps busy."""
+    return f"sum by (container) (rate({CONTAINER_CPU}[{RESOURCES_WINDOW}]))"
+
+
+def process_memory() -> str:
+    """Bytes of bridge and gateway, without the backends in their container; the larger where two containers run."""
+    return f"max by (process) ({PROCESS_MEMORY})"
+
+
+def gateway_memory() -> str:
+    """Bytes of bridge and gateway together: what the target is about. 0 where nobody looks."""
+    return zero_when_absent(f"max(sum by (container) ({PROCESS_MEMORY}))")
+
+
+def memory_target() -> str:
+    """Bytes that they should stay under."""
+    return f"max({MEMORY_TARGET})"

@@ -92,13 +92,16 @@ class Running:
 
 
 @contextmanager
-def running(configuration: str, folder: Path, *flags: str) -> Generator[Running]:
-    """Prometheus with this configuration on a free port of loopback, ready; its data is in `folder` and stays."""
+def running(configuration: str, folder: Path, *flags: str, port: int = 0) -> Generator[Running]:
+    """Prometheus with this configuration on loopback, ready, on a free port unless `port` is given.
+
+    Its data is in `folder` and stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "prometheus.yml"
     file.write_text(configuration)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", port)) as free:
+        port = free.getsockname()[1]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             [

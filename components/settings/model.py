@@ -21,6 +21,7 @@ from components.settings.watching import (
     HealthWatch,
     Nightly,
     Prometheus,
+    Resources,
     Run,
     Verification,
 )
@@ -51,6 +52,7 @@ class Settings(Section):
     prometheus: Prometheus
     grafana: Grafana
     alerts: Alerts
+    resources: Resources
     health_watch: HealthWatch
     nightly: Nightly
     run: Run

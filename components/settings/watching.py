@@ -123,11 +123,30 @@ class Alerts(Section):
         default="docs/alerts.md", description="Page that each alert's own heading is appended to, as #heading."
     )
     memory_target_mb: MemoryMb = Field(default=100, description="Megabytes that bridge and gateway should stay under.")
+    memory_minutes: Minutes = Field(default=10, description="Minutes for which they may be above it.")
     backup_hours: Annotated[Whole, Field(ge=25, le=744)] = Field(
         default=26, description="Hours after which the last good backup is too old; a nightly job needs more than 24."
     )
     token_warning_days: Days = Field(default=14, description="Days of a token's life left that warn.")
     token_critical_days: Days = Field(default=3, description="Days of a token's life left that are critical.")
+
+
+class Resources(Section):
+    """Memory and CPU of the stack's containers over time, on a dashboard of their own."""
+
+    source: Literal["statistics", "cadvisor", "off"] = Field(
+        default="statistics",
+        description="statistics: Docker's, read on the host once a minute; cadvisor: a container that sees the whole "
+        "host; off: neither.",
+    )
+    trigger: Literal["systemd", "cron", "none"] = Field(
+        default="systemd", description="Statistics only: what runs the look; none where you run it yourself."
+    )
+    image: Image = Field(
+        default="ghcr.io/google/cadvisor:v0.60.5",
+        description="cAdvisor only: its image; before v0.54.0 it sees no container of Docker 29.",
+    )
+    memory_mb: MemoryMb = Field(default=128, description="cAdvisor only: memory limit in MB.")
 
 
 class HealthWatch(Section):

@@ -8,7 +8,7 @@ States where there is nothing to compare, the same reasoning for all:
 - Each expression but `backend_healthy` reads 0 where its series are absent, so "no data" means that the query itself
   brought nothing. For the gateway that is an alert; for the others it is what the gateway's alert tells already: OK.
 - An error of the data source (Prometheus is down) is told once, by the gateway's rule, since nobody then sees whether
-  it serves. The others keep their last state: no recovery that did not happen, no four messages about one thing.
+  it serves. The others keep their last state: no recovery that did not happen, no message twice about one thing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Literal
 from components.settings.watching import Alerts
 from dashboards import queries
 from dashboards.alerting.shape import ErrorState, NoDataState, Query, Rule, RuleGroup, Rules, TimeRange
+from dashboards.dashboard_file import RESOURCES_UID
 from dashboards.dashboard_file import UID as DASHBOARD_UID
 
 __all__ = ["FOLDER", "GROUP", "Alert", "alerts", "heading", "rules_file"]
@@ -30,6 +31,7 @@ GROUP = "sentinel"
 PROMETHEUS_UID = "prometheus"
 _EXPRESSION = "__expr__"
 _LOOK_BACK_SECONDS = 600
+_MEGABYTE = 1024 * 1024
 BACKUP_SECONDS = 600
 """After a cutover the mark of it is there before the nightly job is."""
 
@@ -52,6 +54,7 @@ class Alert:
     first_look: str
     no_data: NoDataState = "OK"
     on_error: ErrorState = "KeepLast"
+    dashboard: str = DASHBOARD_UID
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     needs_nightly: bool = False
 
@@ -65,7 +68,7 @@ class Alert:
         sign = {"gt": ">", "lt": "<"}[self.comparison]
         return {
             "alert": self.uid,
-            "expr": f"(\n{self.expression}\n) {sign} {self.border:g}",
+            "expr": f"(\n{self.expression}\n) {sign} {self.border:.12g}",
             "for": f"{self.seconds}s",
         }
 
@@ -139,22 +142,38 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             first_look="night.json and backup.json in the folder nightly of the product's folder; then make backup.",
             needs_nightly=True,
         ),
+        Alert(
+            title="Memory above target",
+            expression=queries.gateway_memory(),
+            comparison="gt",
+            border=settings.memory_target_mb * _MEGABYTE,
+            seconds=settings.memory_minutes * 60,
+            severity="warning",
+            panel=4,
+            dashboard=RESOURCES_UID,
+            summary=f"Bridge and gateway have had more than {settings.memory_target_mb} MB for "
+            f"{settings.memory_minutes} minutes.",
+            first_look="The panel shows which of the two grew, and since when.",
+        ),
     )
 
 
-def rules_file(settings: Alerts, *, paused: bool, nightly: bool = True) -> Rules:
+def rules_file(settings: Alerts, *, paused: bool, nightly: bool = True, resources: bool = True) -> Rules:
     """alerting/rules.yaml. `paused` while Sentinel is stopped on purpose: nothing is wrong then.
 
     Without the `nightly` job its alert is paused; a rule that is left out would stay in Grafana's own database.
+    Without `resources` there is no second dashboard, and the alert on what it would show is paused.
     """
+
+    def quiet(alert: Alert) -> bool:
+        unseen = (alert.needs_nightly and not nightly) or (alert.dashboard == RESOURCES_UID and not resources)
+        return paused or unseen
+
     group = RuleGroup(
         name=GROUP,
         folder=FOLDER,
         interval=f"{settings.evaluate_seconds}s",
-        rules=tuple(
-            _rule(alert, settings.runbook, paused or (alert.needs_nightly and not nightly))
-            for alert in alerts(settings)
-        ),
+        rules=tuple(_rule(alert, settings.runbook, quiet(alert)) for alert in alerts(settings)),
     )
     return Rules(groups=(group,))
 
@@ -169,7 +188,7 @@ def _rule(alert: Alert, runbook: str, paused: bool) -> Rule:
         no_data_state=alert.no_data,
         exec_err_state=alert.on_error,
         is_paused=paused,
-        dashboard_uid=DASHBOARD_UID,
+        dashboard_uid=alert.dashboard,
         panel_id=alert.panel,
         labels={"severity": alert.severity},
         annotations={

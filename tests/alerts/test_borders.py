@@ -8,7 +8,7 @@ from components.settings.watching import Alerts
 from dashboards.alerting.rules import Alert, alerts
 from lab.sentinel.metrics import Metrics
 from tests.alerts.promtool import SCRAPE_SECONDS, Series, ever_fires, run
-from tests.alerts.worlds import UP, calls, world, worst_worlds
+from tests.alerts.worlds import UP, calls, memory, world, worst_worlds
 
 pytestmark = pytest.mark.prometheus
 
@@ -78,6 +78,12 @@ def test_buckets_as_prometheus_3_writes_them_are_read_too() -> None:
     series = {name.replace('le="10"', 'le="10.0"'): values for name, values in world(600, calls(10)).items()}
     assert any('le="10.0"' in name for name in series)
     assert not ever_fires(BY_TITLE["Calls are slow"].as_prometheus_rule(), series, 600)
+
+
+@pytest.mark.parametrize(("gateway_mb", "fires"), [(60, False), (60.1, True)], ids=["at-the-target", "above-it"])
+def test_bridge_and_gateway_together_count_after_ten_minutes_above_the_target(gateway_mb: float, fires: bool) -> None:
+    series = memory(900, 40, gateway_mb)
+    holds("Memory above target", series, {585: [], 600: [{}] if fires else [], 885: [{}] if fires else []})
 
 
 @ALERTS

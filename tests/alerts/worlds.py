@@ -53,5 +53,19 @@ def worst(metrics: Metrics, number: int) -> None:
     metrics.rate_limit_hit("list_tables")
 
 
+def memory(seconds: int, bridge_mb: float, gateway_mb: float) -> Series:
+    """What the look at Docker's statistics writes of the two processes."""
+    labels = 'container="sentinel-gateway-1",job="resources"'
+    return {
+        f'sentinel_process_memory_bytes{{{labels},process="{name}"}}': f"{size * 1024 * 1024:.0f}x{seconds // 15}"
+        for name, size in (("bridge", bridge_mb), ("gateway", gateway_mb))
+    }
+
+
 def worst_worlds(seconds: int) -> list[Series]:
-    return [world(seconds, worst), world(seconds, worst, up=0), {}, {CUTOVER: f"1x{seconds // SCRAPE_SECONDS}"}]
+    return [
+        {**world(seconds, worst), **memory(seconds, 500, 500)},
+        world(seconds, worst, up=0),
+        {},
+        {CUTOVER: f"1x{seconds // SCRAPE_SECONDS}"},
+    ]

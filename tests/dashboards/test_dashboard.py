@@ -7,23 +7,29 @@ from typing import Any
 import pytest
 
 from components.settings.watching import Alerts
+from dashboards import resources
 from dashboards.alerting.rules import DASHBOARD_UID, PROMETHEUS_UID, alerts
 from dashboards.dashboard import document, text
-from dashboards.dashboard_file import FILE, UID
+from dashboards.dashboard_file import FILE, RESOURCES_FILE, RESOURCES_UID, UID
 
 PANELS: list[dict[str, Any]] = document()["panels"]
+RESOURCES: list[dict[str, Any]] = resources.document()["panels"]
 EACH_PANEL = pytest.mark.parametrize("panel", PANELS, ids=[panel["title"] for panel in PANELS])
+EACH_OF_BOTH = pytest.mark.parametrize(
+    "panel", [*PANELS, *RESOURCES], ids=[panel["title"] for panel in [*PANELS, *RESOURCES]]
+)
 
 
 def test_the_committed_file_is_what_the_code_makes() -> None:
     assert FILE.read_text(encoding="utf-8") == text(), "run make dashboards and commit the file"
+    assert RESOURCES_FILE.read_text(encoding="utf-8") == resources.text(), "run make dashboards and commit the file"
 
 
 def test_there_are_exactly_five_panels_with_ids_that_links_can_name() -> None:
     assert [panel["id"] for panel in PANELS] == [1, 2, 3, 4, 5]
 
 
-@EACH_PANEL
+@EACH_OF_BOTH
 def test_a_panel_has_unit_or_states_legend_and_a_description_that_says_what_to_do(panel: dict[str, Any]) -> None:
     assert len(panel["description"]) > 80
     defaults = panel["fieldConfig"]["defaults"]
@@ -41,7 +47,8 @@ def test_a_panel_follows_the_variables(panel: dict[str, Any]) -> None:
 
 def test_every_alert_links_to_a_panel_that_is_there() -> None:
     assert DASHBOARD_UID == UID
-    assert {alert.panel for alert in alerts(Alerts())} <= {panel["id"] for panel in PANELS}
+    there = {(UID, panel["id"]) for panel in PANELS} | {(RESOURCES_UID, panel["id"]) for panel in RESOURCES}
+    assert {(alert.dashboard, alert.panel) for alert in alerts(Alerts())} <= there
 
 
 def test_cutovers_ways_back_and_new_versions_are_annotated() -> None:

@@ -29,15 +29,16 @@ def changed(folder: Path, file: str, change: Callable[[Any], None]) -> None:
 def test_what_the_product_writes_is_taken(written: Path) -> None:
     found: Provisioned = read(written)
     assert list(found.sources) == ["prometheus"]
-    assert [board.folder for board in found.dashboards.values()] == ["Sentinel"]
+    assert [board.folder for board in found.dashboards.values()] == ["Sentinel"] * 2
     assert [rule.title for rule in found.groups[0].rules] == [
         "Gateway down",
         "Backend unhealthy",
         "Calls fail",
         "Calls are slow",
+        "Memory above target",
     ]
     assert found.contact_points["discord"].receivers[0].settings.url == WEBHOOK
-    assert len(Evaluator(found).watched) == 4
+    assert len(Evaluator(found).watched) == 5
 
 
 def rule(content: Any) -> Any:

@@ -66,6 +66,7 @@ def test_it_scrapes_the_gateway_and_itself_and_nothing_else() -> None:
         "prometheus": ["127.0.0.1:9090"],
         "cutover": None,
         "host": None,
+        "resources": ["127.0.0.1:9090"],
     }
     assert found["global"]["scrape_interval"] == "15s"
 

@@ -1,0 +1,101 @@
+"""The second dashboard: memory and CPU of the stack's containers, and bridge and gateway against their target.
+
+Owns: its panels and their order; its JSON is written beside it like the first one's. Its figures are one a minute, so
+nothing here is drawn finer. Deliberately does not: know PromQL (queries.py), nor where the figures come from.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from grafana_foundation_sdk.builders import common, timeseries
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import StackingMode
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+
+from dashboards import panels, queries
+from dashboards.dashboard_file import RESOURCES_UID
+
+TARGET_PANEL = 4
+TARGET = "target"
+
+
+def dashboard() -> Dashboard:
+    return (
+        Dashboard("Sentinel resources")
+        .uid(RESOURCES_UID)
+        .description("Memory and CPU of the stack's containers. Made by `make dashboards`.")
+        .tags(["sentinel"])
+        .timezone("utc")
+        .time("now-24h", "now")
+        .refresh("1m")
+        .readonly()
+        .with_panel(memory())
+        .with_panel(share())
+        .with_panel(cpu())
+        .with_panel(target())
+    )
+
+
+def memory() -> timeseries.Panel:
+    return panels.lines(
+        1,
+        "Memory by container",
+        "Without the file cache that the kernel can drop, as docker stats has it. A line that only rises is a "
+        "leak: docker restart that container when nobody works, and tell its author.",
+        "bytes",
+        [(queries.container_memory(), "{{container}}")],
+    )
+
+
+def share() -> timeseries.Panel:
+    return panels.lines(
+        2,
+        "Memory as a share of the limit",
+        "At 100 % the kernel ends the container and Docker starts it again. Above 80 % for long: raise its memory_mb "
+        "in the settings, or find what grew.",
+        "percentunit",
+        [(queries.memory_share(), "{{container}}")],
+    ).thresholds(panels.steps(("green", None), ("yellow", 0.8), ("red", 0.95)))
+
+
+def cpu() -> timeseries.Panel:
+    return panels.lines(
+        3,
+        "CPU by container",
+        "Cores kept busy; no container of the stack has a limit of them. One that stays at a whole core and nobody "
+        "works: docker top names the process.",
+        "short",
+        [(queries.container_cpu(), "{{container}}")],
+    )
+
+
+def target() -> timeseries.Panel:
+    """The target is a series, since it comes from the settings and this file does not."""
+    panel = panels.lines(
+        TARGET_PANEL,
+        "Bridge and gateway against their target",
+        "Resident memory of the two processes alone, stacked, without the backends in their container. The stack above "
+        "the dashed line for long: docs/alerts.md says what to do. Empty with cAdvisor, which sees containers only.",
+        "bytes",
+        [(queries.process_memory(), "{{process}}"), (queries.memory_target(), TARGET)],
+    )
+    panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL))
+    dashed = [
+        ("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
+        ("custom.stacking", {"mode": "none"}),
+        ("color", {"mode": "fixed", "fixedColor": "red"}),
+        ("custom.fillOpacity", 0),
+    ]
+    return panel.override_by_name(TARGET, [DynamicConfigValue(id_val=name, value=value) for name, value in dashed])
+
+
+def text() -> str:
+    """The dashboard as Grafana reads it: classic JSON, keys sorted."""
+    return JSONEncoder(sort_keys=True, indent=2).encode(dashboard().build()) + "\n"
+
+
+def document() -> dict[str, Any]:
+    return json.loads(text())

@@ -1,0 +1,62 @@
+"""How much memory bridge and gateway themselves need: Docker's statistics count their backends with them.
+
+Owns: finding both among a container's processes, as the host's /proc has them. Deliberately does not: ask a program.
+"""
+
+from __future__ import annotations
+
+import os
+
+GATEWAY = b"sentinel-gateway"
+_PROC = "/proc"
+_STEPS_DOWN = 3
+"""Docker's init, the image's own shell and the bridge stand above the gateway."""
+
+
+def of_bridge_and_gateway(first: int) -> dict[str, int]:
+    """Resident bytes by "bridge" and "gateway", below the container's first process; empty where none can be seen.
+
+    An image without a bridge has the gateway alone.
+    """
+    above, here = 0, [first] if first else []
+    for _ in range(_STEPS_DOWN + 1):
+        gateway = next((pid for pid in here if _runs_gateway(pid)), 0)
+        if gateway:
+            found = {"bridge": resident(above)} if above and above != first else {}
+            return {name: size for name, size in {**found, "gateway": resident(gateway)}.items() if size}
+        if len(here) != 1:
+            break
+        above, here = here[0], children(here[0])
+    return {}
+
+
+def children(pid: int) -> list[int]:
+    """Pids of the processes that it started, over all its threads."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"{_PROC}/{pid}/task"):
+            with open(f"{_PROC}/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+    return found
+
+
+def resident(pid: int) -> int:
+    """Bytes, 0 of a process that is gone or that this user may not see."""
+    try:
+        with open(f"{_PROC}/{pid}/status", encoding="ascii", errors="replace") as file:
+            sizes = [line.split()[1] for line in file if line.startswith("VmRSS:")]
+    except OSError:
+        return 0
+    return int(sizes[0]) * 1024 if sizes else 0
+
+
+def _runs_gateway(pid: int) -> bool:
+    try:
+        with open(f"{_PROC}/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except OSError:
+        return False
+    # A script has its interpreter in front.
+    return any(os.path.basename(word) == GATEWAY for word in words[:2])

@@ -1,0 +1,132 @@
+"""`resources keep | write | forget`: memory and CPU of the product's containers, as Docker's own statistics have them.
+
+Owns: `asked.json` in its folder, the timer that runs `write` once a minute, and the file of metrics that Prometheus
+reads. Deliberately does not: run on between two looks, or need more of Docker than its statistics; a container that
+does not run has no line. Each sample carries its moment, so that of a timer that stopped nothing stays as if it were
+new. Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hostctl import atomic, process_memory, timer
+from hostctl.containers import GATEWAY_ROLE, ROLE_LABEL
+from hostctl.docker import DockerError, Engine
+from hostctl.documents import Document, table
+from hostctl.errors import Refusal
+
+ASKED = "asked.json"
+LABEL = "sentinel-cutover"
+MEMORY, LIMIT = "sentinel_container_memory_bytes", "sentinel_container_memory_limit_bytes"
+CPU, PROCESS, TARGET = (
+    "sentinel_container_cpu_seconds_total",
+    "sentinel_process_memory_bytes",
+    "sentinel_memory_target_bytes",
+)
+_HELP = {
+    MEMORY: ("gauge", "Memory of a container without the file cache that the kernel can drop, as docker stats has it."),
+    LIMIT: ("gauge", "Most memory that the container may have."),
+    CPU: ("counter", "CPU time of a container."),
+    PROCESS: ("gauge", "Resident memory of the bridge and of the gateway, without their backends."),
+    TARGET: ("gauge", "What bridge and gateway together should stay under."),
+}
+Samples = dict[str, list[tuple[str, float]]]
+"""By metric: the label as it is written, and the value."""
+
+
+def keep(document: Document) -> dict[str, Any]:
+    """Keep what is asked, write the first file, and have the timer write it from now on; raises Refusal."""
+    folder, trigger = document.text("folder"), document.text("trigger")
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    path = os.path.join(folder, ASKED)
+    atomic.write(path, json.dumps(document.values, indent=1, sort_keys=True).encode() + b"\n", 0o644)
+    written = write(document)
+    changed = timer.keep(_timer(document, path), trigger)
+    return {**written, "trigger": trigger, "changed": changed}
+
+
+def write(document: Document) -> dict[str, Any]:
+    """One look at every container of the product, and the file anew; raises Refusal."""
+    engine, file = Engine(document.text("docker_socket")), document.text("file")
+    target = document.whole_number("target_mb") * 1024 * 1024
+    found: Samples = {name: [] for name in _HELP}
+    found[TARGET].append(("", target))
+    names = [_look(engine, short, found) for short in _running(engine)]
+    content = "".join(lines(found, round(time.time() * 1000)))
+    try:
+        atomic.write(file, content.encode(), 0o444)
+    except OSError as error:
+        raise Refusal(f"{file} cannot be written ({error.strerror}): mend that, then run again") from None
+    return {"file": file, "containers": sorted(names)}
+
+
+def forget(document: Document) -> dict[str, Any]:
+    """The timer, the file of metrics and what was asked are gone; nothing there is no error."""
+    path = os.path.join(document.text("folder"), ASKED)
+    removed = timer.forget(_timer(document, path))
+    for one in (document.text("file"), path):
+        try:
+            os.unlink(one)
+            removed.append(one)
+        except FileNotFoundError:
+            continue
+    if os.path.isdir(os.path.dirname(path)) and not os.listdir(os.path.dirname(path)):
+        os.rmdir(os.path.dirname(path))
+    return {"removed": removed}
+
+
+def _timer(document: Document, asked: str) -> timer.Timer:
+    return timer.Timer(
+        name="sentinel-resources",
+        what="memory and CPU of the stack's containers for Prometheus",
+        program=document.text("program"),
+        words=("resources", "write"),
+        document=asked,
+    )
+
+
+def _running(engine: Engine) -> list[dict[str, Any]]:
+    every = engine.get("/containers/json")
+    return [short for short in every if table(short.get("Labels")).get(LABEL) == "true"]
+
+
+def _look(engine: Engine, short: Mapping[str, Any], found: Samples) -> str:
+    name, identifier = str(short["Names"][0]).lstrip("/"), short["Id"]
+    try:
+        seen = table(engine.get(f"/containers/{identifier}/stats?stream=false&one-shot=true"))
+        inspected = table(engine.get(f"/containers/{identifier}/json"))
+    except DockerError as error:
+        if error.status in (404, 409):
+            # Gone since it was listed: the next look has none of it.
+            return name
+        raise
+    memory, cpu = table(seen.get("memory_stats")), table(table(seen.get("cpu_stats")).get("cpu_usage"))
+    label = f'{{container="{name}"}}'
+    if "usage" in memory:
+        found[MEMORY].append((label, memory["usage"] - droppable(memory)))
+        found[LIMIT].append((label, memory.get("limit", 0)))
+        found[CPU].append((label, cpu.get("total_usage", 0) / 1e9))
+    if table(short.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE:
+        first = int(table(inspected.get("State")).get("Pid") or 0)
+        for process, resident in process_memory.of_bridge_and_gateway(first).items():
+            found[PROCESS].append((f'{{container="{name}",process="{process}"}}', resident))
+    return name
+
+
+def droppable(memory: Mapping[str, Any]) -> int:
+    """Bytes of file cache that have not been used lately: `inactive_file` of cgroup 2, `total_inactive_file` of 1."""
+    details = table(memory.get("stats"))
+    return min(int(details.get("inactive_file", details.get("total_inactive_file", 0))), int(memory["usage"]))
+
+
+def lines(found: Samples, moment: int) -> Iterator[str]:
+    """The file; `moment` is in milliseconds since 1970."""
+    for name, (kind, words) in _HELP.items():
+        yield f"# HELP {name} {words}\n# TYPE {name} {kind}\n"
+        for label, value in found[name]:
+            yield f"{name}{label} {value:.10g} {moment}\n"

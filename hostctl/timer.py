@@ -1,0 +1,134 @@
+"""What runs one verb once a minute: a systemd timer or a line of cron, and nothing where somebody else runs it.
+
+Owns: its two unit files, or its one file in cron's folder. Deliberately does not: pass data but by stdin, or touch a
+file that is not its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from hostctl import atomic
+from hostctl.errors import Refusal
+
+TRIGGERS = ("systemd", "cron", "none")
+UNITS, CRON = "/etc/systemd/system", "/etc/cron.d"
+_SYSTEMD_RUNS = "/run/systemd/system"
+_SECONDS = 60
+
+_SERVICE = """# Made by sentinel-cutover; taken away with its stack.
+[Unit]
+Description=sentinel-cutover: {what}
+
+[Service]
+Type=oneshot
+StandardInput=file:{document}
+ExecStart=/usr/bin/env python3 -I -S {program} {words}
+StandardOutput=null
+Nice=10
+TimeoutStartSec=50
+"""
+_TIMER = """# Made by sentinel-cutover; taken away with its stack.
+[Unit]
+Description=sentinel-cutover: {what}, every minute
+
+[Timer]
+OnCalendar=*-*-* *:*:00
+AccuracySec=5s
+
+[Install]
+WantedBy=timers.target
+"""
+_LINE = """# Made by sentinel-cutover; taken away with its stack: {what}
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+* * * * * root python3 -I -S {program} {words} < {document} > /dev/null
+"""
+
+
+@dataclass(frozen=True)
+class Timer:
+    """One verb with its document's file; `program` is hostctl's own on the host."""
+
+    name: str
+    what: str
+    program: str
+    words: tuple[str, str]
+    document: str
+
+    def _filled(self, text: str) -> bytes:
+        facts = {"what": self.what, "program": self.program, "words": " ".join(self.words), "document": self.document}
+        return text.format(**facts).encode()
+
+    def files(self, trigger: str) -> dict[str, bytes]:
+        """Contents by path."""
+        if trigger == "systemd":
+            return {
+                f"{UNITS}/{self.name}.service": self._filled(_SERVICE),
+                f"{UNITS}/{self.name}.timer": self._filled(_TIMER),
+            }
+        return {f"{CRON}/{self.name}": self._filled(_LINE)} if trigger == "cron" else {}
+
+
+def keep(timer: Timer, trigger: str) -> bool:
+    """Make the trigger be the asked one, and no other; whether anything changed. Raises Refusal."""
+    if trigger not in TRIGGERS:
+        raise Refusal(f"'trigger' must be one of {', '.join(TRIGGERS)}")
+    if trigger == "systemd" and not os.path.isdir(_SYSTEMD_RUNS):
+        raise Refusal("systemd does not run on this host: set the trigger to cron, or to none and run it yourself")
+    if trigger == "cron" and not os.path.isdir(CRON):
+        raise Refusal(f"there is no {CRON} on this host: install cron, or set the trigger to systemd or none")
+    wanted = timer.files(trigger)
+    others = [path for other in TRIGGERS if other != trigger for path in timer.files(other)]
+    changed = bool(_removed(timer, others))
+    for path, content in wanted.items():
+        changed = _written(path, content) or changed
+    if trigger == "systemd":
+        _systemctl("daemon-reload")
+        _systemctl("enable", "--now", f"{timer.name}.timer")
+    return changed
+
+
+def forget(timer: Timer) -> list[str]:
+    """The trigger's files are gone, whichever it was; their paths."""
+    return _removed(timer, [path for trigger in TRIGGERS for path in timer.files(trigger)])
+
+
+def _removed(timer: Timer, paths: list[str]) -> list[str]:
+    there = [path for path in paths if os.path.exists(path)]
+    units = any(path.startswith(UNITS) for path in there)
+    if units and os.path.isdir(_SYSTEMD_RUNS):
+        _systemctl("disable", "--now", f"{timer.name}.timer")
+    for path in there:
+        try:
+            os.unlink(path)
+        except OSError as error:
+            raise Refusal(f"{path} cannot be removed ({error.strerror}): run as root, or remove it by hand") from None
+    if units and os.path.isdir(_SYSTEMD_RUNS):
+        _systemctl("daemon-reload")
+    return there
+
+
+def _written(path: str, content: bytes) -> bool:
+    try:
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                if file.read() == content:
+                    return False
+        atomic.write(path, content, 0o644)
+    except OSError as error:
+        raise Refusal(f"{path} cannot be written ({error.strerror}): run as root, or set the trigger to none") from None
+    return True
+
+
+def _systemctl(*words: str) -> None:
+    program = shutil.which("systemctl") or "systemctl"
+    try:
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Refusal(f"systemctl {words[0]} did not run ({error}): mend that, then run again") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise Refusal(f"systemctl {words[0]} failed ({said[-1] if said else 'no reason given'}): run as root")
