@@ -50,6 +50,7 @@ def restore(document: Document) -> dict[str, Any]:
             "database": database.name,
             "before": as_document(before),
             "after": after,
+            "compared": bool(chosen.facts),
             "kept": kept,
             "closed_ms": round((time.monotonic() - exchanged) * 1000),
             "ms": round((time.monotonic() - began) * 1000),
@@ -60,11 +61,14 @@ def _chosen(document: Document) -> Backup:
     asked = document.text("from")
     path = asked if os.path.isabs(asked) else os.path.join(document.text("backups"), os.path.basename(asked))
     found = backup_files.at(path)
+    if found is None and path.endswith(".dump") and os.path.isfile(path):
+        # Brought back from elsewhere without what stood beside it: pg_restore alone can judge it then.
+        found = Backup(path, datetime.fromtimestamp(os.path.getmtime(path), timezone.utc), {})
     if found is None:
         names = [one.name for one in backup_files.found(document.text("backups"))][:5]
         told = f"the newest are {', '.join(names)}" if names else f"there is none in {document.text('backups')}"
-        raise Refusal(f"{path} is no backup with its .json beside it; {told}: give FROM= one of them")
-    if backup_files.digest(found.path) != found.facts.get("sha256"):
+        raise Refusal(f"{path} is no backup; {told}: give FROM= one of them")
+    if found.facts and backup_files.digest(found.path) != found.facts.get("sha256"):
         raise Refusal(f"{found.name} is not the file that was written (its SHA-256 differs): choose an older one")
     return found
 
@@ -81,7 +85,7 @@ def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
         _fill(database, beside, chosen)
         copy = Database(database.engine, database.container, database.role, beside, database.image, database.uid)
         counts = as_document(copy.counts())
-        if counts["rows"] != chosen.facts.get("rows") or counts["newest"] != chosen.facts.get("newest"):
+        if chosen.facts and any(counts[key] != chosen.facts.get(key) for key in ("rows", "newest")):
             raise Refusal(f"{chosen.name} holds other rows than were counted at its time: nothing was changed")
     except BaseException:
         _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')

@@ -58,8 +58,9 @@ def restore(stack: str, chosen: str, progress: Progress, *, yes: bool) -> Result
     progress.line(f"Restore: {chosen} beside the live database, then in its place …")
     said = _on_host(stack, settings, "restore", {"from": chosen})
     document = {"ok": True, **said}
+    compared = "as counted at its time" if said["compared"] else "compared with nothing: no .json stood beside it"
     text = (
-        f"restored   {said['file']}, taken {said['taken']}: {sum(said['after']['rows'].values())} rows\n"
+        f"restored   {said['file']}, taken {said['taken']}: {sum(said['after']['rows'].values())} rows, {compared}\n"
         f"closed     {said['closed_ms']} ms, in which the gateway's rows wait\n"
         f"kept       the former {sum(said['before']['rows'].values())} rows as database {said['kept']}\n"
         f"next       make verify"

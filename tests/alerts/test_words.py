@@ -48,8 +48,14 @@ def test_rules_are_paused_while_sentinel_is_stopped_on_purpose() -> None:
     assert not any(rule.is_paused for rule in RULES)
 
 
+def test_the_alert_of_the_backup_is_paused_where_there_is_no_nightly_job() -> None:
+    rules = rules_file(Alerts(), paused=False, nightly=False).groups[0].rules
+    assert [rule.title for rule in rules if rule.is_paused] == ["Backup too old"]
+
+
 def test_thresholds_are_those_of_the_settings() -> None:
     chosen = {alert.title: alert for alert in alerts(Alerts(error_share=0.25, gateway_minutes=3, latency_seconds=2.5))}
     assert chosen["Calls fail"].border == 0.25
     assert chosen["Gateway down"].seconds == 180
+    assert {alert.title: alert for alert in alerts(Alerts(backup_hours=50))}["Backup too old"].border == 50
     assert 'le=~"2.5"' in chosen["Calls are slow"].expression

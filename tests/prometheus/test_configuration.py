@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from components.prometheus import prometheus_yml
 from components.settings import Settings, load
 from components.settings.model import SECRET_KEYS
 from dashboards import queries
+from hostctl import night_state
+from hostctl.documents import Document
 from lab import exposition, prometheus
 from lab.prometheus import Running, programs
 from lab.sentinel.metrics import Metrics
@@ -107,6 +111,28 @@ def test_a_changed_configuration_over_the_same_data_loses_nothing(tmp_path: Path
         with prometheus.running(changed, tmp_path / "data") as running:
             running.wait_for(f'{queries.REQUESTS}{{tool="after"}}')
             assert running.query(f'count(count_over_time({queries.REQUESTS}{{tool="before"}}[1h]))') == [({}, 1)]
+
+
+def test_the_nights_figures_are_scraped_from_prometheus_itself_while_the_job_is_installed(tmp_path: Path) -> None:
+    """As `hostctl night` writes them; no more than its own folder is served."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    (tmp_path / "health_token").write_text(TOKEN)
+    text = on_this_machine(prometheus_yml(settings()), tmp_path, 1)
+    with prometheus.running(text, tmp_path / "data", f"--web.user-assets={marks}") as running:
+        place = {"folder": str(marks), "target": f"127.0.0.1:{running.port}"}
+        document = Document({"folder": str(tmp_path / "nightly"), "prometheus": place})
+        night_state.note(document, "backup", {}, {queries.LAST_BACKUP: 1_800_000_000})
+        night_state.point_out(document)
+        running.wait_for(queries.LAST_BACKUP)
+        assert running.query(queries.LAST_BACKUP) == [
+            ({"job": "host", "instance": f"127.0.0.1:{running.port}"}, 1_800_000_000)
+        ]
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{running.port}/user/../health_token", timeout=10)
+        night_state.withdraw(document)
+        running.wait_for('absent(up{job="host"})')
+        assert running.query(queries.LAST_BACKUP) == []
 
 
 def test_a_mark_appears_changes_and_goes_without_a_restart_and_keeps_only_up(tmp_path: Path) -> None:
