@@ -14,14 +14,12 @@ from tests.security.course import Course
 from tests.security.secrets_at_large import Found, Search
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
-KNOWN = [Found("ContextForge's token", "the engine's event log")]
-"""The engine marks what a command answers as secret only after the event; SECURITY.md says who may see it."""
 SECRET = "a-secret-of-this-test-0123456789"
 
 
 def test_no_secret_stands_in_the_clear_anywhere_else(course: Course) -> None:
     print(course.search.report())
-    assert [one for one in course.search.found if one not in KNOWN] == []
+    assert course.search.found == []
 
 
 @pytest.mark.parametrize(
