@@ -59,6 +59,7 @@ AFTER = [
     ("sentinel-prometheus-up", "sentinel-prometheus-container"),
     ("sentinel-grafana-container", "sentinel-prometheus-up"),
     ("sentinel-grafana-container", "sentinel-grafana-files-written"),
+    ("sentinel-grafana-password", "sentinel-grafana-container"),
     ("cutover-mark-file", "handover-port"),
     ("cutover-mark-file", "sentinel-prometheus-up"),
     ("claude-record-entries", "predecessor-record"),
