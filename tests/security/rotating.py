@@ -27,9 +27,9 @@ ALL = bool(os.environ.get("SECURITY_SOAK"))
 """Set by `python -m lab.measure security`: every secret instead of those that CI has time for."""
 IN_TIME = ("jwt_secret", "postgres_password", "grafana_admin_password", "grafana_secret_key")
 ROTATED = tuple(SECRET_KEYS) if ALL else IN_TIME
-NEW_SENTINEL = frozenset({"jwt_secret", "postgres_password", "health_token", "firecrawl_api_key", "exa_api_key",
-                          "context7_api_key"})  # fmt: skip
-"""Those that Sentinel reads when it starts, so that another one takes over."""
+NEW_SENTINEL = frozenset({"jwt_secret", "postgres_password", "health_token", "firecrawl_api_key"})
+"""Those that the lab's Sentinel reads when it starts, so that another one takes over: of the backends' keys its stack
+gives Firecrawl's to its server, and no other."""
 
 
 @dataclass(frozen=True)
