@@ -4,14 +4,15 @@ Owns: `ClaudeRecord`, what Claude's file and token file were, taken before the h
 the run while ContextForge still serves; and `ClaudeClient`, the token, our entry in place of the predecessor's, and
 the program that gives Claude its header.
 
-Deliberately does not: put the token or Claude's file into the program. The record that comes back is a secret; it is
-kept on the host as well, since a command's earlier output does not reach a later one over ssh.
+Deliberately does not: put the token or Claude's file into the program, its state or the engine's events. The record
+stays on the host (0600); what comes back is its path and its hash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 
@@ -26,7 +27,9 @@ __all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "place"]
 
 
 class ClaudeRecord(pulumi.ComponentResource):
-    """Claude's entries and token file as they were. `record` is a secret; the record's end puts back what is left."""
+    """Claude's entries and token file as they were; `record` is where on the host, and the hash of it. The record's end
+    puts back what is left.
+    """
 
     record: pulumi.Output[dict[str, object]]
 
@@ -46,9 +49,8 @@ class ClaudeRecord(pulumi.ComponentResource):
             place(settings, host.folder),
             parent=self,
             depends_on=[way_back],
-            secret=True,
         )
-        self.record = recorded.result
+        self.record = recorded.result.apply(_record)
         self.register_outputs({"record": self.record})
 
 
@@ -109,9 +111,13 @@ class ClaudeClient(pulumi.ComponentResource):
             },
             parent=self,
             depends_on=[token.resource],
-            secret=True,
         )
         self.register_outputs({})
+
+
+def _record(answer: dict[str, object]) -> dict[str, object]:
+    """Without whether it was made now or before, which would be a change in the state and none on the host."""
+    return cast("dict[str, object]", answer.get("record", {}))
 
 
 def place(settings: Settings, folder: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from components.settings import Settings
 from hostctl import firewall_block
 from hostctl.documents import rows
 
-__all__ = ["Firewall", "guarded_ports"]
+__all__ = ["Firewall", "guarded_ports", "loopback_ports"]
 
 
 class Firewall(pulumi.ComponentResource):
@@ -72,9 +72,13 @@ class Firewall(pulumi.ComponentResource):
 
 def guarded_ports(settings: Settings) -> list[int]:
     """Every loopback port of this stack and the operator's further ones, in ascending order."""
+    return sorted({*loopback_ports(settings), *settings.firewall.guard_ports})
+
+
+def loopback_ports(settings: Settings) -> list[int]:
+    """What this stack publishes, on loopback alone, in ascending order."""
     watching = [one.port for one in (settings.prometheus, settings.grafana) if one.enabled]
-    ours = [settings.predecessor.port, settings.sentinel.port, settings.sentinel.health_port, *watching]
-    return sorted({*ours, *settings.firewall.guard_ports})
+    return sorted({settings.predecessor.port, settings.sentinel.port, settings.sentinel.health_port, *watching})
 
 
 def _texts(result: dict[str, object]) -> list[str]:

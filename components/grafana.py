@@ -8,11 +8,14 @@ come from files on every start, and a changed file is a new container over the s
 handover and stays on the way back. A bad alerting file makes Grafana end at its start, which `pulumi up` then tells; a
 test holds what we write to the formats that it reads.
 
-The admin's password counts when the database is made; to change it later: `grafana cli admin reset-admin-password`.
+Two secrets count when the database is made and not later: the admin's password, which `hostctl grafana password`
+brings into it, and the key that what is secret in it is encrypted with. With a database of another key Grafana does not
+start; so the database's name has the key's hash, and another key begins an empty one.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import cast
 
@@ -60,6 +63,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "GF_AUTH_ANONYMOUS_ENABLED": "false",
         "GF_AUTH_ANONYMOUS_HIDE_VERSION": "true",
         "GF_USERS_ALLOW_SIGN_UP": "false",
+        "GF_DATABASE_PATH": database(settings),
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
@@ -73,6 +77,12 @@ def environment(settings: Settings) -> dict[str, str]:
         "GF_LOG_MODE": "console",
         "GF_SERVER_ROOT_URL": grafana.root_url,
     }
+
+
+def database(settings: Settings) -> str:
+    """The database's file in the volume, one for each secret key."""
+    key = cast(SecretStr, settings.grafana_secret_key).get_secret_value()
+    return f"grafana-{hashlib.sha256(key.encode()).hexdigest()[:12]}.db"
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,23 @@ class Grafana(pulumi.ComponentResource):
                 files_hash=files.hash,
             ),
             host.docker_options(self, delete_before_replace=True),
+        )
+        host.action(
+            f"{name}-password",
+            # No delete: it goes with the volume, or stays with it.
+            Operation("grafana", create="password"),
+            {
+                "container": container.name,
+                "user": settings.admin_user,
+                "port": _PORT,
+                "password_file": _ADMIN,
+                "key_file": _SECRET_KEY,
+                "data": _DATA,
+                "database": database(args.settings),
+            },
+            parent=self,
+            depends_on=[container],
+            triggers=[files.hash],
         )
         self.register_outputs({"container": container.name, "volume": volume.name})
 

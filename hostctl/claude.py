@@ -1,7 +1,8 @@
 """`claude record|keep|apply|restore|forget`: Claude's MCP entry, changed and put back without touching another byte.
 
 Owns: our entry in Claude's file, the predecessor's entry while Sentinel serves, the program that hands Claude its
-header, and the record. Deliberately does not: reformat the file, write the token, or touch a file that is broken.
+header, and the record. Deliberately does not: reformat the file, write the token, touch a file that is broken, or
+answer with anything that the record holds: a token stays on the host, and what is known elsewhere is the record's hash.
 Claude rewrites its file at any moment, so each change compares right before the rename and starts over.
 """
 
@@ -29,6 +30,8 @@ from hostctl.claude_record import (
     put_token_back,
     read_file,
     save,
+    sealed,
+    stands,
     token_before,
 )
 from hostctl.documents import Document, table
@@ -51,21 +54,22 @@ class _Changed(Exception):
 
 
 def record(document: Document) -> dict[str, Any]:
-    """Keep what Claude's file and token file are; a record that stands already is kept. The answer is a secret."""
+    """Keep what Claude's file and token file are; a record that stands already is kept. {"record": path and hash, …}"""
     place = Place.of(document)
     _make_folder(place)
     with held(place.folder, "claude record"):
         found = load(place, document)
         if found is not None:
-            return {**found, "kept": True, "reason": "recorded before"}
-        new: dict[str, Any] = {
-            "identity": identity(document),
-            "found": capture(read_file(place.file), place),
-            "token": token_before(place.token_file),
-            "begun": False,
-        }
+            return {"record": stands(place, found), "kept": True, "reason": "recorded before"}
+        new = sealed(
+            {
+                "identity": identity(document),
+                "found": capture(read_file(place.file), place),
+                "token": token_before(place.token_file),
+            }
+        )
         save(place, new)
-    return {**new, "kept": False, "reason": "recorded now"}
+    return {"record": stands(place, new), "kept": False, "reason": "recorded now"}
 
 
 def keep(document: Document) -> dict[str, Any]:
@@ -109,11 +113,19 @@ def apply(document: Document) -> dict[str, Any]:
 def restore(document: Document) -> dict[str, Any]:
     """Put the recorded entries back: the whole file when nobody else changed it, else our part of it only."""
     place = Place.of(document)
-    if not os.path.isdir(place.folder) and not document.optional("record"):
+    known = table(document.optional("record"))
+    if not os.path.isdir(place.folder) and not known:
         return {"file": place.file, "changed": False, "reason": "nothing was recorded", "token": "as it was"}
     _make_folder(place)
     with held(place.folder, "claude restore"):
-        return _restored(place, load(place, document), document.text("issuer"))
+        before = load(place, document)
+        if before is None and known and capture(read_file(place.file), place)["ours"] is not None:
+            raise Refusal(
+                f"the record of Claude's entry, {place.within(RECORD)} (sha256 {known.get('sha256')}), is gone: put it "
+                f"back from a backup, or take the entry {place.entry} out of {place.file} and write the former one and "
+                f"its token by hand; then run again"
+            )
+        return _restored(place, before, document.text("issuer"))
 
 
 def forget(document: Document) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """What Claude's file and token file were before the cutover, kept on the host: the way back of Claude's entry.
 
 Owns: `record.json` (0600) in the product's folder for Claude, and the copy of the file that was there before.
-Deliberately does not: change Claude's file. A record is finished in this order: what will be undone is on the disk
-before it is done (`begun`), so that a run killed in between can still be taken back.
+Deliberately does not: change Claude's file, or leave this host: it holds the token and the entry's header, and the
+engine shows in its event log what a command answers, before it marks that as secret. A record is finished in this
+order: what will be undone is on the disk before it is done (`begun`), so that a run killed in between can still be
+taken back.
 """
 
 from __future__ import annotations
@@ -123,20 +125,31 @@ def token_before(path: str) -> dict[str, Any]:
 
 
 def load(place: Place, document: Document) -> dict[str, Any] | None:
-    """The host's record; where it was lost, the one that the document brings from the state."""
+    """The host's record, None when there is none. Raises Refusal when it belongs to another entry."""
     text = read_file(place.within(RECORD))
-    record = parsed(text) if text is not None else table(document.optional("record"))
+    if text is None:
+        return None
+    record = parsed(text)
     if record is None:
         raise Refusal(f"{place.within(RECORD)} is no JSON: put it back from a backup, or remove it and run again")
-    if not record:
-        return None
     if record.get("identity") != identity(document):
         told = ", ".join(f"{key} {value}" for key, value in table(record.get("identity")).items() if value)
         raise Refusal(
             f"Claude's entry was recorded for {told}, which cannot change while Sentinel serves: set active to "
             "contextforge and run, then change it and cut over again"
         )
-    return record if text is not None else {**record, "begun": True}
+    return record
+
+
+def sealed(found: dict[str, Any]) -> dict[str, Any]:
+    """A new record of what was found, nothing begun; its hash stays what it is while the record lives."""
+    content = json.dumps(found, sort_keys=True).encode()
+    return {**found, "sha256": hashlib.sha256(content).hexdigest(), "begun": False}
+
+
+def stands(place: Place, record: dict[str, Any]) -> dict[str, str]:
+    """Where the record is and its hash: all of it that is told."""
+    return {"path": place.within(RECORD), "sha256": str(record.get("sha256", ""))}
 
 
 def save(place: Place, record: dict[str, Any], before: str | None = None) -> None:

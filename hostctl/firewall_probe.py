@@ -27,8 +27,10 @@ SHOWS = (
 )
 DOES_NOT_SHOW = (
     "These packets come in by Docker's bridge and not by the public interface, so the firewall's rules do not meet "
-    "them ('firewall show' reads the rules); nor does it show what a router or another host's firewall lets through."
+    "them ('firewall show' reads the rules); nor does it show what a router or another host's firewall lets through, "
+    "nor anything of an address that is 'untried': the bridge has no way to it."
 )
+NOTHING = "Nothing: the bridge has no way to any of this host's addresses."
 CONNECT_SECONDS = 2.0
 _SIOCGIFCONF = 0x8912
 _ROW = 40
@@ -79,9 +81,15 @@ def probe(document: Document) -> dict[str, Any]:
         "untried": untried,
         "ports": ports,
         "open": found,
-        "shows": SHOWS if not found else "What is listed in 'open' answers on an address that is not loopback.",
+        "shows": _shows(bool(found), len(untried) < len(addresses)),
         "does_not_show": DOES_NOT_SHOW,
     }
+
+
+def _shows(opened: bool, tried: bool) -> str:
+    if opened:
+        return "What is listed in 'open' answers on an address that is not loopback."
+    return SHOWS if tried else NOTHING
 
 
 def own_addresses() -> list[str]:

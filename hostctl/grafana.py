@@ -114,8 +114,7 @@ class _Grafana:
             connection.close()
         if answer.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
             raise Refusal(
-                "Grafana refuses its admin's password, which counts when its database is made: set the one of the "
-                "configuration by `grafana cli admin reset-admin-password` in its container"
+                "Grafana refuses its admin's password: `make up` brings the one of the configuration into its database"
             )
         try:
             return answer.status, json.loads(content)

@@ -5,8 +5,8 @@ Each connection is closed as soon as it stands; nothing is sent on it. Only addr
 RFC 3849) are tried, which no machine outside a lab has.
 
 Usage: scan.py ADDRESS...; prints {"ADDRESS": {"open": [22], "silent": [9200], "refused": 65533}, ...}.
-With `--ports PORT,PORT` in front: these only. With `--watch PORT,PORT`: these, over and over until stdin closes, and
-what was ever open or silent.
+With `--ports PORT,PORT` in front: these only. With `--watch PORT,PORT` or `--watch every`: these, over and over until
+stdin closes, and what was ever open or silent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 PORTS = range(1, 65536)
+EVERY = "every"
 AT_ONCE = 512
 SILENT_SECONDS = 1.5
 """Refusals come within a millisecond on the lab's cable; a busy machine gets a thousand times as long."""
@@ -107,7 +108,8 @@ def watch(addresses: Sequence[str], ports: Sequence[int]) -> Mapping[str, object
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    named = [int(port) for port in words[1].split(",")] if words[0].startswith("--") else PORTS
+    given = words[1] if words[0].startswith("--") else EVERY
+    named = PORTS if given == EVERY else [int(port) for port in given.split(",")]
     if words[0] == "--watch":
         print(json.dumps(watch(words[2:], named)))
     else:

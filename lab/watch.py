@@ -8,9 +8,10 @@ than a few are without an answer the next comes later by 10 ms for each of them:
 otherwise have nothing to do but its watch. The gap is the longest time between the beginnings of two attempts, one
 after the other, that were answered well: whoever asked in between was not.
 
-Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and "interval_seconds"
-where 10 ms would be a load of its own over minutes. Prints "watching" after the first good answer, ends when stdin
-does, and prints {"gap_ms", "attempts", "good"}.
+Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and where they are wanted
+"interval_seconds", since 10 ms would be a load of its own over minutes, and "token_file", for a client that reads it at
+each attempt. Prints "watching" after the first good answer, ends when stdin does, and prints {"gap_ms", "attempts",
+"good"}.
 
 Owns: that measurement, by the standard library alone and by none of the product's code.
 """
@@ -50,6 +51,7 @@ class Watch:
     port: int
     tokens: list[str]
     interval_seconds: float = INTERVAL_SECONDS
+    token_file: str = ""
     good: list[float] = field(default_factory=list[float])
     attempts: int = 0
     last_was_good: bool = True
@@ -65,16 +67,22 @@ class Watch:
             self.good.append(began)
 
     async def _answered(self) -> bool:
-        for token in list(self.tokens):
+        for token in self._known():
             status, body, session = await self._asked("POST", token, json.dumps(_HELLO).encode())
             if status in REFUSED:
                 continue
-            if self.tokens[0] != token:
+            if self.tokens and self.tokens[0] != token:
                 self.tokens.sort(key=lambda one: one != token)
             if session:
                 await self._asked("DELETE", token, b"", f"Mcp-Session-Id: {session}\r\n")
             return status == 200 and b'"result"' in body
         return False
+
+    def _known(self) -> list[str]:
+        if not self.token_file:
+            return list(self.tokens)
+        with open(self.token_file, encoding="utf-8") as file:
+            return [file.read().strip(), *self.tokens]
 
     async def _asked(self, method: str, token: str, content: bytes, more: str = "") -> tuple[int, bytes, str]:
         opening = asyncio.open_connection("127.0.0.1", self.port)
@@ -142,7 +150,8 @@ def longest_gap(good: list[float]) -> float:
 def main() -> None:
     asked: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     interval = float(asked.get("interval_seconds", INTERVAL_SECONDS))
-    watch = Watch(int(asked["port"]), [str(token) for token in asked["tokens"]], interval)
+    tokens = [str(token) for token in asked["tokens"]]
+    watch = Watch(int(asked["port"]), tokens, interval, str(asked.get("token_file", "")))
     asyncio.run(run(watch))
     gap = round(longest_gap(watch.good) * 1000, 1)
     print(json.dumps({"gap_ms": gap, "attempts": watch.attempts, "good": len(watch.good)}))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
 from pulumi import automation
 
+from components.firewall import loopback_ports
 from components.settings import Settings, SettingsError, load, report
 from components.verification import question
 from hostctl.journal import Journal
@@ -39,7 +40,8 @@ class Looked:
 def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through Claude's own entry, whoever has the port; asks the host, not the engine."""
     opened = open_stack(stack, progress, create=False)
-    return _every_backend(stack, settings_of(opened, stack))
+    settings = settings_of(opened, stack)
+    return _every_backend(stack, settings, own_ports=loopback_ports(settings))
 
 
 def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, began: datetime | None = None) -> Looked:
@@ -54,10 +56,10 @@ def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, be
     return Looked(_last_handover(settings, outputs, active), verified)
 
 
-def _every_backend(stack: str, settings: Settings) -> Result:
+def _every_backend(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
     ran = subprocess.run(
         _on_host(stack, [sys.executable, "-m", "verify", "look"]),
-        input=json.dumps(question(settings)),
+        input=json.dumps({**question(settings), "own_ports": list(own_ports)}),
         capture_output=True,
         text=True,
         check=False,

@@ -29,8 +29,9 @@ COSTS: Mapping[str, str] = {
     "postgres_password": f"Postgres restarts and its role gets the new password; then {_NEW_SENTINEL}; until then the "
     "audit log takes no rows",
     "health_token": f"{_NEW_SENTINEL}; /metrics is refused to the old token",
-    "grafana_admin_password": "Grafana restarts; the port is not touched",
-    "grafana_secret_key": "Grafana restarts and its sessions end; the port is not touched",
+    "grafana_admin_password": "Grafana restarts and its admin gets the new password; the port is not touched",
+    "grafana_secret_key": "Grafana restarts with an empty database: its sessions, silences and the alerts' history "
+    "end, what the program provisions is there again; the port is not touched",
     "discord_webhook": "what alerts restarts; the port is not touched",
     "n8n_api_key": "nothing restarts; the port is not touched",
     "firecrawl_api_key": f"{_NEW_SENTINEL}, where a backend uses it",

@@ -15,7 +15,7 @@ from .names import Active
 
 EXIT_CODES: dict[Result, int] = {"ok": 0, "auth": 3, "unreachable": 4, "missing": 5, "tool-error": 6, "differs": 7}
 """1 is the user's error and 2 argparse's. Of several results the first in this order decides."""
-PART_CODES = {"claude": 8, "tokens": 9, "compared": 10, "bindings": 11, "as_asked": 12}
+PART_CODES = {"claude": 8, "tokens": 9, "compared": 10, "bindings": 11, "as_asked": 12, "firewall": 13}
 """Of a verification whose backends all answer."""
 
 
@@ -46,7 +46,7 @@ def text(verified: Mapping[str, Any]) -> str:
 def not_ok(verified: Mapping[str, Any]) -> str:
     """What is not well, in one line, such as `sqlite is unreachable (docs/runbook.md#…); bindings not ok`."""
     backends = [f"{row['name']} is {row['result']} ({runbook.of_result(row['result'])})" for row in _counting(verified)]
-    return "; ".join([*backends, *(f"{part} not ok" for part in PART_CODES if not verified[part]["ok"])])
+    return "; ".join([*backends, *(f"{part} not ok" for part in _parts_not_ok(verified))])
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
@@ -57,8 +57,13 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 def exit_code_of(verified: Mapping[str, Any]) -> int:
     """Of a verification: the backends' first, since they say more."""
     codes = {EXIT_CODES[cast(Result, row["result"])] for row in _counting(verified)}
-    parts = {code for part, code in PART_CODES.items() if not verified[part]["ok"]}
+    parts = {PART_CODES[part] for part in _parts_not_ok(verified)}
     return min(codes or parts, default=0)
+
+
+def _parts_not_ok(verified: Mapping[str, Any]) -> list[str]:
+    """Of those that were asked for."""
+    return [part for part in PART_CODES if part in verified and not verified[part]["ok"]]
 
 
 def _counting(verified: Mapping[str, Any]) -> list[dict[str, Any]]:

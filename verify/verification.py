@@ -29,6 +29,7 @@ Document = dict[str, Any]
 async def verification(asked: AskedVerification) -> Document:
     """The design's document, and more beside it; never raises for what a gateway or the host does."""
     reach = Reach(asked.host)
+    firewall = asyncio.create_task(_firewall(reach, asked))
     try:
         look = await reach.hostctl("verification", "look", _host_document(asked), LOOK_SECONDS)
     except HostRefused as error:
@@ -48,9 +49,27 @@ async def verification(asked: AskedVerification) -> Document:
         "compared": _compared(asked, active, tools, outcomes),
         "bindings": look["bindings"],
         "as_asked": look["as_asked"],
+        **await firewall,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return {"ok": _is_good(document), **document}
+
+
+async def _firewall(reach: Reach, asked: AskedVerification) -> Document:
+    """What a container on Docker's default bridge reaches on the host's own addresses, and what that does not show.
+
+    A host on which it cannot be asked is no failure: nothing is known by it then, and that is told.
+    """
+    if not asked.own_ports:
+        return {}
+    question = {"ports": list(asked.own_ports), "image_of": asked.gateway}
+    try:
+        found = await reach.hostctl("firewall", "probe", question, LOOK_SECONDS)
+    except HostRefused as error:
+        return {"firewall": {"ok": True, "shows": f"nothing, since it could not be asked: {error}"}}
+    opened = [f"{one['address']} port {one['port']}" for one in found["open"]]
+    told = {key: found[key] for key in ("addresses", "untried", "ports", "shows", "does_not_show")}
+    return {"firewall": {"ok": not opened, "open": opened, **told}}
 
 
 def _host_document(asked: AskedVerification) -> Document:
@@ -152,12 +171,12 @@ def _excuses(asked: AskedVerification) -> dict[str, str]:
 
 def _is_good(document: Document) -> bool:
     backends = all(row["result"] == "ok" or "excused" in row for row in document["backends"])
-    return backends and all(document[part]["ok"] for part in PARTS)
+    return backends and all(document[part]["ok"] for part in PARTS if part in document)
 
 
 def _failed(error: HostRefused) -> Document:
     return {"ok": False, "detail": str(error)}
 
 
-PARTS = ("claude", "tokens", "compared", "bindings", "as_asked")
-"""What must hold beside the backends, in the order in which it is told."""
+PARTS = ("claude", "tokens", "compared", "bindings", "as_asked", "firewall")
+"""What must hold beside the backends, in the order in which it is told; the last where it was asked for."""

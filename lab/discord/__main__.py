@@ -1,6 +1,6 @@
 """`python -m lab.discord ADDRESS FOLDER`: the double on port 80 of ADDRESS.
 
-FOLDER holds `webhook` (the webhook's address) and gets `messages.jsonl`.
+FOLDER holds `webhook` (addresses, one a line; the first is the lab's own) and gets `messages.jsonl`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from lab.discord.sink import Discord, server
 
 
 def main(address: str, folder: Path) -> None:
-    webhook = (folder / "webhook").read_text().strip()
-    server(Discord(urlsplit(webhook).path, folder / "messages.jsonl"), address, 80).serve_forever()
+    file = folder / "webhook"
+    first = file.read_text().split()[0]
+    server(Discord(urlsplit(first).path, folder / "messages.jsonl", more=file), address, 80).serve_forever()
 
 
 main(sys.argv[1], Path(sys.argv[2]))

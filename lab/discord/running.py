@@ -29,15 +29,21 @@ def folder(place: Place) -> Path:
 def webhook(place: Place) -> str:
     """The address that the lab's stack is given, made once: in shape Discord's own."""
     file = folder(place) / "webhook"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        identity = 10**17 + secrets.randbelow(9 * 10**17)
-        text = f"https://discord.com/api/webhooks/{identity}/{secrets.token_urlsafe(51)}"
-        beside = file.with_name("webhook.new")
-        beside.write_text(text + "\n")
-        beside.chmod(0o600)
-        beside.replace(file)
-    return file.read_text().strip()
+    return file.read_text().split()[0] if file.exists() else another_webhook(place)
+
+
+def another_webhook(place: Place) -> str:
+    """One more in the same channel, known from now on beside those that are there."""
+    file = folder(place) / "webhook"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    identity = 10**17 + secrets.randbelow(9 * 10**17)
+    address = f"https://discord.com/api/webhooks/{identity}/{secrets.token_urlsafe(51)}"
+    there = file.read_text() if file.exists() else ""
+    beside = file.with_name("webhook.new")
+    beside.touch(mode=0o600)
+    beside.write_text(f"{there}{address}\n")
+    beside.replace(file)
+    return address
 
 
 def messages(place: Place) -> list[dict[str, Any]]:

@@ -26,13 +26,21 @@ _BODY_LIMIT = 10 * 1024 * 1024
 
 @dataclass
 class Discord:
-    """One webhook, known by the path of its address, and what was posted to it."""
+    """One webhook, known by the path of its address, and what was posted to it.
+
+    `more` is a file of further ones, an address a line, as a channel may have several; it is read at each request.
+    """
 
     path: str
     record: Path
     rate: int = RATE
+    more: Path | None = None
     _posted: deque[float] = field(default_factory=deque[float])
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def knows(self, path: str) -> bool:
+        lines = self.more.read_text(encoding="utf-8").split() if self.more else []
+        return path in (self.path, *(urlsplit(line).path for line in lines))
 
     def take(self, message: dict[str, Any]) -> tuple[float, float]:
         """Record the message unless the rate is exceeded; (seconds to wait, messages left)."""
@@ -53,16 +61,16 @@ def server(discord: Discord, address: str, port: int) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if urlsplit(self.path).path != discord.path:
+            if not discord.knows(urlsplit(self.path).path):
                 self._unknown()
                 return
-            identity = discord.path.split("/")[3]
+            identity = self.path.split("/")[3]
             self._answer(200, {"type": 1, "id": identity, "name": "sentinel", "channel_id": "1", "guild_id": "1"})
 
         def do_POST(self) -> None:
             body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _BODY_LIMIT))
             parts = urlsplit(self.path)
-            if parts.path != discord.path:
+            if not discord.knows(parts.path):
                 self._unknown()
                 return
             try:

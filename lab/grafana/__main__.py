@@ -10,11 +10,10 @@ import sys
 import threading
 from pathlib import Path
 
-from lab.grafana import notifying, provisioning
+from lab.grafana import command_line, notifying, provisioning
+from lab.grafana.database import Database
 from lab.grafana.evaluation import Evaluator
 from lab.grafana.server import Api, server
-
-DATA = Path("/var/lib/grafana")
 
 
 def setting(name: str, default: str = "") -> str:
@@ -24,17 +23,24 @@ def setting(name: str, default: str = "") -> str:
     return Path(file).read_text(encoding="utf-8").strip() if file else os.environ.get(name, default)
 
 
+def database() -> Path:
+    return Path(setting("GF_PATHS_DATA", "/var/lib/grafana")) / setting("GF_DATABASE_PATH", "grafana.db")
+
+
 def main() -> int:
+    if sys.argv[1:2] == ["cli"]:
+        return command_line.run(sys.argv[2:], database())
     try:
         found = provisioning.read(Path(setting("GF_PATHS_PROVISIONING", "/etc/grafana/provisioning")))
         evaluator = Evaluator(found)
         password, user = setting("GF_SECURITY_ADMIN_PASSWORD"), setting("GF_SECURITY_ADMIN_USER", "admin")
-        if not password or not setting("GF_SECURITY_SECRET_KEY"):
+        key = setting("GF_SECURITY_SECRET_KEY")
+        if not password or not key:
             raise provisioning.Refused("the lab's Grafana has no default password and no default key")
-        # Grafana's database lies here; what cannot be written is told at the start.
-        (DATA / "grafana.db").touch()
+        # What cannot be written is told at the start.
+        kept = Database.opened(database(), password, key)
         notifier = notifying.Notifier(found, evaluator, setting("GF_SERVER_ROOT_URL", "http://localhost:3000/"))
-        api = Api(found, evaluator, user, password, notifier)
+        api = Api(found, evaluator, user, kept, notifier)
         serving = server(api, "0.0.0.0", int(setting("GF_SERVER_HTTP_PORT", "3000")))
     except (provisioning.Refused, OSError) as error:
         print(f'level=error msg="Failed to start grafana" err="{error}"', file=sys.stderr)

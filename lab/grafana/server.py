@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from lab.grafana.database import Database
 from lab.grafana.evaluation import Evaluator, Instance, Watched
 from lab.grafana.models import ContactPoint, Receiver, seconds
 from lab.grafana.notifying import Notifier
@@ -34,9 +35,18 @@ class Api:
     provisioned: Provisioned
     evaluator: Evaluator
     user: str
-    password: str
+    database: Database
     notifier: Notifier
     major: int = 12
+
+    def admits(self, authorization: str) -> bool:
+        """Whether it is the admin's, by the password that is in the database now."""
+        try:
+            words = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+        except ValueError:
+            return False
+        user, _, password = words.partition(":")
+        return user == self.user and self.database.takes(password)
 
     def answer(self, path: str) -> tuple[int, Any]:
         """Status and document of an authenticated GET."""
@@ -45,6 +55,7 @@ class Api:
         if path.startswith(_RECEIVERS):
             return self._receiver(path.removeprefix(_RECEIVERS))
         found: Callable[[], Any] | None = {
+            "/api/org": lambda: {"id": 1, "name": "Main Org."},
             "/api/datasources": self._sources,
             "/api/search": self._search,
             "/api/prometheus/grafana/api/v1/rules": self._rules,
@@ -194,7 +205,6 @@ class Api:
 
 def server(api: Api, address: str, port: int) -> ThreadingHTTPServer:
     """The server, bound and not yet serving. `/api/health` and `/healthz` need no password."""
-    expected = "Basic " + base64.b64encode(f"{api.user}:{api.password}".encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -203,14 +213,14 @@ def server(api: Api, address: str, port: int) -> ThreadingHTTPServer:
                 self._answer(200, "Ok")
             elif path == "/api/health":
                 self._answer(200, {"database": "ok"})
-            elif self.headers.get("Authorization") != expected:
+            elif not api.admits(self.headers.get("Authorization") or ""):
                 self._answer(401, {"message": "Unauthorized", "messageId": "auth.unauthorized"})
             else:
                 self._answer(*api.answer(path))
 
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers.get("Authorization") != expected:
+            if not api.admits(self.headers.get("Authorization") or ""):
                 self._answer(401, {"message": "Unauthorized", "messageId": "auth.unauthorized"})
                 return
             try:

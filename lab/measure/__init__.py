@@ -1,8 +1,10 @@
-"""The figures of README and docs/performance.md: taken here, written to `docs/measured.json`, never by hand.
+"""The figures of README, docs/performance.md and docs/security-proof.md: taken here, never by hand, and written to
+`docs/measured.json`.
 
     python -m lab.measure bench    every figure but the cold one, on the running lab (`make bench`)
     python -m lab.measure eyes     of those, the alerts' times and the memory of what watches
     python -m lab.measure cold     a fresh clone with empty caches up to the finished cutover (minutes)
+    python -m lab.measure security what the tests of tests/security saw, with every secret rotated (minutes)
     python -m lab.measure render   the pages anew, from the figures that stand
 
 Owns: taking figures, and rendering them between the marks in the pages that show them.

@@ -1,7 +1,7 @@
-"""`python -m lab.measure bench|eyes|cold|render`: takes figures, writes them down, and renders the pages.
+"""`python -m lab.measure bench|eyes|cold|security|render`: takes figures, writes them down, and renders the pages.
 
-Owns: the four commands, and the facts of the machine on which figures were taken.
-Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py).
+Owns: the five commands, and the facts of the machine on which figures were taken.
+Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py, security.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.box import Box, Place, status
-from lab.measure import downtimes, eyes, overhead
+from lab.measure import downtimes, eyes, overhead, security
 from lab.measure.pages import FIGURES, PAGES, render
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -95,7 +95,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.measure", description="Takes the figures of the documentation."
     )
-    parser.add_argument("what", choices=["bench", "eyes", "cold", "render"])
+    parser.add_argument("what", choices=["bench", "eyes", "cold", "security", "render"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
@@ -105,8 +105,12 @@ def main() -> int:
         figures |= watching()
     elif arguments.what == "cold":
         figures |= cold()
+    elif arguments.what == "security":
+        figures |= {"security": security.take()}
     if arguments.what != "render":
-        figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
+        # What the tests of security saw is no figure of the machine.
+        if arguments.what != "security":
+            figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
         FIGURES.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     for page in PAGES:
         page.write_text(render(page.read_text(encoding="utf-8"), figures), encoding="utf-8")

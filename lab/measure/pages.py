@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lab.measure import security
 from ops.paths import ROOT
 
 FIGURES = ROOT / "docs" / "measured.json"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "security-proof.md")
 
 Figures = Mapping[str, Any]
 Rows = Sequence[Sequence[object]]
@@ -36,6 +37,10 @@ def render(text: str, figures: Figures) -> str:
 
 
 def _block(name: str, figures: Figures) -> str:
+    if name in security.TABLES:
+        if "security" not in figures:
+            return f"Not taken yet: `{security.TAKEN_BY}` takes it.\n"
+        return security.TABLES[name](figures["security"], _table)
     if not _NEEDS[name] <= set(figures):
         return "Not taken yet: `make bench` takes it.\n"
     return _TABLES[name](figures)

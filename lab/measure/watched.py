@@ -50,9 +50,18 @@ def wait_for_answer(box: Box, port: int, tokens: Sequence[str], within_seconds: 
 
 @contextmanager
 def watched(
-    box: Box, port: int, tokens: Sequence[str], *, first_answer_seconds: float = 30, interval_seconds: float = 0.01
+    box: Box,
+    port: int,
+    tokens: Sequence[str],
+    *,
+    first_answer_seconds: float = 30,
+    interval_seconds: float = 0.01,
+    follow: Path | None = None,
 ) -> Generator[Seen]:
-    """The block's doing, from a first good answer before it to its end; raises UserError when there is none."""
+    """The block's doing, from a first good answer before it to its end; raises UserError when there is none.
+
+    `follow` is a token file that is read at each attempt.
+    """
     seen = Seen()
     watch = subprocess.Popen(
         inside(box.vps, [sys.executable, "-I", "-S", str(WATCH)]),
@@ -64,7 +73,9 @@ def watched(
     patience = threading.Timer(first_answer_seconds, watch.kill)
     patience.start()
     try:
-        asked = {"port": port, "tokens": list(tokens), "interval_seconds": interval_seconds}
+        asked: dict[str, Any] = {"port": port, "tokens": list(tokens), "interval_seconds": interval_seconds}
+        if follow is not None:
+            asked["token_file"] = str(follow)
         watch.stdin.write(json.dumps(asked) + "\n")
         watch.stdin.flush()
         if watch.stdout.readline() != "watching\n":

@@ -18,6 +18,7 @@ from hostctl import grafana
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 from lab.discord import sink as limits
+from lab.grafana.database import Database
 from lab.grafana.evaluation import Evaluator
 from lab.grafana.notifying import Notifier
 from lab.grafana.provisioning import read
@@ -40,7 +41,8 @@ def running(folder: Path, webhook: str, major: int) -> Generator[Asked]:
     provisioned = read(provisioned_files(folder, webhook))
     evaluator = Evaluator(provisioned)
     notifier = Notifier(provisioned, evaluator, "http://127.0.0.1:3100/")
-    serving = server(Api(provisioned, evaluator, "admin", PASSWORD, notifier, major), "127.0.0.1", 0)
+    database = Database.opened(folder / "grafana.db", PASSWORD, "key-" + "k" * 40)
+    serving = server(Api(provisioned, evaluator, "admin", database, notifier, major), "127.0.0.1", 0)
     thread = threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     at = {"address": "127.0.0.1", "port": serving.server_address[1], "user": "admin", "password": PASSWORD}

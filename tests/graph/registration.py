@@ -20,6 +20,8 @@ from components.settings import SECRET_KEYS
 from tests.unit.settings_cases import SMALLEST
 
 ROOT = Path(__file__).resolve().parents[2]
+RECORD = {"path": "/srv/sentinel/claude/record.json", "sha256": "0" * 64}
+"""Where the host keeps what Claude's files were, as `hostctl claude record` tells it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Registration(mocks.Mocks):
         if args.typ == "docker:index/remoteImage:RemoteImage":
             outputs["imageId"] = f"sha256:{args.name}"
         if args.typ.startswith("command:"):
-            outputs["stdout"] = json.dumps({"verb": args.name, "interfaces": ["eth0"], "id": f"sha256:{args.name}"})
+            answer = {"verb": args.name, "interfaces": ["eth0"], "id": f"sha256:{args.name}", "record": RECORD}
+            outputs["stdout"] = json.dumps(answer)
         if args.typ == "docker:index/container:Container":
             outputs.setdefault("name", f"{args.name}-1a2b3c4")
         return f"{args.name}-id", outputs

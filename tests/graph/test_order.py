@@ -61,6 +61,7 @@ AFTER = [
     ("sentinel-prometheus-up", "sentinel-prometheus-container"),
     ("sentinel-grafana-container", "sentinel-prometheus-up"),
     ("sentinel-grafana-container", "sentinel-grafana-files-written"),
+    ("sentinel-grafana-password", "sentinel-grafana-container"),
     ("cutover-mark-file", "handover-port"),
     ("cutover-mark-file", "sentinel-prometheus-up"),
     ("claude-record-entries", "predecessor-record"),
@@ -189,7 +190,7 @@ def test_a_file_that_claude_ignores_is_told_and_yet_taken(monkeypatch: pytest.Mo
     file = "/home/operator/.claude/settings.json"
     program = register({"client.file": file})
     assert told == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
-    assert file in program.named("claude-entry").inputs["stdin"]["value"]
+    assert file in program.named("claude-entry").inputs["stdin"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.graph.registration import register
+from tests.graph.registration import RECORD, register
 from tests.unit.settings_cases import SMALLEST
 
 CARRIERS = {
@@ -36,12 +36,8 @@ def test_each_secret_goes_to_the_actions_that_it_is_for_and_they_log_nothing() -
         assert not [line for line in lines for secret in secrets.values() if secret in line]
 
 
-def test_what_claudes_files_hold_comes_back_as_a_secret_and_is_not_logged() -> None:
-    program = register()
-    for name in ("claude-record-entries", "claude-entry"):
-        action = program.named(name)
-        assert action.inputs["logging"] == "none"
-        assert set(action.options.additionalSecretOutputs) >= {"stdout", "stderr"}
+def test_of_what_claudes_files_were_the_program_knows_the_place_and_the_hash_alone() -> None:
+    assert json.loads(register().named("claude-entry").inputs["stdin"])["record"] == RECORD
 
 
 def test_nothing_is_passed_in_environment_variables_or_as_data_in_arguments() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import stat
@@ -126,14 +127,38 @@ def test_an_entry_that_claude_lost_is_put_back_and_so_is_the_predecessors(home: 
     assert json.loads((home / ".claude.json").read_text()) == {"left": True, "mcpServers": {"contextforge": THEIRS}}
 
 
-def test_a_lost_record_is_made_good_by_the_state(home: Path) -> None:
-    before = (home / ".claude.json").read_text()
-    known = act("record", document(home))
+def test_what_is_told_of_the_record_is_its_place_and_its_hash_and_no_secret(run: Any, home: Path) -> None:
+    literal, content = document(home, authorization="literal"), b"a-token-of-theirs-0123456789\n"
+    (home / ".mcp-token").unlink()
+    (home / ".mcp-token").write_bytes(content)
+    told = [run("claude", verb, document=literal) for verb in ("record", "keep", "apply", "restore", "forget")]
+    assert [one.returncode for one in told] == [0] * 5, told
+    secrets = ("Bearer", content.decode().strip(), base64.b64encode(content).decode())
+    assert not [one for one in told for secret in secrets if secret in one.stdout + one.stderr]
+    first, again = (json.loads(one.stdout) for one in told[:2])
+    assert first["record"] == again["record"]
+    assert first["record"]["path"] == str(home / "product" / "claude" / "record.json")
+    assert len(bytes.fromhex(first["record"]["sha256"])) == 32
+
+
+def test_the_records_hash_stays_while_claudes_file_changes(home: Path) -> None:
+    known = act("record", document(home))["record"]
+    act("apply", document(home))
+    assert act("record", document(home))["record"] == known
+
+
+def test_a_lost_record_is_told_with_its_hash_until_the_entry_has_been_put_right_by_hand(home: Path) -> None:
+    known = act("record", document(home))["record"]
     act("apply", document(home, record=known))
+    with_ours = (home / ".claude.json").read_bytes()
     for left in (home / "product" / "claude").iterdir():
         left.unlink()
-    act("restore", document(home, record=known))
-    assert (home / ".claude.json").read_text() == before
+    with pytest.raises(Refusal, match=f"sha256 {known['sha256']}.*is gone: put it back from a backup, or take"):
+        act("restore", document(home, record=known))
+    assert (home / ".claude.json").read_bytes() == with_ours
+    (home / ".claude.json").write_text(json.dumps(AROUND))
+    assert act("restore", document(home, record=known))["reason"] == "nothing was recorded"
+    assert json.loads((home / ".claude.json").read_text()) == AROUND
 
 
 def test_a_missing_file_is_made_for_its_owner_only_and_goes_again(home: Path) -> None:

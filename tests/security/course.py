@@ -10,35 +10,40 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab import box as vps
 from lab.box import Place
-from lab.box.network import VPS, WAN, inside
+from lab.box.network import WAN, inside
 from lab.measure.watched import gateway_tokens, wait_for_answer
 from ops.paths import ROOT
 from ops.progress import Progress
+from tests.security.outside import ADDRESSES, Table, over_a_handover, scanned
+from tests.security.rotating import ROTATED, Rotation, rotated
 from tests.security.secrets_at_large import ProcessWatch, Search
 from tests.security.stolen import known_secrets, may_hold_in_environment, meant_to_hold, search_everything
 from tests.story.conftest import Lab
 
-ADDRESSES = (VPS.ipv4, VPS.ipv6)
 GUARDED = 18080
 """Published by a test's container on every address, and guarded: the firewall alone holds it."""
 UNGUARDED = 18081
 """The same without a guard, so that it is known that such a port is otherwise open to the outside."""
-UNSEEN = ("prometheus.enabled", "grafana.enabled")
-"""Off on this course: which files and volumes of theirs are meant to hold a secret is not written down yet."""
+OURS = (3100, 9090, 9200, 9201)
+"""What the stack publishes on loopback: Grafana, Prometheus, and the gateway's two."""
 OUTSIDE = 18090
 """Something to reach outside, for whoever has a way out."""
 OPEN_CONTAINER, CONTROL_CONTAINER = "security-open", "security-control"
+FRESH = {"sentinel.log_level": "warn", "alerts.error_share": "0.11"}
+"""New files for Sentinel and for Grafana at the cutover, so that their secrets are on their way during that run."""
+DURING = "during the handover"
 STATES = (
     "before the cutover",
     "after the cutover",
@@ -47,20 +52,6 @@ STATES = (
     "after a rollback",
 )
 
-Table = Mapping[str, Mapping[str, Any]]
-"""By address: open, silent and refused ports, as lab/scan.py prints it."""
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """What `make rotate` said, whether Claude's token changed, and what the gateway and the database took after it."""
-
-    said: Mapping[str, Any]
-    token_changed: bool
-    verified: bool
-    database_takes_old: bool
-    database_takes_new: bool
-
 
 @dataclass
 class Course:
@@ -68,7 +59,8 @@ class Course:
 
     lab: Lab
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
-    during_handover: dict[str, Any] = field(default_factory=dict[str, Any])
+    gateway_over_handover: dict[str, Any] = field(default_factory=dict[str, Any])
+    every_over_handover: dict[str, Any] = field(default_factory=dict[str, Any])
     control: Table = field(default_factory=dict[str, Any])
     without_firewall: Table = field(default_factory=dict[str, Any])
     script_run_again: Table = field(default_factory=dict[str, Any])
@@ -93,8 +85,6 @@ def run(lab: Lab, progress: Progress) -> Course:
     course.tables["before the cutover"] = scanned(lab)
     lab.set("active", "contextforge")
     lab.pulumi("config", "set", "--path", "firewall.guard_ports[0]", str(GUARDED))
-    for key in UNSEEN:
-        lab.set(key, "false")
     _give_keys(lab)
     with _test_container(lab, OPEN_CONTAINER, GUARDED, "unless-stopped"):
         lab.up()
@@ -104,8 +94,8 @@ def run(lab: Lab, progress: Progress) -> Course:
         search_everything(lab, course.search)
         course.holders = meant_to_hold(lab)
         _lose_and_find_the_firewall(course, script)
-        for secret in ("jwt_secret", "postgres_password"):
-            course.rotated[secret] = _rotated(lab, secret)
+        for key in ROTATED:
+            course.rotated[key] = rotated(lab, key)
         vps.restart_docker(Place(), progress)
         _serving(lab)
         course.tables["after a restart of dockerd"] = scanned(lab)
@@ -119,25 +109,50 @@ def run(lab: Lab, progress: Progress) -> Course:
     lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive")
     course.left_on_destroy = {"rules": _rules_of_ours(lab), "script": script.read_bytes() == as_found}
     lab.pulumi("config", "rm", "--path", "firewall.guard_ports")
-    for key in UNSEEN:
+    for key in FRESH:
         lab.pulumi("config", "rm", key)
+    if figures := os.environ.get("SECURITY_FIGURES"):
+        Path(figures).write_text(json.dumps(measured(course)), encoding="utf-8")
     return course
 
 
-def scanned(lab: Lab, ports: Sequence[int] = ()) -> Table:
-    """What the outside sees: every port, or those named."""
-    only = ["--ports", ",".join(map(str, ports))] if ports else []
-    said = subprocess.run(
-        inside(lab.box.wan, [sys.executable, str(ROOT / "lab" / "scan.py"), *only, *ADDRESSES]),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=240,
-    ).stdout  # fmt: skip
-    return json.loads(said.splitlines()[-1])
+def measured(course: Course) -> dict[str, Any]:
+    """What docs/security-proof.md shows of the course."""
+    tables = dict(course.tables)
+    # A port that said nothing in 20 ms of the watch may just have been slow; what counts there is what answered.
+    tables[DURING] = {address: {"open": course.every_over_handover[address]["open"]} for address in ADDRESSES}
+    alone = {
+        "bound everywhere, the firewall alone": course.tables["after the cutover"],
+        "no rule, the loopback bind alone": course.without_firewall,
+    }
+    return {
+        "ports": {state: _answers(tables[state]) for state in (STATES[0], DURING, *STATES[1:])},
+        "rounds": {"every": course.every_over_handover["rounds"], "gateway": course.gateway_over_handover["rounds"]},
+        "alone": {words: _answers(table, (*OURS, GUARDED)) for words, table in alone.items()},
+        "searched": course.search.searched,
+        "secrets": sorted(course.search.secrets),
+        "process_looks": course.process_looks,
+        "rotations": {
+            key: {"said_ms": one.said["downtime_ms"], "seen_ms": one.seen_ms} for key, one in course.rotated.items()
+        },
+    }
+
+
+def _answers(table: Table, ports: Sequence[int] = ()) -> dict[str, dict[str, list[int]]]:
+    return {
+        address: {
+            kind: [port for port in found[kind] if not ports or port in ports]
+            for kind in ("open", "silent")
+            if kind in found
+        }
+        for address, found in table.items()
+    }
 
 
 def firewall(lab: Lab, word: str, **changes: Any) -> dict[str, Any]:
     """`hostctl firewall WORD` on the VPS, with the document that the stack would send."""
     document: dict[str, Any] = {
-        "docker_socket": lab.box.docker_socket, "interfaces": ["eth0"], "ports": [9200, 9201, GUARDED], "ssh_port": 22,
+        "docker_socket": lab.box.docker_socket, "interfaces": ["eth0"], "ports": [*OURS, GUARDED], "ssh_port": 22,
         "script": f"{lab.box.home}/fix-iptables.sh", "folder": f"{lab.box.folder}/firewall", "escalation": "root",
         "image_of": "mcp-context-forge-gateway-1",
     }  # fmt: skip
@@ -162,31 +177,25 @@ def _give_keys(lab: Lab) -> None:
 
 
 def _cut_over(course: Course) -> None:
-    """`pulumi up`, with every process and the two ports watched, and all that the engine says kept for the search."""
+    """`pulumi up`, with every process and the ports watched, and all that the engine says kept for the search."""
     lab = course.lab
     course.search = Search(known_secrets(lab))
-    watch = subprocess.Popen(
-        inside(lab.box.wan, [sys.executable, str(ROOT / "lab" / "scan.py"), "--watch", "9200,9201", *ADDRESSES]),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert watch.stdin and watch.stdout
-    assert watch.stdout.readline() == "watching\n"
     lab.set("active", "sentinel")
-    # A log level of its own makes new files for Sentinel, so that secrets are on their way during the run.
-    lab.set("sentinel.log_level", "warn")
+    for key, value in FRESH.items():
+        lab.set(key, value)
     # The engine has the flag for its event log only so.
     telling = dataclasses.replace(lab, variables=lab.variables | {"PULUMI_DEBUG_COMMANDS": "true"})
-    with tempfile.NamedTemporaryFile(suffix=".events") as events:
-        with ProcessWatch(course.search, lambda pid, line: may_hold_in_environment(lab, pid, line)) as processes:
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events"
+        processes = ProcessWatch(course.search, lambda pid, line: may_hold_in_environment(lab, pid, line))
+        with over_a_handover(lab, log) as seen, processes:
             said = telling.pulumi(
-                "up", "--yes", "--skip-preview", "--non-interactive", "--color", "never", "--event-log", events.name
+                "up", "--yes", "--skip-preview", "--non-interactive", "--color", "never", "--event-log", str(log)
             )
-        course.search.text("the engine's output", said)
-        course.search.text("the engine's event log", Path(events.name).read_bytes())
+    course.search.text("the engine's output", said)
+    course.search.text("the engine's event log", seen.events)
     course.process_looks, course.process_holders = processes.looks, processes.holders
-    watch.stdin.close()
-    course.during_handover = json.loads(watch.stdout.read())
-    watch.wait(30)
+    course.gateway_over_handover, course.every_over_handover = seen.gateway, seen.every
 
 
 def _lose_and_find_the_firewall(course: Course, script: Path) -> None:
@@ -194,7 +203,7 @@ def _lose_and_find_the_firewall(course: Course, script: Path) -> None:
     lab = course.lab
     course.shown["by root"] = firewall(lab, "show")
     course.shown["in a container"] = firewall(lab, "show", escalation="container")
-    course.probed = firewall(lab, "probe", ports=[9200, 9201, GUARDED])
+    course.probed = firewall(lab, "probe", ports=[*OURS, GUARDED])
     with _test_container(lab, CONTROL_CONTAINER, UNGUARDED, "no"):
         # The rule that is said to close a published port, and does not.
         _on_vps(lab, "iptables", "-A", "INPUT", "-i", "eth0", "-p", "tcp", "--dport", str(UNGUARDED), "-j", "DROP")
@@ -202,40 +211,9 @@ def _lose_and_find_the_firewall(course: Course, script: Path) -> None:
     for family in ("iptables", "ip6tables"):
         for chain in ("INPUT", "DOCKER-USER"):
             _on_vps(lab, family, "-F", chain)
-    course.without_firewall = scanned(lab, [9200, 9201, GUARDED])
+    course.without_firewall = scanned(lab, [*OURS, GUARDED])
     _on_vps(lab, str(script))
-    course.script_run_again = scanned(lab, [9200, 9201, GUARDED])
-
-
-def _rotated(lab: Lab, secret: str) -> Rotation:
-    token = Path(lab.box.home) / ".mcp-token"
-    token_before, password_before = token.read_bytes(), _secret(lab, "postgres_password")
-    done = subprocess.run(
-        [sys.executable, "-m", "ops", "rotate", "--stack", "lab", "--json", "--secret", secret],
-        cwd=ROOT, env=lab.variables, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.stdout, done.stderr
-    password = _secret(lab, "postgres_password")
-    return Rotation(
-        json.loads(done.stdout),
-        token.read_bytes() != token_before,
-        lab.verified()["ok"],
-        password != password_before and _opens_the_database(lab, password_before),
-        _opens_the_database(lab, password),
-    )
-
-
-def _secret(lab: Lab, key: str) -> str:
-    return lab.pulumi("config", "get", key).strip()
-
-
-def _opens_the_database(lab: Lab, password: str) -> bool:
-    line = "read -r PGPASSWORD; export PGPASSWORD; psql -qtAX -h 127.0.0.1 -U sentinel -c 'select 1'"
-    done = subprocess.run(
-        ["docker", f"--host={lab.box.docker_host}", "exec", "-i", "sentinel-postgres", "sh", "-c", line],
-        input=f"{password}\n", capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    return done.stdout.strip() == "1"
+    course.script_run_again = scanned(lab, [*OURS, GUARDED])
 
 
 def _look_at_containers(course: Course) -> None:

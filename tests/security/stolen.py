@@ -10,13 +10,19 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from components import grafana, prometheus
 from components.settings import SECRET_KEYS
 from lab.box import Place
+from lab.predecessor import ask
 from ops.paths import ROOT, WORK
+from tests.security import rotating
 from tests.security.secrets_at_large import Search
 from tests.story.conftest import Lab
 
 SENTINEL_USER, POSTGRES_USER = 10001, 999
+_GRAFANA = ("/api/datasources", "/api/v1/provisioning/contact-points", "/api/v1/provisioning/policies",
+            "/api/prometheus/grafana/api/v1/rules", "/api/alertmanager/grafana/api/v2/alerts")  # fmt: skip
+_PROMETHEUS = ("/api/v1/status/config", "/api/v1/status/flags", "/api/v1/targets", "/metrics")
 
 
 def known_secrets(lab: Lab) -> dict[str, str]:
@@ -61,6 +67,8 @@ def meant_to_hold(lab: Lab) -> dict[str, tuple[int, int]]:
     owners |= {product / "claude" / name: 0 for name in ("record.json", "before.json")}
     owners |= dict.fromkeys(product.glob("sentinel-files-*/*"), SENTINEL_USER)
     owners |= dict.fromkeys(product.glob("sentinel-postgres-files-*/*"), POSTGRES_USER)
+    owners |= dict.fromkeys(product.glob("sentinel-prometheus-files-*/*"), prometheus.USER)
+    owners |= dict.fromkeys(product.glob("sentinel-grafana-files-*/*"), grafana.USER)
     owners[Path(lab.variables["PULUMI_CONFIG_PASSPHRASE_FILE"])] = 0
     # The lab's Discord knows its own webhook, as Discord does.
     owners[Place().folder / "discord" / "webhook"] = 0
@@ -89,6 +97,8 @@ def search_everything(lab: Lab, search: Search) -> None:
     ])  # fmt: skip
     search.files("docker's records and logs of containers", [docker / "containers"])
     search.files("docker's volumes", [docker / "volumes"])
+    search.files("the dashboards and rules of the repository", [ROOT / "dashboards"])
+    _what_the_monitoring_answers(lab, search)
     search.text("stack outputs", lab.pulumi("stack", "output", "--json"))
     search.text("stack export", lab.pulumi("stack", "export"))
     for name in lab.docker("ps", "-a", "--format", "{{.Names}}").split():
@@ -96,6 +106,20 @@ def search_everything(lab: Lab, search: Search) -> None:
         search.text("docker inspect of every container", json.dumps(inspected))
         search.text("docker logs of every container", _logs(lab, name))
         search.files("what containers wrote beside volumes", [Path(inspected["GraphDriver"]["Data"]["UpperDir"])])
+
+
+def _what_the_monitoring_answers(lab: Lab, search: Search) -> None:
+    """Each answer of Grafana and of Prometheus in which a secret of theirs could stand."""
+    password = rotating.secret(lab, "grafana_admin_password")
+    boards = rotating.grafana(lab, "/api/search", password).body
+    for path in [f"/api/dashboards/uid/{board['uid']}" for board in boards] + [*_GRAFANA]:
+        answer = rotating.grafana(lab, path, password)
+        assert answer.status == 200, (path, answer)
+        search.text_at("what Grafana answers", f"Grafana's {path}", json.dumps(answer.body).encode())
+    for path in _PROMETHEUS:
+        answer = ask(lab.box, "GET", path, port=9090)
+        assert answer.status == 200, (path, answer)
+        search.text_at("what Prometheus answers", f"Prometheus's {path}", json.dumps(answer.body).encode())
 
 
 def _logs(lab: Lab, container: str) -> bytes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from lab.scan import ALLOWED, PORTS, scan
-from tests.security.course import ADDRESSES, GUARDED, STATES, UNGUARDED, Course
+from tests.security.course import GUARDED, OURS, STATES, UNGUARDED, Course
+from tests.security.outside import ADDRESSES
 
 OPERATORS = {5432, 6379}
 """What the operator's own script closes, from when it first ran."""
@@ -29,12 +30,18 @@ def test_of_all_ports_only_ssh_answers(course: Course, state: str) -> None:
 @pytest.mark.parametrize("state", STATES[1:])
 def test_the_guarded_ports_say_nothing_at_all(course: Course, state: str) -> None:
     for address in ADDRESSES:
-        assert set(course.tables[state][address]["silent"]) - OPERATORS == {9200, 9201, GUARDED}
+        assert set(course.tables[state][address]["silent"]) - OPERATORS == {*OURS, GUARDED}
 
 
 def test_during_the_handover_neither_port_ever_answered(course: Course) -> None:
-    assert course.during_handover["rounds"] > 20
-    assert [course.during_handover[address]["open"] for address in ADDRESSES] == [[], []]
+    assert course.gateway_over_handover["rounds"] > 20
+    assert [course.gateway_over_handover[address]["open"] for address in ADDRESSES] == [[], []]
+
+
+def test_during_the_handover_only_ssh_answered_of_all_ports(course: Course) -> None:
+    """From the moment at which the engine begins with it, round after round until the run's end."""
+    assert course.every_over_handover["rounds"] >= 1
+    assert [course.every_over_handover[address]["open"] for address in ADDRESSES] == [[22], [22]]
 
 
 def test_a_published_port_answers_past_the_rule_that_is_said_to_close_it(course: Course) -> None:
@@ -49,7 +56,7 @@ def test_the_firewall_alone_holds_a_port_that_is_published_on_every_address(cour
 
 
 def test_the_loopback_bind_alone_holds_the_gateways_ports(course: Course) -> None:
-    assert all(not {9200, 9201} & set(course.without_firewall[address]["open"]) for address in ADDRESSES)
+    assert all(not set(OURS) & set(course.without_firewall[address]["open"]) for address in ADDRESSES)
 
 
 def test_the_operators_script_brings_the_rules_back_after_a_flush(course: Course) -> None:

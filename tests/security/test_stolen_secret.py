@@ -14,14 +14,12 @@ from tests.security.course import Course
 from tests.security.secrets_at_large import Found, Search
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
-KNOWN = [Found("ContextForge's token", "the engine's event log")]
-"""The engine marks what a command answers as secret only after the event; SECURITY.md says who may see it."""
 SECRET = "a-secret-of-this-test-0123456789"
 
 
 def test_no_secret_stands_in_the_clear_anywhere_else(course: Course) -> None:
     print(course.search.report())
-    assert [one for one in course.search.found if one not in KNOWN] == []
+    assert course.search.found == []
 
 
 @pytest.mark.parametrize(
@@ -39,6 +37,9 @@ def test_no_secret_stands_in_the_clear_anywhere_else(course: Course) -> None:
         "process list: environments",
         "stack outputs",
         "stack export",
+        "what Grafana answers",
+        "what Prometheus answers",
+        "the dashboards and rules of the repository",
         "logs of the lab and of make",
         "the product's folder",
         "the operator's home",
@@ -49,7 +50,15 @@ def test_the_place_was_searched(course: Course, place: str) -> None:
 
 
 def test_the_secrets_that_were_looked_for_are_those_of_the_stack(course: Course) -> None:
-    assert {"jwt_secret", "postgres_password", "health_token", "exa_api_key"} <= set(course.search.secrets)
+    wanted = {
+        "jwt_secret", "postgres_password", "health_token", "exa_api_key", "grafana_admin_password",
+        "grafana_secret_key", "discord_webhook", "ContextForge's token",
+    }  # fmt: skip
+    assert wanted <= set(course.search.secrets)
+
+
+def test_the_engines_event_log_was_searched_with_the_commands_inputs_and_outputs_in_it(course: Course) -> None:
+    assert course.search.searched["the engine's event log"] > 100_000
 
 
 def test_the_process_list_was_looked_at_all_through_the_run(course: Course) -> None:

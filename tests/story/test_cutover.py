@@ -84,6 +84,7 @@ def test_the_port_is_handed_over_and_every_backend_answers_through_sentinel(lab:
     assert handover["downtime_ms"] == pytest.approx(sum(handover["parts"].values()), abs=3)
     assert handover["downtime_ms"] < LIMIT_MS
     answers = lab.verified()
+    assert (answers["firewall"]["addresses"], answers["firewall"]["open"]) == ([lab.box.ssh.address], [])
     assert (answers["active"], answers["ok"]) == ("sentinel", True)
     assert {one["name"] for one in answers["backends"]} == lab.backends()
     assert {one["result"] for one in answers["backends"] if "excused" not in one} == {"ok"}
@@ -297,7 +298,9 @@ def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(la
     seen = laptop.outputs()["verification"]
     assert seen["ok"] is True
     assert {one["result"] for one in seen["backends"] if "excused" not in one} == {"ok"}
-    assert laptop.verified()["ok"] is True
+    answers = laptop.verified()
+    assert (answers["ok"], answers["firewall"]["ok"]) == (True, True)
+    assert answers["firewall"]["addresses"] == [lab.box.ssh.address]
     assert set(laptop.planned()) == {"same"}
     assert lab.ops("rest")["predecessor"] == "stopped"
     laptop.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive")

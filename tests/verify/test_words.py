@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.bridge.parts import Bridge, Database, running_bridge, stdio_backend, token
+from verify import report
 from verify.__main__ import main
 
 SECONDS = {"start_seconds": 5, "gate_seconds": 20, "upstream_seconds": 1, "limit_seconds": 30}
@@ -271,6 +272,48 @@ def test_each_part_that_does_not_hold_fails_with_its_own_code_and_the_way_back(
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert words in done.stderr.splitlines()[-1] and done.stderr.endswith("to go back: go back\n")
     assert json.loads(world.run("look").stdout)["ok"] is False
+
+
+PROBED: dict[str, Any] = {
+    "ok": True, "addresses": ["203.0.113.10"], "untried": ["2001:db8::10"], "ports": [9200, 9201], "open": [],
+    "shows": "the bind", "does_not_show": "the rules",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("probed", "code", "found", "line"),
+    [
+        (
+            PROBED,
+            0,
+            {**PROBED, "open": []},
+            "firewall  ok · addresses: 203.0.113.10 · untried: 2001:db8::10 · ports: 9200, 9201 · shows: the bind · "
+            "does not show: the rules",
+        ),
+        (
+            {**PROBED, "ok": False, "open": [{"address": "203.0.113.10", "port": 9200}]},
+            13,
+            {**PROBED, "ok": False, "open": ["203.0.113.10 port 9200"]},
+            "firewall  NOT OK · open: 203.0.113.10 port 9200 · ",
+        ),
+        (
+            "no container is on this host",
+            0,
+            {"ok": True, "shows": "nothing, since it could not be asked: no container is on this host"},
+            "firewall  ok · shows: nothing, since it could not be asked: no container is on this host",
+        ),
+    ],
+    ids=["closed", "open", "not-asked"],
+)
+def test_the_hosts_own_addresses_are_tried_where_that_is_asked_for(
+    world: World, probed: Any, code: int, found: dict[str, Any], line: str
+) -> None:
+    world.answers["firewall probe"] = probed
+    assert "firewall" not in json.loads(world.run("look").stdout)
+    done = world.run("look", own_ports=[9200, 9201])
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["ok"], document["firewall"]) == (code, code == 0, found)
+    assert any(one.startswith(line) for one in report.text(document).splitlines())
 
 
 def test_a_backend_broken_at_contextforge_already_need_not_be_better(world: World) -> None:
