@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 
 from tests.graph.registration import Registration, register
 
@@ -66,4 +67,6 @@ def test_the_second_dashboard_and_its_alert_are_there_where_there_are_figures(so
     )["files"]
     contents = {one["name"]: one["content"] for one in files}
     assert ("etc-grafana-dashboards-sentinel-resources.json" in contents) is there
-    assert ("Memory above target" in contents["etc-grafana-provisioning-alerting-rules.yaml"]) is there
+    (group,) = yaml.safe_load(contents["etc-grafana-provisioning-alerting-rules.yaml"])["groups"]
+    paused = {rule["title"]: rule["isPaused"] for rule in group["rules"]}
+    assert paused["Memory above target"] is not there and not paused["Gateway down"]
