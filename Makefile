@@ -9,7 +9,7 @@ QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/al
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin \
-	alert-test dashboard-picture env doctor test unit bench soak lint down clean venv
+	alert-test dashboard-picture reboot-check env doctor test unit bench soak lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ alert-test: venv ## one marked test message by each way of the alerts
 
 dashboard-picture: venv ## the five panels of the last MINUTES=60 as a PNG, without Grafana
 	@$(OPS) dashboard-picture $(WITH) $(if $(MINUTES),--minutes $(MINUTES))
+
+reboot-check: venv ## before a boot: the marker; after it: whether everything came back (AGAIN=1 a new marker)
+	@$(OPS) reboot-check $(WITH) $(if $(AGAIN),--again)
 
 env: venv ## eval "$$(make env)": plain pulumi works in this shell
 	@$(OPS) env $(WITH)

@@ -13,6 +13,7 @@ from components.networks import Networks
 from components.postgres import Postgres
 from components.predecessor import Predecessor, WayBack
 from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
+from components.reboot_check import RebootCheck, RebootCheckArgs
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
 from components.verification import WAY_BACK, Verification, VerificationArgs
@@ -24,7 +25,8 @@ for words in warnings(settings):
 sentinel_serves = settings.active == "sentinel"
 
 host = Host("host", HostArgs(settings.host, archive()))
-guarded = [Firewall("firewall", settings, host=host)] if settings.firewall.enabled else []
+firewall = Firewall("firewall", settings, host=host) if settings.firewall.enabled else None
+guarded = [firewall] if firewall else []
 after_firewall = pulumi.ResourceOptions(depends_on=guarded)
 predecessor = Predecessor("predecessor", settings.predecessor, host=host, opts=after_firewall)
 baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if is_asked(settings) else None
@@ -55,7 +57,7 @@ gates = (
     if warm
     else None
 )
-prometheus = None
+prometheus = grafana = None
 if settings.prometheus.enabled:
     prometheus = Prometheus(
         "sentinel-prometheus",
@@ -63,7 +65,7 @@ if settings.prometheus.enabled:
         pulumi.ResourceOptions(depends_on=[sentinel]),
     )
 if prometheus is not None and settings.grafana.enabled:
-    Grafana(
+    grafana = Grafana(
         "sentinel-grafana",
         GrafanaArgs(settings, host, networks, prometheus, warm),
         pulumi.ResourceOptions(depends_on=[prometheus]),
@@ -72,6 +74,7 @@ pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
 
+ends: list[pulumi.Resource] = [one for one in (gates, grafana) if one is not None]
 if claude_record and gates:
     handover = Handover(
         "handover",
@@ -82,6 +85,13 @@ if claude_record and gates:
     verification = Verification("verification", VerificationArgs(settings, host, postgres, sentinel, claude, baseline))
     if prometheus is not None:
         CutoverMark("cutover-mark", settings, host=host, prometheus=prometheus, sentinel=sentinel, handover=handover)
+    ends.append(verification)
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
     pulumi.export("way_back", WAY_BACK)
+if settings.reboot.enabled:
+    RebootCheck(
+        "reboot-check",
+        RebootCheckArgs(settings, host, networks, postgres, sentinel, warm, firewall, prometheus, grafana),
+        pulumi.ResourceOptions(depends_on=ends),
+    )

@@ -87,7 +87,10 @@ class GrafanaArgs:
 
 
 class Grafana(pulumi.ComponentResource):
-    """One Grafana, healthy with everything provisioned once it is done."""
+    """One Grafana, healthy with everything provisioned once it is done. `admin_password_file` lies on the host."""
+
+    container: docker.Container
+    admin_password_file: pulumi.Output[str]
 
     def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Grafana", name, None, opts)
@@ -114,7 +117,8 @@ class Grafana(pulumi.ComponentResource):
             host=host,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        container = hardened_container(
+        self.admin_password_file = files.path(_file(_ADMIN))
+        self.container = hardened_container(
             f"{name}-container",
             self._watcher().spec(
                 settings,
@@ -126,7 +130,7 @@ class Grafana(pulumi.ComponentResource):
             ),
             host.docker_options(self, delete_before_replace=True),
         )
-        self.register_outputs({"container": container.name, "volume": volume.name})
+        self.register_outputs({"container": self.container.name, "volume": volume.name})
 
     def _contents(self) -> dict[str, pulumi.Input[str]]:
         """Every file by its path inside the container."""

@@ -167,6 +167,12 @@ def _dashboard_picture(arguments: argparse.Namespace, progress: Progress) -> Res
     return picture(arguments.stack, progress, minutes=arguments.minutes)
 
 
+def _reboot_check(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.reboot_check import reboot_check
+
+    return reboot_check(arguments.stack, progress, again=arguments.again)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "up": _up,
     "preview": _preview,
@@ -181,6 +187,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "pin": _pin,
     "alert-test": _alert_test,
     "dashboard-picture": _dashboard_picture,
+    "reboot-check": _reboot_check,
     "doctor": _doctor,
     "env": _env,
     "ready": _ready,
@@ -196,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
     parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
+    parser.add_argument("--again", action="store_true", help="reboot-check: a new marker, though there is a result")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
