@@ -69,14 +69,16 @@ def show(document: Document) -> dict[str, Any]:
     folder = _folder(document)
     asked, result = _kept(folder, ASKED), _kept(folder, RESULT)
     owner = lock.owner(folder) if asked else None
-    running = owner is not None and owner.get("reason") == REASON
-    since = result if result and result.get("marked_at") == asked.get("marked_at") else None
+    at_work = owner is not None and owner.get("reason") == REASON
+    booted = bool(asked) and _boot_id() not in (asked.get("boot_id"), result.get("boot_id"))
+    overdue = booted and not at_work and _uptime() > float(asked.get("limit_seconds", 0))
     return {
         "armed": bool(asked),
         "marked_at": asked.get("marked_at", ""),
-        "running": running,
-        "overdue": bool(asked) and not running and _unchecked(asked, result),
-        "result": since,
+        # Between the boot and the check's first breath nobody is at work yet.
+        "running": at_work or (booted and not overdue),
+        "overdue": overdue,
+        "result": result if result and result.get("marked_at") == asked.get("marked_at") else None,
     }
 
 
@@ -202,10 +204,9 @@ def _to_grafana(document: Document, message: str, password: str, ok: bool) -> di
 
 
 def _mark(folder: str, values: dict[str, Any]) -> dict[str, Any]:
-    document = Document(values)
-    asked = Asked.of(document)
+    asked = Asked.of(Document(values))
     engine = Engine(asked.docker_socket)
-    before = reboot_looks.running_before(reboot_looks.seen(engine), asked, document.text("project", ""))
+    before = reboot_looks.running_before(reboot_looks.seen(engine), asked)
     marked = {"marked_at": now(), "before": before, "boot_id": _boot_id()}
     _keep(folder, ASKED, {**values, **marked}, 0o600)
     return {"marked_at": marked["marked_at"], "watched": sorted({*before, *asked.running})}
@@ -245,31 +246,15 @@ def _read(path: str) -> str:
 
 def _boot_id() -> str:
     """The kernel's name of this boot (random(4))."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
 
 
 def _seconds_after_boot(document: Document) -> float | None:
     """Since the kernel started; None where it has not since the marker, as in a machine that is only a part of one."""
-    if document.text("boot_id", "") == _boot_id():
-        return None
-    try:
-        with open("/proc/uptime", encoding="ascii") as file:
-            return round(float(file.read().split()[0]), 1)
-    except (OSError, ValueError):
-        return None
+    return None if document.text("boot_id", "") == _boot_id() else _uptime()
 
 
-def _unchecked(asked: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether the kernel has started since the marker, long enough ago, and the last check was of another boot."""
-    here = _boot_id()
-    if here in (asked.get("boot_id"), result.get("boot_id")):
-        return False
-    try:
-        with open("/proc/uptime", encoding="ascii") as file:
-            return float(file.read().split()[0]) > float(asked.get("limit_seconds", 0))
-    except (OSError, ValueError):
-        return False
+def _uptime() -> float:
+    with open("/proc/uptime", encoding="ascii") as file:
+        return round(float(file.read().split()[0]), 1)

@@ -46,6 +46,7 @@ class Asked:
     sentinel: str
     warm: bool
     predecessor: str
+    project: str
     internal: str
     edge: str
     port: int
@@ -72,6 +73,7 @@ class Asked:
             sentinel=document.text("sentinel"),
             warm=document.optional("warm") is True,
             predecessor=document.text("predecessor", ""),
+            project=document.text("project", ""),
             internal=document.text("internal"),
             edge=document.text("edge"),
             port=document.whole_number("port"),
@@ -114,7 +116,7 @@ def seen(engine: Engine) -> Seen:
     return Seen(containers.everything(engine), containers.internal_networks(engine))
 
 
-def running_before(now: Seen, asked: Asked, project: str) -> dict[str, list[str]]:
+def running_before(now: Seen, asked: Asked) -> dict[str, list[str]]:
     """Containers beside the gateways that run now and will after a boot, ours and the predecessor's; their networks.
 
     A restart policy of `no` is its owner's word that a container shall stay down.
@@ -125,7 +127,8 @@ def running_before(now: Seen, asked: Asked, project: str) -> dict[str, list[str]
         for one in now.found
         if one.running and not one.paused and one.restart[0] != "no"
         if one.role != GATEWAY_ROLE and one.name != asked.predecessor
-        if ours & {attachment.network for attachment in one.attachments} or (project and one.project == project)
+        if ours & {attachment.network for attachment in one.attachments}
+        or (asked.project and one.project == asked.project)
     }
 
 

@@ -42,7 +42,7 @@ def asked(stack: str, settings: Settings, ask: Ask, progress: Progress, *, again
     shown = _when_done(ask, progress, settings.reboot.limit_seconds + 60)
     if not shown["armed"]:
         raise UserError(f"The host of stack {stack} has no check after a boot yet: `make up STACK={stack}` sets it up.")
-    if shown["overdue"]:
+    if shown["overdue"] and not again:
         told = (
             f"The host of stack {stack} has booted since {shown['marked_at']} and checked nothing: look whether its "
             "systemd or cron runs sentinel-cutover-reboot-check."
