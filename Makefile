@@ -9,7 +9,8 @@ QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/al
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin \
-	alert-test dashboard-picture backup restore-test restore env doctor test unit bench soak lint down clean venv
+	alert-test dashboard-picture backup restore-test restore reboot-check env doctor test unit bench soak lint \
+	down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
@@ -65,6 +66,9 @@ restore-test: venv ## the newest backup into a throw-away Postgres: good, bad or
 
 restore: venv ## the backup FROM=file in the live database's place; keeps what was live
 	@$(OPS) restore $(WITH) --from "$(FROM)"
+
+reboot-check: venv ## before a boot: the marker; after it: whether everything came back (AGAIN=1 a new marker)
+	@$(OPS) reboot-check $(WITH) $(if $(AGAIN),--again)
 
 env: venv ## eval "$$(make env)": plain pulumi works in this shell
 	@$(OPS) env $(WITH)

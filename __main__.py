@@ -16,6 +16,7 @@ from components.postgres import Postgres
 from components.predecessor import Predecessor, WayBack
 from components.prometheus import NAME as PROMETHEUS
 from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
+from components.reboot_check import RebootCheck, RebootCheckArgs
 from components.resources import Cadvisor, Statistics
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
@@ -28,7 +29,8 @@ for words in warnings(settings):
 sentinel_serves = settings.active == "sentinel"
 
 host = Host("host", HostArgs(settings.host, archive()))
-guarded = [Firewall("firewall", settings, host=host)] if settings.firewall.enabled else []
+firewall = Firewall("firewall", settings, host=host) if settings.firewall.enabled else None
+guarded = [firewall] if firewall else []
 after_firewall = pulumi.ResourceOptions(depends_on=guarded)
 predecessor = Predecessor("predecessor", settings.predecessor, host=host, opts=after_firewall)
 baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if is_asked(settings) else None
@@ -59,7 +61,7 @@ gates = (
     if warm
     else None
 )
-prometheus = None
+prometheus = grafana = None
 if settings.prometheus.enabled:
     prometheus = Prometheus(
         PROMETHEUS,
@@ -77,7 +79,7 @@ if settings.resources.source == "cadvisor":
         opts=pulumi.ResourceOptions(depends_on=[postgres]),
     )
 if prometheus is not None and settings.grafana.enabled:
-    Grafana(
+    grafana = Grafana(
         "sentinel-grafana",
         GrafanaArgs(settings, host, networks, prometheus, warm),
         pulumi.ResourceOptions(depends_on=[prometheus]),
@@ -86,6 +88,7 @@ pulumi.export("active", settings.active)
 pulumi.export("host", settings.host.kind)
 pulumi.export("sentinel", sentinel.container_name)
 
+ends: list[pulumi.Resource] = [one for one in (gates, grafana) if one is not None]
 if claude_record and gates:
     handover = Handover(
         "handover",
@@ -99,6 +102,13 @@ if claude_record and gates:
     if settings.nightly.enabled:
         nightly = Nightly("nightly", NightlyArgs(settings, host, verification, prometheus))
         pulumi.export("nightly", nightly.report)
+    ends.append(verification)
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
     pulumi.export("way_back", WAY_BACK)
+if settings.reboot.enabled:
+    RebootCheck(
+        "reboot-check",
+        RebootCheckArgs(settings, host, networks, postgres, sentinel, warm, firewall, prometheus, grafana),
+        pulumi.ResourceOptions(depends_on=ends),
+    )

@@ -19,7 +19,7 @@ import pulumi
 from components.handover import Handover
 from components.host import Host, Operation
 from components.predecessor import WayBack
-from components.sentinel import Sentinel
+from components.sentinel import TOKENS, Sentinel
 from components.sentinel_configuration import AUDIENCE, ISSUER
 from components.settings import Settings
 
@@ -76,12 +76,22 @@ class ClaudeClient(pulumi.ComponentResource):
     def __init__(self, name: str, args: ClaudeClientArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:ClaudeClient", name, None, opts)
         settings, client, host = args.settings, args.settings.client, args.host
+        entry: Mapping[str, pulumi.Input[object]] = {
+            **place(settings, host.folder),
+            "transport": client.transport,
+            "authorization": client.authorization,
+            "url": f"http://{settings.sentinel.bind}:{settings.sentinel.port}/mcp",
+            "helper": f"{host.folder}/claude/headers",
+        }
         token = host.action(
             f"{name}-token",
-            # No delete: the file may be ContextForge's own, which the record puts back.
-            Operation("token", create="write"),
+            # Its delete leaves the file: it may be ContextForge's own, which the record puts back.
+            Operation("token", create="write", delete="forget"),
             {
                 "path": client.token_file,
+                "asked_file": f"{host.folder}/{TOKENS}/claude.json",
+                # A literal header must follow a token that the night renews.
+                **({"entry": entry} if client.authorization == "literal" and client.transport == "http" else {}),
                 "secret_file": args.sentinel.secret_file,
                 "issuer": ISSUER,
                 "audience": AUDIENCE,
@@ -99,11 +109,7 @@ class ClaudeClient(pulumi.ComponentResource):
             f"{name}-entry",
             Operation("claude", create="apply", delete="restore"),
             {
-                **place(settings, host.folder),
-                "transport": client.transport,
-                "authorization": client.authorization,
-                "url": f"http://{settings.sentinel.bind}:{settings.sentinel.port}/mcp",
-                "helper": f"{host.folder}/claude/headers",
+                **entry,
                 **(_stdio(host, args.sentinel) if client.transport == "stdio" else {}),
                 "record": args.record.record,
                 # A literal header must follow a renewed token.

@@ -19,8 +19,9 @@ __all__ = ["Firewall", "guarded_ports", "loopback_ports"]
 
 
 class Firewall(pulumi.ComponentResource):
-    """The rules and the block. `report` says what `hostctl firewall apply` found and did."""
+    """The rules and the block. `report` says what `hostctl firewall apply` found and did; `interfaces` are guarded."""
 
+    interfaces: pulumi.Input[list[str]]
     report: pulumi.Output[dict[str, object]]
 
     def __init__(
@@ -29,17 +30,17 @@ class Firewall(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Firewall", name, None, opts)
         self._name, self._settings, self._host = name, settings, host
         self._ports = guarded_ports(settings)
-        interfaces = self._interfaces()
+        self.interfaces = self._interfaces()
         applied = host.action(
             f"{name}-rules",
             Operation("firewall", create="apply", delete="remove"),
             {
-                **self._place(),
-                "interfaces": interfaces,
+                **self.place,
+                "interfaces": self.interfaces,
                 "ports": self._ports,
                 "ssh_port": settings.host.port,
                 "script": settings.firewall.script,
-                "block": pulumi.Output.from_input(interfaces).apply(self._block),
+                "block": pulumi.Output.from_input(self.interfaces).apply(self._block),
             },
             parent=self,
         )
@@ -53,12 +54,14 @@ class Firewall(pulumi.ComponentResource):
         found = self._host.action(
             f"{self._name}-interface",
             Operation("firewall", create="find", delete="forget"),
-            self._place(),
+            self.place,
             parent=self,
         )
         return found.result.apply(_texts)
 
-    def _place(self) -> dict[str, pulumi.Input[object]]:
+    @property
+    def place(self) -> dict[str, pulumi.Input[object]]:
+        """Where its records lie, and with whose rights rules are listed or set."""
         firewall = self._settings.firewall
         return {
             "folder": f"{self._host.folder}/firewall",

@@ -97,7 +97,10 @@ class GrafanaArgs:
 
 
 class Grafana(pulumi.ComponentResource):
-    """One Grafana, healthy with everything provisioned once it is done."""
+    """One Grafana, healthy with everything provisioned once it is done. `admin_password_file` lies on the host."""
+
+    container: docker.Container
+    admin_password_file: pulumi.Output[str]
 
     def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Grafana", name, None, opts)
@@ -124,7 +127,8 @@ class Grafana(pulumi.ComponentResource):
             host=host,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        container = hardened_container(
+        self.admin_password_file = files.path(_file(_ADMIN))
+        self.container = hardened_container(
             f"{name}-container",
             self._watcher().spec(
                 settings,
@@ -141,7 +145,7 @@ class Grafana(pulumi.ComponentResource):
             # No delete: it goes with the volume, or stays with it.
             Operation("grafana", create="password"),
             {
-                "container": container.name,
+                "container": self.container.name,
                 "user": settings.admin_user,
                 "port": _PORT,
                 "password_file": _ADMIN,
@@ -150,10 +154,10 @@ class Grafana(pulumi.ComponentResource):
                 "database": database(args.settings),
             },
             parent=self,
-            depends_on=[container],
+            depends_on=[self.container],
             triggers=[files.hash],
         )
-        self.register_outputs({"container": container.name, "volume": volume.name})
+        self.register_outputs({"container": self.container.name, "volume": volume.name})
 
     def _contents(self) -> dict[str, pulumi.Input[str]]:
         """Every file by its path inside the container."""

@@ -35,7 +35,10 @@ from components.sentinel_configuration import (
 )
 from components.settings import Settings, secret_output
 
-__all__ = ["Sentinel", "SentinelArgs"]
+__all__ = ["TOKENS", "Sentinel", "SentinelArgs"]
+
+TOKENS = "tokens"
+"""Folder below the product's own: what each token on the host was asked to be, so that the night renews it."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,7 @@ class Sentinel(pulumi.ComponentResource):
             Operation("token", create="write", delete="remove"),
             {
                 "path": self.token_file,
+                "asked_file": f"{self._args.host.folder}/{TOKENS}/handover.json",
                 "secret_file": files.path("JWT_SECRET_KEY"),
                 "issuer": ISSUER,
                 "audience": AUDIENCE,

@@ -1,8 +1,8 @@
-"""`discord look`: whether the webhook is there, without posting anything.
+"""`discord look`: whether the webhook is there, without posting anything; and `post`, for what the host itself tells.
 
 Owns: one GET of the webhook's address, which Discord answers without a token (its documentation, "Get Webhook with
-Token"), and what Discord's status codes mean for a webhook. Deliberately does not: post, or repeat any part of the
-address: whoever has it may post.
+Token"), a POST of one message, and what Discord's status codes mean for a webhook. Deliberately does not: repeat any
+part of the address: whoever has it may post.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def look(document: Document) -> dict[str, Any]:
     limit = time.monotonic() + document.seconds("limit_seconds", 15)
     while True:
         try:
-            status, body, retry_after = _get(address)
+            status, body, retry_after = _exchange(address, "GET")
         except (OSError, http.client.HTTPException) as error:
             return {"seen": False, "reason": f"no connection ({getattr(error, 'strerror', None) or error})"}
         if status == http.client.OK:
@@ -39,6 +39,26 @@ def look(document: Document) -> dict[str, Any]:
         pause = _pause(body, retry_after) if status == http.client.TOO_MANY_REQUESTS else LONGEST_WAIT_SECONDS
         if status < 429 or time.monotonic() + pause > limit:
             return {"seen": False, "reason": f"HTTP {status}"}
+        time.sleep(pause)
+
+
+def post(address: str, content: str, seconds: float) -> str:
+    """Post one message; why it was not taken, empty when it was. A 429 and a lost connection are tried again."""
+    limit, body = time.monotonic() + seconds, json.dumps({"content": content}).encode()
+    while True:
+        try:
+            status, said, retry_after = _exchange(address, "POST", body)
+        except (OSError, http.client.HTTPException) as error:
+            told, pause = f"no connection to Discord ({getattr(error, 'strerror', None) or error})", 2.0
+        else:
+            if status in (http.client.OK, http.client.NO_CONTENT):
+                return ""
+            told = meaning(status) or f"Discord says {status}"
+            pause = _pause(said, retry_after) if status == http.client.TOO_MANY_REQUESTS else LONGEST_WAIT_SECONDS
+            if status < http.client.TOO_MANY_REQUESTS:
+                return told
+        if time.monotonic() + pause > limit:
+            return told
         time.sleep(pause)
 
 
@@ -54,13 +74,14 @@ def meaning(status: int) -> str:
     return ""
 
 
-def _get(address: str) -> tuple[int, dict[str, Any], str]:
+def _exchange(address: str, method: str, body: bytes | None = None) -> tuple[int, dict[str, Any], str]:
     """Status, document, and the header Retry-After."""
     parts = urlsplit(address)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=REQUEST_SECONDS)
     try:
-        connection.request("GET", parts.path, headers={"User-Agent": "sentinel-cutover"})
+        headers = {"User-Agent": "sentinel-cutover", **({} if body is None else {"Content-Type": "application/json"})}
+        connection.request(method, parts.path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
         retry_after = answer.getheader("Retry-After") or ""

@@ -26,19 +26,19 @@ def wait(document: Document) -> dict[str, Any]:
     jobs, limit = document.texts("jobs"), document.seconds("limit_seconds", 60)
     began = told = time.monotonic()
     while True:
-        problem = _problem(address, port, jobs)
+        trouble = problem(address, port, jobs)
         passed = time.monotonic() - began
-        if not problem:
+        if not trouble:
             return {"up": jobs, "after_ms": round(passed * 1000)}
         if passed > limit:
-            raise Refusal(f"{problem}, for {limit:.0f} s: mend that, then run again; the gateway has not been touched")
+            raise Refusal(f"{trouble}, for {limit:.0f} s: mend that, then run again; the gateway has not been touched")
         if time.monotonic() - told >= PROGRESS_SECONDS:
             told = time.monotonic()
-            print(f"{problem}, for {passed:.0f} s of {limit:.0f} s", file=sys.stderr)
+            print(f"{trouble}, for {passed:.0f} s of {limit:.0f} s", file=sys.stderr)
         time.sleep(POLL_SECONDS)
 
 
-def _problem(address: str, port: int, jobs: list[str]) -> str:
+def problem(address: str, port: int, jobs: list[str]) -> str:
     """What is not up yet, in words; empty when all is."""
     try:
         found = _targets(address, port)

@@ -1,6 +1,6 @@
-"""`token write`, `remove`, `show` and `life`: the client's JSON Web Token, made and renewed on the host.
+"""`token write`, `forget`, `remove`, `show` and `life`: the client's JSON Web Token, made and renewed on the host.
 
-Owns: the token file.
+Owns: the token file, and what it was asked to be ("asked_file"), by which `token renew` goes on without the program.
 Deliberately does not: let the secret leave the host, or verify any other algorithm than HS256. `token show` is for
 `verify` alone, which keeps the token in memory; it is never an action of the program.
 Source of the claims: Sentinel Gateway's own check (sub, role, iss, aud, iat, exp; HS256 over the secret's bytes);
@@ -36,10 +36,12 @@ def write(document: Document) -> dict[str, Any]:
     claims = {key: document.text(key) for key in ("issuer", "audience", "subject", "role")}
     mode, uid, gid = document.mode("mode", "0600"), document.whole_number("uid", -1), document.whole_number("gid", -1)
     wanted = {"sub": claims["subject"], "role": claims["role"], "iss": claims["issuer"], "aud": claims["audience"]}
+    asked_file = _asked_file(document)
     now = int(time.time())
     kept = _claims_of(_read(path), secret)
     if kept is not None and _still_good(kept, wanted, days, share, now):
         _put_owner(path, mode, uid, gid)
+        _keep_asked(asked_file, document)
         return {"path": path, "expires_at": _moment(int(kept["exp"])), "kept": True}
     expires = now + days * DAY_SECONDS
     token = signed({**wanted, "iat": now, "exp": expires}, secret)
@@ -49,6 +51,7 @@ def write(document: Document) -> dict[str, Any]:
         raise Refusal(
             f"the token file {path} cannot be written ({error.strerror}): mend that, then run again"
         ) from None
+    _keep_asked(asked_file, document)
     return {"path": path, "expires_at": _moment(expires), "kept": False}
 
 
@@ -57,9 +60,22 @@ def show(document: Document) -> dict[str, Any]:
     return {"token": probe.token_in(document.text("path"))}
 
 
+def forget(document: Document) -> dict[str, Any]:
+    """Renew the token no more; the file stays as it is. What is gone already is no error."""
+    path = document.text("asked_file")
+    forgotten = os.path.lexists(path)
+    if forgotten:
+        os.unlink(path)
+        if not os.listdir(os.path.dirname(path)):
+            os.rmdir(os.path.dirname(path))
+    return {"path": document.text("path"), "forgotten": forgotten}
+
+
 def remove(document: Document) -> dict[str, Any]:
-    """Remove the token file; one that is gone is no error."""
+    """Remove the token file, and what it was asked to be; what is gone already is no error."""
     path = document.text("path")
+    if document.text("asked_file", ""):
+        forget(document)
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -76,6 +92,13 @@ def life(document: Document) -> dict[str, Any]:
     if not isinstance(expires, int):
         return {"expires_at": None, "days_left": None}
     return {"expires_at": _moment(expires), "days_left": round((expires - time.time()) / DAY_SECONDS, 1)}
+
+
+def is_ours(document: Document) -> bool:
+    """Whether the file holds a token that was signed with this secret for this subject and issuer, ended or not."""
+    found = _claims_of(_read(document.text("path")), _secret(document))
+    wanted = {"sub": document.text("subject"), "iss": document.text("issuer")}
+    return found is not None and all(found.get(key) == value for key, value in wanted.items())
 
 
 def signed(claims: dict[str, Any], secret: bytes) -> str:
@@ -111,6 +134,23 @@ def _still_good(claims: dict[str, Any], wanted: dict[str, str], days: int, share
     if not isinstance(expires, int) or not isinstance(issued, int) or expires - issued != days * DAY_SECONDS:
         return False
     return expires - now > share * days * DAY_SECONDS
+
+
+def _asked_file(document: Document) -> str:
+    """Where to keep what was asked, empty where it is not to be kept."""
+    path = document.text("asked_file", "")
+    if path and not document.text("secret_file", ""):
+        raise Refusal("'asked_file' in the document on stdin needs 'secret_file': the secret itself is never kept")
+    return path
+
+
+def _keep_asked(path: str, document: Document) -> None:
+    if not path:
+        return
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    content = json.dumps(document.values, indent=1, sort_keys=True)
+    if _read(path) != content:
+        atomic.write(path, content.encode() + b"\n", 0o600)
 
 
 def _secret(document: Document) -> bytes:

@@ -11,6 +11,7 @@ import json
 import sys
 
 from lab import box
+from lab.discord import running as discord
 from ops.errors import UserError
 from ops.paths import LOGS
 from ops.progress import Progress
@@ -34,7 +35,9 @@ def main() -> int:
         case "up":
             print(box.up(place, progress).model_dump_json(indent=2))
         case "reboot":
-            print(box.reboot(place, progress).model_dump_json(indent=2))
+            started = box.reboot(place, progress)
+            discord.ensure(place)
+            print(started.model_dump_json(indent=2))
         case "down":
             box.down(place, progress)
         case "leftovers":

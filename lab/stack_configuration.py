@@ -25,6 +25,8 @@ Tree = dict[str, Any]
 def render(box: Box) -> Tree:
     """The stack file as the template has it for this box; raises KeyError when an image is not loaded."""
     values = {"docker_socket": box.docker_socket, "folder": box.folder, "home": box.home}
+    # The VPS's own files begin two folders above its operator's home (lab/box/place.py).
+    values["cron_folder"] = str(Path(box.home).parents[1] / "etc" / "cron.d")
     values |= {f"image_{name}": tag for name, tag in box.images.items()}
     return _parsed(Template(TEMPLATE.read_text()).substitute(values))
 

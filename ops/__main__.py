@@ -185,6 +185,12 @@ def _restore(arguments: argparse.Namespace, progress: Progress) -> Result:
     return restore(arguments.stack, arguments.from_, progress, yes=arguments.yes)
 
 
+def _reboot_check(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.reboot_check import reboot_check
+
+    return reboot_check(arguments.stack, progress, again=arguments.again)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "up": _up,
     "preview": _preview,
@@ -202,6 +208,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "backup": _backup,
     "restore-test": _restore_test,
     "restore": _restore,
+    "reboot-check": _reboot_check,
     "doctor": _doctor,
     "env": _env,
     "ready": _ready,
@@ -218,6 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
     parser.add_argument("--from", dest="from_", default="", help="restore: a backup's name, or its path on the host")
     parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
+    parser.add_argument("--again", action="store_true", help="reboot-check: a new marker, though there is a result")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

@@ -21,6 +21,7 @@ from components.settings.watching import (
     HealthWatch,
     Nightly,
     Prometheus,
+    Reboot,
     Resources,
     Run,
     Verification,
@@ -55,6 +56,7 @@ class Settings(Section):
     resources: Resources
     health_watch: HealthWatch
     nightly: Nightly
+    reboot: Reboot
     run: Run
     jwt_secret: MadeSecret = Field(description="Key of the gateway's tokens (HS256).")
     postgres_password: MadeSecret = Field(description="Password of Sentinel's database.")

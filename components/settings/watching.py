@@ -1,4 +1,5 @@
-"""The settings of what checks and watches: verification, firewall, Prometheus, Grafana, alerts, watch, nightly, run.
+"""The settings of what checks and watches: verification, firewall, Prometheus, Grafana, alerts, watch, nightly, reboot,
+run.
 
 Owns: these sections' fields, defaults and descriptions.
 Deliberately does not: compare sections with each other (consistency.py).
@@ -180,6 +181,20 @@ class Nightly(Section):
     )
     restore_test: Literal["weekly", "off"] = Field(
         default="weekly", description="How often a backup is restored as a proof."
+    )
+
+
+class Reboot(Section):
+    """After each boot of the host: whether everything came back, kept there and told to Discord."""
+
+    enabled: bool = Field(default=True, description="Keep the entry by which the host checks itself after a boot.")
+    trigger: Literal["auto", "systemd", "cron"] = Field(
+        default="auto", description="What runs it: a systemd unit or cron's @reboot; auto takes what the host has."
+    )
+    unit_folder: AbsolutePath = Field(default="/etc/systemd/system", description="Folder of systemd's units.")
+    cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files.")
+    limit_seconds: Seconds = Field(
+        default=300, description="Seconds after which what has not come back counts as not well."
     )
 
 

@@ -1,14 +1,16 @@
-"""The folders of the VPS that are there before anything runs on it, and the operator's own script at boot.
+"""The folders of the VPS that are there before anything runs on it, and what cron runs there at a boot.
 
-Owns: the operator's home and the product's folder, empty; running `fix-iptables.sh` as cron does at @reboot.
+Owns: the operator's home, the product's folder and cron's, empty; running `fix-iptables.sh` and every `@reboot` line of
+cron's folder as cron does. The box has no cron of its own: nothing but a boot runs what stands there.
 Deliberately does not: write any file of the operator (lab/predecessor/files.py does).
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 
-from lab.box import network
+from lab.box import network, processes
 from lab.box.place import Place
 
 SCRIPT = "fix-iptables.sh"
@@ -18,12 +20,17 @@ _SCRIPT_SECONDS = 60
 
 
 def furnish(place: Place) -> None:
-    for folder in (place.home, place.home / "backups", place.product):
+    for folder in (place.home, place.home / "backups", place.product, place.cron):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def run_at_boot(place: Place) -> None:
-    """The firewall script, before dockerd has made its chains; a failure stands in its log, as in cron's mail."""
+    """The firewall script, before dockerd has made its chains; a failure stands in its log, as in cron's mail.
+
+    The lines of cron's folder are started and not waited for, as cron does.
+    """
+    for file in sorted(place.cron.iterdir()):
+        _start_lines(place, file.name, file.read_text())
     script = place.home / SCRIPT
     if not script.exists():
         return
@@ -36,3 +43,15 @@ def run_at_boot(place: Place) -> None:
             timeout=_SCRIPT_SECONDS,
             check=False,
         )
+
+
+def _start_lines(place: Place, name: str, text: str) -> None:
+    """The `@reboot` lines of one of cron's files, with the variables that stand above them (crontab(5))."""
+    variables = [*_CRON, f"HOME={place.home}"]
+    for line in text.splitlines():
+        if re.match(r"[A-Za-z_]+=", line):
+            variables.append(line)
+        elif line.startswith("@reboot"):
+            _, _, command = line.split(None, 2)
+            words = ["env", "-i", *variables, "sh", "-c", command.replace(r"\%", "%")]
+            processes.start(place, name, network.inside(place.vps, words), place.logs / "cron.log")

@@ -157,7 +157,7 @@ def _boot(place: Place, say: Callable[[str], None]) -> Box:
     others = outside.start(place)
     say("sshd")
     server = ssh.start(place)
-    say("fix-iptables.sh")
+    say("what cron runs at @reboot")
     home.run_at_boot(place)
     say("dockerd")
     docker = daemon.start(place)

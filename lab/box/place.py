@@ -71,6 +71,11 @@ class Place:
         return self.host / "var" / "lib" / "sentinel-cutover"
 
     @property
+    def cron(self) -> Path:
+        """What is /etc/cron.d on a VPS of its own."""
+        return self.host / "etc" / "cron.d"
+
+    @property
     def docker_data(self) -> Path:
         return self.host / "docker"
 

@@ -37,7 +37,7 @@ QUESTIONS = {"baseline-asked", "gates-passed", "verification-backends"}
 
 @pytest.mark.parametrize(
     ("live", "expected"),
-    [(SWITCH, FILE_AND_SIGNAL | QUESTIONS), (RATES, FILE_AND_SIGNAL)],
+    [(SWITCH, FILE_AND_SIGNAL | QUESTIONS | {"reboot-check-armed"}), (RATES, FILE_AND_SIGNAL)],
     ids=["kill-switch", "rate-limits"],
 )
 def test_a_live_setting_changes_a_file_in_place_and_signals_and_touches_no_container(
@@ -61,6 +61,8 @@ def test_only_the_switched_off_backend_is_excused_in_every_question() -> None:
     for name in QUESTIONS:
         excused = {one["name"]: one["reason"] for one in document(after, name)["questions"] if one["optional"]}
         assert excused == {"sqlite": "switched off by sentinel.kill_switch"}, name
+    after_a_boot = {one["name"]: one["excuse"] for one in document(after, "reboot-check-armed")["questions"]}
+    assert [name for name, excuse in after_a_boot.items() if excuse] == ["sqlite"]
 
 
 def test_what_the_gateway_reads_only_at_its_start_makes_another_folder_and_another_container(

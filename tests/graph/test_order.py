@@ -69,6 +69,9 @@ AFTER = [
     ("claude-token", "handover-port"),
     ("claude-entry", "claude-token"),
     ("claude-entry", "claude-record-entries"),
+    ("reboot-check-armed", "reboot-check-webhook"),
+    ("reboot-check-armed", "verification-backends"),
+    ("reboot-check-armed", "sentinel-grafana-container"),
 ]
 
 
@@ -222,3 +225,12 @@ def test_a_runs_limit_holds_the_sum_of_the_gates_own_limits() -> None:
     program = register({"verification.baseline": "false"})
     asked = AskedGates.model_validate_json(program.named("gates-passed").inputs["stdin"])
     assert sum(gate.limit(asked) for gate in GATES) == gates_seconds(load(SMALLEST, set(SECRET_KEYS), stack="test"))
+
+
+@pytest.mark.parametrize("active", ["sentinel", "contextforge"])
+def test_a_boot_is_checked_whoever_has_the_port(active: str) -> None:
+    asked = json.loads(register({"active": active}).named("reboot-check-armed").inputs["stdin"])
+    assert (asked["active"], asked["warm"], asked["predecessor"]) == (active, True, "mcp-context-forge-gateway-1")
+    assert asked["containers"] == ["sentinel-postgres", "sentinel-prometheus", "sentinel-grafana", "mcp-sqlite"]
+    assert asked["questions"][0]["tool"] == {"sentinel": "list_tables", "contextforge": "sqlite-list-tables"}[active]
+    assert asked["claude"]["entry"] == {"sentinel": "sentinel", "contextforge": "contextforge"}[active]

@@ -13,6 +13,7 @@ CARRIERS = {
     "sentinel-prometheus-files-written": ("health_token",),
     "sentinel-grafana-files-written": ("grafana_admin_password", "grafana_secret_key", "discord_webhook"),
     "sentinel-grafana-webhook": ("discord_webhook",),
+    "reboot-check-webhook": ("discord_webhook",),
 }
 """The actions that are given secrets, and which; all but the look at the webhook write them into files."""
 

@@ -105,3 +105,20 @@ def test_what_does_not_get_better_within_the_limit_is_told_and_stops_nobody(
 
 def test_no_connection_is_told_and_stops_nobody() -> None:
     assert looked(1) == {"seen": False, "reason": "no connection (Connection refused)"}
+
+
+def test_a_message_of_the_host_itself_is_posted_and_a_refusal_told_without_the_address(tmp_path: Path) -> None:
+    record = tmp_path / "messages.jsonl"
+    serving = server(Discord(PATH, record, rate=1), "127.0.0.1", 0)
+    threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
+    address = f"http://127.0.0.1:{serving.server_address[1]}{PATH}"
+    try:
+        # The second is one more than Discord takes at a time, and arrives when it says.
+        assert [discord.post(address, said, 10) for said in ("one", "two")] == ["", ""]
+        told = discord.post(address + "x", "three", 10)
+    finally:
+        serving.shutdown()
+        serving.server_close()
+    assert "Discord says 404 to the webhook" in told and PATH not in told
+    assert [json.loads(line)["content"] for line in record.read_text().splitlines()] == ["one", "two"]
+    assert discord.post(address, "four", 0).startswith("no connection to Discord")

@@ -1,0 +1,169 @@
+"""After each boot of the host: whether everything came back, kept on the host and told to Discord.
+
+Owns: the marker (what must be true after a boot, and what ran when it was written), the host's own entry that looks at
+it after the boot, and the webhook's file for the day on which Grafana cannot tell.
+
+It is in the program, whoever has the port: a host restarts when it likes, and no command runs before it. `make
+reboot-check` asks for the result.
+
+Deliberately does not: mend anything, or decide who has the port. Restart policies did that before the boot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.claude_client import place
+from components.files import HostFile
+from components.firewall import Firewall, guarded_ports
+from components.grafana import Grafana
+from components.host import Host, Operation
+from components.networks import Networks
+from components.postgres import Postgres
+from components.prometheus import Prometheus
+from components.questions import questions
+from components.sentinel import Sentinel
+from components.settings import Settings, secret_output
+from dashboards.alerting.discord import CONTACT_POINT
+from verify.names import offered_name
+
+__all__ = ["RebootCheck", "RebootCheckArgs"]
+
+_WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True)
+class RebootCheckArgs:
+    """What must come back. `warm`: Sentinel runs, whoever has the port."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    postgres: Postgres
+    sentinel: Sentinel
+    warm: bool
+    firewall: Firewall | None
+    prometheus: Prometheus | None
+    grafana: Grafana | None
+
+
+class RebootCheck(pulumi.ComponentResource):
+    """The marker and the entry. `report` says what runs the check, and which containers are watched."""
+
+    report: pulumi.Output[dict[str, object]]
+
+    def __init__(self, name: str, args: RebootCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:RebootCheck", name, None, opts)
+        self._args, self._folder = args, f"{args.host.folder}/reboot"
+        webhook = self._webhook(name)
+        settings, host = args.settings, args.host
+        armed = host.action(
+            f"{name}-armed",
+            Operation("reboot", create="arm", delete="disarm"),
+            {
+                "folder": self._folder,
+                "program": f"{host.folder}/hostctl.pyz",
+                "trigger": settings.reboot.trigger,
+                "unit_folder": settings.reboot.unit_folder,
+                "cron_folder": settings.reboot.cron_folder,
+                "limit_seconds": settings.reboot.limit_seconds,
+                "active": settings.active,
+                "port": settings.sentinel.port,
+                "health_port": settings.sentinel.health_port,
+                "sentinel": args.sentinel.container_name,
+                "warm": args.warm,
+                "predecessor": settings.predecessor.gateway_there,
+                "project": settings.predecessor.project,
+                "internal": args.networks.internal,
+                "edge": args.networks.edge,
+                "containers": self._containers(),
+                "firewall": self._firewall(),
+                "claude": self._claude(),
+                "questions": self._questions(),
+                "webhook_file": f"{self._folder}/{_WEBHOOK}" if webhook else "",
+                **self._monitoring(),
+            },
+            parent=self,
+            depends_on=webhook,
+        )
+        self.report = armed.result
+        self.register_outputs({"report": self.report})
+
+    def _webhook(self, name: str) -> Sequence[pulumi.Resource]:
+        webhook = self._args.settings.discord_webhook
+        if webhook is None:
+            return ()
+        file = HostFile(secret_output(webhook))
+        written = self._args.host.action(
+            f"{name}-webhook",
+            Operation("files", create="write", delete="remove"),
+            {"folder": self._folder, "files": [{"name": _WEBHOOK, "content": file.content, "mode": file.mode}]},
+            parent=self,
+            secret=True,
+        )
+        return (written.resource,)
+
+    def _containers(self) -> list[pulumi.Input[str]]:
+        """By name, whatever runs when the marker is written; the gateways are told apart by who has the port."""
+        watching = [one.container.name for one in (self._args.prometheus, self._args.grafana) if one]
+        backends = [backend.container for backend in self._args.settings.backends if backend.container]
+        return [self._args.postgres.container.name, *watching, *backends]
+
+    def _firewall(self) -> Mapping[str, pulumi.Input[object]]:
+        """What `hostctl firewall show` asks for; empty where no firewall is kept."""
+        firewall, settings = self._args.firewall, self._args.settings
+        if firewall is None:
+            return {}
+        return {
+            **firewall.place,
+            "interfaces": firewall.interfaces,
+            "ports": guarded_ports(settings),
+            "script": settings.firewall.script,
+        }
+
+    def _claude(self) -> Mapping[str, str]:
+        """The entry by which Claude reaches whoever has the port."""
+        ours, settings = place(self._args.settings, self._args.host.folder), self._args.settings
+        theirs = {"entry": settings.predecessor.entry, "replaces": ""}
+        return ours if settings.active == "sentinel" else {**ours, **theirs}
+
+    def _questions(self) -> list[dict[str, object]]:
+        """As `verify` asks them, in words that need no more than the standard library."""
+        settings = self._args.settings
+        asked: list[dict[str, object]] = []
+        for one, backend in zip(questions(settings), settings.backends, strict=True):
+            excuse = "optional" if one["optional"] else "known to be broken" if one["known_broken"] else ""
+            asked.append(
+                {
+                    "name": backend.name,
+                    "tool": offered_name(settings.active, backend.name, backend.tool),
+                    "arguments": backend.arguments,
+                    "contains": list(backend.expect.contains),
+                    "excludes": list(backend.expect.excludes),
+                    "timeout_seconds": backend.timeout_seconds,
+                    "excuse": excuse,
+                }
+            )
+        return asked
+
+    def _monitoring(self) -> Mapping[str, pulumi.Input[object]]:
+        settings, grafana = self._args.settings, self._args.grafana
+        if self._args.prometheus is None:
+            return {}
+        watched: dict[str, pulumi.Input[object]] = {
+            "prometheus_port": settings.prometheus.port,
+            "jobs": ["sentinel", "prometheus"] if self._args.warm else ["prometheus"],
+        }
+        if grafana is None:
+            return watched
+        return {
+            **watched,
+            "grafana_port": settings.grafana.port,
+            "grafana_user": settings.grafana.admin_user,
+            "grafana_password_file": grafana.admin_password_file,
+            "contact_point": CONTACT_POINT,
+            "runbook": settings.alerts.runbook,
+        }

@@ -1,0 +1,63 @@
+"""`token renew`: every token that the program made on this host, renewed before too little of its life is left.
+
+Owns: going through what was kept of each (`token write`'s "asked_file"), and Claude's literal header, which must follow
+a new token. The old token stays good until its own end, so a session that has it loses nothing.
+Deliberately does not: make a token where there is none, or touch one that is not Sentinel's: after the way back the
+file is ContextForge's own again.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hostctl import claude, token
+from hostctl.documents import Document, parsed, table
+from hostctl.errors import Refusal
+
+
+def renew(document: Document) -> dict[str, Any]:
+    """{"tokens": [{"name", "path", "renewed", "expires_at", "days_left", "reason"}]}, in the order of their names.
+
+    Raises Refusal with the first one's reason when one could not be renewed; the others are renewed all the same.
+    """
+    folder = document.text("folder")
+    told: list[dict[str, Any]] = []
+    failed: list[str] = []
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if not name.endswith(".json"):
+            continue
+        try:
+            told.append({"name": name[: -len(".json")], **_renewed(os.path.join(folder, name))})
+        except Refusal as refusal:
+            failed.append(str(refusal))
+    if failed:
+        raise Refusal("; ".join(failed))
+    return {"tokens": told}
+
+
+def _renewed(asked_file: str) -> dict[str, Any]:
+    asked = _asked(asked_file)
+    path = asked.text("path")
+    before = token.life(asked)
+    if not token.is_ours(asked):
+        return {
+            "path": path,
+            "renewed": False,
+            **before,
+            "reason": "it holds no token of Sentinel: `make up` writes it",
+        }
+    written = token.write(asked)
+    entry = table(asked.optional("entry"))
+    if entry and not written["kept"]:
+        claude.apply(Document(entry))
+    reason = "life enough is left" if written["kept"] else "renewed; the old one is good until its own end"
+    return {"path": path, "renewed": not written["kept"], **token.life(asked), "reason": reason}
+
+
+def _asked(path: str) -> Document:
+    with open(path, encoding="utf-8") as file:
+        values = parsed(file.read())
+    if values is None:
+        raise Refusal(f"{path} is no JSON object: remove it, then run 'make up'")
+    return Document(values, path)
