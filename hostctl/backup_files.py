@@ -104,7 +104,16 @@ def newest_good(folder: str) -> Backup | None:
 
 
 def kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
-    """The paths that stay: the newest of each of the last days, ISO weeks and months that have one, in UTC."""
+    """The paths that stay: the newest of each of the last days, ISO weeks and months that have one, in UTC.
+
+    One that is proven bad takes nobody's place, and the newest that a restore has proven good stays in any case.
+    """
+    good = [one for one in backups if one.counts_as_good]
+    proven = sorted((one for one in backups if one.facts.get("restores") is True), key=lambda one: one.at)
+    return _kept(backups, keep) | _kept(good, keep) | {one.path for one in proven[-1:]}
+
+
+def _kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
     periods: tuple[tuple[int, Callable[[datetime], tuple[int, ...]]], ...] = (
         (keep.daily, lambda moment: (moment.year, moment.month, moment.day)),
         (keep.weekly, lambda moment: tuple(moment.isocalendar()[:2])),

@@ -3,6 +3,7 @@
 
     python -m lab.measure bench    every figure but the cold one, on the running lab (`make bench`)
     python -m lab.measure eyes     of those, the alerts' times and the memory of what watches
+    python -m lab.measure retention  calls while a million rows of the audit log go, its size over months (minutes)
     python -m lab.measure cold     a fresh clone with empty caches up to the finished cutover (minutes)
     python -m lab.measure security what the tests of tests/security saw, with every secret rotated (minutes)
     python -m lab.measure render   the pages anew, from the figures that stand

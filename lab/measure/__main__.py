@@ -1,6 +1,6 @@
-"""`python -m lab.measure bench|eyes|cold|security|render`: takes figures, writes them down, and renders the pages.
+"""`python -m lab.measure bench|eyes|retention|cold|security|render`: takes figures, writes them down, and renders the pages.
 
-Owns: the five commands, and the facts of the machine on which figures were taken.
+Owns: the six commands, and the facts of the machine on which figures were taken.
 Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py, security.py).
 """
 
@@ -21,10 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.box import Box, Place, status
-from lab.measure import downtimes, eyes, overhead, security
+from lab.measure import downtimes, eyes, overhead, retention, security
 from lab.measure.pages import FIGURES, PAGES, render
+from ops import asking
+from ops.engine import open_stack
 from ops.errors import UserError
-from ops.paths import ROOT
+from ops.paths import LOGS, ROOT
+from ops.progress import Progress
 
 ROUNDS = 5
 CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
@@ -47,6 +50,12 @@ def bench(rounds: int) -> Taken:
 def watching() -> Taken:
     """The alerts' times and the monitoring's memory, on the lab that runs."""
     return eyes.take(_box(), _say)
+
+
+def nights() -> Taken:
+    """Calls while a million rows of the audit log go, and the log's size over months, on the lab that runs."""
+    settings = asking.settings_of(open_stack(eyes.STACK, Progress(LOGS), create=False), eyes.STACK)
+    return retention.take(_box(), settings, _say)
 
 
 def cold() -> Taken:
@@ -95,7 +104,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.measure", description="Takes the figures of the documentation."
     )
-    parser.add_argument("what", choices=["bench", "eyes", "cold", "security", "render"])
+    parser.add_argument("what", choices=["bench", "eyes", "retention", "cold", "security", "render"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
@@ -103,6 +112,8 @@ def main() -> int:
         figures |= bench(arguments.rounds)
     elif arguments.what == "eyes":
         figures |= watching()
+    elif arguments.what == "retention":
+        figures |= nights()
     elif arguments.what == "cold":
         figures |= cold()
     elif arguments.what == "security":

@@ -130,6 +130,23 @@ def _monitoring(figures: Figures) -> str:
     return _table(("memory, MB", "as measured on the lab", "limit"), rows)
 
 
+def _retention(figures: Figures) -> str:
+    """Calls beside the removal of many rows, and beside nothing."""
+    taken = figures["retention"]
+    ways = (("alone", "nothing else"), ("meanwhile", f"{taken['rows']:,} rows removed in {taken['seconds']:.0f} s"))
+    rows = [
+        (words, *(f"{taken[way][key]:.0f}" for key in ("p50", "p99", "longest")), taken[way]["calls"])
+        for way, words in ways
+    ]
+    return _table(("ms a call, meanwhile", "p50", "p99", "longest", "calls"), rows)
+
+
+def _months(figures: Figures) -> str:
+    """The audit log's size after each month's last night."""
+    sizes = figures["retention"]["months_mb"]
+    return _table(("month", *map(str, range(1, len(sizes) + 1))), [("MB", *(f"{size:.0f}" for size in sizes))])
+
+
 def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
     yield from ("", "") if spread is None else (f"{spread['median']:.0f}", f"{spread['max']:.0f}")
 
@@ -154,6 +171,8 @@ _NEEDS = {
     "overhead": {"overhead"},
     "alerts": {"alerts"},
     "monitoring": {"monitoring_mb"},
+    "retention": {"retention"},
+    "months": {"retention"},
 }
 _TABLES = {
     "first_screen": _first_screen,
@@ -162,4 +181,6 @@ _TABLES = {
     "overhead": _overhead,
     "alerts": _alerts,
     "monitoring": _monitoring,
+    "retention": _retention,
+    "months": _months,
 }

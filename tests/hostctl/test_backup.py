@@ -195,6 +195,17 @@ def test_days_weeks_and_months_are_kept_as_asked() -> None:
     ]  # fmt: skip
 
 
+def test_a_bad_one_takes_nobodys_place_and_the_newest_proven_one_stays() -> None:
+    """Four of one day: 6 h has been restored, 9 h was found bad, 12 h is new."""
+    proven, bad, new = {"restores": True}, {"restores": False}, {}
+    found = [
+        Backup(f"/b/{hour}", NOON.replace(hour=hour), facts)
+        for hour, facts in ((3, {}), (6, proven), (9, bad), (12, new))
+    ]
+    assert backup_files.kept(found, Keep(1, 0, 0)) == {"/b/6", "/b/12"}
+    assert backup_files.kept(found[:3], Keep(1, 0, 0)) == {"/b/6", "/b/9"}
+
+
 @given(st.sets(st.integers(0, 400), min_size=1), st.integers(1, 10), st.integers(0, 6), st.integers(0, 6))
 def test_the_newest_always_stays_and_never_more_than_asked(
     ages: set[int], daily: int, weekly: int, monthly: int

@@ -29,7 +29,9 @@ def taken(deployed: Lab, settings: Settings) -> alerts.Taken:
 
 
 def test_every_alert_of_the_product_is_brought_about(taken: alerts.Taken, settings: Settings) -> None:
-    assert set(taken) == {alert.title for alert in rules.alerts(settings.alerts)} == set(TITLES)
+    """But the one whose border is a night away: tests/nightly and promtool have that."""
+    titles = {alert.title for alert in rules.alerts(settings.alerts) if not alert.needs_nightly}
+    assert set(taken) == titles == set(TITLES)
 
 
 @pytest.mark.parametrize("title", TITLES)
