@@ -1,4 +1,4 @@
-"""The night: a backup that is read back, then retention of the audit log, and a restore test once a week.
+"""The night: a backup that is read back, retention of the audit log, a restore test once a week, and tokens renewed.
 
 Owns: the document that the night is given every night, what runs it (a block in the operator's script, a timer, a cron
 entry), and its place among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
@@ -17,6 +17,7 @@ from components.host import Host, Operation
 from components.postgres import NAME as POSTGRES
 from components.prometheus import MARKS_SUFFIX, PORT, Prometheus
 from components.prometheus import NAME as PROMETHEUS
+from components.sentinel import TOKENS
 from components.settings import Settings
 from components.verification import Verification
 from hostctl.documents import Document
@@ -72,6 +73,7 @@ def night(settings: Settings) -> Mapping[str, object]:
         },
         "retention": {"days": nightly.audit_days, "batch_rows": nightly.audit_batch_rows},
         "restore_test": nightly.restore_test,
+        "tokens": f"{folder}/{TOKENS}",
         "prometheus": marks if settings.prometheus.enabled else {},
         "trigger": {"kind": nightly.trigger, "script": nightly.script, "at": nightly.at},
     }

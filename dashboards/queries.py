@@ -23,6 +23,7 @@ RATE_LIMIT_HITS = "sentinel_rate_limit_hits_total"
 CUTOVER_JOB = "cutover"
 LAST_BACKUP = "sentinel_backup_last_good_timestamp_seconds"
 NIGHTLY_INSTALLED = "sentinel_nightly_installed_timestamp_seconds"
+TOKEN_EXPIRES = "sentinel_token_expires_timestamp_seconds"
 CONTAINER_MEMORY = "sentinel_container_memory_bytes"
 CONTAINER_LIMIT = "sentinel_container_memory_limit_bytes"
 CONTAINER_CPU = "sentinel_container_cpu_seconds_total"
@@ -153,6 +154,11 @@ def backup_age_hours() -> str:
     latest = f'max({{__name__=~"{LAST_BACKUP}|{NIGHTLY_INSTALLED}"}})'
     age = f"(time() - ({zero_when_absent(latest)})) / 3600"
     return zero_when_absent(f'({age}\nand on () max(up{{job="{CUTOVER_JOB}"}}))')
+
+
+def token_days_left() -> str:
+    """Days of life that Claude's token has left. No series where no night has told its end yet."""
+    return f"(max({TOKEN_EXPIRES}) - time()) / 86400"
 
 
 def container_memory() -> str:

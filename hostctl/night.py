@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl import atomic, backup, night_state, night_trigger, restore_test, retention
+from hostctl import atomic, backup, night_state, night_trigger, restore_test, retention, token_renewal
 from hostctl.documents import Document, parsed
 from hostctl.errors import Refusal
 from hostctl.lock import held
@@ -39,6 +39,7 @@ STEPS = (
     # Never before a good backup: what it removes is in there.
     Step(retention.STEP, retention.step, after=backup.STEP),
     Step(restore_test.STEP, restore_test.weekly, after=backup.STEP),
+    Step(token_renewal.STEP, token_renewal.step),
     # Further steps stand here. Each gets the night's document, answers with {"result", "reason", …}, raises Refusal
     # when it fails, and notes what Prometheus should know by night_state.note.
 )

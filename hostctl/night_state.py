@@ -20,7 +20,7 @@ from hostctl import atomic
 from hostctl.clock import now
 from hostctl.documents import Document, parsed, table
 
-STEPS = ("installed", "backup", "retention", "restore-test", "night")
+STEPS = ("installed", "backup", "retention", "restore-test", "token", "night")
 """The files' names, in the order of the metrics; a further step of the night adds its own."""
 
 INSTALLED = "installed"
@@ -35,6 +35,7 @@ _HELP = {
     "sentinel_restore_test_good": "1 when the last restore test said good, 0 when it said bad.",
     "sentinel_audit_rows_removed": "Rows of the audit log that the last retention removed.",
     "sentinel_audit_log_bytes": "Size of the audit log with its indexes after it.",
+    "sentinel_token_expires_timestamp_seconds": "When Claude's token ends, as the last night left it.",
     "sentinel_night_good": "1 when every step of the last night was done.",
 }
 

@@ -1,7 +1,8 @@
 """`token renew`: every token that the program made on this host, renewed before too little of its life is left.
 
-Owns: going through what was kept of each (`token write`'s "asked_file"), and Claude's literal header, which must follow
-a new token. The old token stays good until its own end, so a session that has it loses nothing.
+Owns: going through what was kept of each (`token write`'s "asked_file"), Claude's literal header, which must follow a
+new token, and the night's step, which tells Prometheus when Claude's ends. The old token stays good until its own end,
+so a session that has it loses nothing.
 Deliberately does not: make a token where there is none, or touch one that is not Sentinel's: after the way back the
 file is ContextForge's own again.
 """
@@ -11,9 +12,24 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hostctl import claude, token
+from hostctl import claude, night_state, token
 from hostctl.documents import Document, parsed, table
 from hostctl.errors import Refusal
+
+STEP = "token"
+CLAUDES = "claude"
+"""The name under which the program keeps what it asked for Claude's token."""
+
+
+def step(document: Document) -> dict[str, Any]:
+    """The night's: every token of the folder `tokens`. A token that could not be renewed is told with its own end."""
+    folder = Document({"folder": document.text("tokens")})
+    try:
+        facts: dict[str, Any] = {"result": "done", "reason": "", **renew(folder)}
+    except Refusal as refusal:
+        night_state.note(document, STEP, {"result": "failed", "reason": str(refusal)}, _end_of_claudes(folder))
+        raise
+    return night_state.note(document, STEP, facts, _end_of_claudes(folder))
 
 
 def renew(document: Document) -> dict[str, Any]:
@@ -34,6 +50,15 @@ def renew(document: Document) -> dict[str, Any]:
     if failed:
         raise Refusal("; ".join(failed))
     return {"tokens": told}
+
+
+def _end_of_claudes(folder: Document) -> dict[str, float]:
+    """The metric of the token that is there now; none where Claude has none of Sentinel's."""
+    path = os.path.join(folder.text("folder"), f"{CLAUDES}.json")
+    if not os.path.exists(path):
+        return {}
+    expires = token.life(_asked(path))["expires_at"]
+    return {"sentinel_token_expires_timestamp_seconds": night_state.moment(expires)} if expires else {}
 
 
 def _renewed(asked_file: str) -> dict[str, Any]:

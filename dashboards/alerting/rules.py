@@ -142,6 +142,8 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             first_look="night.json and backup.json in the folder nightly of the product's folder; then make backup.",
             needs_nightly=True,
         ),
+        _token_ends("Token ends soon", settings.token_warning_days, "warning"),
+        _token_ends("Token ends", settings.token_critical_days, "critical"),
         Alert(
             title="Memory above target",
             expression=queries.gateway_memory(),
@@ -155,6 +157,23 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             f"{settings.memory_minutes} minutes.",
             first_look="The panel shows which of the two grew, and since when.",
         ),
+    )
+
+
+def _token_ends(title: str, days: float, severity: Literal["critical", "warning"]) -> Alert:
+    """The night renews a token long before: this is what is left when it no longer does."""
+    return Alert(
+        title=title,
+        expression=queries.token_days_left(),
+        comparison="lt",
+        border=days,
+        seconds=BACKUP_SECONDS,
+        severity=severity,
+        panel=1,
+        summary=f"Claude's token ends in less than {days:g} days, and then every call is refused: the night no longer "
+        "renews it.",
+        first_look="token.json in the folder nightly of the product's folder says why; make up renews it at once.",
+        needs_nightly=True,
     )
 
 

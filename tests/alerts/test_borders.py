@@ -133,6 +133,15 @@ def test_a_quiet_day_is_silent(alert: Alert) -> None:
     assert not ever_fires(alert.as_prometheus_rule(), {UP: f"1x{HOUR // SCRAPE_SECONDS}"}, HOUR)
 
 
+@pytest.mark.parametrize(("title", "days"), [("Token ends soon", 14), ("Token ends", 3)])
+def test_a_token_that_nobody_renews_is_told_ten_minutes_after_its_days_are_left(title: str, days: int) -> None:
+    """promtool's clock begins at 1970: the token ends one hour and so many days later."""
+    expires = f'{queries.TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}'
+    series = {expires: f"{HOUR + days * 86400}x{2 * HOUR // SCRAPE_SECONDS}"}
+    holds(title, series, {HOUR: [], HOUR + 600: [], HOUR + 630: [{}]})
+    assert not ever_fires(BY_TITLE[title].as_prometheus_rule(), {UP: "1x40"}, 600)
+
+
 @ALERTS
 def test_there_is_data_that_the_gateway_can_produce_for_which_the_rule_fires(alert: Alert) -> None:
     if alert.title == OLD:

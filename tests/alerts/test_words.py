@@ -48,9 +48,9 @@ def test_rules_are_paused_while_sentinel_is_stopped_on_purpose() -> None:
     assert not any(rule.is_paused for rule in RULES)
 
 
-def test_the_alert_of_the_backup_is_paused_where_there_is_no_nightly_job() -> None:
+def test_the_alerts_of_the_night_are_paused_where_there_is_no_nightly_job() -> None:
     rules = rules_file(Alerts(), paused=False, nightly=False).groups[0].rules
-    assert [rule.title for rule in rules if rule.is_paused] == ["Backup too old"]
+    assert [rule.title for rule in rules if rule.is_paused] == ["Backup too old", "Token ends soon", "Token ends"]
 
 
 def test_thresholds_are_those_of_the_settings() -> None:

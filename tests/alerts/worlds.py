@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from dashboards.queries import TOKEN_EXPIRES
 from lab.sentinel.metrics import Metrics
 from tests.alerts.promtool import SCRAPE_SECONDS, Series
 
@@ -62,5 +63,14 @@ def memory(seconds: int, bridge_mb: float, gateway_mb: float) -> Series:
     }
 
 
+def ending_token(seconds: int) -> Series:
+    """What a night wrote that left Claude's token with a few minutes of life; promtool's clock begins at 1970."""
+    return {f'{TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}': f"{seconds}x{seconds // SCRAPE_SECONDS}"}
+
+
 def worst_worlds(seconds: int) -> list[Series]:
-    return [{**world(seconds, worst), **memory(seconds, 500, 500)}, world(seconds, worst, up=0), {}]
+    return [
+        {**world(seconds, worst), **memory(seconds, 500, 500), **ending_token(seconds)},
+        world(seconds, worst, up=0),
+        {},
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 
-from hostctl import claude, token, token_renewal
+from hostctl import claude, night_state, token, token_renewal
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -149,3 +149,35 @@ def test_a_literal_header_in_claudes_file_follows_the_renewed_token(home: Path) 
     assert held == f"Bearer {(home / 'token').read_text().strip()}"
     claude.restore(Document(entry))
     assert (home / ".claude.json").read_text() == '{\n  "theme": "dark"\n}\n'
+
+
+def night(home: Path) -> Document:
+    return Document({"folder": str(home / "nightly"), "tokens": str(home / "tokens")})
+
+
+def test_the_nights_step_tells_prometheus_when_the_renewed_token_ends(home: Path) -> None:
+    with_days_left(home, 60)
+    token.write(asked(home))
+    with_days_left(home, 1)
+    said = token_renewal.step(night(home))
+    assert said["result"] == "done" and said["tokens"][0]["renewed"]
+    ends = accepted((home / "token").read_text().strip())["exp"]
+    line = f"sentinel_token_expires_timestamp_seconds {ends}"
+    assert line in night_state.exposition(night(home)).splitlines()
+
+
+def test_a_renewal_that_fails_still_tells_when_the_token_ends(home: Path) -> None:
+    with_days_left(home, 60)
+    token.write(asked(home))
+    made = with_days_left(home, 1)
+    (home / "secret").write_text("")
+    with pytest.raises(Refusal):
+        token_renewal.step(night(home))
+    noted = night_state.noted(night(home), token_renewal.STEP)
+    ends = jwt.decode(made, options={"verify_signature": False})["exp"]
+    assert noted["result"] == "failed" and noted["reason"]
+    assert noted["metrics"] == {"sentinel_token_expires_timestamp_seconds": ends}
+
+
+def test_without_a_token_of_sentinel_the_step_is_done_and_tells_no_end(home: Path) -> None:
+    assert token_renewal.step(night(home))["metrics"] == {}
