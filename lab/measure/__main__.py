@@ -1,4 +1,4 @@
-"""`python -m lab.measure bench|eyes|retention|cold|security|render`: takes figures, writes them down, renders the pages.
+"""`python -m lab.measure bench|eyes|retention|cold|security|render`: takes figures, writes them, renders the pages.
 
 Owns: the six commands, and the facts of the machine on which figures were taken.
 Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py, security.py).
