@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.measure import FIGURES, PAGES, render
+from lab.measure.security import TABLES
 from ops.paths import ROOT
 
 
@@ -29,3 +30,31 @@ def test_every_page_that_the_readme_names_exists() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_tables_of_security_show_what_was_seen_and_nothing_where_it_was_not_looked() -> None:
+    seen = {
+        "ports": {"before": {"203.0.113.10": {"open": [22], "silent": [5432]}}, "during": {"::1": {"open": [22]}}},
+        "rounds": {"every": 3, "gateway": 70},
+        "alone": {"no rule": {"203.0.113.10": {"open": [18080], "silent": []}}},
+        "searched": {"stack export": 1234567},
+        "secrets": ["jwt_secret", "the state's passphrase"],
+        "process_looks": 99,
+        "rotations": {
+            "jwt_secret": {"said_ms": 91.0, "seen_ms": 1204.4},
+            "discord_webhook": {"said_ms": 0, "seen_ms": 21},
+        },
+    }
+    blocks = "".join(f"<!-- measured:{name} -->\n<!-- end -->\n" for name in TABLES)
+    shown = render(blocks, {"security": seen})
+    for line in (
+        "| before | 203.0.113.10 | 22 | 5432 |",
+        "| during | ::1 | 22 | not told apart |",
+        "| no rule | 203.0.113.10 | 18080 | none |",
+        "| stack export | 1,234,567 |",
+        "| `jwt_secret` | 91 ms | 1204 ms |",
+        "| `discord_webhook` | the port is not touched | 21 ms |",
+    ):
+        assert line in shown
+    assert "tried 3 times" in shown and "two 70 times" in shown and "`jwt_secret`, the state's passphrase" in shown
+    assert render(blocks, {}).count("Not taken yet: `python -m lab.measure security` takes it.") == len(TABLES)
