@@ -8,6 +8,7 @@ from components.firewall import Firewall
 from components.gates import Gates, GatesArgs
 from components.grafana import Grafana, GrafanaArgs
 from components.handover import Handover, HandoverArgs
+from components.health_watch import HealthWatch, HealthWatchArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
 from components.postgres import Postgres
@@ -62,8 +63,9 @@ if settings.prometheus.enabled:
         PrometheusArgs(settings, host, networks, sentinel, warm),
         pulumi.ResourceOptions(depends_on=[sentinel]),
     )
+grafana = None
 if prometheus is not None and settings.grafana.enabled:
-    Grafana(
+    grafana = Grafana(
         "sentinel-grafana",
         GrafanaArgs(settings, host, networks, prometheus, warm),
         pulumi.ResourceOptions(depends_on=[prometheus]),
@@ -82,6 +84,8 @@ if claude_record and gates:
     verification = Verification("verification", VerificationArgs(settings, host, postgres, sentinel, claude, baseline))
     if prometheus is not None:
         CutoverMark("cutover-mark", settings, host=host, prometheus=prometheus, sentinel=sentinel, handover=handover)
+    if settings.health_watch.enabled:
+        HealthWatch("health-watch", HealthWatchArgs(settings, host, verification, prometheus, grafana))
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
     pulumi.export("way_back", WAY_BACK)

@@ -31,12 +31,13 @@ from components.prometheus import Prometheus
 from components.settings import Settings, secret_output
 from dashboards.provisioning import files as provisioning_files
 
-__all__ = ["Grafana", "GrafanaArgs", "environment"]
+__all__ = ["ALIAS", "PORT", "Grafana", "GrafanaArgs", "environment"]
 
 USER = 472
 """The image's own user, whom its volume belongs to."""
 
-_PORT = 3000
+ALIAS = "grafana"
+PORT = 3000
 _DATA = "/var/lib/grafana"
 _ADMIN = "/run/secrets/grafana_admin"
 _SECRET_KEY = "/run/secrets/grafana_secret_key"
@@ -89,6 +90,8 @@ class GrafanaArgs:
 class Grafana(pulumi.ComponentResource):
     """One Grafana, healthy with everything provisioned once it is done."""
 
+    container: docker.Container
+
     def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Grafana", name, None, opts)
         self._name, self._args = name, args
@@ -114,7 +117,7 @@ class Grafana(pulumi.ComponentResource):
             host=host,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        container = hardened_container(
+        self.container = hardened_container(
             f"{name}-container",
             self._watcher().spec(
                 settings,
@@ -126,7 +129,7 @@ class Grafana(pulumi.ComponentResource):
             ),
             host.docker_options(self, delete_before_replace=True),
         )
-        self.register_outputs({"container": container.name, "volume": volume.name})
+        self.register_outputs({"container": self.container.name, "volume": volume.name})
 
     def _contents(self) -> dict[str, pulumi.Input[str]]:
         """Every file by its path inside the container."""
@@ -150,14 +153,14 @@ class Grafana(pulumi.ComponentResource):
     def _watcher(self) -> Watcher:
         return Watcher(
             name=self._name,
-            alias="grafana",
+            alias=ALIAS,
             uid=USER,
-            port=_PORT,
+            port=PORT,
             data=_DATA,
             environment=environment(self._args.settings),
             tmpfs={"/tmp": "mode=1777"},
             health=HealthCheck(
-                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{_PORT}/api/health"],
+                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{PORT}/api/health"],
                 interval=5,
                 timeout=5,
                 retries=6,
