@@ -1,10 +1,10 @@
-"""n8n's own watch over the gateway, and over Prometheus and Grafana: independent of both, so that a dead alert path is told.
+"""n8n's own watch over the gateway, and over Prometheus and Grafana: independent of both, so a dead alert path is told.
 
 Owns: the workflow in n8n while Sentinel holds the port, the two secrets that `hostctl n8n` reads on the host, and the
 membership of Prometheus and Grafana in n8n's networks (`networks.also`); Sentinel joins these at the handover.
 
-Deliberately does not: run n8n, or outlive the way back. The workflow is the first thing that goes, so that a gateway that
-is out of service on purpose alarms nobody.
+Deliberately does not: run n8n, or outlive the way back. The workflow is the first thing that goes, so that a gateway
+that is out of service on purpose alarms nobody.
 """
 
 from __future__ import annotations

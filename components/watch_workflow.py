@@ -5,7 +5,7 @@
 Owns: its nodes and their order, what each target's embeds say; the two programs of its Code nodes lie beside this file.
 Its memory is n8n's static data of the workflow, which survives an update in place and a restart of n8n.
 
-Deliberately does not: hold the webhook. The Discord node names a credential, which `hostctl n8n` makes and enters there.
+Deliberately does not: hold the webhook. The Discord node names a credential, which `hostctl n8n` makes and enters.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from components.settings import Settings
 
-__all__ = ["NAME", "Target", "targets", "workflow"]
+__all__ = ["MARK", "NAME", "Target", "targets", "workflow"]
 
 NAME = "Sentinel health watch"
 DISCORD = "n8n-nodes-base.discord"
 LONGEST_LOOK_SECONDS = 10
 LIMIT_SECONDS = 90
-"""Of one run: a look that times out, then three tries at Discord. Runs must not overlap: they would not see each other's
-memory. So a look may take a third of the time between two, and ten seconds at most."""
+"""Of one run: a look that times out, then three tries at Discord. Runs must not overlap, since none sees what another
+remembers; so a look may take a third of the time between two, and ten seconds at most."""
 
 _HERE = Path(__file__).parent
-_MARK = "5e471e1a-0a7c-4d1e-9c00-00000000000{}"
-"""The nodes' ids. By the first of them `hostctl n8n` knows the workflow as ours, whatever its name."""
+MARK = "5e471e1a-0a7c-4d1e-9c00-000000000001"
+"""The first node's id, by which `hostctl n8n` knows the workflow as ours, whatever its name."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
                 "embeds": {"values": [{"inputMethod": "json", "json": "={{ JSON.stringify($json.embed) }}"}]},
                 "options": {"username": "Sentinel"},
             },
-            webhookId=_MARK.format(9),
+            webhookId=_identity(9),
             onError="continueRegularOutput",
             retryOnFail=True,
             maxTries=3,
@@ -116,15 +117,13 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
         ),
         _node("Told", "n8n-nodes-base.code", 2, _code(_program("watch_told.js"))),
     ]
-    placed = [
-        {**node, "id": _MARK.format(at), "position": [220 * at, 0]} for at, node in enumerate(nodes, start=1)
-    ]
+    placed = [{**node, "id": _identity(at), "position": [220 * at, 0]} for at, node in enumerate(nodes, start=1)]
     names = [node["name"] for node in placed]
     return {
         "name": NAME,
         "nodes": placed,
         "connections": {
-            name: {"main": [[{"node": after, "type": "main", "index": 0}]]} for name, after in zip(names, names[1:])
+            name: {"main": [[{"node": after, "type": "main", "index": 0}]]} for name, after in pairwise(names)
         },
         "settings": {
             "executionOrder": "v1",
@@ -134,6 +133,10 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
             "executionTimeout": LIMIT_SECONDS,
         },
     }
+
+
+def _identity(number: int) -> str:
+    return f"{MARK[:-1]}{number}"
 
 
 def _interval(minutes: float) -> Mapping[str, object]:

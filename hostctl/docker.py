@@ -132,7 +132,9 @@ class Engine:
             raise DockerError(f"Docker refused {method} {path.split('?')[0]}: {_message(content)}", status)
         return status, content
 
-    def _exchange(self, method: str, path: str, body: dict[str, Any] | bytes | None, seconds: float) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, path: str, body: dict[str, Any] | bytes | None, seconds: float
+    ) -> tuple[int, bytes]:
         kept = self._connection is not None
         try:
             return self._once(method, path, body, seconds)

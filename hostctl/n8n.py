@@ -4,8 +4,8 @@ Owns: finding the workflow again by the id of its first node, which survives ano
 changing it in place, publishing it, taking it away. By n8n's public API where a key is given (`n8n_api.py`), else by
 n8n's own command line inside its container (`n8n_cli.py`).
 
-Deliberately does not: touch another workflow or credential, know what the workflow does, or hold up the way back: an n8n
-that cannot be asked to forget it is told in one line, and the gateway goes back all the same.
+Deliberately does not: touch another workflow or credential, know what the workflow does, or hold up the way back: an
+n8n that cannot be asked to forget it is told in one line, and the gateway goes back all the same.
 """
 
 from __future__ import annotations
@@ -13,43 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from typing import Any, Protocol
+from typing import Any
 
-from hostctl import n8n_api, n8n_cli
+from hostctl import n8n_api, n8n_cli, n8n_message
 from hostctl.docker import Engine
 from hostctl.documents import Document, rows, table
 from hostctl.errors import Refusal
-
-CREDENTIAL = "discordWebhookApi"
-"""n8n's type of a Discord webhook; its one field is `webhookUri`."""
-
-
-class Way(Protocol):
-    """One way to n8n, as both modules offer it. Every method raises Refusal."""
-
-    name: str
-
-    def workflows(self) -> list[dict[str, Any]]:
-        """Every workflow, with its nodes."""
-        ...
-
-    def make_credential(self, name: str, data: dict[str, str]) -> str:
-        """A new credential of the type CREDENTIAL, or the former one with new data; its id."""
-        ...
-
-    def make(self, workflow: dict[str, Any]) -> str:
-        """A new workflow; its id."""
-        ...
-
-    def change(self, identity: str, workflow: dict[str, Any]) -> None: ...
-
-    def publish(self, identity: str) -> None: ...
-
-    def retire(self, identity: str) -> str:
-        """Ends it for good; what became of it, in a word."""
-        ...
-
-    def forget_credential(self, identity: str) -> None: ...
+from hostctl.n8n_way import CREDENTIAL, Way, mark, ours, sender
 
 
 def apply(document: Document) -> dict[str, Any]:
@@ -59,8 +29,8 @@ def apply(document: Document) -> dict[str, Any]:
     """
     wanted, webhook = document.object("workflow").values, _secret(document, "webhook_file")
     way = _way(document, document.seconds("limit_seconds", 60))
-    found = _ours(way.workflows(), wanted)
-    held = table(_sender(found).get("credentials")).get(CREDENTIAL) if found else None
+    found = ours(way.workflows(), mark(wanted))
+    held = table(sender(found).get("credentials")).get(CREDENTIAL) if found else None
     credential, did = table(held), list[str]()
     name = f"{wanted['name']} {hashlib.sha256(webhook.encode()).hexdigest()[:8]}"
     former = ""
@@ -86,14 +56,16 @@ def apply(document: Document) -> dict[str, Any]:
 
 
 def remove(document: Document) -> dict[str, Any]:
-    """{"removed", "reason"}: no longer run by n8n; where that cannot be had, the reason, on stderr too, and no error."""
+    """{"removed", "reason"}: n8n no longer runs it; where that cannot be had, the reason, on stderr too, and no error."""
     try:
         way = _way(document, document.seconds("removal_seconds", 5))
-        found = _ours(way.workflows(), document.object("workflow").values)
+        there = way.workflows()
+        n8n_message.clear(way, there)
+        found = ours(there, mark(document.object("workflow").values))
         if found is None:
             return {"removed": False, "reason": "n8n has no such workflow"}
         became = way.retire(str(found["id"]))
-        credential = table(table(_sender(found).get("credentials")).get(CREDENTIAL)).get("id")
+        credential = table(table(sender(found).get("credentials")).get(CREDENTIAL)).get("id")
         if credential:
             way.forget_credential(str(credential))
     except (Refusal, OSError) as error:
@@ -108,7 +80,8 @@ def _way(document: Document, seconds: float) -> Way:
     container = document.text("container", "")
     if not container:
         raise Refusal("n8n can only be asked with a key of its public API: pulumi config set --secret n8n_api_key")
-    return n8n_cli.CommandLine(Engine(document.text("docker_socket")), container, document.text("url"), seconds)
+    engine, restart = Engine(document.text("docker_socket")), document.seconds("limit_seconds", 60)
+    return n8n_cli.CommandLine(engine, container, document.text("url"), restart)
 
 
 def _secret(document: Document, key: str) -> str:
@@ -120,25 +93,9 @@ def _secret(document: Document, key: str) -> str:
         raise Refusal(f"{path} cannot be read ({error.strerror}): `make up` writes it") from None
 
 
-def _ours(found: list[dict[str, Any]], wanted: dict[str, Any]) -> dict[str, Any] | None:
-    """The workflow with our first node in it; the oldest, since a copy is somebody's own."""
-    mark = _nodes(wanted)[0]["id"]
-    marked = [one for one in found if any(node.get("id") == mark for node in _nodes(one))]
-    return min(marked, key=lambda one: str(one.get("createdAt", "")), default=None)
-
-
-def _nodes(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    return [table(node) for node in rows(workflow.get("nodes"))]
-
-
-def _sender(workflow: dict[str, Any]) -> dict[str, Any]:
-    """The node that posts to Discord, empty when somebody took it out."""
-    return next((node for node in _nodes(workflow) if node.get("type") == "n8n-nodes-base.discord"), {})
-
-
 def _with_credential(workflow: dict[str, Any], credential: dict[str, Any]) -> dict[str, Any]:
     copy: dict[str, Any] = json.loads(json.dumps(workflow))
-    _sender(copy)["credentials"] = {CREDENTIAL: credential}
+    sender(copy)["credentials"] = {CREDENTIAL: credential}
     return copy
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,7 @@ from hostctl.errors import Refusal
 REQUEST_SECONDS = 30.0
 POLL_SECONDS = 0.5
 PAGE = 100
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 class Api:
@@ -60,6 +62,18 @@ class Api:
     def forget_credential(self, identity: str) -> None:
         self._asked("DELETE", f"/credentials/{quote(identity, safe='')}", absent=True)
 
+    def executions(self, workflow: str) -> list[dict[str, Any]]:
+        """Its runs that have left a trace, without their data."""
+        found = table(self._asked("GET", f"/executions?limit=20&workflowId={quote(workflow, safe='')}"))
+        return [table(one) for one in rows(found.get("data"))]
+
+    def failure(self, execution: str) -> str:
+        """n8n's own words for why a run failed; an address in them is left out, for it may be the webhook's."""
+        found = table(self._asked("GET", f"/executions/{quote(execution, safe='')}?includeData=true"))
+        error = table(table(table(found.get("data")).get("resultData")).get("error"))
+        words = [str(error.get(key)) for key in ("message", "description") if error.get(key)]
+        return _ADDRESS.sub("[address]", ": ".join(words)) or "no reason given"
+
     def _asked(self, method: str, path: str, body: object = None, *, absent: bool = False) -> Any:
         """The answer's document; with `absent` a 404 is as good as done."""
         status, answer = self._exchange_when_up(method, path, body)
@@ -71,7 +85,9 @@ class Api:
                 "`pulumi config set --secret n8n_api_key`"
             )
         if status == http.client.FORBIDDEN:
-            raise Refusal(f"n8n's key may not {method} {path.partition('?')[0]}: give it workflow and credential scopes")
+            raise Refusal(
+                f"n8n's key may not {method} {path.partition('?')[0]}: give it workflow and credential scopes"
+            )
         reason = table(answer).get("message") or "no reason given"
         raise Refusal(f"n8n says {status} to {method} {path.partition('?')[0]} ({reason}): look at its log")
 

@@ -1,8 +1,8 @@
 """n8n's own command line, run inside its container: the way without a key of the public API.
 
 Owns: `export:workflow`, `import:credentials`, `import:workflow`, `publish:workflow` and `unpublish:workflow`, and one
-restart of the container after a change, since a running n8n does not see what its command line changed. What is imported
-lies in the container for as long as the import takes, readable by n8n's own user only.
+restart of the container after a change, since a running n8n does not see what its command line changed. What is
+imported lies in the container for as long as the import takes, readable by n8n's own user only.
 Deliberately does not: restart when nothing changed, or delete: n8n's command line cannot, so a retired workflow stays
 there, unpublished, with its credential.
 """
@@ -50,7 +50,9 @@ class CommandLine:
         try:
             return [table(one) for one in rows(json.loads(text))]
         except ValueError:
-            raise Refusal(f"n8n in {self._container} exported no JSON: set n8n_api_key, which is the better way") from None
+            raise Refusal(
+                f"n8n in {self._container} exported no JSON: set n8n_api_key, which is the better way"
+            ) from None
 
     def make_credential(self, name: str, data: dict[str, str]) -> str:
         self._import("credentials", {"id": CREDENTIAL, "name": name, "type": "discordWebhookApi", "data": data})

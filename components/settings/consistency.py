@@ -268,7 +268,11 @@ def require_a_way_between_n8n_and_what_it_watches(settings: Settings) -> Iterato
     if watch.container and not settings.networks.also:
         words = f"n8n's own network, by which its container {watch.container} reaches Sentinel"
         yield Problem(
-            "networks.also", NOT_SET, words, '["n8n_default"]', related=("health_watch.enabled", "health_watch.container")
+            "networks.also[0]",
+            NOT_SET,
+            words,
+            "n8n_default",
+            related=("health_watch.enabled", "health_watch.container"),
         )
     if not watch.container and settings.n8n_api_key is None:
         words = "the key of n8n's public API, because health_watch.container is empty: there is no other way in"

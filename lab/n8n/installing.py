@@ -59,7 +59,7 @@ def _install(folder: Path, progress: Progress) -> None:
 
 
 def with_addresses(lock: dict[str, Any], registry: str) -> dict[str, Any]:
-    """The lock with each package's address in a registry, where npm puts `@scope/name` at `@scope/name/-/name-1.0.0.tgz`."""
+    """The lock with each package's address in a registry: of `@scope/name`, `@scope/name/-/name-1.0.0.tgz`."""
     packages: dict[str, dict[str, Any]] = lock["packages"]
     filled = {
         place: {**one, "resolved": _address(place, one, registry)} if "integrity" in one else one
