@@ -8,6 +8,7 @@ from components.firewall import Firewall
 from components.gates import Gates, GatesArgs
 from components.grafana import Grafana, GrafanaArgs
 from components.handover import Handover, HandoverArgs
+from components.health_watch import HealthWatch, HealthWatchArgs
 from components.host import Host, HostArgs
 from components.networks import Networks
 from components.nightly import Nightly, NightlyArgs
@@ -102,6 +103,8 @@ if claude_record and gates:
     if settings.nightly.enabled:
         nightly = Nightly("nightly", NightlyArgs(settings, host, verification, prometheus))
         pulumi.export("nightly", nightly.report)
+    if settings.health_watch.enabled:
+        HealthWatch("health-watch", HealthWatchArgs(settings, host, verification, prometheus, grafana))
     ends.append(verification)
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)

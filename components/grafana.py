@@ -34,12 +34,13 @@ from components.prometheus import Prometheus
 from components.settings import Settings, secret_output
 from dashboards.provisioning import files as provisioning_files
 
-__all__ = ["Grafana", "GrafanaArgs", "environment"]
+__all__ = ["ALIAS", "PORT", "Grafana", "GrafanaArgs", "environment"]
 
 USER = 472
 """The image's own user, whom its volume belongs to."""
 
-_PORT = 3000
+ALIAS = "grafana"
+PORT = 3000
 _DATA = "/var/lib/grafana"
 _ADMIN = "/run/secrets/grafana_admin"
 _SECRET_KEY = "/run/secrets/grafana_secret_key"
@@ -181,14 +182,14 @@ class Grafana(pulumi.ComponentResource):
     def _watcher(self) -> Watcher:
         return Watcher(
             name=self._name,
-            alias="grafana",
+            alias=ALIAS,
             uid=USER,
-            port=_PORT,
+            port=PORT,
             data=_DATA,
             environment=environment(self._args.settings),
             tmpfs={"/tmp": "mode=1777"},
             health=HealthCheck(
-                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{_PORT}/api/health"],
+                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{PORT}/api/health"],
                 interval=5,
                 timeout=5,
                 retries=6,

@@ -9,6 +9,7 @@ message is there, the operator looks.
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from typing import Any, Literal, cast
 from pydantic import SecretStr
 
 from components.settings import Settings
+from components.watch_workflow import MARK
 from dashboards.alerting.discord import CONTACT_POINT
 from ops import asking, host
 from ops.engine import open_stack
@@ -26,6 +28,8 @@ from ops.errors import UserError
 from ops.progress import Progress
 from ops.result import Result
 
+GREY = 9807270
+"""Neither red nor green: nothing fell, and nothing came back."""
 LIMIT_SECONDS = 30.0
 """Of one way, with what Discord asks to wait after a 429."""
 
@@ -87,8 +91,27 @@ def by_grafana(asked: Asked) -> Told:
 
 
 def by_watch(asked: Asked) -> Told:
-    """The seam for n8n's own watch: a function like `by_grafana` takes this one's place in WAYS."""
-    return Told("absent", "n8n's watch sends no test message")
+    """n8n's own way: its schedule, its Discord node, the credential that the watch uses."""
+    settings = asked.settings
+    if not settings.health_watch.enabled:
+        return Told("absent", "health_watch.enabled is false")
+    if settings.active != "sentinel":
+        return Told("absent", "the watch is in n8n only while Sentinel holds the port")
+    if settings.n8n_api_key is None:
+        return Told("unknown", "n8n sends a test only when asked by its public API, for which no n8n_api_key is set")
+    words = alert(settings, asked.mark)["annotations"]
+    embed = {"title": words["summary"], "description": words["description"], "color": GREY}
+    found = asked.on_host(
+        "n8n",
+        "send",
+        {
+            "url": settings.health_watch.url,
+            "key": settings.n8n_api_key.get_secret_value(),
+            "mark": MARK,
+            "embed": json.dumps(embed),
+        },
+    )
+    return Told("sent", "by a workflow of n8n's, now gone") if found["sent"] else Told("failed", found["reason"])
 
 
 WAYS: Sequence[tuple[str, Way]] = (("webhook", by_webhook), ("grafana", by_grafana), ("n8n", by_watch))

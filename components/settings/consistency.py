@@ -272,6 +272,27 @@ def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
             seen.setdefault(name, key)
 
 
+def require_a_way_between_n8n_and_what_it_watches(settings: Settings) -> Iterator[Problem]:
+    watch = settings.health_watch
+    if not watch.enabled:
+        return
+    if watch.minutes >= 1 and not float(watch.minutes).is_integer():
+        words, value = "whole minutes from 1 on, as n8n's schedule counts them", str(round(watch.minutes))
+        yield Problem("health_watch.minutes", f"{watch.minutes:g}", words, value)
+    if watch.container and not settings.networks.also:
+        words = f"n8n's own network, by which its container {watch.container} reaches Sentinel"
+        yield Problem(
+            "networks.also[0]",
+            NOT_SET,
+            words,
+            "n8n_default",
+            related=("health_watch.enabled", "health_watch.container"),
+        )
+    if not watch.container and settings.n8n_api_key is None:
+        words = "the key of n8n's public API, because health_watch.container is empty: there is no other way in"
+        yield Problem("n8n_api_key", NOT_SET, words, "<secret>", secret=True, related=("health_watch.container",))
+
+
 def require_secrets_of_what_is_enabled(settings: Settings) -> Iterator[Problem]:
     needed: dict[str, str] = {}
     if settings.grafana.enabled:
@@ -329,6 +350,7 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_prometheus_for_cadvisor,
     require_latency_that_a_bucket_shows,
     require_alert_windows_that_scrapes_fill,
+    require_a_way_between_n8n_and_what_it_watches,
     require_secrets_of_what_is_enabled,
     require_secrets_that_differ,
 )

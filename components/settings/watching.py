@@ -18,6 +18,7 @@ from components.settings.rules import (
     ClockTime,
     Days,
     DockerName,
+    DockerNameOrNothing,
     HttpUrl,
     Image,
     InterfaceName,
@@ -31,6 +32,7 @@ from components.settings.rules import (
 
 Minutes = Annotated[Whole, Field(ge=1, le=1440)]
 AlertMinutes = Annotated[float, BeforeValidator(require_number_not_boolean), Field(ge=0.25, le=1440)]
+WatchMinutes = Annotated[float, BeforeValidator(require_number_not_boolean), Field(ge=0.05, le=59)]
 MemoryMb = Annotated[Whole, Field(ge=64, le=65536)]
 
 
@@ -155,8 +157,12 @@ class HealthWatch(Section):
 
     enabled: bool = Field(default=True, description="Keep the workflow in n8n.")
     url: HttpUrl = Field(default="http://127.0.0.1:5678", description="n8n's address on the host.")
-    container: DockerName = Field(default="n8n", description="n8n's container.")
-    minutes: Minutes = Field(default=5, description="Minutes between two looks.")
+    container: DockerNameOrNothing = Field(
+        default="n8n", description="n8n's container; empty where n8n runs on the host itself."
+    )
+    minutes: WatchMinutes = Field(
+        default=5, description="Minutes between two looks: whole ones, or a part of one for a trial."
+    )
     failures: Annotated[Whole, Field(ge=1, le=20)] = Field(
         default=2, description="Failed looks in a row that count as down."
     )

@@ -64,6 +64,11 @@ AFTER = [
     ("sentinel-grafana-password", "sentinel-grafana-container"),
     ("cutover-mark-file", "handover-port"),
     ("cutover-mark-file", "sentinel-prometheus-up"),
+    ("health-watch-workflow", "verification-backends"),
+    ("health-watch-workflow", "health-watch-files-written"),
+    ("health-watch-workflow", "health-watch-reached-n8n_default"),
+    ("health-watch-reached-n8n_default", "sentinel-prometheus-container"),
+    ("health-watch-reached-n8n_default", "sentinel-grafana-container"),
     ("claude-record-entries", "predecessor-record"),
     ("handover-port", "claude-record-entries"),
     ("claude-token", "handover-port"),
@@ -108,7 +113,7 @@ def test_with_contextforge_active_no_handover_is_in_the_program_and_sentinel_sta
     names = {one.name for one in staged.resources.values()}
     assert "handover-port" not in names
     assert not {name for name in names if name.startswith("claude")}
-    assert not {name for name in names if name.startswith(("cutover-mark", "nightly"))}
+    assert not {name for name in names if name.startswith(("cutover-mark", "nightly", "health-watch"))}
     assert {"sentinel-warm", "sentinel-prometheus-up", "sentinel-grafana-container"} <= names
 
 
@@ -161,6 +166,28 @@ def test_without_standby_sentinel_is_declared_and_not_started() -> None:
     names = {one.name for one in resting.resources.values()}
     assert "sentinel-gateway" in names
     assert "sentinel-warm" not in names
+
+
+def test_the_watch_reaches_names_from_n8ns_container_and_loopback_from_the_host_itself(cutover: Registration) -> None:
+    def addresses(program: Registration) -> list[str]:
+        nodes = json.loads(program.named("health-watch-workflow").inputs["stdin"])["workflow"]["nodes"]
+        looked_at = nodes[1]["parameters"]["jsCode"].removeprefix("return ").rstrip(";\n")
+        return [one["json"]["url"] for one in json.loads(looked_at)]
+
+    assert addresses(cutover) == [
+        "http://sentinel-gateway:9201/health",
+        "http://prometheus:9090/-/ready",
+        "http://grafana:3000/api/health",
+    ]
+    beside = register({"health_watch.container": "", "n8n_api_key": "n8n-" + "n" * 40})
+    assert addresses(beside) == [
+        "http://127.0.0.1:9201/health",
+        "http://127.0.0.1:9090/-/ready",
+        "http://127.0.0.1:3100/api/health",
+    ]
+    assert not {one.name for one in beside.resources.values() if one.name.startswith("health-watch-reached")}
+    alone = register({"prometheus.enabled": "false", "grafana.enabled": "false"})
+    assert addresses(alone) == ["http://sentinel-gateway:9201/health"]
 
 
 def test_the_program_is_the_same_over_ssh() -> None:

@@ -14,14 +14,15 @@ CARRIERS = {
     "sentinel-grafana-files-written": ("grafana_admin_password", "grafana_secret_key", "discord_webhook"),
     "sentinel-grafana-webhook": ("discord_webhook",),
     "reboot-check-webhook": ("discord_webhook",),
+    "health-watch-files-written": ("discord_webhook", "n8n_api_key"),
 }
 """The actions that are given secrets, and which; all but the look at the webhook write them into files."""
 
 
 def test_each_secret_goes_to_the_actions_that_it_is_for_and_they_log_nothing() -> None:
-    given = {**SMALLEST, "health_token": "health-" + "h" * 40}
+    given = {**SMALLEST, "health_token": "health-" + "h" * 40, "n8n_api_key": "n8n-" + "n" * 40}
     secrets = {key: given[key] for key in {key for keys in CARRIERS.values() for key in keys}}
-    program = register({"health_token": given["health_token"]})
+    program = register({key: given[key] for key in ("health_token", "n8n_api_key")})
     carried = {
         one.name: {key for key, secret in secrets.items() if secret in json.dumps(one.inputs, default=str)}
         for one in program.resources.values()

@@ -45,7 +45,7 @@ def test_each_way_is_asked_on_the_host_and_the_message_shows_the_mark(
     assert [(row["way"], row["result"]) for row in result.document["ways"]] == [
         ("webhook", "seen"),
         ("grafana", "sent"),
-        ("n8n", "absent"),
+        ("n8n", "unknown"),
     ]
     assert (result.ok, result.document["ok"], result.document["mark"]) == (True, True, "7f3a2c")
     assert result.text.endswith("Look into the channel for: Alert test 7f3a2c")

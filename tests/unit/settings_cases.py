@@ -26,6 +26,7 @@ THINKING: dict[str, Any] = {
 }
 SMALLEST: dict[str, Any] = {
     "host.home": "/home/operator",
+    "networks.also": ["n8n_default"],
     "sentinel.image": "sentinel-gateway:0.1.0",
     "backends": [SQLITE, THINKING],
     "jwt_secret": "jwt-" + "j" * 40,

@@ -1,0 +1,125 @@
+"""n8n's own watch over the gateway, and over Prometheus and Grafana: independent of both, so a dead alert path is told.
+
+Owns: the workflow in n8n while Sentinel holds the port, the two secrets that `hostctl n8n` reads on the host, and the
+membership of Prometheus and Grafana in n8n's networks (`networks.also`); Sentinel joins these at the handover.
+
+Deliberately does not: run n8n, or outlive the way back. The workflow is the first thing that goes, so that a gateway
+that is out of service on purpose alarms nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import pulumi
+from pydantic import SecretStr
+
+from components import grafana as grafana_component
+from components import prometheus as prometheus_component
+from components.files import HostFile, HostFiles
+from components.grafana import Grafana
+from components.host import Action, Host, Operation
+from components.prometheus import Prometheus
+from components.sentinel_configuration import ALIAS as GATEWAY
+from components.settings import Settings, secret_output
+from components.verification import Verification
+from components.watch_workflow import Target, targets, workflow
+
+__all__ = ["HealthWatch", "HealthWatchArgs"]
+
+OWNER = 0
+"""Who runs `hostctl`, and nobody else, reads the key and the webhook."""
+WAIT_SECONDS = 60
+"""For an n8n that is starting."""
+
+
+@dataclass(frozen=True)
+class HealthWatchArgs:
+    """What is watched, and the verification that comes before."""
+
+    settings: Settings
+    host: Host
+    verification: Verification
+    prometheus: Prometheus | None
+    grafana: Grafana | None
+
+
+class HealthWatch(pulumi.ComponentResource):
+    """One published workflow; `report` is `hostctl n8n`'s own answer: which workflow, and by which way."""
+
+    report: pulumi.Output[dict[str, object]]
+
+    def __init__(self, name: str, args: HealthWatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:HealthWatch", name, None, opts)
+        self._name, self._args = name, args
+        watch, host = args.settings.health_watch, args.host
+        files = self._files()
+        reached = self._reached() if watch.container else []
+        applied = host.action(
+            f"{name}-workflow",
+            Operation("n8n", create="apply", delete="remove"),
+            {
+                "url": watch.url,
+                "container": watch.container,
+                "key_file": files.path("n8n_api_key") if args.settings.n8n_api_key else "",
+                "webhook_file": files.path("discord_webhook"),
+                "workflow": workflow(self._targets(), minutes=watch.minutes, failures=watch.failures),
+                "limit_seconds": WAIT_SECONDS,
+            },
+            parent=self,
+            depends_on=[args.verification, *(action.resource for action in reached)],
+        )
+        self.report = applied.result
+        self.register_outputs({"report": self.report})
+
+    def _files(self) -> HostFiles:
+        settings = self._args.settings
+        files = {"discord_webhook": HostFile(secret_output(cast(SecretStr, settings.discord_webhook)))}
+        if settings.n8n_api_key is not None:
+            files["n8n_api_key"] = HostFile(secret_output(settings.n8n_api_key))
+        return HostFiles(
+            f"{self._name}-files",
+            files,
+            owner=OWNER,
+            host=self._args.host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _reached(self) -> list[Action]:
+        """Both containers on each of n8n's networks, again when another container took the place of one."""
+        watching = {
+            prometheus_component.ALIAS: self._args.prometheus,
+            grafana_component.ALIAS: self._args.grafana,
+        }
+        present = {alias: one.container for alias, one in watching.items() if one is not None}
+        if not present:
+            return []
+        return [
+            self._args.host.action(
+                f"{self._name}-reached-{network}",
+                Operation("networks", create="join", delete="leave"),
+                {
+                    "network": network,
+                    "members": [{"container": one.name, "aliases": [alias]} for alias, one in present.items()],
+                    "containers": [one.id for one in present.values()],
+                },
+                parent=self,
+            )
+            for network in self._args.settings.networks.also
+        ]
+
+    def _targets(self) -> list[Target]:
+        settings = self._args.settings
+        inside = bool(settings.health_watch.container)
+        port = settings.sentinel.health_port
+        return targets(
+            settings,
+            gateway=f"{GATEWAY}:{port}" if inside else f"127.0.0.1:{port}",
+            prometheus=f"{prometheus_component.ALIAS}:{prometheus_component.PORT}"
+            if inside
+            else f"127.0.0.1:{settings.prometheus.port}",
+            grafana=f"{grafana_component.ALIAS}:{grafana_component.PORT}"
+            if inside
+            else f"127.0.0.1:{settings.grafana.port}",
+        )

@@ -1,0 +1,62 @@
+"""What both ways to n8n offer, and how a workflow of ours is told from everybody else's.
+
+Owns: the shape `Way`, and the marks: a workflow is known by the id of its first node. Deliberately does not: ask n8n.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from hostctl.documents import rows, table
+
+CREDENTIAL = "discordWebhookApi"
+"""n8n's type of a Discord webhook; its one field is `webhookUri`."""
+
+
+class Way(Protocol):
+    """One way to n8n, as both modules offer it. Every method raises Refusal."""
+
+    name: str
+
+    def workflows(self) -> list[dict[str, Any]]:
+        """Every workflow, with its nodes."""
+        ...
+
+    def make_credential(self, name: str, data: dict[str, str]) -> str:
+        """A new credential of the type CREDENTIAL, or the former one with new data; its id."""
+        ...
+
+    def make(self, workflow: dict[str, Any]) -> str:
+        """A new workflow; its id."""
+        ...
+
+    def change(self, identity: str, workflow: dict[str, Any]) -> None: ...
+
+    def publish(self, identity: str) -> None: ...
+
+    def retire(self, identity: str) -> str:
+        """Ends it for good; what became of it, in a word."""
+        ...
+
+    def forget_credential(self, identity: str) -> None: ...
+
+
+def mark(workflow: dict[str, Any]) -> str:
+    """The id of its first node."""
+    return str(nodes(workflow)[0]["id"])
+
+
+def ours(found: list[dict[str, Any]], first: str) -> dict[str, Any] | None:
+    """The workflow with a node of this id in it; the oldest, since a copy is somebody's own."""
+    marked = [one for one in found if any(node.get("id") == first for node in nodes(one))]
+    return min(marked, key=lambda one: str(one.get("createdAt", "")), default=None)
+
+
+def nodes(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its nodes as objects, whatever n8n gave."""
+    return [table(node) for node in rows(workflow.get("nodes"))]
+
+
+def sender(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The node that posts to Discord, empty when somebody took it out."""
+    return next((node for node in nodes(workflow) if node.get("type") == "n8n-nodes-base.discord"), {})
