@@ -1,8 +1,8 @@
-"""`discord look`: whether the webhook is there, without posting anything.
+"""`discord look | post`: whether the webhook is there, and one message to it.
 
 Owns: one GET of the webhook's address, which Discord answers without a token (its documentation, "Get Webhook with
-Token"), and what Discord's status codes mean for a webhook. Deliberately does not: post, or repeat any part of the
-address: whoever has it may post.
+Token"), one POST that mentions nobody ("Execute Webhook"), and what Discord's status codes mean for a webhook.
+Deliberately does not: repeat any part of the address: whoever has it may post.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from hostctl.errors import Refusal
 
 REQUEST_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 10.0
+MOST_CHARACTERS = 2000
+"""Of a message, by Discord's documentation."""
 _GONE = (401, 403, 404)
 """Discord asks never to use such a webhook again."""
 
@@ -25,20 +27,42 @@ _GONE = (401, 403, 404)
 def look(document: Document) -> dict[str, Any]:
     """{"seen": true} when it answers; {"seen": false, "reason"} when Discord cannot be reached from here, which is no
     reason to stop; raises Refusal when Discord says that there is no such webhook, for then no alert would arrive."""
+    status, body, reason = _until_answered(document, "GET", None)
+    if status == http.client.OK:
+        return {"seen": True, "name": str(body.get("name") or "")}
+    return {"seen": False, "reason": reason}
+
+
+def post(document: Document) -> dict[str, Any]:
+    """{"posted": true} when Discord took "content"; {"posted": false, "reason"} when it did not or cannot be reached;
+    raises Refusal when there is no such webhook, or for a text that Discord would not take."""
+    content = document.text("content")
+    if not 0 < len(content) <= MOST_CHARACTERS:
+        raise Refusal(f"'content' in the document on stdin must have 1 to {MOST_CHARACTERS} characters")
+    # What the text quotes must ring nobody's bell.
+    message: dict[str, Any] = {"content": content, "allowed_mentions": {"parse": []}}
+    status, _, reason = _until_answered(document, "POST", json.dumps(message).encode())
+    if status in (http.client.OK, http.client.NO_CONTENT):
+        return {"posted": True}
+    return {"posted": False, "reason": reason}
+
+
+def _until_answered(document: Document, method: str, content: bytes | None) -> tuple[int, dict[str, Any], str]:
+    """Status (0 without a connection), document, and a reason; asks again as Discord says. Raises Refusal."""
     address = document.text("webhook")
     limit = time.monotonic() + document.seconds("limit_seconds", 15)
     while True:
         try:
-            status, body, retry_after = _get(address)
+            status, body, retry_after = _request(method, address, content)
         except (OSError, http.client.HTTPException) as error:
-            return {"seen": False, "reason": f"no connection ({getattr(error, 'strerror', None) or error})"}
-        if status == http.client.OK:
-            return {"seen": True, "name": str(body.get("name") or "")}
+            return 0, {}, f"no connection ({getattr(error, 'strerror', None) or error})"
         if status in _GONE:
             raise Refusal(meaning(status))
         pause = _pause(body, retry_after) if status == http.client.TOO_MANY_REQUESTS else LONGEST_WAIT_SECONDS
-        if status < 429 or time.monotonic() + pause > limit:
-            return {"seen": False, "reason": f"HTTP {status}"}
+        # A message that met an error of Discord's own may be in the channel all the same.
+        again = status == http.client.TOO_MANY_REQUESTS or (status > http.client.TOO_MANY_REQUESTS and not content)
+        if not again or time.monotonic() + pause > limit:
+            return status, body, f"HTTP {status}"
         time.sleep(pause)
 
 
@@ -54,18 +78,19 @@ def meaning(status: int) -> str:
     return ""
 
 
-def _get(address: str) -> tuple[int, dict[str, Any], str]:
+def _request(method: str, address: str, content: bytes | None) -> tuple[int, dict[str, Any], str]:
     """Status, document, and the header Retry-After."""
     parts = urlsplit(address)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=REQUEST_SECONDS)
+    headers = {"User-Agent": "sentinel-cutover", **({"Content-Type": "application/json"} if content else {})}
     try:
-        connection.request("GET", parts.path, headers={"User-Agent": "sentinel-cutover"})
+        connection.request(method, parts.path, content, headers)
         answer = connection.getresponse()
-        content = answer.read()
+        said = answer.read()
         retry_after = answer.getheader("Retry-After") or ""
         try:
-            return answer.status, table(json.loads(content)), retry_after
+            return answer.status, table(json.loads(said)), retry_after
         except ValueError:
             return answer.status, {}, retry_after
     finally:

@@ -1,4 +1,4 @@
-"""`hostctl discord look`: one GET of the webhook, which posts nothing; every answer of Discord has its own end."""
+"""`hostctl discord look | post`: one GET, which posts nothing, and one message; every answer has its own end."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def answering() -> Generator[Callable[..., int]]:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, body, headers = left.pop(0) if len(left) > 1 else left[0]
                 content = json.dumps(body).encode()
                 self.send_response(status)
@@ -42,6 +43,8 @@ def answering() -> Generator[Callable[..., int]]:
                     self.send_header(key, value)
                 self.end_headers()
                 self.wfile.write(content)
+
+            do_POST = do_GET
 
             def log_message(self, format: str, *args: object) -> None: ...
 
@@ -105,3 +108,34 @@ def test_what_does_not_get_better_within_the_limit_is_told_and_stops_nobody(
 
 def test_no_connection_is_told_and_stops_nobody() -> None:
     assert looked(1) == {"seen": False, "reason": "no connection (Connection refused)"}
+
+
+def posted(port: int, content: str, path: str = PATH, limit: float = 5) -> dict[str, Any]:
+    webhook = f"http://127.0.0.1:{port}{path}"
+    return discord.post(Document({"webhook": webhook, "content": content, "limit_seconds": limit}))
+
+
+def test_one_message_is_posted_and_mentions_nobody(tmp_path: Path) -> None:
+    record = tmp_path / "messages.jsonl"
+    serving = server(Discord(PATH, record), "127.0.0.1", 0)
+    threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        assert posted(serving.server_address[1], "9 of 11 claims proven @everyone") == {"posted": True}
+    finally:
+        serving.shutdown()
+        serving.server_close()
+    (message,) = [json.loads(line) for line in record.read_text().splitlines()]
+    assert "@everyone" in json.dumps(message) and '"parse": []' in json.dumps(message)
+
+
+def test_a_message_is_posted_again_after_a_429_and_never_after_an_error_of_discords_own(
+    answering: Callable[..., int],
+) -> None:
+    assert posted(answering((429, {"retry_after": 0.01}, {}), (204, {}, {})), "x") == {"posted": True}
+    assert posted(answering((500, {}, {}), (204, {}, {})), "x") == {"posted": False, "reason": "HTTP 500"}
+
+
+@pytest.mark.parametrize("content", ["", "x" * (discord.MOST_CHARACTERS + 1)])
+def test_a_text_that_discord_would_not_take_is_refused_before_it_is_sent(content: str) -> None:
+    with pytest.raises(Refusal, match="must have 1 to 2000 characters"):
+        posted(1, content)
