@@ -83,11 +83,19 @@ def _described(engine: Engine, name: str) -> dict[str, Any]:
     return {
         "name": seen.name,
         "state": "frozen" if seen.paused else "running" if seen.running else "stopped",
-        "image": table(found["Config"]).get("Image", ""),
+        "image": _named(str(table(found["Config"]).get("Image", "")), image),
         "image_id": seen.image,
         "digest": digests[0] if digests else "",
         "made_at": str(image.get("Created", "")),
     }
+
+
+def _named(asked: str, image: dict[str, Any]) -> str:
+    """The image's name; of one that was asked for by its id, a name that Docker has for it."""
+    if not asked.startswith("sha256:"):
+        return asked
+    known = [*rows(image.get("RepoTags")), *rows(image.get("RepoDigests"))]
+    return str(known[0]) if known else ""
 
 
 def _summary(name: str, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ PAUSE_SECONDS = 0.02
 SLOW_PAUSE_SECONDS = 0.2
 """After FINE_SECONDS: a stop in order or a start takes seconds, and needs no picture of milliseconds."""
 FINE_SECONDS = 2.0
-ANSWER_SECONDS = 0.05
+ANSWER_SECONDS = 0.1
+"""A gateway on a busy machine may need more than a few; a frozen one is known by it all the same."""
 BEFORE = AFTER = 3
 """Attempts that must have ended before the port is let go, and after the goal's answer."""
 LONGEST_WAIT_SECONDS = 0.5

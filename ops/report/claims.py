@@ -215,11 +215,15 @@ def _firewall(facts: Facts) -> Part:
     words += f"From a container, open: {', '.join(opened)}." if opened else probe["shows"]
     told = (
         ("ports", ", ".join(str(port) for port in show["ports"])),
-        ("script", f"{show['script']['path']}, run by {show['script']['at_boot'] or 'nothing that was found'}"),
+        ("script", f"{show['script']['path']}, {_at_boot(show['script']['at_boot'])}"),
         ("tried", ", ".join(probe["addresses"]) or "no address"),
         ("does not show", probe["does_not_show"]),
     )
     return Part("firewall", title, "proven" if show["ok"] and probe["ok"] else "disproved", words, told)
+
+
+def _at_boot(place: str) -> str:
+    return f"which {place} runs" if place else "of which nothing that runs at boot was found to know"
 
 
 def _way_back(facts: Facts) -> Part:

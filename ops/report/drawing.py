@@ -29,19 +29,20 @@ _STEPS = (10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 20_000, 
 def svg(window: Window, width: int, most_ticks: int) -> str:
     """One picture, `width` units wide: its letters keep their size only where it is shown that wide."""
     begin, end = window.span
+    gap = window.downtime if window.whole else window.here
     scale = (width - LEFT - RIGHT) / (end - begin)
 
     def x(moment: float) -> float:
         return round(LEFT + (moment - begin) * scale, 1)
 
-    words = f"Attempts at the port along time: from 0 to {amount(window.here)} nobody answered; " + ", ".join(
+    words = f"Attempts at the port along time: for {amount(gap)} nobody answered; " + ", ".join(
         f"{count} {word}" for word, count in window.counts().items()
     )
     lines = [
         f'<svg viewBox="0 0 {width} {HEIGHT}" width="100%" role="img" aria-label="{escape(words)}" '
         'xmlns="http://www.w3.org/2000/svg">',
         f'<rect class="gap" x="{x(0)}" y="28" width="{max(1, x(window.here) - x(0)):.1f}" height="{AXIS - 28}"/>',
-        _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"nobody: {amount(window.here)}", "gap-label"),
+        _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"nobody: {amount(gap)}", "gap-label"),
         *(_lane(good, width) for good in LANES),
         *_marks(window, x),
         *_phases(window, x),

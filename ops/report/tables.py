@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ops.history import changes_in_words
 
-Tone = Literal["", "good", "bad", "unknown", "code"]
+Tone = Literal["", "good", "bad", "unknown", "code", "short"]
 Facts = Mapping[str, Any]
 MOST_UPDATES = 12
 
@@ -43,7 +43,7 @@ def backends(rows: Sequence[Facts], baseline: Facts | None) -> Table:
             Cell(row["name"], row["tool"]),
             _before(before.get(row["name"])),
             _result(row["result"], row.get("excused", "")),
-            Cell(f"{row['ms']} ms"),
+            Cell(amount(row["ms"]), tone="short"),
         )
         for row in rows
     )
@@ -55,7 +55,7 @@ def gates(rows: Sequence[Facts]) -> Table:
         (
             Cell(row["name"], row["detail"]),
             Cell(row["result"], tone="good" if row["result"] == "passed" else "bad"),
-            Cell(amount(row["ms"])),
+            Cell(amount(row["ms"]), tone="short"),
         )
         for row in rows
     )
@@ -63,20 +63,20 @@ def gates(rows: Sequence[Facts]) -> Table:
 
 
 def containers(rows: Sequence[Facts]) -> Table:
-    """The digest by which a registry knows the image, else the image's own id."""
+    """The digest by which a registry knows the image, else the image's own id, which says so."""
     found = tuple(
         (
             Cell(row["name"], row.get("image", "")),
             Cell(row["state"], tone="bad" if row["state"] == "absent" else ""),
             Cell(
                 row.get("digest") or row.get("image_id", ""),
-                "" if row.get("digest") or not row.get("image_id") else "the image's own id: no registry knows it",
+                "" if row.get("digest") or not row.get("image_id") else "image id",
                 "code",
             ),
         )
         for row in rows
     )
-    return Table("Versions and digests", ("container", "state", "digest"), found)
+    return Table("Versions and digests", ("container", "state", "digest or image id"), found)
 
 
 def handovers(rows: Sequence[Facts]) -> Table:
@@ -84,7 +84,7 @@ def handovers(rows: Sequence[Facts]) -> Table:
         (
             Cell(moment(row["at"]), row["verb"]),
             Cell(f"{row['from'] or 'nobody'} -> {row['to'] or 'nobody'}", row.get("release", "")),
-            Cell(amount(row["downtime_ms"]) if "downtime_ms" in row else "none told"),
+            Cell(amount(row["downtime_ms"]) if "downtime_ms" in row else "not told", tone="short"),
             Cell(row["outcome"], tone="good" if row["outcome"] == "done" else "unknown"),
         )
         for row in rows

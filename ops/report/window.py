@@ -15,7 +15,7 @@ ANSWERED = "answered"
 WORDS = {
     ANSWERED: "answered",
     "refused": "refused",
-    "silent": "no answer within 50 ms",
+    "silent": "no answer in time",
     "closed": "closed without an answer",
 }
 
