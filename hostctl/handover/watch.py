@@ -26,7 +26,7 @@ ANSWER_SECONDS = 0.1
 """A gateway on a busy machine may need more than a few; a frozen one is known by it all the same."""
 BEFORE = AFTER = 3
 """Attempts that must have ended before the port is let go, and after the goal's answer."""
-LONGEST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 1.0
 MOST_POINTS = 400
 _WORDS = {"no answer in time": "silent", "the connection was closed without an answer": "closed"}
 
@@ -62,7 +62,7 @@ class Watch:
         self._thread.join(LONGEST_WAIT_SECONDS)
 
     def wait_for(self, attempts: int) -> None:
-        """Until so many more attempts have ended, or half a second has passed."""
+        """Until so many more attempts have ended, or a second has passed."""
         with self._ended:
             wanted = len(self._points) + attempts
             self._ended.wait_for(lambda: len(self._points) >= wanted, LONGEST_WAIT_SECONDS)
