@@ -8,7 +8,7 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin \
+.PHONY: help up preview dashboards refresh verify status history rollback report rest secrets rotate pin \
 	alert-test dashboard-picture backup restore-test restore reboot-check env doctor test unit bench soak lint \
 	down clean venv
 
@@ -39,6 +39,9 @@ history: venv ## every update of the stack
 
 rollback: venv ## the way back: to ContextForge, or TO=N to what update N ran with
 	@$(OPS) rollback $(WITH) $(if $(TO),--to $(TO))
+
+report: venv ## one page of evidence of the last cutover, into reports/; SEND=1 posts its short form
+	@$(OPS) report $(WITH) $(if $(SEND),--send)
 
 rest: venv ## stop the frozen predecessor; the way back then takes its start
 	@$(OPS) rest $(WITH)

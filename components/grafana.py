@@ -148,7 +148,7 @@ class Grafana(pulumi.ComponentResource):
             {
                 "container": self.container.name,
                 "user": settings.admin_user,
-                "port": _PORT,
+                "port": PORT,
                 "password_file": _ADMIN,
                 "key_file": _SECRET_KEY,
                 "data": _DATA,

@@ -1,8 +1,8 @@
-"""`discord look`: whether the webhook is there, without posting anything; and `post`, for what the host itself tells.
+"""`discord look | post`: whether the webhook is there, and one message to it.
 
 Owns: one GET of the webhook's address, which Discord answers without a token (its documentation, "Get Webhook with
-Token"), a POST of one message, and what Discord's status codes mean for a webhook. Deliberately does not: repeat any
-part of the address: whoever has it may post.
+Token"), one POST that mentions nobody ("Execute Webhook"), and what Discord's status codes mean for a webhook.
+Deliberately does not: repeat any part of the address: whoever has it may post.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from hostctl.errors import Refusal
 
 REQUEST_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 10.0
+CONNECTION_SECONDS = 2.0
+"""Between two tries to connect."""
+MOST_CHARACTERS = 2000
+"""Of a message, by Discord's documentation."""
 _GONE = (401, 403, 404)
 """Discord asks never to use such a webhook again."""
 
@@ -25,40 +29,48 @@ _GONE = (401, 403, 404)
 def look(document: Document) -> dict[str, Any]:
     """{"seen": true} when it answers; {"seen": false, "reason"} when Discord cannot be reached from here, which is no
     reason to stop; raises Refusal when Discord says that there is no such webhook, for then no alert would arrive."""
+    status, body, reason = _until_answered(document, "GET", None)
+    if status == http.client.OK:
+        return {"seen": True, "name": str(body.get("name") or "")}
+    return {"seen": False, "reason": reason}
+
+
+def post(document: Document) -> dict[str, Any]:
+    """{"posted": true} when Discord took "content"; {"posted": false, "reason"} when it did not or cannot be reached;
+    raises Refusal when there is no such webhook, or for a text that Discord would not take.
+
+    With "patient" of true a missing connection is tried again until "limit_seconds": a host that boots may have none yet.
+    """
+    content = document.text("content")
+    if not 0 < len(content) <= MOST_CHARACTERS:
+        raise Refusal(f"'content' in the document on stdin must have 1 to {MOST_CHARACTERS} characters")
+    # What the text quotes must ring nobody's bell.
+    message: dict[str, Any] = {"content": content, "allowed_mentions": {"parse": []}}
+    status, _, reason = _until_answered(document, "POST", json.dumps(message).encode())
+    if status in (http.client.OK, http.client.NO_CONTENT):
+        return {"posted": True}
+    return {"posted": False, "reason": reason}
+
+
+def _until_answered(document: Document, method: str, content: bytes | None) -> tuple[int, dict[str, Any], str]:
+    """Status (0 without a connection), document, and a reason; asks again as Discord says. Raises Refusal."""
     address = document.text("webhook")
     limit = time.monotonic() + document.seconds("limit_seconds", 15)
     while True:
         try:
-            status, body, retry_after = _exchange(address, "GET")
+            status, body, retry_after = _request(method, address, content)
         except (OSError, http.client.HTTPException) as error:
-            return {"seen": False, "reason": f"no connection ({getattr(error, 'strerror', None) or error})"}
-        if status == http.client.OK:
-            return {"seen": True, "name": str(body.get("name") or "")}
+            if document.optional("patient") is True and time.monotonic() + CONNECTION_SECONDS < limit:
+                time.sleep(CONNECTION_SECONDS)
+                continue
+            return 0, {}, f"no connection ({getattr(error, 'strerror', None) or error})"
         if status in _GONE:
             raise Refusal(meaning(status))
         pause = _pause(body, retry_after) if status == http.client.TOO_MANY_REQUESTS else LONGEST_WAIT_SECONDS
-        if status < 429 or time.monotonic() + pause > limit:
-            return {"seen": False, "reason": f"HTTP {status}"}
-        time.sleep(pause)
-
-
-def post(address: str, content: str, seconds: float) -> str:
-    """Post one message; why it was not taken, empty when it was. A 429 and a lost connection are tried again."""
-    limit, body = time.monotonic() + seconds, json.dumps({"content": content}).encode()
-    while True:
-        try:
-            status, said, retry_after = _exchange(address, "POST", body)
-        except (OSError, http.client.HTTPException) as error:
-            told, pause = f"no connection to Discord ({getattr(error, 'strerror', None) or error})", 2.0
-        else:
-            if status in (http.client.OK, http.client.NO_CONTENT):
-                return ""
-            told = meaning(status) or f"Discord says {status}"
-            pause = _pause(said, retry_after) if status == http.client.TOO_MANY_REQUESTS else LONGEST_WAIT_SECONDS
-            if status < http.client.TOO_MANY_REQUESTS:
-                return told
-        if time.monotonic() + pause > limit:
-            return told
+        # A message that met an error of Discord's own may be in the channel all the same.
+        again = status == http.client.TOO_MANY_REQUESTS or (status > http.client.TOO_MANY_REQUESTS and not content)
+        if not again or time.monotonic() + pause > limit:
+            return status, body, f"HTTP {status}"
         time.sleep(pause)
 
 
@@ -74,19 +86,19 @@ def meaning(status: int) -> str:
     return ""
 
 
-def _exchange(address: str, method: str, body: bytes | None = None) -> tuple[int, dict[str, Any], str]:
+def _request(method: str, address: str, content: bytes | None) -> tuple[int, dict[str, Any], str]:
     """Status, document, and the header Retry-After."""
     parts = urlsplit(address)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=REQUEST_SECONDS)
+    headers = {"User-Agent": "sentinel-cutover", **({"Content-Type": "application/json"} if content else {})}
     try:
-        headers = {"User-Agent": "sentinel-cutover", **({} if body is None else {"Content-Type": "application/json"})}
-        connection.request(method, parts.path, body, headers)
+        connection.request(method, parts.path, content, headers)
         answer = connection.getresponse()
-        content = answer.read()
+        said = answer.read()
         retry_after = answer.getheader("Retry-After") or ""
         try:
-            return answer.status, table(json.loads(content)), retry_after
+            return answer.status, table(json.loads(said)), retry_after
         except ValueError:
             return answer.status, {}, retry_after
     finally:

@@ -18,17 +18,22 @@ from hostctl.clock import now
 from hostctl.documents import parsed
 
 KEPT_ENTRIES = 20
+FINISHED = "finished"
 # For tests only: the process kills itself (SIGKILL) right after this point has been written and synced.
 DIE_AT = "HOSTCTL_DIE_AT"
 
 
 @dataclass
 class Entry:
-    """One handover in progress; `opening` holds verb, container, request and the undo."""
+    """One handover in progress; `opening` holds verb, container, request and the undo.
+
+    `attempts` are those of `handover.watch`; they are written once, with the result, and never inside the window.
+    """
 
     journal: Journal
     opening: dict[str, Any]
     lines: list[dict[str, Any]] = field(default_factory=lambda: [])
+    attempts: list[list[Any]] = field(default_factory=lambda: [])
 
     def point(self, name: str, tolerant: bool = False, **facts: Any) -> None:
         """Write and sync one line; `tolerant` lets an undo go on where the disk does not."""
@@ -63,12 +68,7 @@ class Journal:
 
     def unfinished(self) -> Entry | None:
         """The entry that a killed run left behind; a last line that was torn by the kill does not count."""
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                lines = [parsed(text) for text in file]
-        except FileNotFoundError:
-            return None
-        whole = [line for line in lines if line is not None and "point" in line]
+        whole = _lines(self.path)
         if not whole:
             return None
         return Entry(self, whole[0], whole[1:])
@@ -96,6 +96,16 @@ class Journal:
         except FileNotFoundError:
             return {}
 
+    def finished(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Name and lines of each entry that ended and is kept, newest first."""
+        folder = os.path.join(self.folder, FINISHED)
+        try:
+            names = sorted(os.listdir(folder), reverse=True)
+        except FileNotFoundError:
+            return []
+        found = [(name, _lines(os.path.join(folder, name))) for name in names]
+        return [(name, lines) for name, lines in found if lines]
+
     def finalize(self, entry: Entry, state: dict[str, Any]) -> None:
         """Write the new state, then close the entry by one rename."""
         verb = entry.opening["verb"]
@@ -106,13 +116,23 @@ class Journal:
 
     def close(self, entry: Entry, outcome: str) -> None:
         """Move the entry to the finished ones; the oldest of many goes."""
-        finished = os.path.join(self.folder, "finished")
+        finished = os.path.join(self.folder, FINISHED)
         os.makedirs(finished, mode=0o750, exist_ok=True)
         stamp = entry.opening["at"].replace(":", "").replace(".", "")
         os.rename(self.path, os.path.join(finished, f"{stamp}-{entry.opening['verb']}-{outcome}.jsonl"))
         atomic.sync_folder(self.folder)
         for name in sorted(os.listdir(finished))[:-KEPT_ENTRIES]:
             os.unlink(os.path.join(finished, name))
+
+
+def _lines(path: str) -> list[dict[str, Any]]:
+    """The whole lines of an entry's file, none where it is not there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [parsed(text) for text in file]
+    except FileNotFoundError:
+        return []
+    return [line for line in lines if line is not None and "point" in line]
 
 
 def _line(values: dict[str, Any]) -> bytes:

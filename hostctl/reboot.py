@@ -175,13 +175,18 @@ def _tell(document: Document, result: dict[str, Any]) -> str:
     webhook_file = document.text("webhook_file", "")
     if webhook_file:
         try:
-            reason = discord.post(_read(webhook_file), message, TELL_SECONDS)
+            said = discord.post(Document(_to_discord(_read(webhook_file), message)))
+            if said["posted"]:
+                return "sent by the host"
+            tried.append(f"the host: {said['reason']}")
         except Refusal as refusal:
-            reason = str(refusal)
-        if not reason:
-            return "sent by the host"
-        tried.append(f"the host: {reason}")
+            tried.append(f"the host: {refusal}")
     return f"not sent: {'; '.join(tried)}" if tried else "not sent: no discord_webhook is set"
+
+
+def _to_discord(webhook: str, message: str) -> dict[str, Any]:
+    content = message[: discord.MOST_CHARACTERS]
+    return {"webhook": webhook, "content": content, "patient": True, "limit_seconds": TELL_SECONDS}
 
 
 def _to_grafana(document: Document, message: str, password: str, ok: bool) -> dict[str, Any]:

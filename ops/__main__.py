@@ -106,6 +106,12 @@ def _rollback(arguments: argparse.Namespace, progress: Progress) -> Result:
     return rollback(arguments.stack, progress, to=arguments.to, yes=arguments.yes)
 
 
+def _report(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.report import report
+
+    return report(arguments.stack, progress, send=arguments.send, yes=arguments.yes)
+
+
 def _rest(arguments: argparse.Namespace, progress: Progress) -> Result:
     from ops.rest import rest
 
@@ -199,6 +205,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "status": _status,
     "history": _history,
     "rollback": _rollback,
+    "report": _report,
     "rest": _rest,
     "secrets": _secrets,
     "rotate": _rotate,
@@ -226,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--from", dest="from_", default="", help="restore: a backup's name, or its path on the host")
     parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
     parser.add_argument("--again", action="store_true", help="reboot-check: a new marker, though there is a result")
+    parser.add_argument("--send", action="store_true", help="report: post the short form to Discord")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

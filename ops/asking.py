@@ -19,8 +19,7 @@ from pulumi import automation
 from components.firewall import loopback_ports
 from components.settings import Settings, SettingsError, load, report
 from components.verification import question
-from hostctl.journal import Journal
-from ops import environment, surroundings
+from ops import environment, host, surroundings
 from ops.engine import open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -53,7 +52,7 @@ def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, be
         verified = Result(told, report_text(told), ok=bool(told["ok"]))
     else:
         verified = _every_backend(stack, settings)
-    return Looked(_last_handover(settings, outputs, active), verified)
+    return Looked(_last_handover(opened, stack, settings, outputs, active), verified)
 
 
 def _every_backend(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
@@ -79,15 +78,19 @@ def outputs_of(opened: automation.Stack, stack: str) -> dict[str, Any]:
         return plain_outputs(opened.outputs())
 
 
-def _last_handover(settings: Settings, outputs: Mapping[str, Any], active: str) -> Mapping[str, Any]:
+def _last_handover(
+    opened: automation.Stack, stack: str, settings: Settings, outputs: Mapping[str, Any], active: str
+) -> Mapping[str, Any]:
     """The figures stand in the stack's output; of a port that was given back only in the journal on the host."""
     if outputs.get("handover"):
         return cast(Mapping[str, Any], outputs["handover"])
+    document = host.handover_document(host.resources_of(opened, stack), settings)
     try:
-        last = Journal(f"{settings.host.folder}/handover").state()
-    except OSError:
+        seen = host.run(stack, settings, "handover", "status", document)
+    except UserError:
         return {}
-    return last if last.get("active") == active else {}
+    # "since" is empty where somebody else has the port than the last handover gave it to.
+    return cast(Mapping[str, Any], seen["last"]) if seen["active"] == active and seen["since"] else {}
 
 
 def settings_of(opened: automation.Stack, stack: str) -> Settings:

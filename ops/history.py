@@ -7,7 +7,7 @@ Deliberately does not: change anything, nor know a secret: the engine's list nam
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pulumi import automation
@@ -27,7 +27,8 @@ TOLD_DIFFERENCES = 4
 class Update:
     """One run of the engine. `settings` is the configuration it ran with, defaults included and secrets left out.
 
-    `secrets` are the keys that were secret; `resources` counts by kind of step, without what stayed the same.
+    `secrets` are the keys that were secret; `resources` counts by kind of step, without what stayed the same. `ended`
+    is empty where the engine did not come to its end; `around` is what the engine noted of who ran it, by its names.
     """
 
     number: int
@@ -37,6 +38,8 @@ class Update:
     settings: Mapping[str, Any]
     secrets: frozenset[str]
     resources: Mapping[str, int]
+    ended: str = ""
+    around: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def active(self) -> str:
@@ -144,6 +147,8 @@ def _update(summary: automation.UpdateSummary, number: int) -> Update:
         settings={name: parsed(value.value) for name, value in config.items() if not value.secret},
         secrets=frozenset(name for name, value in config.items() if value.secret),
         resources={str(kind): count for kind, count in (summary.resource_changes or {}).items() if kind != "same"},
+        ended=f"{summary.end_time.isoformat(timespec='seconds')}Z" if summary.end_time else "",
+        around=dict(summary.environment or {}),
     )
 
 

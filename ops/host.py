@@ -70,7 +70,7 @@ def run(
 
 def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
     """What the handover's verbs are asked with: as the state has it, else with what is known before a cutover."""
-    taken = _stdin_of(resources, "handover", "take")
+    taken = asked_of(resources, "handover", "take")
     if taken is not None:
         return taken
     folder = settings.host.folder
@@ -96,11 +96,7 @@ def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings
 
 def predecessor_record(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The record of before anything changed, from the state."""
-    for one in _commands(resources, "predecessor", "record"):
-        said = one.get("outputs", {}).get("stdout")
-        if isinstance(said, str) and said:
-            return cast("dict[str, Any]", json.loads(said))
-    return {"kind": "absent"}
+    return answer_of(resources, "predecessor", "record") or {"kind": "absent"}
 
 
 def resources_of(opened: automation.Stack, stack: str) -> list[Mapping[str, Any]]:
@@ -121,9 +117,19 @@ def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False
     return cast("Mapping[str, Any]", json.loads(said.stdout)["deployment"])
 
 
-def _stdin_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str) -> dict[str, Any] | None:
-    for one in _commands(resources, verb, word):
-        said = one.get("inputs", {}).get("stdin")
+def asked_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str) -> dict[str, Any] | None:
+    """The document with which an action of the program is asked; None where there is none, or it is a secret."""
+    return _first(_commands(resources, verb, word), "inputs", "stdin")
+
+
+def answer_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str) -> dict[str, Any] | None:
+    """What an action of the program answered last; None where there is none, or it is a secret."""
+    return _first(_commands(resources, verb, word), "outputs", "stdout")
+
+
+def _first(found: Sequence[Mapping[str, Any]], part: str, key: str) -> dict[str, Any] | None:
+    for one in found:
+        said = one.get(part, {}).get(key)
         if isinstance(said, str) and said:
             return cast("dict[str, Any]", json.loads(said))
     return None

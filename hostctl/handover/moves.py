@@ -14,7 +14,7 @@ from hostctl import containers, probe
 from hostctl.docker import DockerError, Engine
 from hostctl.documents import Document
 from hostctl.errors import Refusal
-from hostctl.handover import checks, plans, report, steps, world
+from hostctl.handover import caller, checks, plans, report, steps, world
 from hostctl.handover.goals import (
     Goal,
     goal_of_holder,
@@ -24,6 +24,7 @@ from hostctl.handover.goals import (
 )
 from hostctl.handover.plans import Plan
 from hostctl.handover.request import Request
+from hostctl.handover.watch import AFTER, BEFORE, Watch
 from hostctl.journal import Entry, Journal
 
 UNDO_TRIES = 4
@@ -129,6 +130,7 @@ def _register_undo(
             "container": request.container,
             "from": origin.document(),
             "to": destination.document(),
+            "by": caller.told(),
             "request": {**request.document, "docker_socket": request.docker_socket},
         }
     )
@@ -137,15 +139,20 @@ def _register_undo(
 def _move(engine: Engine, request: Request, entry: Entry, plan: Plan, goal: Goal) -> dict[str, Any]:
     verb = entry.opening["verb"]
     interrupted_at = entry.first("release")
-    steps.run(engine, entry, verb, "prepare", plan.prepare)
-    began = time.monotonic()
-    steps.run(engine, entry, verb, "release", plan.release)
-    released = time.monotonic()
-    steps.run(engine, entry, verb, "connect", plan.connect)
-    connected = time.monotonic()
-    entry.point(f"{verb}.answer")
-    _await_answer(engine, request, goal)
-    return report.figures(entry, request, goal, (began, released, connected, time.monotonic()), interrupted_at)
+    with Watch(request) as watch:
+        steps.run(engine, entry, verb, "prepare", plan.prepare)
+        watch.wait_for(BEFORE)
+        began = time.monotonic()
+        steps.run(engine, entry, verb, "release", plan.release)
+        released = time.monotonic()
+        steps.run(engine, entry, verb, "connect", plan.connect)
+        connected = time.monotonic()
+        entry.point(f"{verb}.answer")
+        _await_answer(engine, request, goal)
+        answered = time.monotonic()
+        watch.wait_for(AFTER)
+    entry.attempts = watch.around(began)
+    return report.figures(entry, request, goal, (began, released, connected, answered), interrupted_at)
 
 
 def _await_answer(engine: Engine, request: Request, goal: Goal, after_undo: bool = False) -> None:
@@ -241,7 +248,11 @@ def _plan(now: world.World, request: Request, goal: Goal) -> Plan:
 
 
 def _finalize(journal: Journal, entry: Entry, request: Request, result: dict[str, Any]) -> dict[str, Any]:
-    journal.finalize(
-        entry, {**result, "container": request.container, "predecessor": request.document.get("predecessor")}
-    )
+    kept: dict[str, Any] = {
+        "container": request.container,
+        "predecessor": request.document.get("predecessor"),
+        "by": entry.opening.get("by") or {},
+        "attempts": entry.attempts,
+    }
+    journal.finalize(entry, {**result, **kept})
     return result

@@ -1,6 +1,7 @@
 """`python -m lab.discord ADDRESS FOLDER [CERTIFICATE]`: the double on port 80 of ADDRESS, or by TLS on port 443.
 
-FOLDER holds `webhook` (addresses, one a line; the first is the lab's own) and gets `messages.jsonl`; CERTIFICATE holds the key too.
+FOLDER holds `webhook` (addresses, one a line; the first is the lab's own) and gets `messages.jsonl`;
+CERTIFICATE holds the key too.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""`hostctl discord look`: one GET of the webhook, which posts nothing; every answer of Discord has its own end."""
+"""`hostctl discord look | post`: one GET, which posts nothing, and one message; every answer has its own end."""
 
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ def answering() -> Generator[Callable[..., int]]:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, body, headers = left.pop(0) if len(left) > 1 else left[0]
                 content = json.dumps(body).encode()
                 self.send_response(status)
@@ -42,6 +45,8 @@ def answering() -> Generator[Callable[..., int]]:
                     self.send_header(key, value)
                 self.end_headers()
                 self.wfile.write(content)
+
+            do_POST = do_GET
 
             def log_message(self, format: str, *args: object) -> None: ...
 
@@ -107,18 +112,49 @@ def test_no_connection_is_told_and_stops_nobody() -> None:
     assert looked(1) == {"seen": False, "reason": "no connection (Connection refused)"}
 
 
-def test_a_message_of_the_host_itself_is_posted_and_a_refusal_told_without_the_address(tmp_path: Path) -> None:
+def posted(port: int, content: str, path: str = PATH, limit: float = 5) -> dict[str, Any]:
+    webhook = f"http://127.0.0.1:{port}{path}"
+    return discord.post(Document({"webhook": webhook, "content": content, "limit_seconds": limit}))
+
+
+def test_one_message_is_posted_and_mentions_nobody(tmp_path: Path) -> None:
     record = tmp_path / "messages.jsonl"
-    serving = server(Discord(PATH, record, rate=1), "127.0.0.1", 0)
+    serving = server(Discord(PATH, record), "127.0.0.1", 0)
     threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
-    address = f"http://127.0.0.1:{serving.server_address[1]}{PATH}"
     try:
-        # The second is one more than Discord takes at a time, and arrives when it says.
-        assert [discord.post(address, said, 10) for said in ("one", "two")] == ["", ""]
-        told = discord.post(address + "x", "three", 10)
+        assert posted(serving.server_address[1], "9 of 11 claims proven @everyone") == {"posted": True}
     finally:
         serving.shutdown()
         serving.server_close()
-    assert "Discord says 404 to the webhook" in told and PATH not in told
-    assert [json.loads(line)["content"] for line in record.read_text().splitlines()] == ["one", "two"]
-    assert discord.post(address, "four", 0).startswith("no connection to Discord")
+    (message,) = [json.loads(line) for line in record.read_text().splitlines()]
+    assert "@everyone" in json.dumps(message) and '"parse": []' in json.dumps(message)
+
+
+def test_a_message_is_posted_again_after_a_429_and_never_after_an_error_of_discords_own(
+    answering: Callable[..., int],
+) -> None:
+    assert posted(answering((429, {"retry_after": 0.01}, {}), (204, {}, {})), "x") == {"posted": True}
+    assert posted(answering((500, {}, {}), (204, {}, {})), "x") == {"posted": False, "reason": "HTTP 500"}
+
+
+@pytest.mark.parametrize("content", ["", "x" * (discord.MOST_CHARACTERS + 1)])
+def test_a_text_that_discord_would_not_take_is_refused_before_it_is_sent(content: str) -> None:
+    with pytest.raises(Refusal, match="must have 1 to 2000 characters"):
+        posted(1, content)
+
+
+def test_a_host_that_has_no_connection_yet_tries_until_its_limit(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    record = tmp_path / "messages.jsonl"
+    webhook = f"http://127.0.0.1:{port}{PATH}"
+    document = Document({"webhook": webhook, "content": "back", "limit_seconds": 60, "patient": True})
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(discord.post, document)
+        serving = server(Discord(PATH, record), "127.0.0.1", port)
+        threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            assert waiting.result(60) == {"posted": True}
+        finally:
+            serving.shutdown()
+            serving.server_close()

@@ -1,0 +1,257 @@
+"""What the evidence proves, claim by claim, in words.
+
+Owns: the claims, their order, and each one's verdict. A claim is proven only by what was looked at; where nobody looked
+it is not checked, and says so. Deliberately does not: ask anybody (`evidence`), or know HTML (`page`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hostctl.documents import rows, table
+from ops.report import nightly, tables
+from ops.report.tables import Table, amount
+from ops.report.window import Window
+
+Verdict = Literal["proven", "disproved", "not checked", ""]
+Facts = Mapping[str, Any]
+SLACK_MS = 150
+"""By how much the look from aside may exceed the handover's own figure: two pauses, and an attempt in vain."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One claim with what stands behind it; a verdict of "" is for what only informs."""
+
+    name: str
+    title: str
+    verdict: Verdict
+    words: str
+    facts: tuple[tuple[str, str], ...] = ()
+    tables: tuple[Table, ...] = ()
+    window: Window | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it. `number` is the update's in the stack's history, 0 where the history does not know it."""
+
+    stack: str
+    number: int
+    at: str
+    made_at: str
+    title: str
+    parts: tuple[Part, ...]
+    figures: tuple[tuple[str, str], ...] = ()
+    """Amount and what it counts: what everybody asks first."""
+
+    @classmethod
+    def of(cls, facts: Facts) -> Report:
+        last = facts["seen"]["last"]
+        way = "Cutover to Sentinel" if last["active"] == "sentinel" else "Return to ContextForge"
+        parts = tuple(claim(facts) for claim in CLAIMS)
+        return cls(
+            facts["stack"], int(facts["update"]["number"]), last["at"], facts["made_at"], way, parts, _figures(facts)
+        )
+
+    def by_verdict(self) -> dict[str, list[str]]:
+        """The titles of the claims under proven, disproved and not checked."""
+        return {
+            verdict: [part.title for part in self.parts if part.verdict == verdict]
+            for verdict in ("proven", "disproved", "not checked")
+        }
+
+    @property
+    def failed(self) -> int:
+        return len(self.by_verdict()["disproved"])
+
+    @property
+    def headline(self) -> str:
+        """Such as `8 of 10 claims proven, 2 not checked`."""
+        found = {verdict: len(titles) for verdict, titles in self.by_verdict().items()}
+        others = [f"{found[word]} {word}" for word in ("disproved", "not checked") if found[word]]
+        return ", ".join([f"{found['proven']} of {sum(found.values())} claims proven", *others])
+
+
+def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
+    asked: Sequence[Facts] = facts["verification"]["backends"]
+    good = sum(row["result"] == "ok" for row in asked)
+    return (
+        (amount(facts["seen"]["last"]["downtime_ms"]), "nobody answered"),
+        (f"{good} of {len(asked)}", "backends answer"),
+        (facts["status"]["predecessor"], "the gateway of before"),
+    )
+
+
+def _port(facts: Facts) -> Part:
+    last, update, seen = facts["seen"]["last"], facts["update"], facts["status"]
+    stays = seen["active"] == last["active"] and not seen["unfinished"]
+    now = "has it now" if stays else f"no longer has it: {seen['active']} does"
+    by, around = table(last.get("by")), table(update.get("around"))
+    who = " by ssh from ".join(str(by[key]) for key in ("user", "from") if by.get(key))
+    told = (
+        ("who", who or "not recorded"),
+        ("when", tables.moment(last["at"])),
+        ("update", f"{update['number']} of stack {facts['stack']}, {update.get('result', 'still running')}"
+         if update["number"] else "not in the stack's history"),
+        ("took", tables.duration(update.get("at", ""), update.get("ended", "")) or "not recorded"),
+        ("released by", {"freeze": "freeze: it waits in memory", "stop": "stop, in order"}.get(last["release"], "")),
+        ("program", tables.program(around) or "not recorded"),
+    )  # fmt: skip
+    words = f"{last['from'] or 'Nobody'} let it go, {last['to'] or 'nobody'} took it, and {now}."
+    return Part("port", "The right gateway has the port, and it alone", "proven" if stays else "disproved", words, told)
+
+
+def _downtime(facts: Facts) -> Part:
+    window = Window.of(facts["seen"]["last"])
+    title = f"Nobody answered for {amount(window.downtime)}"
+    phases = (("of which", ", ".join(f"{name} {amount(ms)}" for name, ms in window.phases)),)
+    silence = window.silence
+    if silence is None:
+        words = "This is the handover's own figure: no attempts beside it were kept, so nothing confirms it."
+        return Part("downtime", title, "not checked", words, phases)
+    seen = silence[1] - silence[0]
+    confirmed = seen <= window.downtime + max(SLACK_MS, window.downtime // 4)
+    words = (
+        "So says the handover, from letting go to the first good answer. "
+        f"{len(window.attempts)} attempts beside it saw no longer silence than {amount(seen)} from answer to answer."
+    )
+    if not window.whole:
+        words += " A run before this one was cut off; the picture shows the one that finished it."
+    counts = ", ".join(f"{count} {word}" for word, count in window.counts().items())
+    return Part(
+        "downtime", title, "proven" if confirmed else "disproved", words, (*phases, ("attempts", counts)), window=window
+    )
+
+
+def _backends(facts: Facts) -> Part:
+    verified, before = facts["verification"], facts["baseline"]
+    asked: Sequence[Facts] = verified["backends"]
+    good = [row for row in asked if row["result"] == "ok"]
+    excused = [row for row in asked if row["result"] != "ok" and "excused" in row]
+    ok = len(good) + len(excused) == len(asked)
+    words = (
+        f"{len(good)} of {len(asked)} answer one harmless call, asked {verified['asked']} through Claude's own entry"
+    )
+    words += "".join(f"; {row['name']} does not ({row['excused']})" for row in excused)
+    words += "; " + _compared(verified["compared"]) if before else ", and nothing of before is known to compare with"
+    return Part(
+        "backends", "Every backend answers as before", "proven" if ok and verified["compared"]["ok"] else "disproved",
+        f"{words}.", (("asked at", tables.moment(verified["at"])),), (tables.backends(asked, before),),
+    )  # fmt: skip
+
+
+def _compared(compared: Facts) -> str:
+    if "missing" not in compared:
+        return str(compared.get("detail", "not compared"))
+    if not compared["missing"]:
+        return f"no tool of before is missing ({len(compared['renamed'])} under Sentinel's own names)"
+    return "tools are missing: " + ", ".join(f"{name}: {', '.join(one)}" for name, one in compared["missing"].items())
+
+
+def _claude(facts: Facts) -> Part:
+    claude, tokens = facts["verification"]["claude"], facts["verification"]["tokens"]
+    ok = claude["ok"] and tokens["ok"]
+    refused = [str(one) for one in rows(tokens.get("refused"))]
+    entry = f"Claude's entry {claude.get('entry', '')} ({claude.get('transport', '')}) opens the gateway."
+    words = entry if claude["ok"] else f"Claude's entry does not open the gateway: {claude.get('detail', '')}."
+    if refused:
+        words += f" Refused, as they must be: {' and '.join(f'{one} token' for one in refused)}."
+    elif tokens.get("detail"):
+        words += f" Other tokens: {tokens['detail']}."
+    return Part("claude", "Claude's token opens it, others do not", "proven" if ok else "disproved", words)
+
+
+def _gates(facts: Facts) -> Part:
+    title, found = "It was tested before the port was touched", facts["gates"]
+    if not found or not found.get("gates"):
+        reason = table(found).get("reason") or "no gates were asked"
+        return Part("gates", title, "not checked", f"The stack keeps no answer of the gates: {reason}.")
+    words = f"{len(found['gates'])} gates, each before anything that serves was changed."
+    return Part("gates", title, "proven" if found["ok"] else "disproved", words, tables=(tables.gates(found["gates"]),))
+
+
+def _running(facts: Facts) -> Part:
+    asked = facts["verification"]["as_asked"]
+    found = (tables.containers(facts["seen"]["containers"]),)
+    title, host = "What runs is what was asked", facts["seen"]["host"]
+    versions = (
+        ("host", f"{host['name']}, {host['system']}, kernel {host['kernel']}"),
+        ("docker", host["docker"]),
+        ("plugins", ", ".join(f"{name} {version}" for name, version in facts["plugins"].items())),
+    )
+    if not asked.get("containers"):
+        return Part("running", title, "not checked", "Nothing of what was asked is kept there.", versions, found)
+    words = f"Compared with docker inspect: {', '.join(asked['containers'])}."
+    words += "".join(f" {one}." for one in asked["differences"])
+    return Part("running", title, "proven" if asked["ok"] else "disproved", words, versions, found)
+
+
+def _loopback(facts: Facts) -> Part:
+    title, found = "Only loopback listens", facts["verification"]["bindings"]
+    bad = [*found.get("listening", []), *found.get("reachable", [])]
+    words = f"The host's own list of sockets, and {found.get('tried', 0)} connections tried to its other addresses"
+    words += f": open are {', '.join(bad)}." if bad else ": none was let in."
+    return Part("loopback", title, "proven" if found["ok"] else "disproved", words)
+
+
+def _firewall(facts: Facts) -> Part:
+    title, found = "The firewall guards the ports", facts["firewall"]
+    if "reason" in found:
+        return Part("firewall", title, "not checked", f"Nobody looked: {found['reason']}.")
+    show, probe = found["show"], found["probe"]
+    for one in (show, probe):
+        if "error" in one:
+            return Part("firewall", title, "not checked", f"It could not be looked at: {one['error']}")
+    count = sum(len(rules) for rules in show["rules"].values())
+    words = (
+        f"{count} rules of ours stand first on {', '.join(show['interfaces'])} for IPv4 and IPv6"
+        if not show["missing"] else f"{len(show['missing'])} rules are missing: {'; '.join(show['missing'])}"
+    )  # fmt: skip
+    words += ", and the script brings them back at boot. " if show["script"]["block"] else ", not in the boot script. "
+    opened = [f"{one['address']} port {one['port']}" for one in probe["open"]]
+    words += f"From a container, open: {', '.join(opened)}." if opened else probe["shows"]
+    told = (
+        ("ports", ", ".join(str(port) for port in show["ports"])),
+        ("script", f"{show['script']['path']}, {_at_boot(show['script']['at_boot'])}"),
+        ("tried", ", ".join(probe["addresses"]) or "no address"),
+        ("does not show", probe["does_not_show"]),
+    )
+    return Part("firewall", title, "proven" if show["ok"] and probe["ok"] else "disproved", words, told)
+
+
+def _at_boot(place: str) -> str:
+    return f"which {place} runs" if place else "of which nothing that runs at boot was found to know"
+
+
+def _way_back(facts: Facts) -> Part:
+    title, found, kept = "The way back stands", facts["way_back"], facts["status"]["predecessor"]
+    if "reason" in found:
+        return Part("way-back", title, "not checked", f"There is none: {found['reason']}.")
+    if "error" in found:
+        return Part("way-back", title, "disproved", str(found["error"]))
+    names = ", ".join(str(name) for name in found["predecessor"])
+    words = f"Containers, images, networks and volumes are there ({names}); its gateway is {kept}."
+    return Part("way-back", title, "proven", words, (("command", f"make rollback STACK={facts['stack']}"),))
+
+
+def _backup(facts: Facts) -> Part:
+    return Part("backup", "A backup is kept that reads back", *nightly.told(facts, "backup", "backup"))
+
+
+def _restore(facts: Facts) -> Part:
+    return Part("restore", "A backup was restored as a proof", *nightly.told(facts, "restore_test", "restore test"))
+
+
+def _history(facts: Facts) -> Part:
+    words = "Every run of the engine on this stack, and the handovers whose journal the host still has."
+    found = (tables.handovers(facts["seen"]["handovers"]), tables.updates(facts["history"]))
+    return Part("history", "What came before", "", words, tables=found)
+
+
+CLAIMS: tuple[Callable[[Facts], Part], ...] = (
+    _port, _downtime, _backends, _claude, _gates, _running, _loopback, _firewall, _way_back, _backup, _restore,
+    _history,
+)  # fmt: skip

@@ -1,0 +1,185 @@
+"""What the report is made of: the stack's state, its history, and what its host says; every secret masked.
+
+Owns: the questions, and that one that cannot be answered is told and does not end the report.
+Deliberately does not: judge (`claims`), or read a file of the host itself: the host may be another machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import quote
+
+from pulumi import automation
+
+from components.settings import Settings
+from hostctl.masking import masked
+from ops import asking, host
+from ops.engine import open_stack, told_in_one_sentence
+from ops.errors import UserError
+from ops.history import Update, image_of, rows_of, updates_of
+from ops.progress import Progress
+
+Facts = dict[str, Any]
+CONTAINER = "docker:index/container:Container"
+SHORTEST_SECRET = 6
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """`facts` is plain JSON without a secret; `settings` have the webhook, and stay out of it."""
+
+    settings: Settings
+    facts: Facts
+
+
+def gathered(stack: str, progress: Progress) -> Gathered:
+    """Everything; raises UserError for a stack that is not deployed, or whose port never changed hands."""
+    opened = open_stack(stack, progress, create=False)
+    outputs = asking.outputs_of(opened, stack)
+    if not outputs.get("active"):
+        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
+    settings, resources = asking.settings_of(opened, stack), host.resources_of(opened, stack)
+    question = {"folder": settings.host.folder, "containers": containers_in(resources)}
+    seen = host.run(stack, settings, "evidence", "look", question)
+    last = seen["last"]
+    if not last.get("at"):
+        raise UserError(
+            f"There is nothing to report of stack {stack}: its port has never changed hands. "
+            f"`make up STACK={stack}` with active: sentinel cuts over."
+        )
+    progress.line("Asking the host: who serves, the firewall, the way back …")
+    updates = updates_of(opened, stack)
+    facts: Facts = {
+        "stack": stack,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "active": outputs["active"],
+        "kind": settings.host.kind,
+        "seen": seen,
+        "status": host.run(stack, settings, "handover", "status", host.handover_document(resources, settings)),
+        "update": update_of(updates, last["at"]),
+        "history": rows_of(updates),
+        "baseline": host.answer_of(resources, "verify", "baseline"),
+        "gates": host.answer_of(resources, "verify", "gates"),
+        "verification": _verification(opened, stack, outputs, last["at"]),
+        "firewall": _firewall(stack, settings, resources),
+        "way_back": _way_back(stack, settings, resources),
+        "plugins": plugins_in(resources),
+        "nightly": settings.nightly.enabled,
+    }
+    return Gathered(settings, clean(facts, secrets_of(opened, stack)))
+
+
+def containers_in(resources: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of the program's containers and the predecessor's, once each."""
+    ours = [
+        one.get("outputs", {}).get("name")
+        for one in resources
+        if one.get("type") == CONTAINER and not one.get("delete")
+    ]
+    recorded = cast("list[Mapping[str, Any]]", host.predecessor_record(resources).get("containers") or [])
+    found = [*(name for name in ours if isinstance(name, str)), *(str(one["name"]) for one in recorded)]
+    return list(dict.fromkeys(found))
+
+
+def plugins_in(resources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Each provider's name and version, as the state has them."""
+    found: dict[str, str] = {}
+    for one in resources:
+        kind = str(one.get("type", ""))
+        if kind.startswith("pulumi:providers:"):
+            version = one.get("inputs", {}).get("version") or one.get("outputs", {}).get("version") or ""
+            found[kind.rpartition(":")[2]] = str(version)
+    return found
+
+
+def secrets_of(opened: automation.Stack, stack: str) -> list[str]:
+    """The values of the stack's secrets, whole, and of those that are objects each text within."""
+    with told_in_one_sentence(f"reading the configuration of stack {stack}"):
+        config = opened.get_all_config()
+    return [word for one in config.values() if one.secret for word in words_in(one.value)]
+
+
+def words_in(value: str) -> list[str]:
+    """A secret as it may stand somewhere: itself, its lines, and where it is JSON each text in it."""
+    try:
+        found: Any = json.loads(value)
+    except ValueError:
+        found = None
+    return [value, *value.split("\n"), *(_texts(found) if isinstance(found, dict | list) else [])]
+
+
+def clean(facts: Any, secrets: Iterable[str]) -> Any:
+    """The same without any of these secrets, as they are, in JSON or in an address, nor what looks like a token."""
+    spellings: set[str] = set()
+    for one in secrets:
+        if len(one) >= SHORTEST_SECRET:
+            spellings |= {one, json.dumps(one)[1:-1], quote(one, safe="")}
+    return _each(facts, sorted(spellings, key=len, reverse=True))
+
+
+def _each(found: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(found, str):
+        return masked(found, secrets)
+    if isinstance(found, Mapping):
+        table = cast("Mapping[Any, Any]", found)
+        return {_each(key, secrets): _each(value, secrets) for key, value in table.items()}
+    if isinstance(found, list | tuple):
+        return [_each(one, secrets) for one in cast("Sequence[Any]", found)]
+    return found
+
+
+def _texts(found: Any) -> list[str]:
+    if isinstance(found, str):
+        return [found]
+    if isinstance(found, Mapping):
+        return [text for value in cast("Mapping[Any, Any]", found).values() for text in _texts(value)]
+    return [text for value in cast("list[Any]", found) for text in _texts(value)] if isinstance(found, list) else []
+
+
+def update_of(updates: Sequence[Update], moment: str) -> Facts:
+    """The update within which the port changed hands; its number is 0 where the history does not have it."""
+    at = datetime.fromisoformat(moment)
+    for one in updates:
+        ended = datetime.fromisoformat(one.ended) if one.ended else None
+        # The history's times are whole seconds.
+        if int(datetime.fromisoformat(one.at).timestamp()) <= at.timestamp() and (
+            ended is None or at.timestamp() <= ended.timestamp() + 1
+        ):
+            image = image_of(one.settings)
+            told = {"number": one.number, "at": one.at, "ended": one.ended, "kind": one.kind, "result": one.result}
+            return {**told, "image": image, "around": dict(one.around)}
+    return {"number": 0}
+
+
+def _verification(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], moment: str) -> Facts:
+    """The program's own of this cutover; where it made none since, every backend is asked now."""
+    told = cast("Facts | None", outputs.get("verification"))
+    if told and datetime.fromisoformat(told["at"]).timestamp() >= int(datetime.fromisoformat(moment).timestamp()):
+        return {**told, "asked": "by the cutover itself"}
+    return {**asking.look(opened, stack, outputs).verified.document, "asked": "by this report"}
+
+
+def _firewall(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
+    """`show` and `probe` of `hostctl firewall`; "reason" says why neither was asked."""
+    asked = host.asked_of(resources, "firewall", "apply")
+    if asked is None:
+        return {"reason": "firewall.enabled is false" if not settings.firewall.enabled else "the state has no rules"}
+    return {word: _tried(stack, settings, "firewall", word, asked) for word in ("show", "probe")}
+
+
+def _way_back(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
+    record = host.predecessor_record(resources)
+    if record["kind"] == "absent":
+        return {"reason": "there was no predecessor"}
+    return _tried(stack, settings, "way-back", "check", {"images": [settings.postgres.image], "predecessor": record})
+
+
+def _tried(stack: str, settings: Settings, verb: str, word: str, document: Mapping[str, Any]) -> Facts:
+    try:
+        return host.run(stack, settings, verb, word, document)
+    except UserError as error:
+        return {"error": str(error)}

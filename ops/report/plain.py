@@ -1,0 +1,98 @@
+"""The report as plain text: the page's twin, and its short form for a channel.
+
+Owns: both, the twin within 100 columns, the short form within one message of Discord.
+Deliberately does not: leave anything out of the twin that the page has.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from hostctl.discord import MOST_CHARACTERS
+from ops.report.claims import Part, Report
+from ops.report.tables import Table, moment
+from ops.report.window import Window
+
+WIDTH = 100
+PICTURE_COLUMNS = 72
+_SIGNS = {"proven": "[proven]", "disproved": "[DISPROVED]", "not checked": "[not checked]", "": ""}
+
+
+def text(report: Report) -> str:
+    """The whole twin."""
+    title = f"{report.title}: stack {report.stack}, update {report.number or 'unknown'}, {moment(report.at)}"
+    claims = [f"  {_SIGNS[part.verdict]:<14} {part.title}" for part in report.parts if part.verdict]
+    lines = [title, "=" * len(title), "", report.headline, *claims]
+    for part in report.parts:
+        lines += ["", "", *_part(part)]
+    return "\n".join([*lines, "", f"Made {moment(report.made_at)} by make report. Secrets are left out.", ""])
+
+
+def short(report: Report) -> str:
+    """What a channel is told: where it stands, and every claim that is not proven, by name."""
+    lines = [f"{report.title}, stack {report.stack}, {moment(report.at)}: {report.headline}"]
+    for part in report.parts:
+        if part.verdict in ("disproved", "not checked"):
+            lines.append(f"{_SIGNS[part.verdict]} {part.title}: {part.words}")
+        elif part.name in ("port", "downtime", "backends"):
+            lines.append(f"{_SIGNS[part.verdict]} {part.title}")
+    found = "\n".join(lines)
+    return found if len(found) <= MOST_CHARACTERS else f"{found[: MOST_CHARACTERS - 1]}…"
+
+
+def _part(part: Part) -> list[str]:
+    head = f"{part.title}  {_SIGNS[part.verdict]}".rstrip()
+    width = max((len(name) for name, _ in part.facts), default=0)
+    facts = [
+        line
+        for name, value in part.facts
+        if value
+        for line in textwrap.wrap(
+            value, WIDTH, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4)
+        )
+    ]
+    picture = _picture(part.window) if part.window else []
+    tables = [line for table in part.tables for line in ["", table.title, *_table(table)]]
+    return [head, "-" * len(head), *textwrap.wrap(part.words, WIDTH), *picture, *facts, *tables]
+
+
+def _table(table: Table) -> list[str]:
+    cells: list[Sequence[str]] = [table.heads, *([_one_line(one.text, one.note) for one in row] for row in table.rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(table.heads))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]
+
+
+def _one_line(words: str, note: str) -> str:
+    return f"{words} ({note})" if note and words else words or note
+
+
+def _picture(window: Window) -> list[str]:
+    """One sign a slice of time: `#` somebody answered, `.` nobody did, blank where nobody asked."""
+    begin, end = window.span
+    step = (end - begin) / PICTURE_COLUMNS
+    signs = [" "] * PICTURE_COLUMNS
+    for good in (True, False):
+        for one in window.attempts:
+            if one.good is good:
+                last = min(PICTURE_COLUMNS - 1, int((one.ended - begin) / step))
+                for at in range(min(PICTURE_COLUMNS - 1, int((one.began - begin) / step)), last + 1):
+                    signs[at] = "#" if good else "."
+    zero = min(PICTURE_COLUMNS - 1, int(-begin / step))
+    over = min(PICTURE_COLUMNS - 1, int((window.here - begin) / step))
+    mark = [" "] * PICTURE_COLUMNS
+    mark[zero:over] = "-" * (over - zero)
+    mark[zero] = mark[over] = "|"
+    axis = f"{f'{begin} ms':<{PICTURE_COLUMNS // 2}}{f'{end} ms':>{PICTURE_COLUMNS // 2}}"
+    told = f"  |---| from 0 ms, when the port was let go, to the first good answer at {window.here} ms"
+    return [
+        "",
+        f"  {''.join(signs)}",
+        f"  {''.join(mark).rstrip()}",
+        f"  {axis}",
+        "  # answered   . no answer",
+        told,
+        "",
+    ]

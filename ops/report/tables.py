@@ -1,0 +1,156 @@
+"""The report's tables, and how times, digests and amounts are written.
+
+Owns: their columns: few, so that they fit a telephone. Deliberately does not: judge, or know HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from ops.history import changes_in_words
+
+Tone = Literal["", "good", "bad", "unknown", "code", "short"]
+Facts = Mapping[str, Any]
+MOST_UPDATES = 12
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text, a smaller note under it, and what its colour says."""
+
+    text: str
+    note: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Heads and rows, all of the same width."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def backends(rows: Sequence[Facts], baseline: Facts | None) -> Table:
+    """Each backend before, by the baseline, and after, by the verification."""
+    before = {one["name"]: one for one in (baseline or {}).get("backends", [])}
+    found = tuple(
+        (
+            Cell(row["name"], row["tool"]),
+            _before(before.get(row["name"])),
+            _result(row["result"], row.get("excused", "")),
+            Cell(amount(row["ms"]), tone="short"),
+        )
+        for row in rows
+    )
+    return Table("Backends before and after", ("backend", "before", "after", "its call took"), found)
+
+
+def gates(rows: Sequence[Facts]) -> Table:
+    found = tuple(
+        (
+            Cell(row["name"], row["detail"]),
+            Cell(row["result"], tone="good" if row["result"] == "passed" else "bad"),
+            Cell(amount(row["ms"]), tone="short"),
+        )
+        for row in rows
+    )
+    return Table("Gates", ("gate", "result", "took"), found)
+
+
+def containers(rows: Sequence[Facts]) -> Table:
+    """The digest by which a registry knows the image, else the image's own id, which says so."""
+    found = tuple(
+        (
+            Cell(row["name"], row.get("image", "")),
+            Cell(row["state"], tone="bad" if row["state"] == "absent" else ""),
+            Cell(
+                row.get("digest") or row.get("image_id", ""),
+                "" if row.get("digest") or not row.get("image_id") else "image id",
+                "code",
+            ),
+        )
+        for row in rows
+    )
+    return Table("Versions and digests", ("container", "state", "digest or image id"), found)
+
+
+def handovers(rows: Sequence[Facts]) -> Table:
+    found = tuple(
+        (
+            Cell(moment(row["at"]), row["verb"]),
+            Cell(f"{row['from'] or 'nobody'} -> {row['to'] or 'nobody'}", row.get("release", "")),
+            Cell(amount(row["downtime_ms"]) if "downtime_ms" in row else "not told", tone="short"),
+            Cell(row["outcome"], tone="good" if row["outcome"] == "done" else "unknown"),
+        )
+        for row in rows
+        if row["verb"] != "rest"
+    )
+    return Table("Handovers that the host remembers", ("at", "from -> to", "nobody answered", "ended"), found)
+
+
+def updates(rows: Sequence[Facts]) -> Table:
+    """The newest ones, with what each changed."""
+    found = tuple(
+        (
+            Cell(str(row["number"])),
+            Cell(moment(row["at"]), row["kind"] if row["kind"] != "update" else ""),
+            Cell(row["result"], row["active"], "good" if row["result"] == "succeeded" else "bad"),
+            Cell(changes_in_words(row["changes"]["resources"]), "; ".join(row["changes"]["settings"])),
+        )
+        for row in rows[:MOST_UPDATES]
+    )
+    left = len(rows) - len(found)
+    return Table(
+        f"Updates of the stack{f', the newest {len(found)} of {len(rows)}' if left else ''}",
+        ("update", "at", "result", "what changed"),
+        found,
+    )
+
+
+def moment(text: str) -> str:
+    """`2026-11-27 01:02:03 UTC`, whatever spelling of ISO 8601 it came in."""
+    if not text:
+        return ""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return text
+
+
+def duration(began: str, ended: str) -> str:
+    if not (began and ended):
+        return ""
+    return amount((datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds() * 1000)
+
+
+def amount(milliseconds: float) -> str:
+    """`142 ms`, `1.7 s`, `3 min 20 s`."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def program(around: Mapping[str, str]) -> str:
+    """What the engine noted of the program: its commit, whether it was changed since, and by whom it was written."""
+    commit = around.get("git.head", "")
+    if not commit:
+        return ""
+    dirty = ", with changes that are not committed" if around.get("git.dirty") == "true" else ""
+    author = around.get("git.committer", "") or around.get("git.author", "")
+    return f"commit {commit[:12]}{f' of {author}' if author else ''}{dirty}"
+
+
+def _before(seen: Facts | None) -> Cell:
+    """What was broken before the cutover is nobody's fault of today."""
+    word = str(seen["result"]) if seen else "not known"
+    return Cell(word, tone="good" if word == "ok" else "unknown")
+
+
+def _result(word: str, note: str = "") -> Cell:
+    return Cell(word, note, "good" if word == "ok" else "unknown" if note else "bad")

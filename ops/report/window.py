@@ -1,0 +1,82 @@
+"""The downtime as its picture shows it: the attempts beside the handover, and how long none was answered.
+
+Owns: reading them from the evidence, the longest silence that they saw. Times are milliseconds from the moment at which
+the port was let go. Deliberately does not: draw (`drawing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+ANSWERED = "answered"
+WORDS = {
+    ANSWERED: "answered",
+    "refused": "refused",
+    "silent": "no answer in time",
+    "closed": "closed without an answer",
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One question at the port."""
+
+    began: int
+    ended: int
+    result: str
+
+    @property
+    def good(self) -> bool:
+        return self.result == ANSWERED
+
+
+@dataclass(frozen=True)
+class Window:
+    """`phases` are release, connect and the wait for the first good answer; `downtime` is what the handover told."""
+
+    attempts: tuple[Attempt, ...]
+    phases: tuple[tuple[str, int], ...]
+    downtime: int
+
+    @classmethod
+    def of(cls, last: Mapping[str, Any]) -> Window:
+        parts: Mapping[str, int] = last.get("parts") or {}
+        found: Sequence[Sequence[Any]] = last.get("attempts") or []
+        return cls(
+            tuple(Attempt(int(began), int(ended), str(result)) for began, ended, result in found),
+            tuple((name.removesuffix("_ms"), int(ms)) for name, ms in parts.items()),
+            int(last.get("downtime_ms") or 0),
+        )
+
+    @property
+    def here(self) -> int:
+        """The part of the downtime that this run saw; less than all of it where it finished what a killed one began."""
+        return sum(ms for _, ms in self.phases)
+
+    @property
+    def whole(self) -> bool:
+        return self.downtime - self.here <= len(self.phases)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From the first attempt to the last, or the downtime where there is none."""
+        ends = [one.ended for one in self.attempts]
+        return min([0, *(one.began for one in self.attempts)]), max([1, self.here, *ends])
+
+    @property
+    def silence(self) -> tuple[int, int] | None:
+        """The longest time from one answer to the end of the next; the true gap is no longer. None without two."""
+        good = [one for one in self.attempts if one.good]
+        pairs = [(one.ended, other.ended) for one, other in pairwise(good)]
+        return max(pairs, key=lambda pair: pair[1] - pair[0], default=None)
+
+    def counts(self) -> dict[str, int]:
+        """How many attempts ended how."""
+        return {
+            word: sum(one.result == key for one in self.attempts)
+            for key, word in WORDS.items()
+            if any(one.result == key for one in self.attempts)
+        }
