@@ -39,7 +39,7 @@ def post(document: Document) -> dict[str, Any]:
     """{"posted": true} when Discord took "content"; {"posted": false, "reason"} when it did not or cannot be reached;
     raises Refusal when there is no such webhook, or for a text that Discord would not take.
 
-    With "patient" of true a missing connection is tried again until "limit_seconds": a host that boots may have none yet.
+    With "patient" of true a missing connection is tried again until "limit_seconds": a host may have none yet.
     """
     content = document.text("content")
     if not 0 < len(content) <= MOST_CHARACTERS:
