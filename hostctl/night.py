@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +68,7 @@ def install(document: Document) -> dict[str, Any]:
     folder, wanted = document.text("folder"), night_trigger.Trigger.of(document)
     if document.text("block", wanted.block.text) != wanted.block.text:
         raise Refusal("the 'block' that was shown is not the one of this program and folder: run 'pulumi up' again")
-    with held(folder, "night install"):
+    with _changing(folder, "night install"):
         before = _asked_before(wanted.asked)
         reason = night_trigger.put(wanted)
         if before is not None:
@@ -87,7 +89,7 @@ def install(document: Document) -> dict[str, Any]:
 def remove(document: Document) -> dict[str, Any]:
     """The job is gone; backups and what the nights said stay. What is gone already is no error."""
     folder, wanted = document.text("folder"), night_trigger.Trigger.of(document)
-    with held(folder, "night remove"):
+    with _changing(folder, "night remove"):
         reason = night_trigger.take(wanted)
         if os.path.exists(wanted.asked):
             os.unlink(wanted.asked)
@@ -116,6 +118,15 @@ def _done(step: Step, document: Document, undone: set[str]) -> dict[str, Any]:
     except OSError as error:
         row.update(result="failed", reason=f"{error.strerror or error} at {error.filename or 'an unknown place'}")
     return {**row, "ms": round((time.monotonic() - began) * 1000)}
+
+
+@contextmanager
+def _changing(folder: str, reason: str) -> Generator[None]:
+    """One change of the job at a time, apart from the night's own lock: a way back does not wait for a night."""
+    beside = os.path.join(folder, "job")
+    with held(beside, reason):
+        yield
+    shutil.rmtree(beside, ignore_errors=True)
 
 
 def _asked_before(path: str) -> Document | None:

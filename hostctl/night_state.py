@@ -66,7 +66,8 @@ def forget(document: Document, step: str) -> None:
 def publish(document: Document) -> None:
     """Write Prometheus's file out of all steps' files; does nothing where there is no Prometheus."""
     marks = _marks(document)
-    if marks:
+    # A night may end after the stack was taken down.
+    if os.path.isdir(marks):
         atomic.write(os.path.join(marks, METRICS_FILE), exposition(document).encode(), 0o444)
 
 

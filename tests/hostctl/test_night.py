@@ -16,6 +16,7 @@ import pytest
 from hostctl import night, night_state, night_trigger
 from hostctl.documents import Document
 from hostctl.errors import Refusal
+from hostctl.lock import held
 from hostctl.night import Step
 from hostctl.night_trigger import Trigger
 
@@ -136,7 +137,15 @@ def test_what_is_installed_goes_again_and_leaves_the_host_as_it_was(tmp_path: Pa
     assert theirs() == before
     assert list((tmp_path / "marks").iterdir()) == []
     left = sorted(path.name for path in (tmp_path / "product" / "nightly").iterdir())
-    assert left == ["lock"]
+    assert left == []
+
+
+def test_the_job_is_removed_while_a_night_runs_since_no_way_back_waits_for_one(run: Any, tmp_path: Path) -> None:
+    document = asked(tmp_path)
+    assert run("night", "install", document=document).returncode == 0
+    with held(document["folder"], "night run"):
+        assert run("night", "remove", document=document).returncode == 0
+    assert (tmp_path / "nightly-db-backup.sh").read_text() == SCRIPT
 
 
 def test_another_trigger_takes_the_former_ones_place(tmp_path: Path, called: Path) -> None:
