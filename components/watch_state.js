@@ -1,10 +1,11 @@
 // Code node "What changed": each look's answer against what was remembered; one item for every embed that is due.
-// TARGETS and FAILURES stand above, written by components/watch_workflow.py. An embed stays due until Discord has taken it.
+// TARGETS and FAILURES stand above, written by components/watch_workflow.py. An embed stays due until Discord took it.
 const memory = $getWorkflowStaticData('global');
 const watched = { ...(memory.watched ?? {}) };
 const now = Date.now();
 const clock = (milliseconds) => new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' ') + ' UTC';
-const words = (value) => (typeof value === 'string' ? value : JSON.stringify(value ?? '')).replace(/\s+/g, ' ').slice(0, 300);
+const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value ?? ''));
+const words = (value) => text(value).replace(/\s+/g, ' ').slice(0, 300);
 
 function length(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
@@ -15,7 +16,9 @@ function length(milliseconds) {
 function looked(answer) {
   const status = Number(answer?.statusCode) || 0;
   if (status === 200) return { good: true, status: 'HTTP 200', error: '' };
-  if (status) return { good: false, status: `HTTP ${status}`, error: words(answer.body ?? answer.data ?? answer.statusMessage) };
+  if (status) {
+    return { good: false, status: `HTTP ${status}`, error: words(answer.body ?? answer.data ?? answer.statusMessage) };
+  }
   const error = answer?.error;
   return { good: false, status: 'no answer', error: words(error?.message ?? error ?? 'no reason given') };
 }

@@ -56,7 +56,7 @@ def apply(document: Document) -> dict[str, Any]:
 
 
 def remove(document: Document) -> dict[str, Any]:
-    """{"removed", "reason"}: n8n no longer runs it; where that cannot be had, a reason, on stderr too, and no error."""
+    """{"removed", "reason"}: n8n no longer runs it. Where that cannot be had, why, on stderr too, and no error."""
     try:
         way = _way(document, document.seconds("removal_seconds", 5))
         there = way.workflows()

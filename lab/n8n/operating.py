@@ -55,6 +55,14 @@ def key(box: Box) -> str:
 
 def asked(box: Box, key: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """The answer's document. Raises UserError when n8n does not answer, or refuses."""
+    status, answer = exchange(box, key, method, path, body)
+    if status >= 400:
+        raise UserError(f"The lab's n8n says {status} to {method} {path}: {answer}")
+    return answer
+
+
+def exchange(box: Box, key: str, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+    """Status and document of one request to the public API. Raises UserError when n8n does not answer."""
     request = {
         "port": PORT,
         "method": method,
@@ -64,9 +72,7 @@ def asked(box: Box, key: str, method: str, path: str, body: dict[str, Any] | Non
         "limit_seconds": LIMIT_SECONDS,
     }
     answer = _inside(box, _ASKING, request)
-    if answer["status"] >= 400:
-        raise UserError(f"The lab's n8n says {answer['status']} to {method} {path}: {answer['body']}")
-    return json.loads(answer["body"])
+    return answer["status"], json.loads(answer["body"])
 
 
 def _inside(box: Box, program: Path, document: dict[str, Any]) -> Any:

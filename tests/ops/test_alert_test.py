@@ -55,6 +55,20 @@ def test_each_way_is_asked_on_the_host_and_the_message_shows_the_mark(
     assert SMALLEST["discord_webhook"] not in str(result) and SMALLEST["grafana_admin_password"] not in str(result)
 
 
+def test_n8n_is_asked_with_its_key_while_the_watch_is_there(
+    host: list[tuple[str, dict[str, Any]]], progress: Progress
+) -> None:
+    key = "n8n-" + "n" * 40
+    result = tried(Asked("prod", settings(n8n_api_key=key), "7f3a2c"), WAYS[2:], progress)
+    assert [row["result"] for row in result.document["ways"]] == ["sent"]
+    ((verb, sent),) = host
+    assert (verb, sent["key"], "Alert test 7f3a2c" in sent["embed"]) == ("n8n send", key, True)
+    assert key not in str(result)
+    for absent in ({"health_watch__enabled": False}, {"active": "contextforge"}):
+        result = tried(Asked("prod", settings(n8n_api_key=key, **absent), "7f3a2c"), WAYS[2:], progress)
+        assert [row["result"] for row in result.document["ways"]] == ["absent"]
+
+
 def test_without_grafana_nothing_is_sent_which_is_no_success(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
