@@ -67,8 +67,8 @@ def meant_to_hold(lab: Lab) -> dict[str, tuple[int, int]]:
     owners |= {product / "claude" / name: 0 for name in ("record.json", "before.json")}
     owners |= dict.fromkeys(product.glob("sentinel-files-*/*"), SENTINEL_USER)
     owners |= dict.fromkeys(product.glob("sentinel-postgres-files-*/*"), POSTGRES_USER)
-    owners |= dict.fromkeys(product.glob("sentinel-prometheus-files-*/*"), prometheus.USER)
-    owners |= dict.fromkeys(product.glob("sentinel-grafana-files-*/*"), grafana.USER)
+    owners |= dict.fromkeys(product.glob("sentinel-prometheus-files-*/health_token"), prometheus.USER)
+    owners |= dict.fromkeys(product.glob("sentinel-grafana-files-*/run-secrets-*"), grafana.USER)
     owners[Path(lab.variables["PULUMI_CONFIG_PASSPHRASE_FILE"])] = 0
     # The lab's Discord knows its own webhook, as Discord does.
     owners[Place().folder / "discord" / "webhook"] = 0
