@@ -45,7 +45,7 @@ def look(document: Document) -> dict[str, Any]:
 
 
 def kept(folder: str, name: str) -> dict[str, Any] | None:
-    """A file of the nightly job, in its own folder or in the product's; None where it is not there or no JSON object."""
+    """A file of the nightly job, in its own folder or the product's; None where it is not there or no JSON object."""
     for place in (os.path.join(folder, NIGHTLY), folder):
         try:
             with open(os.path.join(place, name), encoding="utf-8") as file:
