@@ -21,6 +21,7 @@ from hostctl.handover import caller
 from hostctl.journal import Journal
 
 KEPT_BY_THE_NIGHT = {"backup": "backup.json", "restore_test": "restore-test.json"}
+NIGHTLY = "nightly"
 _LEFT_OUT = ("container", "predecessor", "rested_at")
 
 
@@ -44,12 +45,14 @@ def look(document: Document) -> dict[str, Any]:
 
 
 def kept(folder: str, name: str) -> dict[str, Any] | None:
-    """A file of the nightly job in the product's folder; None where it is not there or is no JSON object."""
-    try:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            return parsed(file.read())
-    except (FileNotFoundError, UnicodeDecodeError):
-        return None
+    """A file of the nightly job, in its own folder or the product's; None where it is not there or no JSON object."""
+    for place in (os.path.join(folder, NIGHTLY), folder):
+        try:
+            with open(os.path.join(place, name), encoding="utf-8") as file:
+                return parsed(file.read())
+        except (FileNotFoundError, UnicodeDecodeError):
+            continue
+    return None
 
 
 def _host(engine: Engine) -> dict[str, str]:

@@ -23,7 +23,7 @@ from ops.progress import Progress
 from ops.report import claims, evidence, page, plain
 from ops.result import Result
 
-__all__ = ["report"]
+__all__ = ["post", "report"]
 
 SEND_SECONDS = 30.0
 
@@ -73,10 +73,11 @@ def _posted(stack: str, settings: Settings, told: claims.Report, *, send: bool, 
         return "not posted: no discord_webhook is set"
     if not send and not (may_ask and sys.stdin.isatty() and _yes("Post the short form to Discord?")):
         return "not posted: SEND=1 posts the short form"
-    return _post(stack, settings, webhook, plain.short(told))
+    return post(stack, settings, webhook, plain.short(told))
 
 
-def _post(stack: str, settings: Settings, webhook: SecretStr, words: str) -> str:
+def post(stack: str, settings: Settings, webhook: SecretStr, words: str) -> str:
+    """One message from the stack's host: `posted`, or why not."""
     document = {"webhook": webhook.get_secret_value(), "content": words, "limit_seconds": SEND_SECONDS}
     try:
         answer: Mapping[str, Any] = host.run(stack, settings, "discord", "post", document)

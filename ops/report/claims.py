@@ -50,7 +50,7 @@ class Report:
     @classmethod
     def of(cls, facts: Facts) -> Report:
         last = facts["seen"]["last"]
-        way = "Cutover to Sentinel" if last["active"] == "sentinel" else "Return to ContextForge"
+        way = "Return to ContextForge" if _is_way_back(facts) else "Cutover to Sentinel"
         parts = tuple(claim(facts) for claim in CLAIMS)
         return cls(
             facts["stack"], int(facts["update"]["number"]), last["at"], facts["made_at"], way, parts, _figures(facts)
@@ -126,6 +126,10 @@ def _downtime(facts: Facts) -> Part:
     )
 
 
+def _is_way_back(facts: Facts) -> bool:
+    return facts["seen"]["last"]["active"] != "sentinel"
+
+
 def _backends(facts: Facts) -> Part:
     verified, before = facts["verification"], facts["baseline"]
     asked: Sequence[Facts] = verified["backends"]
@@ -166,6 +170,8 @@ def _claude(facts: Facts) -> Part:
 
 def _gates(facts: Facts) -> Part:
     title, found = "It was tested before the port was touched", facts["gates"]
+    if _is_way_back(facts):
+        return Part("gates", title, "not checked", "On the way back no gate is asked: none may hold it up.")
     if not found or not found.get("gates"):
         reason = table(found).get("reason") or "no gates were asked"
         return Part("gates", title, "not checked", f"The stack keeps no answer of the gates: {reason}.")
@@ -183,7 +189,8 @@ def _running(facts: Facts) -> Part:
         ("plugins", ", ".join(f"{name} {version}" for name, version in facts["plugins"].items())),
     )
     if not asked.get("containers"):
-        return Part("running", title, "not checked", "Nothing of what was asked is kept there.", versions, found)
+        why = "Of ContextForge nothing was asked" if _is_way_back(facts) else "What was asked is not kept there"
+        return Part("running", title, "not checked", f"{why}, so nothing is compared.", versions, found)
     words = f"Compared with docker inspect: {', '.join(asked['containers'])}."
     words += "".join(f" {one}." for one in asked["differences"])
     return Part("running", title, "proven" if asked["ok"] else "disproved", words, versions, found)

@@ -12,7 +12,7 @@ from ops.report import tables
 
 Told = tuple[Literal["proven", "disproved", "not checked"], str, tuple[tuple[str, str], ...]]
 GOOD = {"good", "ok", "done", "proven", "verified"}
-UNKNOWN = {"could not check", "unknown", "not checked", "skipped"}
+UNKNOWN = {"could not check", "could-not-check", "unknown", "not checked", "skipped"}
 
 
 def told(facts: Mapping[str, Any], key: str, what: str) -> Told:

@@ -90,6 +90,13 @@ def test_a_backups_file_is_read_as_it_is_and_a_torn_one_is_none(
     assert looked()["backup"] == kept
 
 
+def test_the_nightly_jobs_own_folder_comes_first(looked: Any, tmp_path: Path) -> None:
+    (tmp_path / "nightly").mkdir()
+    (tmp_path / "restore-test.json").write_text('{"result": "older"}')
+    (tmp_path / "nightly" / "restore-test.json").write_text('{"result": "could-not-check"}')
+    assert looked()["restore_test"] == {"result": "could-not-check"}
+
+
 def test_the_caller_is_the_user_behind_sudo_and_where_ssh_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.delenv("SSH_CONNECTION", raising=False)

@@ -68,7 +68,7 @@ def test_a_good_cutover_proves_all_but_what_nobody_looked_at() -> None:
         ({"seen__backup": {"result": "bad"}}, "backup", "disproved"),
         ({"seen__restore_test": {"ok": True}}, "restore", "proven"),
         ({"seen__restore_test": {"ok": False}}, "restore", "disproved"),
-        ({"seen__restore_test": {"result": "could not check"}}, "restore", "not checked"),
+        ({"seen__restore_test": {"result": "could-not-check"}}, "restore", "not checked"),
         ({"seen__restore_test": {"at": "2026-11-27T00:00:00Z"}}, "restore", "not checked"),
     ],
 )
@@ -85,6 +85,12 @@ def test_a_backend_that_answers_no_longer_is_disproved_and_an_excused_one_is_nam
     ]
     assert verdicts(report(verification__backends=rows))["backends"] == "disproved"
     assert EXCUSE in plain.text(report())
+
+
+def test_a_way_back_is_told_as_one_and_asks_for_no_gates() -> None:
+    found = report(seen__last__active="contextforge", status__active="contextforge")
+    assert (found.title, found.failed) == ("Return to ContextForge", 0)
+    assert verdicts(found)["gates"] == "not checked" and "none may hold it up" in plain.text(found)
 
 
 def test_the_picture_has_every_attempt_on_the_lane_of_its_result() -> None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from lab.box import Place
-from lab.discord import running as discord
 from tests.story.conftest import CONFIGURATION, Lab, lab
 
 __all__ = ["lab", "made", "over_ssh"]
@@ -17,26 +15,24 @@ __all__ = ["lab", "made", "over_ssh"]
 
 @dataclass(frozen=True)
 class Made:
-    """What `make report` answered, what it wrote, and what it posted."""
+    """What `make report` answered, and what it wrote."""
 
     document: dict[str, Any]
     html: str
     text: str
-    posted: list[str]
 
 
-def make(lab: Lab, *words: str) -> Made:
-    before = len(discord.messages(Place()))
-    document = lab.ops("report", *words)
+def make(lab: Lab) -> Made:
+    document = lab.ops("report")
     html, text = (Path(document["files"][kind]).read_text(encoding="utf-8") for kind in ("html", "text"))
-    return Made(document, html, text, [one["content"] for one in discord.messages(Place())[before:]])
+    return Made(document, html, text)
 
 
 @pytest.fixture(scope="package")
 def made(lab: Lab) -> Made:
     lab.set("active", "sentinel")
     lab.up()
-    return make(lab, "--send")
+    return make(lab)
 
 
 @pytest.fixture(scope="package")

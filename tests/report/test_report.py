@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from lab.box import Place
+from lab.discord import running as discord
+from lab.outside.upstreams import DISCORD
+from ops import asking, report
+from ops.engine import open_stack
+from ops.paths import LOGS
+from ops.progress import Progress
 from tests.report.conftest import Made
 from tests.security.secrets_at_large import Search
 from tests.security.stolen import known_secrets
-from tests.story.conftest import Lab
+from tests.story.conftest import STACK, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
@@ -64,16 +72,20 @@ def test_no_secret_of_the_stack_is_in_anything_that_was_written_or_posted(made: 
     assert len(search.searched) == 3 + len(made.posted)
 
 
-def test_the_short_form_is_in_the_channel_once(made: Made) -> None:
-    assert made.document["posted"] == "posted"
-    (words,) = made.posted
-    assert words.startswith("Cutover to Sentinel, stack lab, ") and made.document["headline"] in words
+def test_the_short_form_is_in_the_channel_once(made: Made, lab: Lab) -> None:
+    """From the VPS to the double of Discord; by its address, since only the lab's containers ask the lab's resolver."""
+    settings = asking.settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
+    webhook = discord.webhook(Place()).replace(f"//{DISCORD.host}/", f"//{DISCORD.address}/")
+    before = len(discord.messages(Place()))
+    words = made.text.splitlines()[0]
+    assert report.post(STACK, settings, SecretStr(webhook), words) == "posted"
+    assert [one["content"] for one in discord.messages(Place())[before:]] == [words]
 
 
-def test_over_ssh_the_same_is_found_and_nothing_is_posted_unasked(made: Made, over_ssh: Made, lab: Lab) -> None:
+def test_over_ssh_the_same_is_found(made: Made, over_ssh: Made, lab: Lab) -> None:
     here, there = (one.document["evidence"]["seen"] for one in (made, over_ssh))
     assert there["by"] == {"user": lab.box.ssh.user, "from": lab.box.ssh.address}
     for key in ("last", "handovers", "containers", "host"):
         assert there[key] == here[key], key
     assert verdicts(over_ssh) == verdicts(made)
-    assert over_ssh.posted == []
+    assert (made.document["posted"], over_ssh.document["posted"]) == ("not posted: SEND=1 posts the short form",) * 2
