@@ -95,6 +95,8 @@ def remove(document: Document) -> dict[str, Any]:
             os.unlink(wanted.asked)
         night_state.withdraw(document)
         night_state.forget(document, INSTALLED)
+    if not os.listdir(folder):
+        os.rmdir(folder)
     return {"trigger": wanted.place, "reason": reason}
 
 

@@ -122,7 +122,7 @@ def test_a_backup_that_holds_other_rows_than_the_database_held_is_bad(
     found = newest(asked)
     backup_files.write_facts(found.path, {**found.facts, "rows": {"public.audit_log": 1}})
     told = restore_test.test(asked)
-    assert told["result"] == "bad" and "and the database held rows {'public.audit_log': 1}" in told["reason"]
+    assert told["result"] == "bad" and "and the database held {'public.audit_log': 1}" in told["reason"]
     backup_files.write_facts(found.path, found.facts)
     backup.tell_again(asked)
 

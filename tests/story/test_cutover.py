@@ -23,7 +23,7 @@ from tests.story.conftest import Lab
 pytestmark = pytest.mark.lab
 
 GATEWAY = "mcp-context-forge-gateway-1"
-BELOW_THE_HANDOVER = ("verification", "claude-entry", "claude-token", "cutover-mark")
+BELOW_THE_HANDOVER = ("verification", "claude-entry", "claude-token", "cutover-mark", "nightly")
 BESIDE_THE_HANDOVER = ("sentinel-prometheus", "sentinel-grafana")
 """They stand on Sentinel alone, so that the engine may take them away at any time before it."""
 PARTS = {"ok", "active", "claude", "tokens", "compared", "bindings", "as_asked"}
@@ -284,7 +284,9 @@ def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before
     assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
     assert lab.docker("network", "ls", "-q", "--filter", "name=sentinel") == ""
     folder = Path(lab.box.folder)
-    assert not folder.exists() or [path.name for path in folder.iterdir()] == ["handover"]
+    # What the nights said stays, as the handover's journal does.
+    assert not folder.exists() or {path.name for path in folder.iterdir()} <= {"handover", "nightly"}
+    assert not (folder / "nightly" / "asked.json").exists()
 
 
 def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(lab: Lab) -> None:
