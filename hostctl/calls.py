@@ -61,7 +61,10 @@ def ask_all(url: str, headers: Mapping[str, str], questions: Sequence[Question])
         return {question.name: str(error) for question in questions}
     try:
         with ThreadPoolExecutor(max_workers=8) as pool:
-            return dict(zip([one.name for one in questions], pool.map(way.judged, questions)))
+            # Two calls of one session at the same time need two ids.
+            return dict(
+                zip([one.name for one in questions], pool.map(way.judged, questions, range(1, len(questions) + 1)))
+            )
     finally:
         way.close()
 
@@ -101,11 +104,11 @@ class _Way:
         finally:
             connection.close()
 
-    def judged(self, question: Question) -> str:
-        """What is wrong with the answer to this question."""
+    def judged(self, question: Question, number: int) -> str:
+        """What is wrong with the answer to this question, asked under this id."""
         parameters = {"name": question.tool, "arguments": dict(question.arguments)}
         try:
-            message, _ = self._exchange("tools/call", parameters, question.seconds, 1)
+            message, _ = self._exchange("tools/call", parameters, question.seconds, number)
         except NoAnswer as error:
             return str(error)
         if "result" not in message:

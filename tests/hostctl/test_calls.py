@@ -25,6 +25,7 @@ class Gateway(BaseHTTPRequestHandler):
     """A session that must be opened and is ended; a tool named `stream…` is answered as an event stream."""
 
     ended: ClassVar[list[str]] = []
+    ids: ClassVar[list[int]] = []
 
     def do_POST(self) -> None:
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -36,6 +37,10 @@ class Gateway(BaseHTTPRequestHandler):
             return self._answer(404, b"")
         if "id" not in message:
             return self._answer(202, b"")
+        if message["id"] in self.ids:
+            # As the bridge says while a call under that id is on its way.
+            return self._answer(400, b"")
+        self.ids.append(message["id"])
         tool = message["params"]["name"]
         answer = json.dumps({"jsonrpc": "2.0", "id": message["id"], **ANSWERS[tool.removeprefix("stream-")]}).encode()
         if tool.startswith("stream-"):
@@ -60,6 +65,7 @@ class Gateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Generator[str]:
     Gateway.ended.clear()
+    Gateway.ids.clear()
     serving = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
     threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{serving.server_port}/mcp"
