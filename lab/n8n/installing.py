@@ -2,7 +2,7 @@
 
 2.8.4 is the newest that runs on Node 20, Debian's own. No script of any package is run, and nothing is compiled: with
 Postgres as its database n8n loads no native code. Two packages are left out: the AI nodes, half of the download, and
-`xlsx`, which is in no registry. Their overrides name a folder that is not there, so that npm links them to nothing.
+`xlsx`, which is in no registry. npm links `left-out` in their places, which has what n8n asks for at its start.
 
 Owns: the folder, and the addresses of the packages, filled in from the registry that npm is configured with: the
 committed lock names no host, and without addresses npm asks for each package's list of versions first, which takes as
@@ -25,12 +25,14 @@ from ops.progress import Progress
 
 SOURCE = Path(__file__).parent
 _MANIFEST, _LOCK = "package.json", "package-lock.json"
+_LEFT_OUT = "left-out"
+_RECIPE = (_MANIFEST, _LOCK, f"{_LEFT_OUT}/package.json", f"{_LEFT_OUT}/mcp/core.js")
 _PROGRAM = Path("node_modules", "n8n", "bin", "n8n")
 
 
 def modules(progress: Progress, work: Path = WORK) -> Path:
     """The folder whose `node_modules/n8n/bin/n8n` is n8n, installed at the first call. Raises UserError."""
-    recipe = b"".join((SOURCE / name).read_bytes() for name in (_MANIFEST, _LOCK))
+    recipe = b"".join((SOURCE / name).read_bytes() for name in _RECIPE)
     folder = work / "n8n" / hashlib.sha256(recipe).hexdigest()[:16]
     if not (folder / _PROGRAM).exists():
         _install(folder, progress)
@@ -44,6 +46,7 @@ def _install(folder: Path, progress: Progress) -> None:
     beside.mkdir(parents=True)
     try:
         shutil.copy(SOURCE / _MANIFEST, beside)
+        shutil.copytree(SOURCE / _LEFT_OUT, beside / _LEFT_OUT)
         lock = with_addresses(json.loads((SOURCE / _LOCK).read_text(encoding="utf-8")), _registry())
         (beside / _LOCK).write_text(json.dumps(lock), encoding="utf-8")
         with progress.step("Installing n8n") as step:
