@@ -17,6 +17,7 @@ from ops.report.window import Window
 
 Verdict = Literal["proven", "disproved", "not checked", ""]
 Facts = Mapping[str, Any]
+RELEASES = {"freeze": "freeze: it waits in memory", "stop": "stop, in order"}
 SLACK_MS = 150
 """By how much the look from aside may exceed the handover's own figure: two pauses, and an attempt in vain."""
 
@@ -97,7 +98,7 @@ def _port(facts: Facts) -> Part:
         ("update", f"{update['number']} of stack {facts['stack']}, {update.get('result', 'still running')}"
          if update["number"] else "not in the stack's history"),
         ("took", tables.duration(update.get("at", ""), update.get("ended", "")) or "not recorded"),
-        ("released by", {"freeze": "freeze: it waits in memory", "stop": "stop, in order"}.get(last["release"], "")),
+        ("released by", "" if _is_way_back(facts) else RELEASES.get(last["release"], "")),
         ("program", tables.program(around) or "not recorded"),
     )  # fmt: skip
     words = f"{last['from'] or 'Nobody'} let it go, {last['to'] or 'nobody'} took it, and {now}."
