@@ -236,10 +236,10 @@ def test_the_table_stops_growing_and_calls_are_answered_while_rows_go(
     theirs = count(deployed, f"client_subject <> '{retention.MARK}'")
     try:
         with retention.calling(deployed.box, settings) as calls:
-            sizes = retention.months(database, 5, 20_000, settings.nightly.audit_batch_rows, print)
-        assert sizes[-1] <= sizes[1] * 1.1, sizes
-        assert sizes[0] < sizes[1]
-        assert count(deployed, f"client_subject = '{retention.MARK}'") == 20_000
+            sizes = retention.months(database, 5, 10_000, settings.nightly.audit_batch_rows, print)
+        # The calls' own rows come on top, and indexes need a round to settle; unbounded it would be 5/3.
+        assert sizes[0] < sizes[-1] <= sizes[2] * 1.15, sizes
+        assert count(deployed, f"client_subject = '{retention.MARK}'") == 10_000
         assert calls.bad == 0 and len(calls.ms) > 10
     finally:
         retention.clean(database)
