@@ -25,6 +25,7 @@ __all__ = ["deployed", "lab", "settings"]
 def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
     """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
     document = Document(dict(night(settings)))
+    deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
     theirs = set(Path(document.text("backups")).glob("*"))
     yield document
     for path in set(Path(document.text("backups")).glob("*")) - theirs:
