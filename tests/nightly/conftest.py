@@ -61,5 +61,13 @@ def prometheus(lab: Lab, settings: Settings, name: str, value: float, limit_seco
         time.sleep(0.5)
 
 
+def healthy(lab: Lab, container: str, limit_seconds: float = 90) -> None:
+    """Until Docker calls it healthy."""
+    deadline = time.monotonic() + limit_seconds
+    while lab.inspect(container)["State"]["Health"]["Status"] != "healthy":
+        assert time.monotonic() < deadline, f"{container} is not healthy"
+        time.sleep(0.5)
+
+
 def night_of(asked: Document, **changes: Any) -> Document:
     return Document({**asked.values, **changes})
