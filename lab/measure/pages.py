@@ -42,7 +42,7 @@ def _block(name: str, figures: Figures) -> str:
             return f"Not taken yet: `{security.TAKEN_BY}` takes it.\n"
         return security.TABLES[name](figures["security"], _table)
     if not _NEEDS[name] <= set(figures):
-        return "Not taken yet: `make bench` takes it.\n"
+        return f"Not taken yet: `{_TAKEN_BY.get(name, 'make bench')}` takes it.\n"
     return _TABLES[name](figures)
 
 
@@ -174,6 +174,7 @@ _NEEDS = {
     "retention": {"retention"},
     "months": {"retention"},
 }
+_TAKEN_BY = dict.fromkeys(("retention", "months"), "python -m lab.measure retention")
 _TABLES = {
     "first_screen": _first_screen,
     "downtimes": _downtimes,

@@ -25,6 +25,7 @@ __all__ = ["deployed", "lab", "settings"]
 def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
     """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
     document = Document(dict(night(settings)))
+    deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
     theirs = set(Path(document.text("backups")).glob("*"))
     yield document
     for path in set(Path(document.text("backups")).glob("*")) - theirs:
@@ -57,6 +58,14 @@ def prometheus(lab: Lab, settings: Settings, name: str, value: float, limit_seco
         if found == [value]:
             return
         assert time.monotonic() < deadline, f"{name} is {found}, not {value}"
+        time.sleep(0.5)
+
+
+def healthy(lab: Lab, container: str, limit_seconds: float = 90) -> None:
+    """Until Docker calls it healthy."""
+    deadline = time.monotonic() + limit_seconds
+    while lab.inspect(container)["State"]["Health"]["Status"] != "healthy":
+        assert time.monotonic() < deadline, f"{container} is not healthy"
         time.sleep(0.5)
 
 

@@ -19,7 +19,7 @@ from hostctl.database import Counts, Database
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 from lab.measure import retention
-from tests.nightly.conftest import night_of, prometheus, rows
+from tests.nightly.conftest import healthy, night_of, prometheus, rows
 from tests.story.conftest import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
@@ -188,11 +188,12 @@ def test_a_full_disk_leaves_the_old_backups_and_the_audit_log_whole(
 
 def test_a_stopped_database_is_told_and_old_backups_stay(deployed: Lab, asked: Document) -> None:
     before = backup_files.found(asked.text("backups"))
-    deployed.docker("pause", "sentinel-postgres")
+    deployed.docker("stop", "sentinel-postgres")
     try:
         done = deployed.make("backup")
     finally:
-        deployed.docker("unpause", "sentinel-postgres")
+        deployed.docker("start", "sentinel-postgres")
+        healthy(deployed, "sentinel-postgres")
     assert done.returncode == 1 and "the container sentinel-postgres does not run" in done.stderr
     assert backup_files.found(asked.text("backups")) == before
     assert night_state.noted(asked, "backup")["result"] == "failed"
@@ -236,10 +237,10 @@ def test_the_table_stops_growing_and_calls_are_answered_while_rows_go(
     theirs = count(deployed, f"client_subject <> '{retention.MARK}'")
     try:
         with retention.calling(deployed.box, settings) as calls:
-            sizes = retention.months(database, 5, 20_000, settings.nightly.audit_batch_rows, print)
-        assert sizes[-1] <= sizes[1] * 1.1, sizes
-        assert sizes[0] < sizes[1]
-        assert count(deployed, f"client_subject = '{retention.MARK}'") == 20_000
+            sizes = retention.months(database, 5, 10_000, settings.nightly.audit_batch_rows, print)
+        # The calls' own rows come on top, and indexes need a round to settle; unbounded it would be 5/3.
+        assert sizes[0] < sizes[-1] <= sizes[2] * 1.15, sizes
+        assert count(deployed, f"client_subject = '{retention.MARK}'") == 10_000
         assert calls.bad == 0 and len(calls.ms) > 10
     finally:
         retention.clean(database)
