@@ -8,7 +8,7 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback rest secrets rotate pin \
+.PHONY: help up preview dashboards refresh verify status history rollback rest retire-contextforge secrets rotate pin \
 	alert-test dashboard-picture env doctor test unit bench soak lint down clean venv
 
 help: ## this list
@@ -41,6 +41,9 @@ rollback: venv ## the way back: to ContextForge, or TO=N to what update N ran wi
 
 rest: venv ## stop the frozen predecessor; the way back then takes its start
 	@$(OPS) rest $(WITH)
+
+retire-contextforge: venv ## ContextForge leaves the host for good; STALE=1 takes networks along that nobody is on
+	@$(OPS) retire-contextforge $(WITH) $(if $(STALE),--stale)
 
 secrets: venv ## make every secret that is missing; never overwrites one
 	@$(OPS) secrets $(WITH)

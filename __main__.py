@@ -95,4 +95,5 @@ if claude_record and gates:
         CutoverMark("cutover-mark", settings, host=host, prometheus=prometheus, sentinel=sentinel, handover=handover)
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
-    pulumi.export("way_back", WAY_BACK)
+    if settings.predecessor.kind == "contextforge":
+        pulumi.export("way_back", WAY_BACK)

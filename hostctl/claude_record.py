@@ -130,6 +130,12 @@ def load(place: Place, document: Document) -> dict[str, Any] | None:
         raise Refusal(f"{place.within(RECORD)} is no JSON: put it back from a backup, or remove it and run again")
     if not record:
         return None
+    if table(record.get("identity")) | {"replaces": ""} == identity(document) != record.get("identity"):
+        record = _without_predecessor(record, document)
+        if text is not None:
+            save(place, record)
+            if os.path.exists(place.within(COPY)):
+                os.unlink(place.within(COPY))
     if record.get("identity") != identity(document):
         told = ", ".join(f"{key} {value}" for key, value in table(record.get("identity")).items() if value)
         raise Refusal(
@@ -137,6 +143,12 @@ def load(place: Place, document: Document) -> dict[str, Any] | None:
             "contextforge and run, then change it and cut over again"
         )
     return record if text is not None else {**record, "begun": True}
+
+
+def _without_predecessor(record: dict[str, Any], document: Document) -> dict[str, Any]:
+    """The record once the predecessor has been retired: neither its entry nor its token is there to be put back."""
+    found = {**table(record.get("found")), "theirs": None}
+    return {**record, "identity": identity(document), "found": found, "token": {"exists": False}}
 
 
 def save(place: Place, record: dict[str, Any], before: str | None = None) -> None:

@@ -112,6 +112,12 @@ def _rest(arguments: argparse.Namespace, progress: Progress) -> Result:
     return rest(arguments.stack, progress, yes=arguments.yes)
 
 
+def _retire(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.retire import retire
+
+    return retire(arguments.stack, progress, stale=arguments.stale, yes=arguments.yes)
+
+
 def _doctor(arguments: argparse.Namespace, progress: Progress) -> Result:
     from ops.doctor import doctor
 
@@ -176,6 +182,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "history": _history,
     "rollback": _rollback,
     "rest": _rest,
+    "retire-contextforge": _retire,
     "secrets": _secrets,
     "rotate": _rotate,
     "pin": _pin,
@@ -196,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
     parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
+    parser.add_argument("--stale", action="store_true", help="retire-contextforge: remove stale networks as well")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

@@ -39,7 +39,7 @@ class Looked:
 def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through Claude's own entry, whoever has the port; asks the host, not the engine."""
     opened = open_stack(stack, progress, create=False)
-    return _every_backend(stack, settings_of(opened, stack))
+    return every_backend(stack, settings_of(opened, stack))
 
 
 def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, began: datetime | None = None) -> Looked:
@@ -50,11 +50,12 @@ def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, be
     if began is not None and told and datetime.fromisoformat(told["at"]) >= began:
         verified = Result(told, report_text(told), ok=bool(told["ok"]))
     else:
-        verified = _every_backend(stack, settings)
+        verified = every_backend(stack, settings)
     return Looked(_last_handover(settings, outputs, active), verified)
 
 
-def _every_backend(stack: str, settings: Settings) -> Result:
+def every_backend(stack: str, settings: Settings) -> Result:
+    """One call a backend through Claude's own entry."""
     ran = subprocess.run(
         _on_host(stack, [sys.executable, "-m", "verify", "look"]),
         input=json.dumps(question(settings)),

@@ -36,7 +36,15 @@ _RUNNER = (
 )
 
 
-def run(stack: str, settings: Settings, verb: str, word: str, document: Mapping[str, Any]) -> dict[str, Any]:
+def run(
+    stack: str,
+    settings: Settings,
+    verb: str,
+    word: str,
+    document: Mapping[str, Any],
+    *,
+    limit_seconds: float = LIMIT_SECONDS,
+) -> dict[str, Any]:
     """The verb's answer; raises UserError with its one sentence."""
     asked = json.dumps({**document, "docker_socket": settings.host.docker_socket})
     words = _there(stack, settings, [verb, word])
@@ -45,14 +53,14 @@ def run(stack: str, settings: Settings, verb: str, word: str, document: Mapping[
             words,
             input=base64.b64encode(archive()) + b"\n" + asked.encode(),
             capture_output=True,
-            timeout=LIMIT_SECONDS,
+            timeout=limit_seconds,
             check=False,
         )
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not on this machine: install it, then run again.") from None
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"The host of stack {stack} gave no answer to `{verb} {word}` within {LIMIT_SECONDS} s."
+            f"The host of stack {stack} gave no answer to `{verb} {word}` within {limit_seconds:g} s."
         ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode} and no word"
