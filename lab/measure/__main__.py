@@ -1,6 +1,6 @@
-"""`python -m lab.measure bench|eyes|cold|render`: takes figures, writes them down, and renders the pages.
+"""`python -m lab.measure bench|eyes|looks|cold|render`: takes figures, writes them down, and renders the pages.
 
-Owns: the four commands, and the facts of the machine on which figures were taken.
+Owns: the commands, and the facts of the machine on which figures were taken.
 Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py).
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.box import Box, Place, status
-from lab.measure import downtimes, eyes, overhead
+from lab.measure import downtimes, eyes, looks, overhead
 from lab.measure.pages import FIGURES, PAGES, render
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -41,7 +41,8 @@ def bench(rounds: int) -> Taken:
     # Last, and through the container that serves then: its memory has seen everything above.
     cost = overhead.take(box, downtimes.Rounds(box).sentinel())
     _say(f"bridge {cost['bridge']}, stdio {cost['stdio']} ms, resident {cost['resident_mb']} MB")
-    return {"up_again_seconds": again, "downtimes": taken, "overhead": cost, **eyes.take(box, _say)}
+    watched = eyes.take(box, _say)
+    return {"up_again_seconds": again, "downtimes": taken, "overhead": cost, "looks": looks.take(box), **watched}
 
 
 def watching() -> Taken:
@@ -95,7 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.measure", description="Takes the figures of the documentation."
     )
-    parser.add_argument("what", choices=["bench", "eyes", "cold", "render"])
+    parser.add_argument("what", choices=["bench", "eyes", "looks", "cold", "render"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
@@ -103,6 +104,8 @@ def main() -> int:
         figures |= bench(arguments.rounds)
     elif arguments.what == "eyes":
         figures |= watching()
+    elif arguments.what == "looks":
+        figures |= {"looks": looks.take(_box())}
     elif arguments.what == "cold":
         figures |= cold()
     if arguments.what != "render":

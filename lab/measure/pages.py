@@ -125,6 +125,18 @@ def _monitoring(figures: Figures) -> str:
     return _table(("memory, MB", "as measured on the lab", "limit"), rows)
 
 
+def _looks(figures: Figures) -> str:
+    """A look at Docker's statistics, which the timer takes once a minute."""
+    looks = figures["looks"]
+    rows = [
+        ("processor time of a look (median)", f"{looks['cpu_ms']:.0f} ms"),
+        ("as a share of one core, at one a minute", f"{looks['cpu_ms'] / 60000:.2%}"),
+        ("from start to end (median)", f"{looks['wall_ms']:.0f} ms"),
+        ("memory while it lasts (largest)", f"{looks['max_rss_mb']:.0f} MB"),
+    ]
+    return _table((f"{looks['containers']} containers, {looks['rounds']} looks", "measured"), rows)
+
+
 def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
     yield from ("", "") if spread is None else (f"{spread['median']:.0f}", f"{spread['max']:.0f}")
 
@@ -149,6 +161,7 @@ _NEEDS = {
     "overhead": {"overhead"},
     "alerts": {"alerts"},
     "monitoring": {"monitoring_mb"},
+    "looks": {"looks"},
 }
 _TABLES = {
     "first_screen": _first_screen,
@@ -157,4 +170,5 @@ _TABLES = {
     "overhead": _overhead,
     "alerts": _alerts,
     "monitoring": _monitoring,
+    "looks": _looks,
 }
