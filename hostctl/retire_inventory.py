@@ -34,7 +34,7 @@ def read(engine: Engine, document: Document) -> Inventory:
     project = gateway.project if gateway is not None and gateway.project else project
     members = [one for one in everybody if one.project == project or one is gateway]
     going = [one for one in members if one.name not in keeps]
-    sidecars = [one for one in everybody if one.name in keeps]
+    sidecars = sorted((one for one in everybody if one.name in keeps), key=lambda one: one.name)
     staying = [one for one in everybody if one not in going]
     named = {str(network["Name"]): network for network in engine.get("/networks")}
     own = set(document.texts("networks"))
