@@ -118,6 +118,7 @@ def remove(document: Document) -> dict[str, Any]:
         if not noted.get("begun_at"):
             raise Refusal("no retirement has begun: run 'retire begin' first")
         listed, kept = table(noted["inventory"]), list[str]()
+        _refuse_who_serves(engine, [str(one["id"]) for one in rows(listed.get("containers"))], document)
         for one in rows(listed.get("containers")):
             _remove_container(engine, str(one["id"]))
         for one in rows(listed.get("networks")):
@@ -177,6 +178,14 @@ def _sidecars(engine: Engine, document: Document) -> list[tuple[dict[str, Any], 
     listed = [table(one) for one in rows(table(note(document.text("folder")).get("inventory")).get("sidecars"))]
     found = [(one, containers.find(engine, str(one["name"]), networks)) for one in listed]
     return [(one, container) for one, container in found if container is not None]
+
+
+def _refuse_who_serves(engine: Engine, listed: list[str], document: Document) -> None:
+    """Somebody may have gone back by hand since the list was written."""
+    port = document.whole_number("port")
+    holder = containers.holder(containers.everything(engine), port)
+    if holder is not None and holder.id in listed:
+        raise Refusal(f"{holder.name} has port {port} again, so it cannot go: cut over first, then run again")
 
 
 def _remove_container(engine: Engine, identifier: str) -> None:

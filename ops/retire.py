@@ -39,11 +39,11 @@ def retire(stack: str, progress: Progress, *, stale: bool, yes: bool) -> Result:
     begun, gone = bool(seen["begun"]), bool(seen["retired"])
     if gone or (settings.predecessor.kind == "absent" and not begun):
         return _after(stack, settings, seen, stale=stale, yes=yes)
+    refused = _refused(opened, stack, settings, seen, begun=begun)
+    if refused:
+        document = {"ok": False, "refused": refused, "allowed_from": seen["allowed_from"] or None}
+        return Result(document, "\n".join(f"refused    {one}" for one in refused), ok=False)
     if not begun:
-        refused = _refused(opened, stack, settings, seen)
-        if refused:
-            document = {"ok": False, "refused": refused, "allowed_from": seen["allowed_from"] or None}
-            return Result(document, "\n".join(f"refused    {one}" for one in refused), ok=False)
         for line in listing(seen["inventory"], seen["notes"]):
             progress.line(line)
         kept = _ask_host(stack, settings, "dump", DUMP_SECONDS)
@@ -66,6 +66,7 @@ def document_of(settings: Settings) -> dict[str, Any]:
         "gateway": settings.predecessor.gateway,
         "keeps": sorted({backend.container for backend in settings.backends if backend.container}),
         "networks": [settings.networks.internal, settings.networks.edge],
+        "port": settings.sentinel.port,
         "days": settings.predecessor.retire_days,
         "script": settings.nightly.script,
     }
@@ -84,11 +85,12 @@ def listing(inventory: Mapping[str, Sequence[Document]], notes: Sequence[str] = 
     return [*lines, *(f"{'note':<11}{one}" for one in notes)]
 
 
-def _refused(opened: automation.Stack, stack: str, settings: Settings, seen: Document) -> list[str]:
+def _refused(opened: automation.Stack, stack: str, settings: Settings, seen: Document, *, begun: bool) -> list[str]:
+    """Days and proof count until somebody has said yes; who has the port counts always."""
     active = asking.outputs_of(opened, stack).get("active")
     if active != "sentinel" or settings.active != "sentinel":
         return [f"{active or 'nobody'} has the port of stack {stack}: cut over first (`make up STACK={stack}`)"]
-    return cast("list[str]", seen["refused"])
+    return [] if begun else cast("list[str]", seen["refused"])
 
 
 def _loses_way_out(seen: Document) -> bool:
