@@ -8,8 +8,8 @@ WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
 QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback report rest secrets rotate pin \
-	alert-test dashboard-picture backup restore-test restore reboot-check env doctor test unit bench soak lint \
+.PHONY: help up preview dashboards refresh verify status history rollback report rest \
+	retire-contextforge secrets rotate pin alert-test dashboard-picture backup restore-test restore reboot-check env doctor test unit bench soak lint \
 	down clean venv
 
 help: ## this list
@@ -45,6 +45,9 @@ report: venv ## one page of evidence of the last cutover, into reports/; SEND=1 
 
 rest: venv ## stop the frozen predecessor; the way back then takes its start
 	@$(OPS) rest $(WITH)
+
+retire-contextforge: venv ## ContextForge leaves the host for good; STALE=1 takes networks along that nobody is on
+	@$(OPS) retire-contextforge $(WITH) $(if $(STALE),--stale)
 
 secrets: venv ## make every secret that is missing; never overwrites one
 	@$(OPS) secrets $(WITH)

@@ -108,7 +108,8 @@ if claude_record and gates:
     ends.append(verification)
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
-    pulumi.export("way_back", WAY_BACK)
+    if settings.predecessor.kind == "contextforge":
+        pulumi.export("way_back", WAY_BACK)
 if settings.reboot.enabled:
     RebootCheck(
         "reboot-check",

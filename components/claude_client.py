@@ -134,7 +134,8 @@ def place(settings: Settings, folder: str) -> dict[str, str]:
         "scope": client.scope,
         "project": client.project or "",
         "entry": client.entry,
-        "replaces": settings.predecessor.entry,
+        # What was retired is not put back.
+        "replaces": settings.predecessor.entry if settings.predecessor.kind == "contextforge" else "",
         "token_file": client.token_file,
         "issuer": ISSUER,
         "folder": f"{folder}/claude",

@@ -192,7 +192,18 @@ class Sentinel(pulumi.ComponentResource):
             {"network": self._args.networks.internal, "members": members},
             parent=self,
         )
-        return (joined.resource,)
+        if not self._args.settings.networks.sidecars_out:
+            return (joined.resource,)
+        out = self._args.host.action(
+            f"{self._name}-sidecars-out",
+            Operation("networks", create="join", delete="leave"),
+            {
+                "network": self._args.networks.edge,
+                "members": [{"container": member["container"], "aliases": []} for member in members],
+            },
+            parent=self,
+        )
+        return (joined.resource, out.resource)
 
     def _token(self, files: HostFiles) -> Action:
         """A token for the handover's own first question, made and renewed on the host, so that it is in no state."""

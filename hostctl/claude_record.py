@@ -132,6 +132,11 @@ def load(place: Place, document: Document) -> dict[str, Any] | None:
     record = parsed(text)
     if record is None:
         raise Refusal(f"{place.within(RECORD)} is no JSON: put it back from a backup, or remove it and run again")
+    if table(record.get("identity")) | {"replaces": ""} == identity(document) != record.get("identity"):
+        record = _without_predecessor(record, document)
+        save(place, record)
+        if os.path.exists(place.within(COPY)):
+            os.unlink(place.within(COPY))
     if record.get("identity") != identity(document):
         told = ", ".join(f"{key} {value}" for key, value in table(record.get("identity")).items() if value)
         raise Refusal(
@@ -150,6 +155,12 @@ def sealed(found: dict[str, Any]) -> dict[str, Any]:
 def stands(place: Place, record: dict[str, Any]) -> dict[str, str]:
     """Where the record is and its hash: all of it that is told."""
     return {"path": place.within(RECORD), "sha256": str(record.get("sha256", ""))}
+
+
+def _without_predecessor(record: dict[str, Any], document: Document) -> dict[str, Any]:
+    """The record once the predecessor has been retired: neither its entry nor its token is there to be put back."""
+    found = {**table(record.get("found")), "theirs": None}
+    return {**record, "identity": identity(document), "found": found, "token": {"exists": False}}
 
 
 def save(place: Place, record: dict[str, Any], before: str | None = None) -> None:

@@ -10,7 +10,8 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -102,6 +103,26 @@ class Engine:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DockerError(f"the Docker engine at {self.path} broke off ({reason}): run again", 0) from None
+        finally:
+            connection.close()
+
+    @contextmanager
+    def download(self, path: str, seconds: float) -> Generator[IO[bytes]]:
+        """The answer of a GET as a stream, for what is larger than memory. Raises DockerError."""
+        self.get("/version")
+        connection = _UnixConnection(self.path)
+        connection.patience(seconds)
+        try:
+            connection.request("GET", self._version + path)
+            answer = connection.getresponse()
+            if answer.status >= http.client.BAD_REQUEST:
+                reason = _message(answer.read())
+                raise DockerError(f"Docker refused GET {path.split('?')[0]}: {reason}", answer.status)
+            yield answer
+        except http.client.HTTPException as error:
+            raise DockerError(
+                f"the Docker engine at {self.path} broke off ({type(error).__name__}): run again", 0
+            ) from None
         finally:
             connection.close()
 

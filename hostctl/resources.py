@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hostctl import atomic, process_memory, timer
@@ -22,6 +24,7 @@ from hostctl.errors import Refusal
 
 ASKED = "asked.json"
 LABEL = "sentinel-cutover"
+MOST_AT_ONCE = 8
 MEMORY, LIMIT = "sentinel_container_memory_bytes", "sentinel_container_memory_limit_bytes"
 CPU, PROCESS, TARGET = (
     "sentinel_container_cpu_seconds_total",
@@ -56,13 +59,28 @@ def write(document: Document) -> dict[str, Any]:
     target = document.whole_number("target_mb") * 1024 * 1024
     found: Samples = {name: [] for name in _HELP}
     found[TARGET].append(("", target))
-    names = [_look(engine, short, found) for short in _running(engine)]
+    running = _running(engine)
+    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
+        # Docker answers each in a second or so, since it takes its statistics once in that time.
+        looked = list(pool.map(lambda short: _look(engine.path, short), running))
+    for _, samples in looked:
+        for metric, more in samples.items():
+            found[metric] += more
+    names = [name for name, _ in looked]
     content = "".join(lines(found, round(time.time() * 1000)))
     try:
         atomic.write(file, content.encode(), 0o444)
     except OSError as error:
         raise Refusal(f"{file} cannot be written ({error.strerror}): mend that, then run again") from None
     return {"file": file, "containers": sorted(names)}
+
+
+def alone() -> None:
+    """`write` as the timer runs it, without the other verbs, whose reading alone would cost more than the look."""
+    try:
+        write(Document.parse(sys.stdin.read()))
+    except (Refusal, OSError) as failure:
+        sys.exit(f"hostctl resources write: {failure} (docs/runbook.md#hostctl-resources-write)")
 
 
 def forget(document: Document) -> dict[str, Any]:
@@ -85,7 +103,7 @@ def _timer(document: Document, asked: str) -> timer.Timer:
         name="sentinel-resources",
         what="memory and CPU of the stack's containers for Prometheus",
         program=document.text("program"),
-        words=("resources", "write"),
+        module="resources",
         document=asked,
     )
 
@@ -95,7 +113,9 @@ def _running(engine: Engine) -> list[dict[str, Any]]:
     return [short for short in every if table(short.get("Labels")).get(LABEL) == "true"]
 
 
-def _look(engine: Engine, short: Mapping[str, Any], found: Samples) -> str:
+def _look(socket_path: str, short: Mapping[str, Any]) -> tuple[str, Samples]:
+    """Its name and its samples, on a connection of its own."""
+    engine, found = Engine(socket_path), Samples()
     name, identifier = str(short["Names"][0]).lstrip("/"), short["Id"]
     try:
         seen = table(engine.get(f"/containers/{identifier}/stats?stream=false&one-shot=true"))
@@ -103,19 +123,21 @@ def _look(engine: Engine, short: Mapping[str, Any], found: Samples) -> str:
     except DockerError as error:
         if error.status in (404, 409):
             # Gone since it was listed: the next look has none of it.
-            return name
+            return name, found
         raise
     memory, cpu = table(seen.get("memory_stats")), table(table(seen.get("cpu_stats")).get("cpu_usage"))
     label = f'{{container="{name}"}}'
     if "usage" in memory:
-        found[MEMORY].append((label, memory["usage"] - droppable(memory)))
-        found[LIMIT].append((label, memory.get("limit", 0)))
-        found[CPU].append((label, cpu.get("total_usage", 0) / 1e9))
+        found[MEMORY] = [(label, memory["usage"] - droppable(memory))]
+        found[LIMIT] = [(label, memory.get("limit", 0))]
+        found[CPU] = [(label, cpu.get("total_usage", 0) / 1e9)]
     if table(short.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE:
         first = int(table(inspected.get("State")).get("Pid") or 0)
-        for process, resident in process_memory.of_bridge_and_gateway(first).items():
-            found[PROCESS].append((f'{{container="{name}",process="{process}"}}', resident))
-    return name
+        found[PROCESS] = [
+            (f'{{container="{name}",process="{process}"}}', resident)
+            for process, resident in process_memory.of_bridge_and_gateway(first).items()
+        ]
+    return name, found
 
 
 def droppable(memory: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""What runs one verb once a minute: a systemd timer or a line of cron, and nothing where somebody else runs it.
+"""What runs one look once a minute: a systemd timer or a line of cron, and nothing where somebody else runs it.
 
 Owns: its two unit files, or its one file in cron's folder. Deliberately does not: pass data but by stdin, or touch a
 file that is not its own.
@@ -26,7 +26,7 @@ Description=sentinel-cutover: {what}
 [Service]
 Type=oneshot
 StandardInput=file:{document}
-ExecStart=/usr/bin/env python3 -I -S {program} {words}
+ExecStart=/usr/bin/env python3 -I -S -c "{line}" "{program}"
 StandardOutput=null
 Nice=10
 TimeoutStartSec=50
@@ -44,23 +44,29 @@ WantedBy=timers.target
 """
 _LINE = """# Made by sentinel-cutover; taken away with its stack: {what}
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-* * * * * root python3 -I -S {program} {words} < {document} > /dev/null
+* * * * * root python3 -I -S -c "{line}" "{program}" < "{document}" > /dev/null
 """
+
+
+_ALONE = "import sys; sys.path.insert(0, sys.argv[1]); from hostctl import {module}; {module}.alone()"
 
 
 @dataclass(frozen=True)
 class Timer:
-    """One verb with its document's file; `program` is hostctl's own on the host."""
+    """A module of hostctl with its document's file; `program` is hostctl's own on the host.
+
+    Its function `alone` is run without the other verbs: to read all of them costs more than most do.
+    """
 
     name: str
     what: str
     program: str
-    words: tuple[str, str]
+    module: str
     document: str
 
     def _filled(self, text: str) -> bytes:
-        facts = {"what": self.what, "program": self.program, "words": " ".join(self.words), "document": self.document}
-        return text.format(**facts).encode()
+        line = _ALONE.format(module=self.module)
+        return text.format(what=self.what, program=self.program, line=line, document=self.document).encode()
 
     def files(self, trigger: str) -> dict[str, bytes]:
         """Contents by path."""

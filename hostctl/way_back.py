@@ -9,14 +9,18 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from hostctl import containers
+from hostctl import containers, retire
 from hostctl.docker import Engine
-from hostctl.documents import Document
+from hostctl.documents import Document, table
 from hostctl.errors import Refusal
 
 
 def check(document: Document) -> dict[str, Any]:
-    """The images in "images", and the recorded "predecessor" where one is given; raises Refusal."""
+    """The images in "images", and the recorded "predecessor" where one is given; raises Refusal.
+
+    "retired_folder" is the product's folder where the way leads to ContextForge, which may have been retired.
+    """
+    _refuse_retired(document.text("retired_folder", ""))
     engine = Engine(document.text("docker_socket"))
     images = document.texts("images")
     for image in images:
@@ -39,6 +43,16 @@ def check(document: Document) -> dict[str, Any]:
         if engine.find(f"/volumes/{quote(volume)}") is None:
             raise Refusal(f"the predecessor's volume {volume} is gone: restore it")
     return {"images": images, "predecessor": [container.text("name") for container in recorded]}
+
+
+def _refuse_retired(folder: str) -> None:
+    noted = retire.note(folder) if folder else {}
+    if noted.get("begun_at"):
+        raise Refusal(
+            f"ContextForge was retired at {noted.get('removed_at') or noted['begun_at']}, its last dump is kept as "
+            f"{table(table(noted.get('kept')).get('dump')).get('path')}: choose another update, or set active to "
+            "contextforge by hand to leave the port to nobody"
+        )
 
 
 def _refuse_without(engine: Engine, recorded: Document) -> None:

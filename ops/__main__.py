@@ -118,6 +118,12 @@ def _rest(arguments: argparse.Namespace, progress: Progress) -> Result:
     return rest(arguments.stack, progress, yes=arguments.yes)
 
 
+def _retire(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.retire import retire
+
+    return retire(arguments.stack, progress, stale=arguments.stale, yes=arguments.yes)
+
+
 def _doctor(arguments: argparse.Namespace, progress: Progress) -> Result:
     from ops.doctor import doctor
 
@@ -207,6 +213,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "rollback": _rollback,
     "report": _report,
     "rest": _rest,
+    "retire-contextforge": _retire,
     "secrets": _secrets,
     "rotate": _rotate,
     "pin": _pin,
@@ -234,6 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
     parser.add_argument("--again", action="store_true", help="reboot-check: a new marker, though there is a result")
     parser.add_argument("--send", action="store_true", help="report: post the short form to Discord")
+    parser.add_argument("--stale", action="store_true", help="retire-contextforge: remove stale networks as well")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

@@ -40,7 +40,7 @@ def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through Claude's own entry, whoever has the port; asks the host, not the engine."""
     opened = open_stack(stack, progress, create=False)
     settings = settings_of(opened, stack)
-    return _every_backend(stack, settings, own_ports=loopback_ports(settings))
+    return every_backend(stack, settings, own_ports=loopback_ports(settings))
 
 
 def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, began: datetime | None = None) -> Looked:
@@ -51,11 +51,12 @@ def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, be
     if began is not None and told and datetime.fromisoformat(told["at"]) >= began:
         verified = Result(told, report_text(told), ok=bool(told["ok"]))
     else:
-        verified = _every_backend(stack, settings)
+        verified = every_backend(stack, settings)
     return Looked(_last_handover(opened, stack, settings, outputs, active), verified)
 
 
-def _every_backend(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
+def every_backend(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
+    """One call a backend through Claude's own entry."""
     ran = subprocess.run(
         _on_host(stack, [sys.executable, "-m", "verify", "look"]),
         input=json.dumps({**question(settings), "own_ports": list(own_ports)}),

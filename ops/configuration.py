@@ -87,6 +87,14 @@ def candidate(stack: str, chosen: Values) -> Path:
     return path
 
 
+def with_scalars(stack: str, values: Mapping[str, str]) -> Path:
+    """A copy of the stack's file in which these keys, such as `predecessor.kind`, have these values."""
+    path = _copy(stack)
+    for key, value in values.items():
+        _pulumi(stack, ["config", "set", f"{PROJECT}:{key}", value], path)
+    return path
+
+
 def _own(stack: str) -> dict[str, Any]:
     """What the stack's file itself says by key without the project's name, without defaults."""
     file = cast("dict[str, Any]", yaml.safe_load(file_of(stack).read_text(encoding="utf-8")) or {})

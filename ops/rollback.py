@@ -120,8 +120,16 @@ def _refuse_what_is_gone(
 ) -> None:
     images = [image for image in (image_of(choice.values), settings.postgres.image) if image]
     record = host.predecessor_record(resources) if settings.active == "contextforge" else {"kind": "absent"}
+    leads_there = settings.active == "contextforge" or settings.predecessor.kind == "contextforge"
+    retired = settings.host.folder if leads_there else ""
     try:
-        host.run(stack, settings, "way-back", "check", {"images": images, "predecessor": record})
+        host.run(
+            stack,
+            settings,
+            "way-back",
+            "check",
+            {"images": images, "predecessor": record, "retired_folder": retired},
+        )
     except UserError as error:
         raise UserError(f"Nothing was changed, there is no way to {choice.name}: {error}") from None
 

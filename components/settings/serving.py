@@ -70,6 +70,10 @@ class Networks(Section):
     also: tuple[DockerName, ...] = Field(
         default=(), description="Existing networks that Sentinel joins at the handover, such as n8n's own."
     )
+    sidecars_out: bool = Field(
+        default=False,
+        description="The backends' own containers join the edge network too: their way out without ContextForge's.",
+    )
 
 
 class Predecessor(Section):
@@ -93,6 +97,9 @@ class Predecessor(Section):
     health_path: UrlPath = Field(default="/health", description="Path that answers 200 when ContextForge serves.")
     limit_seconds: Seconds = Field(
         default=60, description="Seconds until ContextForge must serve again on the way back."
+    )
+    retire_days: Annotated[Whole, Field(ge=0, le=3650)] = Field(
+        default=14, description="Days without a way back after which ContextForge may be retired."
     )
 
     @property

@@ -1,6 +1,6 @@
-"""`python -m lab.measure bench|eyes|retention|cold|security|render`: takes figures, writes them, renders the pages.
+"""`python -m lab.measure bench|eyes|looks|retention|cold|security|render`: takes figures and renders the pages.
 
-Owns: the six commands, and the facts of the machine on which figures were taken.
+Owns: the commands, and the facts of the machine on which figures were taken.
 Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py, security.py).
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.box import Box, Place, status
-from lab.measure import downtimes, eyes, overhead, retention, security
+from lab.measure import downtimes, eyes, looks, overhead, retention, security
 from lab.measure.pages import FIGURES, PAGES, render
 from ops import asking
 from ops.engine import open_stack
@@ -44,7 +44,8 @@ def bench(rounds: int) -> Taken:
     # Last, and through the container that serves then: its memory has seen everything above.
     cost = overhead.take(box, downtimes.Rounds(box).sentinel())
     _say(f"bridge {cost['bridge']}, stdio {cost['stdio']} ms, resident {cost['resident_mb']} MB")
-    return {"up_again_seconds": again, "downtimes": taken, "overhead": cost, **eyes.take(box, _say)}
+    watched = eyes.take(box, _say)
+    return {"up_again_seconds": again, "downtimes": taken, "overhead": cost, "looks": looks.take(box), **watched}
 
 
 def watching() -> Taken:
@@ -104,7 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.measure", description="Takes the figures of the documentation."
     )
-    parser.add_argument("what", choices=["bench", "eyes", "retention", "cold", "security", "render"])
+    parser.add_argument("what", choices=["bench", "eyes", "looks", "retention", "cold", "security", "render"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
@@ -114,6 +115,8 @@ def main() -> int:
         figures |= watching()
     elif arguments.what == "retention":
         figures |= nights()
+    elif arguments.what == "looks":
+        figures |= {"looks": looks.take(_box())}
     elif arguments.what == "cold":
         figures |= cold()
     elif arguments.what == "security":

@@ -147,6 +147,18 @@ def _months(figures: Figures) -> str:
     return _table(("month", *map(str, range(1, len(sizes) + 1))), [("MB", *(f"{size:.0f}" for size in sizes))])
 
 
+def _looks(figures: Figures) -> str:
+    """A look at Docker's statistics, which the timer takes once a minute."""
+    looks = figures["looks"]
+    rows = [
+        ("processor time of a look (median)", f"{looks['cpu_ms']:.0f} ms"),
+        ("as a share of one core, at one a minute", f"{looks['cpu_ms'] / 60000:.2%}"),
+        ("from start to end (median)", f"{looks['wall_ms']:.0f} ms"),
+        ("memory while it lasts (largest)", f"{looks['max_rss_mb']:.0f} MB"),
+    ]
+    return _table((f"{looks['containers']} containers, {looks['rounds']} looks", "measured"), rows)
+
+
 def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
     yield from ("", "") if spread is None else (f"{spread['median']:.0f}", f"{spread['max']:.0f}")
 
@@ -173,6 +185,7 @@ _NEEDS = {
     "monitoring": {"monitoring_mb"},
     "retention": {"retention"},
     "months": {"retention"},
+    "looks": {"looks"},
 }
 _TAKEN_BY = dict.fromkeys(("retention", "months"), "python -m lab.measure retention")
 _TABLES = {
@@ -184,4 +197,5 @@ _TABLES = {
     "monitoring": _monitoring,
     "retention": _retention,
     "months": _months,
+    "looks": _looks,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from hostctl.retire import note
 from lab.box import Box
 from lab.predecessor import containers, files
 from lab.predecessor.asking import ask
@@ -38,6 +39,9 @@ def up(box: Box, images: Mapping[str, str] | None = None, say: Callable[[str], N
     """
     tags = box.images if images is None else images
     with containers.client(box.docker_host) as daemon:
+        if _retired(box):
+            containers.wake(daemon, SIDECARS, say)
+            return
         if containers.handed_over(daemon, GATEWAY):
             # The way back is recorded as it is: nothing of it is made anew.
             containers.wake(daemon, _OTHERS, say)
@@ -60,6 +64,11 @@ def down(box: Box) -> None:
     """Removes containers, network and volumes; the operator's files stay, as part of the box's home."""
     with containers.client(box.docker_host) as daemon:
         containers.remove(daemon)
+
+
+def _retired(box: Box) -> bool:
+    """Whether `make retire-contextforge` has begun here: what is gone is not made anew."""
+    return bool(note(box.folder).get("begun_at"))
 
 
 def _unknown_backends(box: Box, token: str) -> list[str]:

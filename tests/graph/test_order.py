@@ -148,6 +148,25 @@ def test_without_a_baseline_everything_else_stays(left_out: dict[str, str]) -> N
     assert gateway == ("" if absent else "mcp-context-forge-gateway-1")
 
 
+def test_a_retired_predecessor_is_in_no_record_that_a_delete_would_put_back() -> None:
+    program = register({"predecessor.kind": "absent"})
+    for name in ("claude-record-entries", "claude-entry"):
+        stdin = program.named(name).inputs["stdin"]
+        assert json.loads(stdin["value"] if isinstance(stdin, dict) else stdin)["replaces"] == ""
+    assert json.loads(program.named("predecessor-record").inputs["stdin"])["kind"] == "absent"
+
+
+def test_sidecars_join_the_edge_only_where_that_is_asked() -> None:
+    assert not [one for one in register().resources.values() if one.name == "sentinel-sidecars-out"]
+    program = register({"networks.sidecars_out": "true"})
+    document = json.loads(program.named("sentinel-sidecars-out").inputs["stdin"])
+    assert (document["network"], document["members"]) == (
+        "sentinel-edge",
+        [{"container": "mcp-sqlite", "aliases": []}],
+    )
+    assert program.named("sentinel-sidecars-out").urn in program.all_before(program.named("sentinel-warm").urn)
+
+
 def test_the_verification_is_asked_again_when_image_configuration_backends_or_token_changed(
     cutover: Registration,
 ) -> None:

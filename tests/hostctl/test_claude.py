@@ -127,6 +127,29 @@ def test_an_entry_that_claude_lost_is_put_back_and_so_is_the_predecessors(home: 
     assert json.loads((home / ".claude.json").read_text()) == {"left": True, "mcpServers": {"contextforge": THEIRS}}
 
 
+def test_once_the_predecessor_is_retired_neither_its_entry_nor_its_token_comes_back(home: Path) -> None:
+    act("record", document(home))
+    (home / ".mcp-token").chmod(0o600)
+    (home / ".mcp-token").write_text(ours())
+    act("apply", document(home))
+    told = act("keep", document(home, replaces=""))["record"]
+    kept = json.loads(Path(told["path"]).read_text())
+    assert (kept["found"]["theirs"], kept["token"]) == (None, {"exists": False})
+    assert act("apply", document(home, replaces="", record=told))["changed"] is False
+    assert not (home / "product" / "claude" / "before.json").exists()
+    act("forget", document(home, replaces="", record=told))
+    assert entries(home) == {name: entry for name, entry in AROUND["mcpServers"].items() if name != "contextforge"}
+    assert not (home / ".mcp-token").exists()
+
+
+def test_another_place_than_the_recorded_one_is_refused_also_without_a_predecessor(home: Path) -> None:
+    act("record", document(home))
+    act("apply", document(home))
+    for values in ({"replaces": "", "entry": "other"}, {"replaces": "other"}):
+        with pytest.raises(Refusal, match="cannot change while Sentinel serves"):
+            act("keep", document(home, **values))
+
+
 def test_what_is_told_of_the_record_is_its_place_and_its_hash_and_no_secret(run: Any, home: Path) -> None:
     literal, content = document(home, authorization="literal"), b"a-token-of-theirs-0123456789\n"
     (home / ".mcp-token").unlink()

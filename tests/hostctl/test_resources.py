@@ -14,9 +14,7 @@ import pytest
 from hostctl import process_memory, resources, timer
 from hostctl.errors import Refusal
 
-TIMER = timer.Timer(
-    "sentinel-resources", "memory and CPU", "/srv/hostctl.pyz", ("resources", "write"), "/srv/asked.json"
-)
+TIMER = timer.Timer("sentinel-resources", "memory and CPU", "/srv/hostctl.pyz", "resources", "/srv/asked.json")
 SLEEPS = "import sys,time; print('up', flush=True); time.sleep(600)"
 
 
@@ -40,7 +38,7 @@ def test_a_systemd_timer_is_made_enabled_and_left_alone_the_second_time(unit_fol
     assert timer.keep(TIMER, "systemd") is True
     service = (unit_folders / "units" / "sentinel-resources.service").read_text()
     assert "StandardInput=file:/srv/asked.json\n" in service
-    assert "python3 -I -S /srv/hostctl.pyz resources write\n" in service
+    assert 'from hostctl import resources; resources.alone()" "/srv/hostctl.pyz"\n' in service
     assert "enable --now sentinel-resources.timer" in (unit_folders / "asked").read_text()
     assert timer.keep(TIMER, "systemd") is False
 
@@ -50,7 +48,8 @@ def test_another_trigger_takes_the_former_ones_files_away(unit_folders: Path) ->
     assert timer.keep(TIMER, "cron") is True
     assert os.listdir(unit_folders / "units") == []
     line = (unit_folders / "cron" / "sentinel-resources").read_text().splitlines()[-1]
-    assert line.startswith("* * * * * root python3 -I -S /srv/hostctl.pyz resources write < /srv/asked.json")
+    assert line.startswith("* * * * * root python3 -I -S -c ")
+    assert line.endswith('"/srv/hostctl.pyz" < "/srv/asked.json" > /dev/null')
     assert "disable --now sentinel-resources.timer" in (unit_folders / "asked").read_text()
     assert timer.keep(TIMER, "none") is True
     assert os.listdir(unit_folders / "cron") == []
@@ -63,6 +62,18 @@ def test_what_was_made_is_forgotten_and_nothing_else(unit_folders: Path) -> None
     assert timer.forget(TIMER) == [str(unit_folders / "cron" / "sentinel-resources")]
     assert timer.forget(TIMER) == []
     assert other.read_text() == "theirs"
+
+
+def test_the_line_of_the_timer_runs_the_look_out_of_the_archive(unit_folders: Path, archive: Path) -> None:
+    """As far as it gets without Docker; its error is one sentence that links to the runbook."""
+    asked = unit_folders / "asked.json"
+    asked.write_text(json.dumps({"docker_socket": "/nowhere", "file": "/nowhere/file", "target_mb": 100}))
+    timer.keep(timer.Timer("sentinel-resources", "memory", str(archive), "resources", str(asked)), "cron")
+    line = (unit_folders / "cron" / "sentinel-resources").read_text().splitlines()[-1]
+    done = subprocess.run(["sh", "-c", line.partition(" root ")[2]], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("hostctl resources write: the Docker engine at /nowhere did not answer")
+    assert done.stderr.rstrip().endswith("(docs/runbook.md#hostctl-resources-write)")
 
 
 @pytest.mark.parametrize(("trigger", "folder"), [("systemd", "running"), ("cron", "cron")])

@@ -34,7 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(asking.host, "run", run)
     monkeypatch.setattr(asking.host, "resources_of", lambda opened, stack: [])
     monkeypatch.setattr(asking, "settings_of", lambda opened, stack: load(configuration(), SECRET_KEYS))
-    monkeypatch.setattr(asking, "_every_backend", lambda stack, settings: VERIFIED)
+    monkeypatch.setattr(asking, "every_backend", lambda stack, settings: VERIFIED)
     return answer
 
 
