@@ -35,10 +35,13 @@ def test_what_the_product_writes_is_taken(written: Path) -> None:
         "Backend unhealthy",
         "Calls fail",
         "Calls are slow",
+        "Backup too old",
+        "Token ends soon",
+        "Token ends",
         "Memory above target",
     ]
     assert found.contact_points["discord"].receivers[0].settings.url == WEBHOOK
-    assert len(Evaluator(found).watched) == 5
+    assert len(Evaluator(found).watched) == 8
 
 
 def rule(content: Any) -> Any:
