@@ -59,4 +59,5 @@ def nodes(workflow: dict[str, Any]) -> list[dict[str, Any]]:
 
 def sender(workflow: dict[str, Any]) -> dict[str, Any]:
     """The node that posts to Discord, empty when somebody took it out."""
-    return next((node for node in nodes(workflow) if node.get("type") == "n8n-nodes-base.discord"), {})
+    empty: dict[str, Any] = {}
+    return next((node for node in nodes(workflow) if node.get("type") == "n8n-nodes-base.discord"), empty)

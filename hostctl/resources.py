@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from hostctl import atomic, process_memory, timer
@@ -62,7 +63,7 @@ def write(document: Document) -> dict[str, Any]:
     running = _running(engine)
     with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
         # Docker answers each in a second or so, since it takes its statistics once in that time.
-        looked = list(pool.map(lambda short: _look(engine.path, short), running))
+        looked = list(pool.map(partial(_look, engine.path), running))
     for _, samples in looked:
         for metric, more in samples.items():
             found[metric] += more

@@ -21,6 +21,7 @@ from hostctl import atomic, containers
 from hostctl.clock import now
 from hostctl.containers import Container
 from hostctl.docker import Engine
+from hostctl.documents import rows
 from hostctl.errors import Refusal
 
 DUMP, FILES = "contextforge.dump", "contextforge-files.tar"
@@ -82,7 +83,7 @@ def make_folder(folder: str) -> None:
 def _database(engine: Engine, going: Sequence[Container]) -> Container:
     for one in going:
         seen = engine.get(f"/containers/{one.id}/json")
-        names = {str(line).partition("=")[0] for line in seen["Config"].get("Env") or []}
+        names = {str(line).partition("=")[0] for line in rows(seen["Config"].get("Env"))}
         if one.service == "postgres" or {"POSTGRES_USER", "PGDATA"} & names:
             return one
     raise Refusal(

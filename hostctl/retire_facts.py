@@ -52,8 +52,7 @@ def refusals(facts: Facts, document: Document) -> tuple[list[str], str]:
     """A sentence for each thing that is lacking, and the moment from which days alone would allow it."""
     days = document.whole_number("days")
     if facts.unfinished:
-        told = f"a handover that began at {facts.unfinished} was cut off: `make up` ends it, then run this again"
-        return [told], ""
+        return [f"a handover that began at {facts.unfinished} was cut off: `make up` ends it, then run this again"], ""
     if not facts.since:
         return ["Sentinel has not taken the port over yet, so ContextForge is what serves: cut over first"], ""
     allowed = _moment(facts.since) + days * DAY_SECONDS

@@ -147,8 +147,8 @@ def _after(
     if offered and (stale or (not yes and sys.stdin.isatty() and _agreed(offered))):
         taken = _ask_host(stack, settings, "stale", names=offered)
     verified = asking.every_backend(stack, settings)
-    inventory = removed["inventory"] if removed else {kind: [] for kind in KINDS}
-    document = {
+    inventory: Document = removed["inventory"] if removed else {kind: [] for kind in KINDS}
+    document: Document = {
         "ok": verified.ok,
         "changed": removed is not None,
         "retired_at": seen["retired"] or None,

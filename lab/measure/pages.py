@@ -187,7 +187,7 @@ _NEEDS = {
     "months": {"retention"},
     "looks": {"looks"},
 }
-_TAKEN_BY = dict.fromkeys(("retention", "months"), "python -m lab.measure retention")
+_TAKEN_BY: Mapping[str, str] = dict.fromkeys(("retention", "months"), "python -m lab.measure retention")
 _TABLES = {
     "first_screen": _first_screen,
     "downtimes": _downtimes,

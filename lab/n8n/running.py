@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import docker
 from docker.errors import NotFound
@@ -120,6 +120,6 @@ def _remove(daemon: docker.DockerClient) -> None:
         network = daemon.networks.get(NETWORK)
     except NotFound:
         return
-    for attached in network.attrs.get("Containers") or {}:
+    for attached in cast("dict[str, object]", network.attrs.get("Containers") or {}):
         network.disconnect(attached, force=True)
     network.remove()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any, cast
 
 import pytest
 
@@ -152,7 +153,7 @@ def test_a_retired_predecessor_is_in_no_record_that_a_delete_would_put_back() ->
     program = register({"predecessor.kind": "absent"})
     for name in ("claude-record-entries", "claude-entry"):
         stdin = program.named(name).inputs["stdin"]
-        assert json.loads(stdin["value"] if isinstance(stdin, dict) else stdin)["replaces"] == ""
+        assert json.loads(stdin if isinstance(stdin, str) else cast("dict[str, Any]", stdin)["value"])["replaces"] == ""
     assert json.loads(program.named("predecessor-record").inputs["stdin"])["kind"] == "absent"
 
 
