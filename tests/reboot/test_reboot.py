@@ -62,6 +62,10 @@ def test_with_sentinel_serving_and_contextforge_frozen_everything_comes_back_and
     lab: Lab, progress: Progress
 ) -> None:
     serve(lab, "sentinel")
+    if not lab.inspect(GATEWAY)["State"]["Paused"]:
+        # A boot of somebody else's test has stopped it already: only a handover freezes it.
+        serve(lab, "contextforge")
+        serve(lab, "sentinel")
     marker = marked(lab)
     assert {"sentinel-postgres", "sentinel-grafana", "mcp-sqlite", "mcp-context-forge-redis-1"} <= set(
         marker["watched"]
