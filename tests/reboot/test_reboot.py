@@ -24,7 +24,7 @@ from tests.story.conftest import Lab
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 GATEWAY = "mcp-context-forge-gateway-1"
-PARTS = ["containers", "networks", "port", "firewall", "boot entry", "monitoring", "backends"]
+PARTS = ["containers", "networks", "port", "firewall", "timers", "monitoring", "backends"]
 CHECKED_WITHIN_SECONDS = 420.0
 """The check's own limit, `reboot.limit_seconds`, and its message."""
 
