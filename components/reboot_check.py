@@ -81,6 +81,7 @@ class RebootCheck(pulumi.ComponentResource):
                 "edge": args.networks.edge,
                 "containers": self._containers(),
                 "firewall": self._firewall(),
+                "night_folder": f"{host.folder}/nightly",
                 "claude": self._claude(),
                 "questions": self._questions(),
                 "webhook_file": f"{self._folder}/{_WEBHOOK}" if webhook else "",

@@ -155,7 +155,7 @@ def _looks(engine: Engine, asked: Asked, entry: BootEntry) -> list[Row]:
         reboot_looks.of_networks(asked, world),
         reboot_looks.of_port(asked, world),
         reboot_looks.of_firewall(asked),
-        reboot_looks.of_boot(entry),
+        reboot_looks.of_timers(entry, asked.night_folder),
         reboot_looks.of_monitoring(asked, world),
     ]
 

@@ -8,17 +8,19 @@ Deliberately does not: change anything, wait, or keep a result.
 from __future__ import annotations
 
 import http.client
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl import bindings, boot_entry, calls, claude_show, containers, firewall, prometheus, sockets
+from hostctl import bindings, boot_entry, calls, claude_show, containers, firewall, managed_block, prometheus, sockets
 from hostctl.boot_entry import BootEntry
 from hostctl.calls import Question
 from hostctl.containers import GATEWAY_ROLE, Container
 from hostctl.docker import Engine
-from hostctl.documents import Document, rows, table
+from hostctl.documents import Document, parsed, rows, table
 from hostctl.errors import Refusal
+from hostctl.night_trigger import Trigger
 
 REQUEST_SECONDS = 5.0
 
@@ -57,6 +59,7 @@ class Asked:
     prometheus_port: int
     jobs: tuple[str, ...]
     grafana_port: int
+    night_folder: str
     claude: Mapping[str, Any]
     questions: tuple[Question, ...]
 
@@ -84,6 +87,7 @@ class Asked:
             prometheus_port=document.whole_number("prometheus_port", 0),
             jobs=tuple(document.texts("jobs")),
             grafana_port=document.whole_number("grafana_port", 0),
+            night_folder=document.text("night_folder", ""),
             claude=document.object("claude").values,
             questions=tuple(Question.of(one) for one in document.objects("questions")),
         )
@@ -206,10 +210,30 @@ def of_firewall(asked: Asked) -> Row:
     return Row("firewall", True, f"{len(shown['ports'])} ports are guarded")
 
 
-def of_boot(entry: BootEntry) -> Row:
-    """The next boot is checked too."""
-    told = boot_entry.problem(entry)
-    return Row("boot entry", not told, told or f"{entry.kind} runs it", final=bool(told))
+def of_timers(entry: BootEntry, night_folder: str) -> Row:
+    """The next boot is checked too, and the night runs where one is installed."""
+    told, runs = [boot_entry.problem(entry)], [f"{entry.kind} runs the next check"]
+    asked = os.path.join(night_folder, "asked.json")
+    if os.path.exists(asked):
+        told.append(_of_night(asked))
+        runs.append("the night is installed")
+    lost = "; ".join(one for one in told if one)
+    return Row("timers", not lost, lost or ", ".join(runs), final=bool(lost))
+
+
+def _of_night(asked: str) -> str:
+    """Why the night would not run, empty when it would."""
+    try:
+        with open(asked, encoding="utf-8") as file:
+            trigger = Trigger.of(Document(parsed(file.read()) or {}, asked))
+        if trigger.kind != "script":
+            return "" if os.path.exists(trigger.place) else f"{trigger.place} is gone, so no night runs"
+        script = managed_block.read(trigger.script)
+        if script is None or not managed_block.held(script, trigger.block, trigger.script):
+            return f"{trigger.script} has lost its block, so no night runs"
+    except Refusal as refusal:
+        return str(refusal)
+    return ""
 
 
 def of_monitoring(asked: Asked, now: Seen) -> Row:

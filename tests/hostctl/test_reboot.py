@@ -15,7 +15,7 @@ from hostctl.documents import Document
 from hostctl.errors import Refusal
 from hostctl.reboot_looks import Row, Seen
 
-PARTS = ("containers", "networks", "port", "firewall", "boot entry", "monitoring")
+PARTS = ("containers", "networks", "port", "firewall", "timers", "monitoring")
 
 
 @pytest.fixture

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hostctl import boot_entry, night
 from hostctl import reboot_looks as looks
 from hostctl.containers import Attachment, Container
+from hostctl.documents import Document
 from hostctl.reboot_looks import Asked, Seen
 
 NETWORKS = {"sentinel": True, "sentinel-edge": False, "forge_net": False}
@@ -26,7 +29,7 @@ def asked(active: str, **changes: Any) -> Asked:
         docker_socket="", active=active, sentinel="sentinel-gateway-1", warm=True, predecessor="forge", project="forge",
         internal="sentinel", edge="sentinel-edge", port=9200, health_port=9201,
         containers=("sentinel-postgres", "mcp-sqlite"), before={"mcp-sqlite": ["forge_net", "sentinel"]}, firewall={},
-        prometheus_port=0, jobs=(), grafana_port=0, claude={}, questions=(),
+        prometheus_port=0, jobs=(), grafana_port=0, night_folder="", claude={}, questions=(),
     )  # fmt: skip
     return replace(found, **changes)
 
@@ -148,3 +151,22 @@ def test_the_marker_holds_what_runs_and_will_run_again_beside_the_gateways() -> 
     assert found == {"sentinel-postgres": ["sentinel"], "mcp-sqlite": ["forge_net", "sentinel"]}
     of_project = Seen([replace(container("redis", "forge_net"), project="forge")], NETWORKS)
     assert looks.running_before(of_project, asked("sentinel")) == {"redis": ["forge_net"]}
+
+
+def test_a_nightly_script_that_lost_its_block_is_told(tmp_path: Path) -> None:
+    boot = boot_entry.BootEntry("cron", str(tmp_path / "entry"), "x")
+    (tmp_path / "entry").write_text("x")
+    assert looks.of_timers(boot, str(tmp_path)).detail == "cron runs the next check"
+    script = tmp_path / "nightly.sh"
+    script.write_text("#!/bin/sh\nset -eu\n")
+    document = Document(
+        {
+            "folder": str(tmp_path), "program": "/opt/hostctl.pyz",
+            "trigger": {"kind": "script", "script": str(script), "at": "03:17"},
+        }
+    )  # fmt: skip
+    night.install(document)
+    assert looks.of_timers(boot, str(tmp_path)).ok
+    script.write_text("#!/bin/sh\nset -eu\n")
+    row = looks.of_timers(boot, str(tmp_path))
+    assert (row.detail, row.final) == (f"{script} has lost its block, so no night runs", True)
