@@ -289,7 +289,8 @@ def _state(container: Container | None) -> tuple[str, bool]:
 
 def _row(part: str, lost: Sequence[str], mending: Sequence[str], good: str) -> Row:
     told = [*lost, *mending]
-    return Row(part, not told, "; ".join(told) or good, final=bool(lost))
+    # What is still starting is waited for, so that a result names what is broken and nothing else.
+    return Row(part, not told, "; ".join(told) or good, final=bool(lost) and not mending)
 
 
 def _answers(port: int, path: str) -> bool:

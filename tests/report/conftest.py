@@ -32,6 +32,7 @@ def make(lab: Lab) -> Made:
 def made(lab: Lab) -> Made:
     lab.set("active", "sentinel")
     lab.up()
+    assert lab.ops("backup")["ok"] and lab.ops("restore-test")["ok"]
     return make(lab)
 
 
