@@ -104,8 +104,9 @@ def _wait(daemon: docker.DockerClient, box: Box) -> None:
 
 
 def _ready(box: Box) -> bool:
+    """Its own readiness comes with its database; until its paths are there it says 200 and a sentence to everything."""
     try:
-        return ask(box, "GET", "/healthz/readiness", port=PORT).status == 200
+        return isinstance(ask(box, "GET", "/rest/settings", port=PORT).body, dict)
     except UserError:
         return False
 
