@@ -172,7 +172,7 @@ def _token_ends(title: str, days: float, severity: Literal["critical", "warning"
         panel=1,
         summary=f"Claude's token ends in less than {days:g} days, and then every call is refused: the night no longer "
         "renews it.",
-        first_look="token.json in the folder nightly of the product's folder says why; the link has the line that renews it.",
+        first_look="token.json in the folder nightly of the product's folder says why; the link says how to renew it.",
         needs_nightly=True,
     )
 
