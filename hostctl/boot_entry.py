@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 from dataclasses import dataclass
 from typing import Literal
 
-from hostctl import atomic
+from hostctl import atomic, systemd
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
 NAME = "sentinel-cutover-reboot-check"
-SYSTEMD_RUNS = "/run/systemd/system"
-"""There exactly while systemd is the host's init (sd_booted(3))."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SECONDS = 30.0
+_INSTEAD = "set reboot.trigger to cron"
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ def of(document: Document, words: list[str], stdin: str) -> BootEntry:
     trigger = document.text("trigger", "auto")
     if trigger not in ("auto", "systemd", "cron"):
         raise Refusal("'trigger' in the document on stdin must be auto, systemd or cron")
-    if trigger == "systemd" or (trigger == "auto" and os.path.isdir(SYSTEMD_RUNS)):
+    if trigger == "systemd" or (trigger == "auto" and systemd.runs()):
         path = os.path.join(document.text("unit_folder"), f"{NAME}.service")
         return BootEntry("systemd", path, _unit(words, stdin))
     return BootEntry("cron", os.path.join(document.text("cron_folder"), NAME), _line(words, stdin))
@@ -65,8 +62,8 @@ def put(entry: BootEntry) -> str:
             "to false to do without it"
         ) from None
     if entry.kind == "systemd":
-        _systemctl("daemon-reload")
-        _systemctl("enable", os.path.basename(entry.path))
+        systemd.control("daemon-reload", instead=_INSTEAD)
+        systemd.control("enable", os.path.basename(entry.path), instead=_INSTEAD)
     return "written"
 
 
@@ -75,10 +72,10 @@ def take(entry: BootEntry) -> bool:
     if not os.path.lexists(entry.path):
         return False
     if entry.kind == "systemd":
-        _systemctl("disable", os.path.basename(entry.path))
+        systemd.control("disable", os.path.basename(entry.path), instead=_INSTEAD)
     os.unlink(entry.path)
     if entry.kind == "systemd":
-        _systemctl("daemon-reload")
+        systemd.control("daemon-reload", instead=_INSTEAD)
     return True
 
 
@@ -91,7 +88,7 @@ def problem(entry: BootEntry) -> str:
         return f"{entry.path} cannot be read ({error.strerror})"
     if found != entry.text:
         return f"{entry.path} was changed"
-    if entry.kind == "systemd" and not _is_enabled(os.path.basename(entry.path)):
+    if entry.kind == "systemd" and not systemd.is_enabled(os.path.basename(entry.path), instead=_INSTEAD):
         return f"{os.path.basename(entry.path)} is not enabled"
     return ""
 
@@ -123,30 +120,3 @@ def _line(words: list[str], stdin: str) -> str:
 PATH={_PATH}
 {line}
 """
-
-
-def _systemctl(*words: str) -> None:
-    done = _run(*words)
-    if done.returncode:
-        said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise Refusal(f"systemctl {' '.join(words)} failed ({said}): mend that, or set reboot.trigger to cron")
-
-
-def _is_enabled(unit: str) -> bool:
-    return _run("is-enabled", "--quiet", unit).returncode == 0
-
-
-def _run(*words: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            ["systemctl", *words],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise Refusal("systemctl is not on this host: set reboot.trigger to cron") from None
-    except subprocess.TimeoutExpired:
-        raise Refusal(f"systemctl {' '.join(words)} did not end within {_SECONDS:.0f} s") from None

@@ -12,12 +12,10 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
-import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 
-from hostctl import atomic, firewall, managed_block
+from hostctl import atomic, firewall, managed_block, systemd
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 from hostctl.managed_block import Block
@@ -25,7 +23,7 @@ from hostctl.managed_block import Block
 NAME = "sentinel-cutover-nightly"
 COPY = "script-before"
 _MODE = 0o644
-_SYSTEMD_RUNS = "/run/systemd/system"
+_INSTEAD = "set nightly.trigger to cron or script"
 _LIMIT = "3h"
 
 
@@ -117,12 +115,12 @@ def take(trigger: Trigger) -> str:
     if trigger.kind == "script":
         return managed_block.take(trigger.script, trigger.block, trigger.copy).reason
     if trigger.kind == "systemd" and os.path.exists(trigger.place):
-        _systemctl("disable", "--now", f"{NAME}.timer")
+        systemd.control("disable", "--now", f"{NAME}.timer", instead=_INSTEAD)
     gone = [path for path in _files(trigger) if os.path.exists(path)]
     for path in gone:
         os.unlink(path)
     if trigger.kind == "systemd" and gone:
-        _systemctl("daemon-reload")
+        systemd.control("daemon-reload", instead=_INSTEAD)
     return "removed" if gone else "it was gone"
 
 
@@ -179,12 +177,12 @@ def entry(trigger: Trigger, now: float) -> str:
 
 
 def _put_units(trigger: Trigger) -> str:
-    if not os.path.isdir(_SYSTEMD_RUNS) or shutil.which("systemctl") is None:
-        raise Refusal("systemd does not run this host: set nightly.trigger to cron or script")
+    if not systemd.runs():
+        raise Refusal(f"systemd does not run this host: {_INSTEAD}")
     changed = [_written(os.path.join(trigger.units, name), text) for name, text in units(trigger).items()]
     if any(changed):
-        _systemctl("daemon-reload")
-    _systemctl("enable", "--now", f"{NAME}.timer")
+        systemd.control("daemon-reload", instead=_INSTEAD)
+    systemd.control("enable", "--now", f"{NAME}.timer", instead=_INSTEAD)
     return "written" if any(changed) else "as asked already"
 
 
@@ -208,13 +206,3 @@ def _files(trigger: Trigger) -> list[str]:
     if trigger.kind == "systemd":
         return [os.path.join(trigger.units, name) for name in units(trigger)]
     return [trigger.place]
-
-
-def _systemctl(*words: str) -> None:
-    try:
-        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, timeout=60, check=False)
-    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-        raise Refusal(f"systemctl {words[0]} did not run ({type(error).__name__}): see 'systemctl status'") from None
-    if done.returncode:
-        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise Refusal(f"systemctl {' '.join(words)} failed ({reason}): mend that, then run again")

@@ -7,17 +7,14 @@ file that is not its own.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from dataclasses import dataclass
 
-from hostctl import atomic
+from hostctl import atomic, systemd
 from hostctl.errors import Refusal
 
 TRIGGERS = ("systemd", "cron", "none")
 UNITS, CRON = "/etc/systemd/system", "/etc/cron.d"
-_SYSTEMD_RUNS = "/run/systemd/system"
-_SECONDS = 60
+_INSTEAD = "set the trigger to cron, or to none and run it yourself"
 
 _SERVICE = """# Made by sentinel-cutover; taken away with its stack.
 [Unit]
@@ -82,8 +79,8 @@ def keep(timer: Timer, trigger: str) -> bool:
     """Make the trigger be the asked one, and no other; whether anything changed. Raises Refusal."""
     if trigger not in TRIGGERS:
         raise Refusal(f"'trigger' must be one of {', '.join(TRIGGERS)}")
-    if trigger == "systemd" and not os.path.isdir(_SYSTEMD_RUNS):
-        raise Refusal("systemd does not run on this host: set the trigger to cron, or to none and run it yourself")
+    if trigger == "systemd" and not systemd.runs():
+        raise Refusal(f"systemd does not run on this host: {_INSTEAD}")
     if trigger == "cron" and not os.path.isdir(CRON):
         raise Refusal(f"there is no {CRON} on this host: install cron, or set the trigger to systemd or none")
     wanted = timer.files(trigger)
@@ -92,8 +89,8 @@ def keep(timer: Timer, trigger: str) -> bool:
     for path, content in wanted.items():
         changed = _written(path, content) or changed
     if trigger == "systemd":
-        _systemctl("daemon-reload")
-        _systemctl("enable", "--now", f"{timer.name}.timer")
+        systemd.control("daemon-reload", instead=_INSTEAD)
+        systemd.control("enable", "--now", f"{timer.name}.timer", instead=_INSTEAD)
     return changed
 
 
@@ -105,15 +102,15 @@ def forget(timer: Timer) -> list[str]:
 def _removed(timer: Timer, paths: list[str]) -> list[str]:
     there = [path for path in paths if os.path.exists(path)]
     units = any(path.startswith(UNITS) for path in there)
-    if units and os.path.isdir(_SYSTEMD_RUNS):
-        _systemctl("disable", "--now", f"{timer.name}.timer")
+    if units and systemd.runs():
+        systemd.control("disable", "--now", f"{timer.name}.timer", instead=_INSTEAD)
     for path in there:
         try:
             os.unlink(path)
         except OSError as error:
             raise Refusal(f"{path} cannot be removed ({error.strerror}): run as root, or remove it by hand") from None
-    if units and os.path.isdir(_SYSTEMD_RUNS):
-        _systemctl("daemon-reload")
+    if units and systemd.runs():
+        systemd.control("daemon-reload", instead=_INSTEAD)
     return there
 
 
@@ -127,14 +124,3 @@ def _written(path: str, content: bytes) -> bool:
     except OSError as error:
         raise Refusal(f"{path} cannot be written ({error.strerror}): run as root, or set the trigger to none") from None
     return True
-
-
-def _systemctl(*words: str) -> None:
-    program = shutil.which("systemctl") or "systemctl"
-    try:
-        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refusal(f"systemctl {words[0]} did not run ({error}): mend that, then run again") from None
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise Refusal(f"systemctl {words[0]} failed ({said[-1] if said else 'no reason given'}): run as root")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hostctl import boot_entry
+from hostctl import boot_entry, systemd
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 
@@ -48,9 +48,9 @@ def test_a_host_without_the_folder_is_refused_with_what_to_do(tmp_path: Path) ->
 
 
 def test_auto_takes_systemd_exactly_where_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boot_entry, "SYSTEMD_RUNS", str(tmp_path))
+    monkeypatch.setattr(systemd, "RUNS", str(tmp_path))
     assert entry(tmp_path, "auto").kind == "systemd"
-    monkeypatch.setattr(boot_entry, "SYSTEMD_RUNS", str(tmp_path / "gone"))
+    monkeypatch.setattr(systemd, "RUNS", str(tmp_path / "gone"))
     assert entry(tmp_path, "auto").kind == "cron"
     with pytest.raises(Refusal, match=r"'trigger' .* must be auto, systemd or cron"):
         entry(tmp_path, "upstart")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hostctl import night, night_state, night_trigger
+from hostctl import night, night_state, night_trigger, systemd
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 from hostctl.lock import held
@@ -114,7 +114,7 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(0o755)
     log.touch()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setattr(night_trigger, "_SYSTEMD_RUNS", str(tmp_path))
+    monkeypatch.setattr(systemd, "RUNS", str(tmp_path))
     return log
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hostctl import process_memory, resources, timer
+from hostctl import process_memory, resources, systemd, timer
 from hostctl.errors import Refusal
 
 TIMER = timer.Timer("sentinel-resources", "memory and CPU", "/srv/hostctl.pyz", "resources", "/srv/asked.json")
@@ -25,7 +25,7 @@ def unit_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
     monkeypatch.setattr(timer, "UNITS", str(tmp_path / "units"))
     monkeypatch.setattr(timer, "CRON", str(tmp_path / "cron"))
-    monkeypatch.setattr(timer, "_SYSTEMD_RUNS", str(tmp_path / "running"))
+    monkeypatch.setattr(systemd, "RUNS", str(tmp_path / "running"))
     program = tmp_path / "bin" / "systemctl"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
