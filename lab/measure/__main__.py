@@ -22,7 +22,7 @@ from typing import Any
 
 from lab.box import Box, Place, status
 from lab.measure import downtimes, eyes, looks, overhead, retention, security
-from lab.measure.pages import FIGURES, PAGES, render
+from lab.measure.pages import FIGURES, write
 from ops import asking
 from ops.engine import open_stack
 from ops.errors import UserError
@@ -121,13 +121,10 @@ def main() -> int:
         figures |= cold()
     elif arguments.what == "security":
         figures |= {"security": security.take()}
-    if arguments.what != "render":
-        # What the tests of security saw is no figure of the machine.
-        if arguments.what != "security":
-            figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
-        FIGURES.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    for page in PAGES:
-        page.write_text(render(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    # What the tests of security saw is no figure of the machine.
+    if arguments.what not in ("render", "security"):
+        figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
+    write(figures)
     return 0
 
 

@@ -120,17 +120,19 @@ class Watch:
             "tool": tool,
             "arguments": arguments,
             "clients": CLIENTS,
+            "count": count,
+            "interval_seconds": 0,
         }
         done = subprocess.run(
             inside(self.box.vps, [sys.executable, "-I", "-S", str(_INSIDE)]),
-            input=json.dumps({**asked, "count": count}),
+            input=json.dumps(asked) + "\n",
             capture_output=True,
             text=True,
             timeout=120,
         )
         if done.returncode:
             raise UserError(f"The calls through the port broke off: {''.join(done.stderr.strip().splitlines()[-1:])}")
-        return json.loads(done.stdout)
+        return json.loads(done.stdout.splitlines()[-1])
 
     def docker(self, *words: str) -> None:
         subprocess.run(["docker", f"--host={self.box.docker_host}", *words], check=True, capture_output=True, text=True)

@@ -1,7 +1,8 @@
-"""Calls of one tool through the port: JSON on stdin ({"port", "token", "tool", "arguments", "clients", "count"}, the
-count of each client, which asks one call after the other), {"good", "bad"} on stdout.
+"""Calls of one tool through the port: a JSON line on stdin ({"port", "token", "tool", "arguments", "clients", "count",
+"interval_seconds"}), "calling" on stdout once a first call was answered, then {"good", "bad", "ms": [each call's]}.
 
-Owns: nothing but that; run by alerts.py inside the VPS's network, with the standard library only.
+Each client has a session of its own and asks one call after the other, `count` times; with a count of null until stdin
+ends. Owns: nothing but that; run inside the VPS's network, with the standard library only.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,37 +19,61 @@ HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"na
 LIMIT_SECONDS = 90
 
 
-def client(asked: dict[str, Any]) -> int:
-    """One session; how many of its calls were answered well."""
-    connection = http.client.HTTPConnection("127.0.0.1", asked["port"], timeout=LIMIT_SECONDS)
-    headers = {
-        "Authorization": f"Bearer {asked['token']}",
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/event-stream",
-    }
+class Client:
+    """One session on the port."""
 
-    def post(number: int, method: str, parameters: dict[str, Any]) -> tuple[http.client.HTTPResponse, bytes]:
+    def __init__(self, port: int, token: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_SECONDS)
+        self._headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
+        answer, _ = self._post(0, "initialize", HELLO)
+        self._headers["Mcp-Session-Id"] = answer.getheader("Mcp-Session-Id") or ""
+
+    def call(self, number: int, tool: str, arguments: dict[str, Any]) -> bool:
+        """Whether the answer is a good one."""
+        answer, body = self._post(number, "tools/call", {"name": tool, "arguments": arguments})
+        return answer.status == http.client.OK and b'"result"' in body and b'"isError":true' not in body
+
+    def end(self) -> None:
+        self._connection.request("DELETE", "/mcp", headers=self._headers)
+        self._connection.getresponse().read()
+
+    def _post(self, number: int, method: str, parameters: dict[str, Any]) -> tuple[http.client.HTTPResponse, bytes]:
         content = {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
-        connection.request("POST", "/mcp", json.dumps(content), headers)
-        answer = connection.getresponse()
+        self._connection.request("POST", "/mcp", json.dumps(content), self._headers)
+        answer = self._connection.getresponse()
         return answer, answer.read()
 
-    answer, _ = post(0, "initialize", HELLO)
-    headers["Mcp-Session-Id"] = answer.getheader("Mcp-Session-Id") or ""
-    good = 0
-    for number in range(1, asked["count"] + 1):
-        answer, body = post(number, "tools/call", {"name": asked["tool"], "arguments": asked["arguments"]})
-        good += answer.status == http.client.OK and b'"result"' in body and b'"isError":true' not in body
-    connection.request("DELETE", "/mcp", headers=headers)
-    connection.getresponse().read()
-    return good
+
+def calls(asked: dict[str, Any], first: threading.Event, ended: threading.Event) -> list[tuple[float, bool]]:
+    """One client's, each with its milliseconds and whether it was good."""
+    client = Client(asked["port"], asked["token"])
+    made: list[tuple[float, bool]] = []
+    while not ended.is_set() and (asked["count"] is None or len(made) < asked["count"]):
+        began = time.perf_counter()
+        good = client.call(len(made) + 1, asked["tool"], asked["arguments"])
+        made.append((round((time.perf_counter() - began) * 1000, 2), good))
+        first.set()
+        ended.wait(asked["interval_seconds"])
+    client.end()
+    return made
 
 
 def main() -> None:
-    asked = json.load(sys.stdin)
+    asked: dict[str, Any] = json.loads(sys.stdin.readline())
+    first, ended = threading.Event(), threading.Event()
+    if asked["count"] is None:
+        threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     with ThreadPoolExecutor(asked["clients"]) as pool:
-        good = sum(pool.map(client, [asked] * asked["clients"]))
-    json.dump({"good": good, "bad": asked["clients"] * asked["count"] - good}, sys.stdout)
+        clients = [pool.submit(calls, asked, first, ended) for _ in range(asked["clients"])]
+        if first.wait(LIMIT_SECONDS):
+            print("calling", flush=True)
+        made = [call for client in clients for call in client.result()]
+    good = sum(was_good for _, was_good in made)
+    print(json.dumps({"good": good, "bad": len(made) - good, "ms": [took for took, _ in made]}), flush=True)
 
 
 main()

@@ -6,6 +6,7 @@ Deliberately does not: take a figure, or hold one.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -31,12 +32,23 @@ _WAYS = {
 _PARTS = ("release_ms", "connect_ms", "answer_ms")
 
 
+def write(figures: Figures) -> None:
+    """The figures into their file, and into every page that shows some."""
+    FIGURES.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for page in PAGES:
+        page.write_text(render(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
+
+
 def render(text: str, figures: Figures) -> str:
     """The page with every block between marks written anew."""
     return _BLOCK.sub(lambda found: found[1] + _block(found[2], figures) + found[3], text)
 
 
 def _block(name: str, figures: Figures) -> str:
+    if name in _WAYS_BACK:
+        if not figures.get("ways_back", {}).get(name):
+            return "Not taken yet: `make soak` takes it.\n"
+        return _WAYS_BACK[name](figures)
     if name in security.TABLES:
         if "security" not in figures:
             return f"Not taken yet: `{security.TAKEN_BY}` takes it.\n"
@@ -147,6 +159,32 @@ def _months(figures: Figures) -> str:
     return _table(("month", *map(str, range(1, len(sizes) + 1))), [("MB", *(f"{size:.0f}" for size in sizes))])
 
 
+def _kill_matrix(figures: Figures) -> str:
+    """Every run that was cut off, and where it ended."""
+    matrix = figures["ways_back"]["kill_matrix"]
+    rows = [
+        (way, cut["points"], cut["converged"], f"{cut['served']}/{cut['only_engine']}" if cut["only_engine"] else "")
+        for way, cut in sorted(matrix.items())
+    ]
+    points, converged, served, only = (
+        sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
+    )
+    told = f"{points} points, {converged} converged, {served}/{only} always served."
+    return f"{_table(('what is cut off', 'points', 'converged', 'always served'), rows)}\n{told}\n"
+
+
+def _round_trips(figures: Figures) -> str:
+    """The program's own downtimes, trip by trip."""
+    trips = figures["ways_back"]["round_trips"]
+    head = ("ms", *map(str, range(1, len(trips) + 1)))
+    return _table(head, [(way, *(trip[way] for trip in trips)) for way in ("there", "back")])
+
+
+def _state_machine(figures: Figures) -> str:
+    """How often the model did what."""
+    return _table(("what was done", "times"), list(figures["ways_back"]["state_machine"].items()))
+
+
 def _looks(figures: Figures) -> str:
     """A look at Docker's statistics, which the timer takes once a minute."""
     looks = figures["looks"]
@@ -188,6 +226,7 @@ _NEEDS = {
     "looks": {"looks"},
 }
 _TAKEN_BY: Mapping[str, str] = dict.fromkeys(("retention", "months"), "python -m lab.measure retention")
+_WAYS_BACK = {"kill_matrix": _kill_matrix, "round_trips": _round_trips, "state_machine": _state_machine}
 _TABLES = {
     "first_screen": _first_screen,
     "downtimes": _downtimes,

@@ -43,7 +43,7 @@ INTERVAL_SECONDS = 0.1
 ALONE_SECONDS = 60.0
 SQL_SECONDS = 1800.0
 _MEGABYTE = 1024 * 1024
-_INSIDE = Path(__file__).with_name("calls_timed.py")
+_INSIDE = Path(__file__).with_name("calls_inside.py")
 
 
 @dataclass
@@ -137,6 +137,8 @@ def calling(box: Box, settings: Settings) -> Generator[Calls]:
         "token": gateway_tokens(box)[-1],
         "tool": HARMLESS,
         "arguments": THOUGHT,
+        "clients": 1,
+        "count": None,
         "interval_seconds": INTERVAL_SECONDS,
     }
     patience = threading.Timer(60, process.kill)

@@ -11,6 +11,7 @@ import pytest
 from lab.measure import FIGURES, PAGES, render
 from lab.measure.security import TABLES
 from ops.paths import ROOT
+from tests.ways_back.sums import Cut, Sums
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -58,3 +59,19 @@ def test_the_tables_of_security_show_what_was_seen_and_nothing_where_it_was_not_
         assert line in shown
     assert "tried 3 times" in shown and "two 70 times" in shown and "`jwt_secret`, the state's passphrase" in shown
     assert render(blocks, {}).count("Not taken yet: `python -m lab.measure security` takes it.") == len(TABLES)
+
+
+def test_a_soak_taken_in_parts_keeps_the_parts_that_were_not_run_again() -> None:
+    first = Sums(kill_matrix={"the engine": Cut(3, 3, 3, 3)}, round_trips=[{"there": 180, "back": 240}])
+    second = Sums(kill_matrix={"`hostctl`": Cut(2, 2)}, state_machine={"cut over": 4, "checked": 9})
+    taken = second.into(first.into({"at": "2026-01-01"}))
+    shown = render(
+        "".join(
+            f"<!-- measured:{name} -->\n<!-- end -->\n" for name in ("kill_matrix", "round_trips", "state_machine")
+        ),
+        taken,
+    )
+    assert "5 points, 5 converged, 3/3 always served." in shown
+    assert "| `hostctl` | 2 | 2 |  |" in shown
+    assert "| there | 180 |" in shown and "| checked | 9 |" in shown
+    assert second.lines()[0] == "kill matrix: 2 points, 2 converged, 0/0 always served"

@@ -7,12 +7,13 @@ from collections.abc import Generator
 import pytest
 
 from tests.story.conftest import Lab, lab
-from tests.ways_back.world import World
+from tests.ways_back.sums import Sums
+from tests.ways_back.world import SOAK, World
 
 __all__ = ["lab"]
 
-SUMS: list[str] = []
-"""Lines for the end of the session; a test file adds its own when its last test is done."""
+SUMS = Sums()
+"""For the end of the session: pytest's summary has no fixture."""
 
 
 @pytest.fixture(scope="package")
@@ -26,10 +27,13 @@ def world(lab: Lab) -> Generator[World]:
 
 
 @pytest.fixture
-def sums() -> list[str]:
+def sums() -> Sums:
+    """A test adds its own when it has passed."""
     return SUMS
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in SUMS:
+    for line in SUMS.lines():
         terminalreporter.write_line(line)
+    if SOAK:
+        SUMS.document()

@@ -10,8 +10,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from lab.box.lifecycle import restart_docker
 from ops.paths import ROOT
 from ops.progress import Progress
 from tests.story.conftest import Lab
+from tests.ways_back.sums import Cut, Sums
 from tests.ways_back.world import RUN, SOAK, Point, World
 
 PORTS_RESOURCE = "handover-port"
@@ -33,31 +33,6 @@ ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quie
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 
-@dataclass
-class Sum:
-    """What is printed at the end."""
-
-    points: int = 0
-    converged: int = 0
-    only_engine: int = 0
-    served: int = 0
-
-    def told(self) -> str:
-        return (
-            f"kill matrix: {self.points} points, {self.converged} converged, "
-            f"{self.served}/{self.only_engine} always served"
-        )
-
-
-@pytest.fixture(scope="module")
-def total() -> Generator[Sum]:
-    from tests.ways_back.conftest import SUMS
-
-    counted = Sum()
-    yield counted
-    SUMS.append(counted.told())
-
-
 def part(points: Sequence[Point]) -> list[Point]:
     """All of them for a soak; else the one while the port changes hands."""
     if SOAK:
@@ -65,41 +40,44 @@ def part(points: Sequence[Point]) -> list[Point]:
     return [point for point in points if point == Point("during", PORTS_RESOURCE)]
 
 
-def test_the_engine_is_killed_on_the_way_there(world: World, total: Sum, tmp_path: Path) -> None:
-    """In turns: `make up` goes on to Sentinel, `make rollback` goes back; both from the same half-done world."""
+@pytest.mark.parametrize("way", ("rollback", "up") if SOAK else ("rollback",))
+def test_the_engine_is_killed_on_the_way_there(world: World, sums: Sums, tmp_path: Path, way: str) -> None:
+    """`make up` goes on to Sentinel, `make rollback` goes back; both from the same half-done world."""
     world.staged()
     points = part([Point(moment, name) for name in world.steps("sentinel") for moment in MOMENTS])
     assert points
+    cut = Cut()
     for number, point in enumerate(points):
-        ways = ("rollback", "up") if SOAK else (("rollback", "up")[number % 2],)
-        for way in ways:
-            world.staged()
-            engine_killed(world, total, point, "sentinel", way, tmp_path / f"{number}-{way}")
+        world.staged()
+        engine_killed(world, cut, point, "sentinel", way, tmp_path / str(number))
+    sums.kill_matrix[f"the engine on the way there, then `make {way}`"] = cut
 
 
 @ONLY_SOAK
-def test_the_engine_is_killed_on_the_way_back(world: World, total: Sum, tmp_path: Path) -> None:
+def test_the_engine_is_killed_on_the_way_back(world: World, sums: Sums, tmp_path: Path) -> None:
     world.cut_over()
     points = [Point(moment, name) for name in world.steps("contextforge") for moment in MOMENTS]
+    cut = Cut()
     for number, point in enumerate(points):
         world.cut_over()
-        engine_killed(world, total, point, "contextforge", "rollback", tmp_path / str(number))
+        engine_killed(world, cut, point, "contextforge", "rollback", tmp_path / str(number))
     world.staged()
+    sums.kill_matrix["the engine on the way back, then `make rollback`"] = cut
 
 
-def engine_killed(world: World, total: Sum, point: Point, active: str, way: str, folder: Path) -> None:
+def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> None:
     folder.mkdir()
     with world.watched() as seen:
         world.killed(active, point, folder)
         done = world.lab.make(way)
-    total.points += 1
-    total.only_engine += 1
-    total.served += seen.served
+    cut.points += 1
+    cut.only_engine += 1
+    cut.served += seen.served
     assert done.returncode == 0, f"{point}, then make {way}:\n{done.stderr[-3000:]}"
     assert "Traceback" not in done.stderr
     world.must_be("contextforge" if way == "rollback" else active)
     assert seen.served, f"{point}, then make {way}: {seen}\n{done.stderr}"
-    total.converged += 1
+    cut.converged += 1
 
 
 @pytest.mark.parametrize(
@@ -110,9 +88,10 @@ def engine_killed(world: World, total: Sum, point: Point, active: str, way: str,
     ],
 )
 def test_hostctl_is_killed_at_a_line_of_its_journal(
-    world: World, total: Sum, scenario: str, active: str, ways: tuple[str, str]
+    world: World, sums: Sums, scenario: str, active: str, ways: tuple[str, str]
 ) -> None:
     points: list[str] = examples.points()["scenarios"][scenario]
+    cut = Cut()
     # In CI the one in the middle.
     for number, point in enumerate(points if SOAK else points[len(points) // 2 :][:1]):
         world.turn("contextforge" if active == "sentinel" else "sentinel")
@@ -127,32 +106,35 @@ def test_hostctl_is_killed_at_a_line_of_its_journal(
             check=False,
         )
         assert died.returncode != 0, f"no run passes {point}"
-        converges(world, total, point, ways[number % 2], active)
+        converges(world, cut, point, ways[number % 2], active)
     world.staged()
+    sums.kill_matrix[f"`hostctl` at a line of its journal, {scenario}"] = cut
 
 
-def converges(world: World, total: Sum, point: str, way: str, active: str) -> None:
+def converges(world: World, cut: Cut, point: str, way: str, active: str) -> None:
     done = world.lab.make(way)
-    total.points += 1
+    cut.points += 1
     assert done.returncode == 0, f"{point}, then make {way}:\n{done.stderr[-3000:]}"
     assert "Traceback" not in done.stderr
     world.must_be("contextforge" if way == "rollback" else active)
-    total.converged += 1
+    cut.converged += 1
 
 
 @ONLY_SOAK
 @pytest.mark.parametrize("what", ["dockerd", "host"])
 def test_the_host_restarts_under_the_run(
-    world: World, total: Sum, progress: Progress, what: str, tmp_path: Path
+    world: World, sums: Sums, progress: Progress, what: str, tmp_path: Path
 ) -> None:
     world.staged()
+    cut = Cut()
     for name in world.steps("sentinel"):
         folder = tmp_path / name
         folder.mkdir()
         world.killed("sentinel", Point("during", name), folder)
         (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
-        converges(world, total, f"{what} restarts during {name}", "up", "sentinel")
+        converges(world, cut, f"{what} restarts during {name}", "up", "sentinel")
         world.staged()
+    sums.kill_matrix[f"the {what} restarts during a step of the way there"] = cut
 
 
 @ONLY_SOAK

@@ -12,6 +12,7 @@ import yaml
 
 from tests.story.conftest import Lab
 from tests.story.test_cutover import claude_files
+from tests.ways_back.sums import Sums
 from tests.ways_back.world import SOAK, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
@@ -66,13 +67,13 @@ def audited(lab: Lab) -> set[str]:
     return set(lab.sql("select id from audit_log").split())
 
 
-def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, sums: list[str]) -> None:
+def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, sums: Sums) -> None:
     lab = world.lab
     world.staged()
     shaped, left, rows = shapes(lab), residue(world), audited(lab)
     assert shaped
     size = world.state_file().stat().st_size
-    downtimes: list[tuple[int, int]] = []
+    downtimes: list[dict[str, int]] = []
     for _ in range(ROUNDS):
         lab.set("active", "sentinel")
         lab.up()
@@ -83,12 +84,13 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, su
         rows = now
         lab.set("active", "contextforge")
         said = lab.up()
-        downtimes.append((there, int(re.findall(r"nobody answered for (\d+) ms", said)[-1])))
+        back = int(re.findall(r"nobody answered for (\d+) ms", said)[-1])
+        downtimes.append({"there": there, "back": back})
         assert shapes(lab) == shaped
     assert residue(world) == left
     assert rows <= audited(lab)
     assert abs(world.state_file().stat().st_size - size) < GROWTH_BYTES
-    sums.append(f"round trips: {ROUNDS}, downtimes there/back in ms: " + " ".join(f"{a}/{b}" for a, b in downtimes))
+    sums.round_trips = downtimes
 
 
 def test_where_somebody_else_edited_claudes_file_only_our_entry_goes_back(world: World) -> None:

@@ -25,7 +25,7 @@ from lab import box as vps
 from lab.box import Place
 from ops.paths import LOGS
 from ops.progress import Progress
-from tests.ways_back.conftest import SUMS
+from tests.ways_back.sums import Sums
 from tests.ways_back.test_round_trips import spoil
 from tests.ways_back.world import SOAK, Point, World
 
@@ -131,7 +131,7 @@ class Operator(RuleBasedStateMachine):
         assert predecessor in wanted
 
 
-def test_whatever_is_done_in_whatever_order_the_right_gateway_answers(world: World) -> None:
+def test_whatever_is_done_in_whatever_order_the_right_gateway_answers(world: World, sums: Sums) -> None:
     Operator.world = world
     before = world.lab.configuration()
     try:
@@ -149,5 +149,5 @@ def test_whatever_is_done_in_whatever_order_the_right_gateway_answers(world: Wor
         )
     finally:
         (Place().root / "Pulumi.lab.yaml").write_text(before)
-        SUMS.append("state machine: " + ", ".join(f"{count} {what}" for what, count in Operator.counts.items()))
     world.staged()
+    sums.state_machine = dict(Operator.counts)
