@@ -1,0 +1,22 @@
+"""Each dependency earns its line: docs/dependencies.md names every package of pyproject.toml, and no other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+from ops.paths import ROOT
+
+
+def test_every_package_has_its_reason_and_no_reason_is_left_of_one_that_went() -> None:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [
+        *project["project"]["dependencies"],
+        *(one for group in project["dependency-groups"].values() for one in group),
+    ]
+    packages = {re.split(r"[\[=<>]", one)[0] for one in asked}
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    _, _, section = page.partition("## Each Python package, and why\n")
+    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == packages
