@@ -46,10 +46,6 @@ def render(text: str, figures: Figures) -> str:
 
 
 def _block(name: str, figures: Figures) -> str:
-    if name in _WAYS_BACK:
-        if not figures.get("ways_back", {}).get(name):
-            return "Not taken yet: `make soak` takes it.\n"
-        return _WAYS_BACK[name](figures)
     if name in security.TABLES:
         if "security" not in figures:
             return f"Not taken yet: `{security.TAKEN_BY}` takes it.\n"
@@ -160,30 +156,34 @@ def _months(figures: Figures) -> str:
     return _table(("month", *map(str, range(1, len(sizes) + 1))), [("MB", *(f"{size:.0f}" for size in sizes))])
 
 
+def converged(matrix: Mapping[str, Mapping[str, int]]) -> str:
+    """The sums over every way of cutting off, as they are said at a session's end and under the table."""
+    points, ended_well, served, only = (
+        sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
+    )
+    return f"{points} points, {ended_well} converged, {served}/{only} always served"
+
+
 def _kill_matrix(figures: Figures) -> str:
     """Every run that was cut off, and where it ended."""
-    matrix = figures["ways_back"]["kill_matrix"]
+    matrix = figures["kill_matrix"]
     rows = [
         (way, cut["points"], cut["converged"], f"{cut['served']}/{cut['only_engine']}" if cut["only_engine"] else "")
         for way, cut in sorted(matrix.items())
     ]
-    points, converged, served, only = (
-        sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
-    )
-    told = f"{points} points, {converged} converged, {served}/{only} always served."
-    return f"{_table(('what is cut off', 'points', 'converged', 'always served'), rows)}\n{told}\n"
+    return f"{_table(('what is cut off', 'points', 'converged', 'always served'), rows)}\n{converged(matrix)}.\n"
 
 
 def _round_trips(figures: Figures) -> str:
     """The program's own downtimes, trip by trip."""
-    trips = figures["ways_back"]["round_trips"]
+    trips = figures["round_trips"]
     head = ("ms", *map(str, range(1, len(trips) + 1)))
     return _table(head, [(way, *(trip[way] for trip in trips)) for way in ("there", "back")])
 
 
 def _state_machine(figures: Figures) -> str:
     """How often the model did what."""
-    return _table(("what was done", "times"), list(figures["ways_back"]["state_machine"].items()))
+    return _table(("what was done", "times"), list(figures["state_machine"].items()))
 
 
 def _looks(figures: Figures) -> str:
@@ -225,9 +225,14 @@ _NEEDS = {
     "retention": {"retention"},
     "months": {"retention"},
     "looks": {"looks"},
+    "kill_matrix": {"kill_matrix"},
+    "round_trips": {"round_trips"},
+    "state_machine": {"state_machine"},
 }
-_TAKEN_BY: Mapping[str, str] = dict.fromkeys(("retention", "months"), "python -m lab.measure retention")
-_WAYS_BACK = {"kill_matrix": _kill_matrix, "round_trips": _round_trips, "state_machine": _state_machine}
+_TAKEN_BY = {
+    **dict.fromkeys(("retention", "months"), "python -m lab.measure retention"),
+    **dict.fromkeys(("kill_matrix", "round_trips", "state_machine"), "make soak"),
+}
 _TABLES = {
     "first_screen": _first_screen,
     "downtimes": _downtimes,
@@ -238,4 +243,7 @@ _TABLES = {
     "retention": _retention,
     "months": _months,
     "looks": _looks,
+    "kill_matrix": _kill_matrix,
+    "round_trips": _round_trips,
+    "state_machine": _state_machine,
 }

@@ -1,6 +1,6 @@
 """What the tests of the way back counted: lines at the session's end and, of a soak, the figures of the documentation.
 
-Owns: the shape of `ways_back` in docs/measured.json. Deliberately does not: count; each test does, and hands in what it
+Owns: the shape of the three in docs/measured.json. Deliberately does not: count; each test does, and hands in what it
 counted when it has passed.
 """
 
@@ -39,12 +39,9 @@ class Sums:
 
     def lines(self) -> list[str]:
         """One line each for what was run."""
-        cuts = list(self.kill_matrix.values())
         told: list[str] = []
-        if cuts:
-            points, converged = sum(cut.points for cut in cuts), sum(cut.converged for cut in cuts)
-            served, only = sum(cut.served for cut in cuts), sum(cut.only_engine for cut in cuts)
-            told.append(f"kill matrix: {points} points, {converged} converged, {served}/{only} always served")
+        if self.kill_matrix:
+            told.append(f"kill matrix: {pages.converged(self._matrix())}")
         if self.round_trips:
             downtimes = " ".join(f"{trip['there']}/{trip['back']}" for trip in self.round_trips)
             told.append(f"round trips: {len(self.round_trips)}, downtimes there/back in ms: {downtimes}")
@@ -54,19 +51,17 @@ class Sums:
 
     def into(self, figures: Mapping[str, Any]) -> dict[str, Any]:
         """The documentation's figures with these in the place of older ones; parts that were not run stay."""
-        before: Mapping[str, Any] = figures.get("ways_back", {})
-        matrix = {name: asdict(cut) for name, cut in self.kill_matrix.items()}
-        run = {"round_trips": self.round_trips, "state_machine": self.state_machine}
-        return {
-            **figures,
-            "ways_back": {
-                **before,
-                **{name: part for name, part in run.items() if part},
-                "kill_matrix": {**before.get("kill_matrix", {}), **matrix},
-            },
+        run = {
+            "kill_matrix": self.kill_matrix and {**figures.get("kill_matrix", {}), **self._matrix()},
+            "round_trips": self.round_trips,
+            "state_machine": self.state_machine,
         }
+        return {**figures, **{name: part for name, part in run.items() if part}}
 
     def document(self) -> None:
         """Into docs/measured.json and the pages made from it."""
         if self.lines():
             pages.write(self.into(json.loads(pages.FIGURES.read_text(encoding="utf-8"))))
+
+    def _matrix(self) -> dict[str, dict[str, int]]:
+        return {name: asdict(cut) for name, cut in self.kill_matrix.items()}
