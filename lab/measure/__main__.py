@@ -1,4 +1,4 @@
-"""`python -m lab.measure bench|eyes|looks|retention|cold|security|render`: takes figures and renders the pages.
+"""`python -m lab.measure WHAT`: takes figures and renders the pages.
 
 Owns: the commands, and the facts of the machine on which figures were taken.
 Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, eyes.py, security.py).
@@ -30,6 +30,7 @@ from ops.paths import LOGS, ROOT
 from ops.progress import Progress
 
 ROUNDS = 5
+WHAT = ("bench", "downtimes", "eyes", "looks", "retention", "cold", "security", "render")
 CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
 """What makes a machine warm, each moved to an empty folder for a cold run."""
 
@@ -105,12 +106,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.measure", description="Takes the figures of the documentation."
     )
-    parser.add_argument("what", choices=["bench", "eyes", "looks", "retention", "cold", "security", "render"])
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     if arguments.what == "bench":
         figures |= bench(arguments.rounds)
+    elif arguments.what == "downtimes":
+        figures |= {"downtimes": downtimes.take(_box(), arguments.rounds, _say)}
     elif arguments.what == "eyes":
         figures |= watching()
     elif arguments.what == "retention":

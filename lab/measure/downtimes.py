@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.box import Box
-from lab.measure.watched import gateway_tokens, wait_for_answer, watched
+from lab.measure.watched import gateway_tokens, journal_of_handover, wait_for_answer, watched
 from ops import environment
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -49,8 +49,10 @@ class Rounds:
         for number in range(count):
             for active, way in (("sentinel", "there"), ("contextforge", "back")):
                 name = f"{release}_{way}"
-                with watched(self.box, PORT, self.tokens) as seen:
+                with watched(self.box, PORT, self.tokens, closely_while=journal_of_handover(self.box)) as seen:
                     self.turn(active)
+                if seen.missed:
+                    raise UserError(f"{name}: {seen.missed} attempts beside the handover had no answer.")
                 own = self.own_figure()
                 self.note(f"{name}_ms", own["downtime_ms"])
                 for part, milliseconds in own["parts"].items():

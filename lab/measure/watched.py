@@ -32,6 +32,8 @@ class Seen:
     gap_ms: float = 0.0
     attempts: int = 0
     good: int = 0
+    missed: int = 0
+    """Attempts without a good answer while it did not look closely."""
 
 
 def gateway_tokens(box: Box) -> list[str]:
@@ -40,6 +42,11 @@ def gateway_tokens(box: Box) -> list[str]:
     """
     files = (token_file(box), Path(box.folder) / "handover-token")
     return [file.read_text(encoding="utf-8").strip() for file in files if file.exists()]
+
+
+def journal_of_handover(box: Box) -> Path:
+    """There from a handover's beginning, 0.1 s before the port is let go, to its end."""
+    return Path(box.folder) / "handover" / "in-progress.jsonl"
 
 
 def wait_for_answer(box: Box, port: int, tokens: Sequence[str], within_seconds: float) -> None:
@@ -57,10 +64,11 @@ def watched(
     first_answer_seconds: float = 30,
     interval_seconds: float = 0.01,
     follow: Path | None = None,
+    closely_while: Path | None = None,
 ) -> Generator[Seen]:
     """The block's doing, from a first good answer before it to its end; raises UserError when there is none.
 
-    `follow` is a token file that is read at each attempt.
+    `follow` is a token file that is read at each attempt, `closely_while` a file during whose life each gap counts.
     """
     seen = Seen()
     watch = subprocess.Popen(
@@ -76,6 +84,8 @@ def watched(
         asked: dict[str, Any] = {"port": port, "tokens": list(tokens), "interval_seconds": interval_seconds}
         if follow is not None:
             asked["token_file"] = str(follow)
+        if closely_while is not None:
+            asked["closely_while"] = str(closely_while)
         watch.stdin.write(json.dumps(asked) + "\n")
         watch.stdin.flush()
         if watch.stdout.readline() != "watching\n":
@@ -84,7 +94,8 @@ def watched(
         yield seen
         watch.stdin.close()
         told: dict[str, Any] = json.loads(watch.stdout.readline())
-        seen.gap_ms, seen.attempts, seen.good = told["gap_ms"], told["attempts"], told["good"]
+        seen.gap_ms, seen.attempts = told["gap_ms"], told["attempts"]
+        seen.good, seen.missed = told["good"], told["missed"]
     finally:
         patience.cancel()
         watch.stdin.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hostctl.handover import examples
+from hostctl.handover import examples, grace
 from tests.hostctl.handover_host import PORT, TOKEN, Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
@@ -243,12 +243,21 @@ def killed(host: Host, scenario: str, point: str) -> dict[str, Any]:
     return {"action": action, "sentinel": sentinel}
 
 
+def test_killed_in_the_window_the_kernels_switch_is_put_back_by_the_next_run(host: Host) -> None:
+    before = grace.switch()
+    killed(host, "take by freeze", "take.answer")
+    assert grace.switch() == grace.ON
+    host.handover("take")
+    assert grace.switch() == before == grace.OFF
+
+
 @pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if not pair[0].startswith("undo")])
 def test_killed_at_any_point_one_more_run_of_the_same_ends_as_asked(host: Host, scenario: str, point: str) -> None:
     begun = killed(host, scenario, point)
     again = host.handover(**begun)
     assert host.who_answers() == ("forge" if begun["action"] == "give" else begun["sentinel"]), again
     assert host.handover("status")["unfinished"] is None
+    assert grace.switch() == grace.OFF
 
 
 @pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if pair[0].startswith(("take by", "undo"))])
@@ -260,6 +269,7 @@ def test_killed_at_any_point_one_run_the_other_way_ends_with_contextforge(
     assert host.who_answers() == "forge"
     assert host.handover("status")["unfinished"] is None
     assert shape(host, "sentinel")["networks"] == {host.internal: ["sentinel-gateway"]}
+    assert grace.switch() == grace.OFF
 
 
 def test_every_point_that_a_run_writes_is_among_the_listed(host: Host) -> None:

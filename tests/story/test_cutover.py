@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from lab import claude_code
-from lab.measure.watched import gateway_tokens, watched
+from lab.measure.watched import gateway_tokens, journal_of_handover, watched
 from ops.progress import Progress
 from tests.story.conftest import Lab
 
@@ -257,10 +257,12 @@ def test_claudes_file_and_token_are_byte_for_byte_as_before(lab: Lab, before: Be
 
 def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> None:
     """The watch asks whoever holds the port for an authenticated MCP answer, by none of the product's code."""
-    with watched(lab.box, 9200, gateway_tokens(lab.box)) as seen:
+    journal = journal_of_handover(lab.box)
+    with watched(lab.box, 9200, gateway_tokens(lab.box), closely_while=journal) as seen:
         lab.set("active", "sentinel")
         lab.up()
     told = lab.outputs()["handover"]["downtime_ms"]
+    assert seen.missed == 0
     assert abs(seen.gap_ms - told) < 150, f"the watch saw {seen}, the program says {told} ms"
     assert seen.gap_ms < LIMIT_MS
 

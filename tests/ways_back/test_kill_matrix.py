@@ -6,6 +6,7 @@ being listed. CI takes the ones at the port itself, `make soak` all.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -40,29 +41,41 @@ def part(points: Sequence[Point]) -> list[Point]:
     return [point for point in points if point == Point("during", PORTS_RESOURCE)]
 
 
-@pytest.mark.parametrize("way", ("rollback", "up") if SOAK else ("rollback",))
-def test_the_engine_is_killed_on_the_way_there(world: World, sums: Sums, tmp_path: Path, way: str) -> None:
-    """`make up` goes on to Sentinel, `make rollback` goes back; both from the same half-done world."""
+def test_the_engine_is_killed_on_the_way_there_and_the_port_goes_back(world: World, sums: Sums, tmp_path: Path) -> None:
     world.staged()
-    points = part([Point(moment, name) for name in world.steps("sentinel") for moment in MOMENTS])
+    points = part(points_of(world, "sentinel"))
     assert points
     cut = Cut()
     for number, point in enumerate(points):
         world.staged()
-        engine_killed(world, cut, point, "sentinel", way, tmp_path / str(number))
-    sums.kill_matrix[f"the engine on the way there, then `make {way}`"] = cut
+        engine_killed(world, cut, point, "sentinel", "rollback", tmp_path / str(number))
+    sums.kill_matrix["the engine on the way there, then `make rollback`"] = cut
 
 
 @ONLY_SOAK
-def test_the_engine_is_killed_on_the_way_back(world: World, sums: Sums, tmp_path: Path) -> None:
+def test_the_engine_is_killed_on_the_way_there_and_on_the_way_back(world: World, sums: Sums, tmp_path: Path) -> None:
+    """In turn, since `make up` ends where the way back begins, and `make rollback` where the way there does."""
     world.cut_over()
-    points = [Point(moment, name) for name in world.steps("contextforge") for moment in MOMENTS]
-    cut = Cut()
-    for number, point in enumerate(points):
-        world.cut_over()
-        engine_killed(world, cut, point, "contextforge", "rollback", tmp_path / str(number))
+    points_back = points_of(world, "contextforge")
     world.staged()
-    sums.kill_matrix["the engine on the way back, then `make rollback`"] = cut
+    there, back = Cut(), Cut()
+    for number, (on_the_way, on_the_way_back) in enumerate(
+        itertools.zip_longest(points_of(world, "sentinel"), points_back)
+    ):
+        if on_the_way:
+            world.staged()
+            engine_killed(world, there, on_the_way, "sentinel", "up", tmp_path / f"{number}-there")
+        if on_the_way_back:
+            world.cut_over()
+            engine_killed(world, back, on_the_way_back, "contextforge", "rollback", tmp_path / f"{number}-back")
+    world.staged()
+    sums.kill_matrix["the engine on the way there, then `make up`"] = there
+    sums.kill_matrix["the engine on the way back, then `make rollback`"] = back
+
+
+def points_of(world: World, active: str) -> list[Point]:
+    """Before, during and after each resource on which the turn of the switch would act."""
+    return [Point(moment, name) for name in world.steps(active) for moment in MOMENTS]
 
 
 def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> None:
@@ -127,13 +140,14 @@ def test_the_host_restarts_under_the_run(
 ) -> None:
     world.staged()
     cut = Cut()
-    for name in world.steps("sentinel"):
+    for number, name in enumerate(world.steps("sentinel")):
+        world.staged()
         folder = tmp_path / name
         folder.mkdir()
         world.killed("sentinel", Point("during", name), folder)
         (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
-        converges(world, cut, f"{what} restarts during {name}", "up", "sentinel")
-        world.staged()
+        converges(world, cut, f"{what} restarts during {name}", ("up", "rollback")[number % 2], "sentinel")
+    world.staged()
     sums.kill_matrix[f"the {what} restarts during a step of the way there"] = cut
 
 
