@@ -41,6 +41,15 @@ def test_the_builder_does_not_travel(archive: Path) -> None:
     assert names == sorted(names)
 
 
+def test_a_run_imports_what_its_verb_needs_and_no_other_verb(archive: Path) -> None:
+    """The archive holds sources: what is imported is compiled each time."""
+    words = [sys.executable, "-I", "-S", "-X", "importtime", str(archive), "token", "show"]
+    told = subprocess.run(words, input="{}", capture_output=True, text=True).stderr
+    imported = {line.rpartition("|")[2].strip() for line in told.splitlines() if "hostctl" in line}
+    assert {"hostctl.documents", "hostctl.probe"} <= imported
+    assert not imported & {"hostctl.docker", "hostctl.containers", "hostctl.journal", "hostctl.n8n_api"}
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_every_source_is_python_3_9_and_standard_library_only(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=(3, 9))
