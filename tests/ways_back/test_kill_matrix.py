@@ -6,7 +6,6 @@ being listed. CI takes the ones at the port itself, `make soak` all.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -41,36 +40,33 @@ def part(points: Sequence[Point]) -> list[Point]:
     return [point for point in points if point == Point("during", PORTS_RESOURCE)]
 
 
-def test_the_engine_is_killed_on_the_way_there_and_the_port_goes_back(world: World, sums: Sums, tmp_path: Path) -> None:
+def test_the_engine_is_killed_on_the_way_there(world: World, sums: Sums, tmp_path: Path) -> None:
+    """And, by turns, on the way back: it begins where `make up` has ended, and ends where the next way there begins."""
+    points_back = iter(points_to_contextforge(world) if SOAK else [])
     world.staged()
     points = part(points_of(world, "sentinel"))
     assert points
-    cut = Cut()
+    there, back = {way: Cut() for way in ("rollback", "up")}, Cut()
     for number, point in enumerate(points):
         world.staged()
-        engine_killed(world, cut, point, "sentinel", "rollback", tmp_path / str(number))
-    sums.kill_matrix["the engine on the way there, then `make rollback`"] = cut
+        way = ("rollback", "up")[number % 2]
+        engine_killed(world, there[way], point, "sentinel", way, tmp_path / str(number))
+        if way == "up" and (point_back := next(points_back, None)):
+            engine_killed(world, back, point_back, "contextforge", "rollback", tmp_path / f"{number}-back")
+    for number, point_back in enumerate(points_back, len(points)):
+        world.cut_over()
+        engine_killed(world, back, point_back, "contextforge", "rollback", tmp_path / f"{number}-back")
+    world.staged()
+    for way, cut in there.items():
+        if cut.points:
+            sums.kill_matrix[f"the engine on the way there, then `make {way}`"] = cut
+    if back.points:
+        sums.kill_matrix["the engine on the way back, then `make rollback`"] = back
 
 
-@ONLY_SOAK
-def test_the_engine_is_killed_on_the_way_there_and_on_the_way_back(world: World, sums: Sums, tmp_path: Path) -> None:
-    """In turn, since `make up` ends where the way back begins, and `make rollback` where the way there does."""
+def points_to_contextforge(world: World) -> list[Point]:
     world.cut_over()
-    points_back = points_of(world, "contextforge")
-    world.staged()
-    there, back = Cut(), Cut()
-    for number, (on_the_way, on_the_way_back) in enumerate(
-        itertools.zip_longest(points_of(world, "sentinel"), points_back)
-    ):
-        if on_the_way:
-            world.staged()
-            engine_killed(world, there, on_the_way, "sentinel", "up", tmp_path / f"{number}-there")
-        if on_the_way_back:
-            world.cut_over()
-            engine_killed(world, back, on_the_way_back, "contextforge", "rollback", tmp_path / f"{number}-back")
-    world.staged()
-    sums.kill_matrix["the engine on the way there, then `make up`"] = there
-    sums.kill_matrix["the engine on the way back, then `make rollback`"] = back
+    return points_of(world, "contextforge")
 
 
 def points_of(world: World, active: str) -> list[Point]:
@@ -81,7 +77,8 @@ def points_of(world: World, active: str) -> list[Point]:
 def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> None:
     folder.mkdir()
     with world.watched() as seen:
-        world.killed(active, point, folder)
+        if not world.killed(active, point, folder):
+            return
         done = world.lab.make(way)
     cut.points += 1
     cut.only_engine += 1
@@ -144,7 +141,8 @@ def test_the_host_restarts_under_the_run(
         world.staged()
         folder = tmp_path / name
         folder.mkdir()
-        world.killed("sentinel", Point("during", name), folder)
+        if not world.killed("sentinel", Point("during", name), folder):
+            continue
         (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
         converges(world, cut, f"{what} restarts during {name}", ("up", "rollback")[number % 2], "sentinel")
     world.staged()
@@ -163,7 +161,7 @@ def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(worl
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     with log.open(encoding="utf-8") as events:
-        world._until(Point("before", "handover-port"), events)
+        assert world._until(Point("before", PORTS_RESOURCE), events)
         first.send_signal(signal.SIGSTOP)
         before = lab.configuration()
         second = lab.make("rollback")
