@@ -97,8 +97,8 @@ def down(place: Place, progress: Progress) -> None:
             _halt(place)
             step.say("removing its files")
             _remove_shared(place)
-            if place.folder.exists():
-                shutil.rmtree(place.folder)
+            # What cannot be removed, since somebody still writes there, is among what is left.
+            shutil.rmtree(place.folder, ignore_errors=True)
     left = leftovers(place)
     if left:
         raise UserError(f"The lab could not be removed whole: {'; '.join(left)}; run `make down` again.")

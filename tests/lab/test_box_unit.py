@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
+import shutil
 from pathlib import Path
 
 import pytest
 
-from lab.box import Place, mounts, network, tools
+from lab.box import Place, lifecycle, mounts, network, tools
 from ops.errors import UserError
+from ops.progress import Progress
 
 
 def test_two_clones_share_no_name(tmp_path: Path) -> None:
@@ -51,6 +54,27 @@ def test_not_root_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> No
         "The lab makes network namespaces, which only root may: run `sudo make …`; "
         "`make unit` and `make lint` need no lab, and STACK=prod acts on a host over ssh."
     )
+
+
+def test_a_folder_that_somebody_still_writes_to_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path)
+    place.folder.mkdir()
+    remove = shutil.rmtree
+
+    def written_to_meanwhile(path: Path, ignore_errors: bool = False) -> None:
+        remove(path, ignore_errors=True)
+        if path == place.folder:
+            path.mkdir()
+            if not ignore_errors:
+                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", written_to_meanwhile)
+    monkeypatch.setattr(tools, "require_system", lambda: None)
+    with pytest.raises(UserError) as told:
+        lifecycle.down(place, Progress(tmp_path / "log"))
+    assert str(told.value) == (f"The lab could not be removed whole: folder {place.folder}; run `make down` again.")
 
 
 def test_services_stay_down_while_packages_are_installed(tmp_path: Path) -> None:
