@@ -127,12 +127,13 @@ class Gateway:
         owner = self._catalogue.owner(tool)
         started, at = time.monotonic(), now()
         refusal: CallRefused | None = None
+        answer: Message | None = None
         try:
-            result = await self._checked_call(tool, arguments, meta, None if token is None else self._progress(token))
-            self._answer(own, result=result)
+            progress = None if token is None else self._progress(token)
+            answer = {"result": await self._checked_call(tool, arguments, meta, progress)}
         except CallRefused as error:
             refusal = error
-            self._answer(own, error={"code": error.code, "message": str(error)})
+            answer = {"error": {"code": error.code, "message": str(error)}}
         except asyncio.CancelledError:
             refusal = CallRefused("cancelled", "cancelled by the client")
         finally:
@@ -154,6 +155,9 @@ class Gateway:
                     latency_ms=round(seconds * 1000),
                 )
             )
+        # Counted first: whoever has the answer finds the call in the metrics.
+        if answer is not None:
+            self._answer(own, **answer)
 
     async def _checked_call(self, tool: str, arguments: Message, meta: Message, progress: Progress | None) -> Message:
         if not self._role.may("tools.execute") or tool in self._role.denied_tools:
