@@ -72,7 +72,8 @@ def _put(text: str, place: Place, holder: Object, key: str, raw: dict[str, Any])
     member = holder.member(key)
     if member is not None:
         return text[: member.value] + raw["value"] + text[member.end :]
-    before = holder.member(raw["after"]) if raw.get("after") else None
+    # An empty name is a name: only null says that it stood first.
+    before = holder.member(raw["after"]) if raw.get("after") is not None else None
     if before is not None:
         return text[: before.end] + raw["cut"] + text[before.end :]
     if "cut" in raw and raw.get("after") is None and holder.members:
