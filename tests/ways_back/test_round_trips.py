@@ -22,6 +22,8 @@ ROUNDS = 10 if SOAK else 2
 PROJECT = "mcp-context-forge"
 GROWTH_BYTES = 4096
 """Of the state over all rounds: a stored answer may be some words longer than the one before."""
+JOURNAL = {"handover", "handover/lock", "handover/state.json", "handover/finished"}
+"""The handover's own record, which the first one makes and which stays to be read; `finished` keeps the last twenty."""
 
 
 def shapes(lab: Lab) -> dict[str, Any]:
@@ -51,12 +53,13 @@ def residue(world: World) -> dict[str, Any]:
     lab = world.lab
     folder = Path(lab.box.folder)
     saved = subprocess.run(lab.on_host(["iptables-save"]), capture_output=True, text=True, check=True).stdout
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.parent.name != "finished"}
     rules = re.sub(r"#.*|\[\d+:\d+\]|\d+\.\d+\.\d+\.\d+(/\d+)?|br-\w+", "", saved)
     return {
         "containers": sorted(lab.docker("ps", "-aq", "--no-trunc").split()),
         "networks": sorted(lab.docker("network", "ls", "-q", "--no-trunc").split()),
         "volumes": sorted(lab.docker("volume", "ls", "-q").split()),
-        "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.parent.name != "finished"),
+        "files": sorted(files - JOURNAL),
         "home": sorted(path.name for path in Path(lab.box.home).iterdir()),
         "rules": sorted(line for line in rules.splitlines() if line.strip()),
         "claude": claude_files(lab),
