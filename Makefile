@@ -9,7 +9,7 @@ QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/al
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview dashboards refresh verify status history rollback report rest \
-	retire-contextforge secrets rotate pin alert-test dashboard-picture backup restore-test restore reboot-check env doctor test unit bench soak lint \
+	retire-contextforge secrets rotate pin alert-test dashboard-picture backup restore-test restore reboot-check env doctor test unit bench soak locks lint \
 	down clean venv
 
 help: ## this list
@@ -95,6 +95,9 @@ bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measu
 soak: venv ## the way back cut off at every point, and more steps of the model: an hour or more
 	@$(OPS) ready --stack lab
 	@WAYS_BACK_SOAK=1 $(PYTHON) -m pytest tests/ways_back $(ARGS)
+
+locks: venv ## every lock of Python packages in line with its requirements; UPGRADE=1 takes the newest that fit
+	@toolchain/locks.sh $(if $(UPGRADE),--upgrade)
 
 lint: venv ## ruff and pyright
 	@$(PYTHON) -m ruff check

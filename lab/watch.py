@@ -10,11 +10,11 @@ after the other, that were answered well: whoever asked in between was not.
 
 Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and where they are wanted
 "interval_seconds", since 10 ms would be a load of its own over minutes, "token_file", for a client that reads it at
-each attempt, and "closely_while": a file during whose life it asks every 10 ms, and twice a second without it. Hundred
-connections a second leave ten thousand in the kernel's tracking, which holds each for two minutes after its end. Docker
-looks through all of them when it takes a container off a network, and forgets the container's one by one: 0.1 s of a
-downtime that only its watch has made. The gap is then the longest of those that begin while the file is there, and
-"missed" counts the attempts without it that were not answered well.
+each attempt, and "closely_while": a file during whose life it asks every 10 ms, and twice a second without it. A
+hundred connections a second leave ten thousand in the kernel's tracking, which holds each for two minutes after its
+end. Docker looks through all of them when it takes a container off a network, and forgets the container's one by one:
+0.1 s of a downtime that only its watch has made. The gap is then the longest of those that begin while the file is
+there, and "missed" counts the attempts without it that were not answered well.
 
 Prints "watching" after the first good answer, ends when stdin does, and prints {"gap_ms", "attempts", "good",
 "missed"}.
