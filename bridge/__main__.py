@@ -106,7 +106,7 @@ async def _serve_until(
         raise Misconfigured(f"{address} cannot be listened on ({reason}): free it or change listen.") from error
     server = _Server(
         uvicorn.Config(
-            endpoint.app,
+            endpoint,
             loop="asyncio",
             http="h11",
             ws="none",

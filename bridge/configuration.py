@@ -89,10 +89,15 @@ def load(file: Path) -> Settings:
 
 def read_secret(file: Path) -> str:
     """A secret file's text without the newline an editor leaves at its end; raises Misconfigured."""
+    no_text = f"Secret file {file} is not text: write the secret into it in UTF-8, without zero bytes."
     try:
         text = file.read_text().rstrip("\r\n")
     except OSError as error:
         raise Misconfigured(f"Secret file {file} cannot be read ({error.strerror}): mount it for this user.") from error
+    except UnicodeDecodeError:
+        raise Misconfigured(no_text) from None
+    if "\0" in text:
+        raise Misconfigured(no_text)
     if not text:
         raise Misconfigured(f"Secret file {file} is empty: write the secret into it.")
     return text

@@ -13,10 +13,9 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from .gateway import GATEWAY_LOST, Call, Gateway, GatewayFailed, Message
 from .guard import Guard, Refused, refusal
@@ -25,6 +24,7 @@ from .tokens import Caller
 
 PROTOCOL_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 SESSION_HEADER = "mcp-session-id"
+METHODS = ("GET", "POST", "DELETE")
 
 _SILENT_SECONDS = 2.0
 """An answer within this time is plain JSON; a longer one becomes a stream, so that the client sees it is alive."""
@@ -34,19 +34,27 @@ _PARSE_ERROR, _INVALID_REQUEST, _METHOD_NOT_FOUND = -32700, -32600, -32601
 
 
 class Endpoint:
+    """The whole ASGI application. No router: it would answer a method or a target before the token was checked."""
+
     def __init__(self, path: str, guard: Guard, gateway: Gateway, sessions: Sessions) -> None:
         self._guard = guard
         self._gateway = gateway
         self._sessions = sessions
-        # One catch-all route: an unknown path must not answer before its token was checked.
         self._path = path
-        self.app = Starlette(routes=[Route("/{rest:path}", self._handle, methods=["GET", "POST", "DELETE"])])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._handle(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     async def _handle(self, request: Request) -> Response:
         try:
             caller = self._guard.caller(request)
-            if request.url.path.rstrip("/") != self._path:
+            # Not request.url: it is made of what the client sent and cannot be parsed for every target.
+            if request.scope["path"].rstrip("/") != self._path:
                 raise refusal(404, "not_found", f"MCP is at {self._path}")
+            if request.method not in METHODS:
+                allowed = ", ".join(METHODS)
+                raise refusal(405, "method_not_allowed", f"MCP is spoken with {allowed}", {"Allow": allowed})
             if request.method == "POST":
                 return await self._post(request, caller)
             session = self._session(request, caller)

@@ -16,7 +16,9 @@ import signal
 import time
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
+
+from .configuration import Misconfigured
 
 Message = dict[str, Any]
 
@@ -166,9 +168,10 @@ class Gateway:
             _log.info("the gateway serves again")
 
     async def _tried(self) -> asyncio.Task[None] | None:
+        """One more start. A secret that cannot be read now may be there at the next."""
         try:
             return await self._launch()
-        except GatewayFailed as error:
+        except (GatewayFailed, Misconfigured) as error:
             _log.error("%s", error)
             return None
 
@@ -219,13 +222,15 @@ class Gateway:
         if self._stopping.is_set() and process.stdin is not None:
             process.stdin.close()
         self._ready = not self._stopping.is_set()
-        _log.info("the gateway serves %d tools", len(catalogue.get("tools", [])))
+        _log.info("the gateway serves %d tools", len(_list(catalogue.get("tools"))))
         return reader
 
     async def _asked(self, method: str, parameters: Message) -> Message:
         answer = await self._begin(method, parameters, None).result()
         if "error" in answer:
-            raise GatewayFailed(str(answer["error"].get("message")))
+            raise GatewayFailed(str(_object(answer["error"]).get("message", answer["error"])))
+        if not isinstance(answer.get("result"), dict):
+            raise GatewayFailed(f"its answer to {method} has no result")
         return answer["result"]
 
     def _begin(self, method: str, parameters: Message, progress_token: object) -> Call:
@@ -259,19 +264,21 @@ class Gateway:
 
     def _received(self, line: bytes) -> None:
         try:
-            message: Message = json.loads(line)
-        except ValueError:
-            _log.warning("the gateway wrote a line that is not JSON; it is left out")
+            message = _object(json.loads(line))
+        except (ValueError, RecursionError):
+            message = {}
+        if not message:
+            _log.warning("the gateway wrote a line that is no JSON-RPC message; it is left out")
             return
         method = message.get("method")
         if method is None:
-            if call := self._calls.pop(message.get("id", 0), None):
+            if call := self._calls.pop(_own_id(message.get("id")), None):
                 call.answer({key: value for key, value in message.items() if key in ("result", "error")})
         elif "id" in message:
             self._answer_gateway(message)
         elif method == "notifications/progress":
-            parameters: Message = message.get("params", {})
-            if call := self._calls.get(parameters.get("progressToken", 0)):
+            parameters = _object(message.get("params"))
+            if call := self._calls.get(_own_id(parameters.get("progressToken"))):
                 call.messages.put_nowait({**message, "params": {**parameters, "progressToken": call.progress_token}})
         else:
             self._broadcast(message)
@@ -283,6 +290,20 @@ class Gateway:
             self._send({**answer, "result": {}})
         else:
             self._send({**answer, "error": {"code": -32601, "message": "Method not found"}})
+
+
+def _object(value: object) -> Message:
+    """What should be an object, empty where it is none."""
+    return cast("Message", value) if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _own_id(value: object) -> int:
+    """An id as the bridge gave it; 0, which it gives to no call, for anything else."""
+    return value if isinstance(value, int) else 0
 
 
 async def _ended(process: Process) -> None:

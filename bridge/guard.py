@@ -32,7 +32,7 @@ class Guard:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if host.lower() not in self._allowed_hosts:
             raise refusal(421, "wrong_host", "this Host is not one of the bridge's own names")
-        if origin is not None and urlsplit(origin).netloc.lower() not in self._allowed_hosts:
+        if origin is not None and _host_of(origin) not in self._allowed_hosts:
             raise refusal(403, "wrong_origin", "a page of another origin may not use the bridge")
         try:
             return self._tokens.check(request.headers.get("authorization"))
@@ -58,6 +58,14 @@ class Guard:
                 raise Refused(Response(status_code=400)) from None
         text = f"a body may have {self._body_limit_bytes} bytes"
         raise refusal(413, "body_too_large", text, {"Connection": "close"})
+
+
+def _host_of(origin: str) -> str:
+    """Host and port that an Origin names; empty for one that is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def refusal(status: int, error: str, description: str, headers: dict[str, str] | None = None) -> Refused:

@@ -34,6 +34,31 @@ from tests.bridge.parts import (
 RESIDENT_LIMIT_MB = 100
 """The paper's target for bridge and gateway together (`reference/sentinel.md`)."""
 
+NOISY = """
+import subprocess, sys
+gateway = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE)
+for line in gateway.stdout:
+    sys.stdout.buffer.write(sys.argv[1].encode() + line)
+    sys.stdout.flush()
+sys.exit(gateway.wait())
+"""
+"""The gateway that its arguments start, with the first argument's lines before each of its own."""
+
+ODD_LINES = (
+    "no JSON",
+    "null",
+    "1",
+    "[]",
+    '"x"',
+    "[" * 100_000,
+    "{}",
+    '{"id": [], "result": {}}',
+    '{"id": "1", "result": {}}',
+    '{"method": "notifications/progress"}',
+    '{"method": "notifications/progress", "params": null}',
+    '{"method": "notifications/progress", "params": {"progressToken": []}}',
+)
+
 
 def opened(bridge: Bridge) -> dict[str, str]:
     return headers(Mcp_Session_Id=request(bridge.url, "POST", initialize(), headers()).headers["mcp-session-id"])
@@ -63,6 +88,54 @@ def test_the_gateways_death_ends_a_running_call_with_an_error_and_is_healed_for_
         until(lambda: "result" in call(bridge, session, "alpha_echo", text="x").json(), "the same session works again")
         (healed,) = bridge.children()
         assert healed != killed
+
+
+def test_lines_of_the_gateway_that_mean_nothing_are_left_out_and_calls_go_on(
+    tmp_path: Path, database: Database
+) -> None:
+    port, health_port = free_port(), free_port()
+    toml = write_gateway_toml(tmp_path / "sentinel.toml", [stdio_backend("alpha")], health_port)
+    odd = "".join(f"{line}\n" for line in ODD_LINES)
+    noisy = [sys.executable, "-c", NOISY, odd, *gateway_command(toml)]
+    file = write_bridge_json(tmp_path, port, noisy, database.url())
+    with program(sys.executable, "-m", "bridge", "--config", file) as started:
+        bridge = Bridge(port, health_port, started, file)
+        until(lambda: "MCP is served" in started.log() or started.process.poll() is not None, "it serves", 30)
+        assert started.process.poll() is None, started.log()
+        session = opened(bridge)
+        for own_id in (3, 4):
+            assert "result" in call(bridge, session, "alpha_echo", own_id, text="x").json(), started.log()
+        assert "the gateway wrote a line that is no JSON-RPC message; it is left out" in started.log()
+        assert "Traceback" not in started.log()
+        started.process.terminate()
+        assert started.process.wait(10) == 0, started.log()
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (None, "cannot be read (No such file or directory): mount it for this user."),
+        (b"", "is empty: write the secret into it."),
+        (b"\xff\xfe", "is not text: write the secret into it in UTF-8, without zero bytes."),
+        (b"a\0b", "is not text: write the secret into it in UTF-8, without zero bytes."),
+    ],
+    ids=["gone", "empty", "no-text", "zero-byte"],
+)
+def test_a_secret_that_cannot_be_read_at_a_new_start_is_told_and_tried_again(
+    tmp_path: Path, database: Database, broken: bytes | None, sentence: str
+) -> None:
+    with running_bridge(tmp_path, [stdio_backend("alpha")], database.url()) as bridge:
+        session, secret = opened(bridge), tmp_path / "database_url"
+        good = secret.read_bytes()
+        if broken is None:
+            secret.unlink()
+        else:
+            secret.write_bytes(broken)
+        os.kill(bridge.children()[0], signal.SIGKILL)
+        until(lambda: f"Secret file {secret} {sentence}" in bridge.program.log(), "the log says why it does not start")
+        secret.write_bytes(good)
+        until(lambda: "result" in call(bridge, session, "alpha_echo", text="x").json(), "the same session works again")
+        assert "Traceback" not in bridge.program.log()
 
 
 def test_sigterm_ends_it_within_three_seconds_with_no_audit_row_lost(tmp_path: Path, database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import time
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tests.bridge.parts import (
     SECRET,
+    Answer,
     Bridge,
     Database,
     headers,
@@ -26,6 +30,8 @@ from tests.bridge.parts import (
 )
 
 BODY_LIMIT_BYTES = 100_000
+UNSERVED = ("PUT", "PATCH", "OPTIONS", "HEAD", "TRACE", "BREW")
+"""Methods that mean nothing here, one of them nowhere."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +49,15 @@ def unsigned() -> str:
 
     claims = {"sub": "x", "iss": "sentinel-gateway", "aud": "sentinel-api", "exp": int(time.time()) + 600}
     return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims)}."
+
+
+def raw(bridge: Bridge, method: str, target: str, sent: dict[str, str]) -> Answer:
+    """A request whose target and headers go out as they are."""
+    connection = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request(method, target, headers={"Host": f"127.0.0.1:{bridge.port}", **sent})
+        got = connection.getresponse()
+        return Answer(got.status, {key.lower(): value for key, value in got.getheaders()}, got.read())
 
 
 def bearer(text: str) -> str:
@@ -67,7 +82,7 @@ REFUSED: dict[str, tuple[Callable[[], str | None], str]] = {
 
 
 @pytest.mark.parametrize(("made", "reason"), REFUSED.values(), ids=REFUSED)
-@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE", "PUT"])
 def test_a_request_without_a_good_token_gets_401_and_the_reason(
     bridge: Bridge, method: str, made: Callable[[], str | None], reason: str
 ) -> None:
@@ -81,6 +96,19 @@ def test_a_request_without_a_good_token_gets_401_and_the_reason(
     assert answer.status == 401
     assert reason in answer.json()["error_description"]
     assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("method", UNSERVED)
+def test_a_method_that_means_nothing_is_401_without_a_token_and_405_only_with_one(bridge: Bridge, method: str) -> None:
+    refused = request(bridge.url, method)
+    assert (refused.status, refused.headers["www-authenticate"], "allow" in refused.headers) == (401, "Bearer", False)
+    assert request(bridge.url, method, headers={"Origin": "http://evil.example"}).status == 403
+    answer = request(bridge.url, method, headers=headers())
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, POST, DELETE")
+    if method != "HEAD":
+        assert "no token" in refused.json()["error_description"]
+        assert answer.json()["error"] == "method_not_allowed"
+    assert request(bridge.url.removesuffix("/mcp") + "/other", method, headers=headers()).status == 404
 
 
 def test_a_good_token_is_refused_too_when_it_expires_during_the_session(bridge: Bridge) -> None:
@@ -101,7 +129,15 @@ def test_an_unknown_path_tells_nothing_without_a_token(bridge: Bridge) -> None:
     assert request(f"{base}/metrics", "GET", headers=headers()).status == 404
 
 
-@pytest.mark.parametrize("name", ["evil.example", "evil.example:9200", "127.0.0.1", "127.0.0.1:80"])
+@pytest.mark.parametrize("target", ["*", "mcp", "[x", "http://127.0.0.1/mcp", "//[x/mcp"])
+def test_a_target_that_is_no_path_tells_nothing_without_a_token_either(bridge: Bridge, target: str) -> None:
+    assert raw(bridge, "OPTIONS", target, {}).status == 401
+    assert raw(bridge, "OPTIONS", target, headers()).status == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.example", "evil.example:9200", "127.0.0.1", "127.0.0.1:80", "[x", "x]", "[::1", "a:b:c", "\xbd"]
+)
 def test_another_host_name_is_refused_before_the_token_is_looked_at(bridge: Bridge, name: str) -> None:
     assert request(bridge.url, "POST", initialize(), headers(Host=name)).status == 421
 
@@ -109,6 +145,18 @@ def test_another_host_name_is_refused_before_the_token_is_looked_at(bridge: Brid
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
 def test_a_page_of_another_origin_is_refused(bridge: Bridge, origin: str) -> None:
     assert request(bridge.url, "POST", initialize(), headers(Origin=origin)).status == 403
+
+
+@settings(max_examples=150, deadline=None)
+@given(rest=st.text(st.sampled_from("[]:/@?#%\\.x1\xbd\xff"), min_size=1, max_size=12))
+@example(rest="[x")
+@example(rest="]")
+@example(rest="[zz]:1")
+@example(rest="[::1")
+@example(rest="127.0.0.1:9200[")
+def test_an_origin_that_is_no_address_is_another_origin(bridge: Bridge, rest: str) -> None:
+    answer = raw(bridge, "POST", "/mcp", {"Origin": f"http://{rest}"})
+    assert (answer.status, answer.json()["error"]) == (403, "wrong_origin")
 
 
 def test_its_own_origin_is_accepted(bridge: Bridge) -> None:
@@ -148,3 +196,8 @@ def test_no_secret_is_in_the_log_the_arguments_or_the_bridges_own_environment(br
     (child,) = bridge.children()
     assert SECRET.encode() not in Path(f"/proc/{child}/cmdline").read_bytes()
     assert SECRET not in bridge.program.log() and "of-the-tests" not in bridge.program.log()
+
+
+def test_nothing_that_was_refused_left_a_traceback_in_the_log(bridge: Bridge) -> None:
+    """The last of this file: the log is that of all requests above."""
+    assert "Traceback" not in bridge.program.log()
