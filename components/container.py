@@ -27,7 +27,9 @@ REPLACE_ON_CHANGES = ["healthcheck", "tmpfs", "init"]
 _LOG_DRIVER = "json-file"
 _LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 _MEGABYTE = 1024 * 1024
-_LOOPBACK = {"127.0.0.1", "::1"}
+_LOOPBACK = "127.0.0.1"
+_DOCKERS_STOP_SECONDS = 10
+"""What Docker itself gives a container to stop. Not declared, since that would make an older container anew."""
 
 
 def go_duration(seconds: int) -> str:
@@ -52,15 +54,15 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Port:
-    """A published port; only loopback addresses are accepted."""
+    """A published port; only the loopback address 127.0.0.1 is accepted, by which everything here is reached."""
 
     address: str
     external: int
     internal: int
 
     def __post_init__(self) -> None:
-        if self.address not in _LOOPBACK:
-            raise ValueError(f"a container publishes on loopback only, not on {self.address}")
+        if self.address != _LOOPBACK:
+            raise ValueError(f"a container publishes on {_LOOPBACK} only, not on {self.address}")
 
     def __str__(self) -> str:
         return f"{self.address}:{self.external}:{self.internal}"
@@ -90,7 +92,8 @@ class ContainerSpec:
     labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
     name: str | None = None
     started: bool = True
-    stop_seconds: int = 10
+    stop_seconds: int = _DOCKERS_STOP_SECONDS
+    """Whoever stops it: the engine, `docker stop`, or dockerd itself at the host's shutdown."""
     start_seconds: int = 120
 
 
@@ -141,6 +144,7 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
             start_period=go_duration(spec.health.start_period),
         ),
         destroy_grace_seconds=spec.stop_seconds,
+        stop_timeout=spec.stop_seconds if spec.stop_seconds != _DOCKERS_STOP_SECONDS else None,
         start=spec.started,
         must_run=spec.started,
         wait=spec.started or None,

@@ -82,6 +82,12 @@ def _at_start(settings: Sentinel, backends: Sequence[Backend]) -> dict[str, Any]
 def bridge_json(settings: Sentinel, backends: Sequence[Backend], variables: Sequence[str]) -> str:
     """The bridge's configuration; `variables` are environment variables of the gateway, each a file of that name."""
     names = {ALIAS, "127.0.0.1", "localhost"}
+    # What needs a way out is not there while the container is warm.
+    waited_for = {
+        backend.name: _address(backend.url) for backend in backends if backend.url and not backend.needs_internet
+    }
+    # Waiting and start have the container's time together, so that the bridge can still say which of them failed.
+    start_seconds = settings.start_seconds - (settings.backends_seconds if waited_for else 0)
     return json.dumps(
         {
             "listen": f"0.0.0.0:{settings.port}",
@@ -89,12 +95,9 @@ def bridge_json(settings: Sentinel, backends: Sequence[Backend], variables: Sequ
             "gateway": ["sentinel-gateway", "--config", f"{CONFIGURATION}/sentinel.toml"],
             "jwt": {"secret_file": f"{SECRETS}/JWT_SECRET_KEY", "issuer": ISSUER, "audience": AUDIENCE},
             "gateway_environment_files": {variable: f"{SECRETS}/{variable}" for variable in sorted(variables)},
-            # What needs a way out is not there while the container is warm.
-            "http_backends": {
-                backend.name: _address(backend.url)
-                for backend in backends
-                if backend.url and not backend.needs_internet
-            },
+            "start_seconds": start_seconds,
+            "stop_seconds": settings.drain_seconds,
+            "http_backends": waited_for,
             "http_backends_seconds": settings.backends_seconds,
             "health_listen": f"0.0.0.0:{settings.health_port}",
             "session_idle_seconds": settings.session_idle_seconds,

@@ -51,6 +51,11 @@ def test_what_the_plugin_would_update_without_effect_replaces(container: Registe
     assert set(container.options.replaceOnChanges) >= {"healthcheck", "tmpfs", "init"}
 
 
+def test_whoever_stops_it_gives_it_the_same_time(container: Registered) -> None:
+    dockers_own = 10
+    assert (container.inputs.get("stopTimeout") or dockers_own) == container.inputs["destroyGraceSeconds"]
+
+
 def test_files_are_mounted_read_only_and_never_uploaded(container: Registered) -> None:
     assert "uploads" not in container.inputs
     assert all(mount["readOnly"] is True and mount["type"] == "bind" for mount in container.inputs["mounts"])
@@ -109,7 +114,7 @@ def test_a_duration_is_spelled_as_go_gives_it_back(seconds: int, text: str) -> N
     assert go_duration(seconds) == text
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "203.0.113.10", "::"])
+@pytest.mark.parametrize("address", ["0.0.0.0", "203.0.113.10", "::", "::1", "127.0.0.2"])
 def test_a_port_off_loopback_cannot_be_declared(address: str) -> None:
-    with pytest.raises(ValueError, match=f"on loopback only, not on {address}"):
+    with pytest.raises(ValueError, match=f"on 127.0.0.1 only, not on {address}"):
         Port(address, 9200, 9200)
