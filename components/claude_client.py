@@ -10,6 +10,7 @@ stays on the host (0600); what comes back is its path and its hash.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -20,7 +21,7 @@ from components.handover import Handover
 from components.host import Host, Operation
 from components.predecessor import WayBack
 from components.sentinel import TOKENS, Sentinel
-from components.sentinel_configuration import AUDIENCE, ISSUER
+from components.sentinel_configuration import AUDIENCE, CONFIGURATION, ISSUER, SECRETS
 from components.settings import Settings
 
 __all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "place"]
@@ -110,7 +111,7 @@ class ClaudeClient(pulumi.ComponentResource):
             Operation("claude", create="apply", delete="restore"),
             {
                 **entry,
-                **(_stdio(host, args.sentinel) if client.transport == "stdio" else {}),
+                **(_stdio(host, args.sentinel, client.token_file) if client.transport == "stdio" else {}),
                 "record": args.record.record,
                 # A literal header must follow a renewed token.
                 "token_expires": self.token_expires,
@@ -142,10 +143,21 @@ def place(settings: Settings, folder: str) -> dict[str, str]:
     }
 
 
-def _stdio(host: Host, sentinel: Sentinel) -> Mapping[str, pulumi.Input[object]]:
+def _stdio(host: Host, sentinel: Sentinel, token_file: str) -> Mapping[str, pulumi.Input[object]]:
     """How Claude starts a gateway of its own inside Sentinel's container, for the transport stdio."""
-    words = [f"--host=unix://{host.docker_socket.removeprefix('unix://')}", "exec", "-i", sentinel.container_name]
-    return {
-        "command": "docker",
-        "args": [*words, "sentinel-gateway", "--config", "/etc/sentinel/sentinel.toml"],
-    }
+    socket = f"unix://{host.docker_socket.removeprefix('unix://')}"
+    script = sentinel.container_name.apply(lambda container: stdio_script(socket, container, token_file))
+    return {"command": "sh", "args": ["-c", script]}
+
+
+def stdio_script(socket: str, container: str, token_file: str) -> str:
+    """A gateway in the container for one session: its secrets from their files there, Claude's token from Claude's.
+
+    The real gateway takes all of them from its environment; none of them stands in Claude's file or in an argument.
+    """
+    inside = (
+        f'for file in {SECRETS}/*; do export "${{file##*/}}=$(cat "$file")"; done; '
+        f"exec sentinel-gateway --config {CONFIGURATION}/sentinel.toml"
+    )
+    words = ["docker", f"--host={socket}", "exec", "-i", "-e", "SENTINEL_TOKEN", container, "sh", "-c", inside]
+    return f"SENTINEL_TOKEN=$(cat {shlex.quote(token_file)}) && export SENTINEL_TOKEN && exec {shlex.join(words)}"
