@@ -1,11 +1,13 @@
 """The backends as `verify` asks them: `verify.plan.Question`, one a backend, in the settings' order.
 
-Owns: which settings of a backend `verify` needs. Deliberately does not: hand on its environment or its secrets.
+Owns: which settings of a backend `verify` needs, and how long one of its calls may take. Deliberately does not: hand
+on its environment or its secrets.
 """
 
 from __future__ import annotations
 
 from components.settings import Backend, Settings
+from components.settings.consistency import call_seconds
 from components.settings.live_rules import is_switched_off
 
 __all__ = ["questions"]
@@ -13,15 +15,18 @@ __all__ = ["questions"]
 
 def questions(settings: Settings) -> list[dict[str, object]]:
     """One harmless call a backend, with its limit, its expectation and what excuses it."""
+    disabled = list(settings.sentinel.kill_switch.disabled_tools)
     return [
         {
             "name": one.name,
             "tool": one.tool,
             "arguments": one.arguments,
             "expect": one.expect.model_dump(mode="json"),
-            "timeout_seconds": one.timeout_seconds,
+            "timeout_seconds": call_seconds(settings, one),
             "optional": one.optional or is_switched_off(settings, one),
             "known_broken": one.known_broken,
+            # Of every backend, since only the running gateway knows whose tool it is.
+            "disabled_tools": disabled,
             "reason": _reason(settings, one),
             "needs_internet": one.needs_internet,
             "upstream_hosts": list(one.upstream_hosts),

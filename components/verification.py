@@ -3,7 +3,8 @@
 Owns: what runs as asked, kept on the host, and the verification, asked again whenever image, configuration, backends or
 token changed, since they are in its question. `make verify` asks the same at any time (`verify/verification.py`).
 
-Deliberately does not: go back. A person decides, with the one command that the failure names.
+Deliberately does not: go back. A person decides, with the one command that the failure names where there is a
+predecessor to go back to.
 """
 
 from __future__ import annotations
@@ -87,5 +88,6 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         "baseline_folder": f"{folder}/baseline" if is_asked(settings) else "",
         "questions": questions(settings),
         "limit_seconds": settings.verification.limit_seconds,
-        "way_back": WAY_BACK,
+        # Without a predecessor it would leave nobody at the port.
+        "way_back": WAY_BACK if settings.predecessor.kind == "contextforge" else "",
     }

@@ -62,7 +62,8 @@ def _verification(content: bytes) -> int:
     if answer["ok"]:
         print(json.dumps(answer))
     else:
-        print(f"error: {not_ok(answer)}; Sentinel still serves; to go back: {asked.way_back}", file=sys.stderr)
+        back = f"; to go back: {asked.way_back}" if asked.way_back else ""
+        print(f"error: {not_ok(answer)}; Sentinel still serves{back}", file=sys.stderr)
     return exit_code_of(answer)
 
 

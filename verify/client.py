@@ -21,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
 
 from .expectation import differs, shortened
+from .far_program import FarProgram
 from .names import Active, offered_name
 from .plan import Plan, Question
 
@@ -66,7 +67,7 @@ class HttpWay:
     transport: httpx2.AsyncBaseTransport | None = None
 
 
-Way = HttpWay | StdioServerParameters
+Way = HttpWay | StdioServerParameters | FarProgram
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ async def with_session(way: Way, longest: float, work: Callable[[Session], Await
             async with _http(way, longest, refusals) as http:
                 done.append(await _worked(Client(streamable_http_client(way.url, http_client=http)), work))
         else:
-            done.append(await _worked(Client(way), work))
+            done.append(await _worked(Client(way.transport() if isinstance(way, FarProgram) else way), work))
     except Exception as error:  # The SDK's task groups wrap whatever went wrong; any of it means: no session.
         if not done:
             if refusals.seen:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 from .documents import Baseline
 from .names import offered_name, prefix
+from .plan import Question
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`missing` and `changed` by backend, under the predecessor's names; `renamed` maps its names to Sentinel's."""
+    """`missing`, by backend, and `changed` under the predecessor's names; `renamed` maps its names to Sentinel's."""
 
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict[str, list[str]])
     changed: Sequence[str] = ()
@@ -23,20 +24,28 @@ class Comparison:
     foreign: Sequence[str] = ()
     """Tools of the predecessor that belong to no backend of the settings, so nothing is promised of them."""
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
+    switched_off: Sequence[str] = ()
+    """Tools of the predecessor that are not offered because the kill switch says so; none of them is missing."""
 
 
-def compared(baseline: Baseline, offered: Mapping[str, str], backends: Sequence[str]) -> Comparison:
-    """`offered` are Sentinel's tools with their schemas' hashes; `backends` the names in the settings."""
+def compared(baseline: Baseline, offered: Mapping[str, str], questions: Sequence[Question]) -> Comparison:
+    """`offered` are Sentinel's tools with their schemas' hashes; `questions` one for each backend of the settings."""
+    backends = [question.name for question in questions]
+    off = {offered_name("contextforge", one.name, tool) for one in questions for tool in one.disabled_tools}
     ours = {offered_name("contextforge", backend, tool): tool for backend in backends for tool in offered}
     missing: dict[str, list[str]] = {}
     changed: list[str] = []
     foreign: list[str] = []
     renamed: dict[str, str] = {}
+    switched_off: list[str] = []
     for tool in baseline.tools:
         if tool.name in ours:
             renamed[tool.name] = ours[tool.name]
             if offered[ours[tool.name]] != tool.schema_hash:
                 changed.append(tool.name)
+            continue
+        if tool.name in off:
+            switched_off.append(tool.name)
             continue
         backend = _owner(tool.name, backends)
         if backend is None:
@@ -44,7 +53,7 @@ def compared(baseline: Baseline, offered: Mapping[str, str], backends: Sequence[
         else:
             missing.setdefault(backend, []).append(tool.name)
     new = sorted(set(offered) - set(renamed.values()))
-    return Comparison(missing, sorted(changed), new, sorted(foreign), renamed)
+    return Comparison(missing, sorted(changed), new, sorted(foreign), renamed, sorted(switched_off))
 
 
 def _owner(tool: str, backends: Sequence[str]) -> str | None:

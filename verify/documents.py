@@ -116,6 +116,7 @@ class AskedVerification(Frozen):
     """Of None the one that is kept on the host, where there is one."""
     limit_seconds: float
     way_back: str
+    """The command that gives the port back; empty where there is nobody to give it to."""
     own_ports: tuple[int, ...] = ()
     """What is tried on the host's own addresses from a container; of none, nothing is. `make verify` asks it."""
     because: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -1,58 +1,55 @@
-"""A program on the host, over ssh, with environment variables that stand in no command line and in no file.
+"""A program on the host, over ssh, whose words and variables stand in no command line, environment or file here.
 
-`python -m verify.far_program SSH-LINE…`: the variables are in `VARIABLE`, and the line runs what `receiving` gives.
-
-Owns: sending them ahead of the program's own stdin, one line of JSON, and passing everything after it on.
+Owns: sending them as the first line on ssh's stdin, spelled as a message of the protocol so that the SDK sends it, and
+what reads that line on the host and becomes the program, for which everything after it is.
 Deliberately does not: rely on `SendEnv`, which sshd refuses for names that it was not told of.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-VARIABLE = "SENTINEL_CUTOVER_ENVIRONMENT"
-"""Of this process alone, on the operator's own machine: the variables as a JSON object."""
+from mcp.client._transport import TransportStreams
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCNotification
 
-_CHUNK_BYTES = 65536
 _RECEIVE = """
 import json, os, sys
 line = b""
 while not line.endswith(b"\\n"):
     byte = os.read(0, 1)
     if not byte:
-        sys.exit("the environment did not come")
+        sys.exit("the program's own line did not come")
     line += byte
-os.environ.update(json.loads(line))
-os.execvp(sys.argv[1], sys.argv[1:])
+program = json.loads(line)["params"]
+os.environ.update(program["variables"])
+os.execvp(program["words"][0], program["words"])
 """
 
-
-def receiving(command: str, arguments: Sequence[str]) -> list[str]:
-    """The words that, on the host, read the variables from stdin and become the program."""
-    return ["python3", "-I", "-S", "-c", _RECEIVE, command, *arguments]
+RECEIVING = ("python3", "-I", "-S", "-c", _RECEIVE)
+"""The words that, on the host, read the first line of their stdin and become the program."""
 
 
-def main(line: Sequence[str]) -> int:
-    variables = os.environ.pop(VARIABLE)
-    with subprocess.Popen(line, stdin=subprocess.PIPE) as far:
-        signal.signal(signal.SIGTERM, lambda number, frame: far.terminate())
-        assert far.stdin is not None
-        try:
-            far.stdin.write(variables.encode() + b"\n")
-            far.stdin.flush()
-            while chunk := os.read(0, _CHUNK_BYTES):
-                far.stdin.write(chunk)
-                far.stdin.flush()
-            far.stdin.close()
-        except BrokenPipeError:
-            # It ended by itself: its exit code says how.
-            pass
-        return far.wait()
+@dataclass(frozen=True)
+class FarProgram:
+    """`line` runs `RECEIVING` on the host; `words` are the program and its arguments, which no `repr` shows."""
 
+    line: Sequence[str]
+    words: Sequence[str] = field(repr=False)
+    variables: Mapping[str, str] = field(repr=False)
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    def ahead(self) -> JSONRPCNotification:
+        """What goes ahead of the session."""
+        program = {"words": list(self.words), "variables": dict(self.variables)}
+        return JSONRPCNotification(jsonrpc="2.0", method="sentinel-cutover/program", params=program)
+
+    @asynccontextmanager
+    async def transport(self) -> AsyncGenerator[TransportStreams]:
+        """The program's stdin and stdout, as the SDK's client takes them."""
+        first, *rest = self.line
+        async with stdio_client(StdioServerParameters(command=first, args=rest)) as (read, write):
+            await write.send(SessionMessage(self.ahead()))
+            yield read, write

@@ -238,10 +238,11 @@ async def _tools(warm: Warm) -> str:
     baseline = warm.asked.baseline
     if baseline is None:
         return "not compared: there is no baseline"
-    found = compared(baseline, warm.tools, [question.name for question in warm.asked.questions])
+    found = compared(baseline, warm.tools, warm.asked.questions)
     faults = {name: "lacks " + ", ".join(tools) for name, tools in found.missing.items()}
     _refuse(warm, faults, "bring the backend's own version to what ContextForge uses, then run again")
     told = [f"{len(found.renamed)} of the baseline under Sentinel's names"]
+    told += [f"switched off: {', '.join(found.switched_off)}"] if found.switched_off else []
     told += [f"new: {', '.join(found.new)}"] if found.new else []
     told += [f"another schema: {', '.join(found.changed)}"] if found.changed else []
     told += [f"of no backend of ours: {', '.join(found.foreign)}"] if found.foreign else []

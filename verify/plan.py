@@ -42,6 +42,8 @@ class Question(Frozen):
     timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 30.0
     optional: bool = False
     known_broken: bool = False
+    disabled_tools: tuple[str, ...] = ()
+    """What the kill switch takes from Sentinel's list, under the backend's own names, so that nobody misses it."""
     reason: str = ""
     needs_internet: bool = False
     upstream_hosts: tuple[str, ...] = ()
@@ -91,8 +93,8 @@ def read_token(file: Path) -> str:
         token = file.read_text().strip()
     except OSError as error:
         raise Unusable(
-            f"The token file {file} cannot be read ({error.strerror}): `pulumi up` writes it, or give --token-file."
+            f"The token file {file} cannot be read ({error.strerror}): `make up` writes it, or give --token-file."
         ) from error
     if not token or any(character.isspace() for character in token):
-        raise Unusable(f"The token file {file} holds no token: `pulumi up` writes it anew.")
+        raise Unusable(f"The token file {file} holds no token: `make up` writes it anew.")
     return token

@@ -21,11 +21,11 @@ from typing import Any
 import httpx2
 from mcp.client.stdio import StdioServerParameters
 
-from . import far_program, ssh
+from . import ssh
 from .documents import Host
+from .far_program import RECEIVING, FarProgram
 
 FORWARD_SECONDS = 20.0
-_PROJECT = Path(__file__).resolve().parent.parent
 
 
 class HostRefused(Exception):
@@ -86,22 +86,13 @@ class Reach:
         """Whether a port comes through a socket, so that the address asked for stands in no URL."""
         return self._host.kind == "ssh"
 
-    def program(self, command: str, arguments: Sequence[str], environment: Mapping[str, str]) -> StdioServerParameters:
+    def program(
+        self, command: str, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> StdioServerParameters | FarProgram:
         """A program on the host that speaks MCP over stdio."""
         if self._host.kind == "local":
             return StdioServerParameters(command=command, args=list(arguments), env={**os.environ, **environment})
-        if environment:
-            # In ssh's command line everybody on the host could read them.
-            words = self._words(far_program.receiving(command, arguments))
-            line = ["-m", "verify.far_program", *words]
-            return StdioServerParameters(
-                command=sys.executable,
-                args=line,
-                env={far_program.VARIABLE: json.dumps(dict(environment))},
-                cwd=_PROJECT,
-            )
-        first, *rest = self._words([command, *arguments])
-        return StdioServerParameters(command=first, args=rest)
+        return FarProgram(self._words(RECEIVING), [command, *arguments], environment)
 
     def _words(self, words: Sequence[str]) -> list[str]:
         if self._host.kind == "local":

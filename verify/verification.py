@@ -126,10 +126,10 @@ async def _tokens(found: Entry, active: Active) -> Document:
 
 
 def _compared(asked: AskedVerification, active: Active, tools: Mapping[str, str], outcomes: list[Outcome]) -> Document:
-    """Against the baseline; a tool that is missing counts, what is new or of another kind is told."""
+    """Against the baseline; a tool that is missing counts, what is new, switched off or of another kind is told."""
     if asked.baseline is None or active != "sentinel" or not tools:
         return {"ok": True, "detail": "not compared"}
-    found = compared(asked.baseline, tools, [question.name for question in asked.questions])
+    found = compared(asked.baseline, tools, asked.questions)
     excuses = _excuses(asked)
     before = {seen.name: seen.kind for seen in asked.baseline.backends if seen.result == "ok"}
     kinds = [
@@ -140,6 +140,7 @@ def _compared(asked: AskedVerification, active: Active, tools: Mapping[str, str]
     return {
         "ok": not [name for name in found.missing if not excuses[name]],
         "missing": {name: list(names) for name, names in found.missing.items()},
+        "switched_off": list(found.switched_off),
         "new": list(found.new),
         "another_schema": list(found.changed),
         "another_kind": kinds,

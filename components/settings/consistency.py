@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from components.settings import backend_rules, live_rules
+from components.settings.backends import Backend
 from components.settings.errors import HIDDEN, NOT_SET, Problem
 from components.settings.model import SECRET_KEYS, Settings
 from components.settings.rules import BUCKETS_SECONDS
@@ -20,6 +21,9 @@ STDIO_START_SECONDS = 1.1
 
 GATES, GATES_THAT_LOOK, GATES_STARTS, GATE_LOOK_SECONDS = 7, 2, 3, 30
 """How often the gates' limits hold a gate's own seconds, a look at the host, and a start of the container."""
+
+AROUND_THE_CALLS_SECONDS = 60
+"""What Claude's entry (45) and a session's begin (15) may take of a verification's limit before its calls."""
 
 SCRAPES_IN_A_WINDOW = 4
 """Fewer scrapes in a rate's window and one that is lost leaves no rate (Prometheus's own advice)."""
@@ -117,10 +121,14 @@ def require_stop_to_hold_the_drain(settings: Settings) -> Iterator[Problem]:
 
 def require_verification_to_hold_a_call(settings: Settings) -> Iterator[Problem]:
     call, limit = settings.verification.call_seconds, settings.verification.limit_seconds
-    if limit < call:
-        words = f"at least call_seconds ({call})"
+    least = call + AROUND_THE_CALLS_SECONDS
+    if limit < least:
+        words = (
+            f"at least {least}: call_seconds ({call}) and {AROUND_THE_CALLS_SECONDS} for Claude's entry and session, "
+            "or one backend that hangs takes every other's result with it"
+        )
         key = "verification.limit_seconds"
-        yield Problem(key, str(limit), words, str(call * 4), related=("verification.call_seconds",))
+        yield Problem(key, str(limit), words, str(max(120, least)), related=("verification.call_seconds",))
 
 
 def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
@@ -141,10 +149,15 @@ def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
         yield Problem("run.limit_seconds", str(given), words, str(max(1800, least)), related=related)
 
 
+def call_seconds(settings: Settings, backend: Backend) -> int:
+    """Seconds that a backend's harmless call may take; its real work may take longer."""
+    return min(backend.timeout_seconds, settings.verification.call_seconds)
+
+
 def gates_seconds(settings: Settings) -> int:
     """Seconds that all gates of the warm container together may take (verify/gates.py has each one's own limit)."""
     limits, start = settings.verification, settings.sentinel.start_seconds
-    longest = max((backend.timeout_seconds for backend in settings.backends), default=0)
+    longest = max((call_seconds(settings, backend) for backend in settings.backends), default=0)
     waits = GATES * limits.gate_seconds + GATES_THAT_LOOK * GATE_LOOK_SECONDS
     return waits + limits.upstream_seconds + longest + GATES_STARTS * start
 

@@ -132,8 +132,9 @@ def _is_http_url(value: str) -> bool:
 
 
 require_loopback_bind = Rule(
-    "a loopback address, 127.0.0.1 or ::1, because nothing of this stack may be reachable from outside",
-    lambda value: _is_address(value) and ipaddress.ip_address(value).is_loopback,
+    "127.0.0.1 and nothing else: nothing of this stack may be reachable from outside, and the handover, the bridge and "
+    "Claude's entry know no other address of this host",
+    lambda value: value == "127.0.0.1",
 )
 require_absolute_path = Rule(
     "an absolute path without '..', '//' or a slash at its end, such as /home/operator/.claude.json", _is_absolute_path

@@ -149,7 +149,9 @@ class Sentinel(Section):
         description="Folder on the host with Sentinel's Dockerfile: image is built from it and names the tag.",
     )
     serve: Literal["bridge", "native"] = Field(
-        default="bridge", description="bridge: the product's bridge binds the port; native: the image does it itself."
+        default="bridge",
+        description="bridge: the product's bridge binds the port; native: the image does it itself, "
+        "its secrets one file each in /run/secrets.",
     )
     layers: Literal["all", "bridge", "none"] = Field(
         default="all",
@@ -163,7 +165,7 @@ class Sentinel(Section):
     memory_mb: Annotated[Whole, Field(ge=32, le=65536)] = Field(
         default=1024, description="Memory limit in MB: bridge, gateway and every stdio backend together."
     )
-    bind: Loopback = Field(default="127.0.0.1", description="Address on which both ports are published; loopback only.")
+    bind: Loopback = Field(default="127.0.0.1", description="Address on which both ports are published: 127.0.0.1.")
     port: Port = Field(default=9200, description="Port of MCP.")
     health_port: Port = Field(default=9201, description="Port of /health, /ready and /metrics.")
     start_seconds: Seconds = Field(default=180, description="Seconds until a warm container must be healthy.")

@@ -40,7 +40,9 @@ class Verification(Section):
     """The check of every backend through Claude's own entry."""
 
     baseline: bool = Field(default=True, description="Compare with what the predecessor answered before the cutover.")
-    call_seconds: Seconds = Field(default=30, description="Seconds for one backend's call.")
+    call_seconds: Seconds = Field(
+        default=60, description="Seconds for one backend's harmless call, or its own timeout_seconds if that is less."
+    )
     limit_seconds: Seconds = Field(default=120, description="Seconds for the whole verification.")
     gate_seconds: Seconds = Field(default=30, description="Seconds for one gate of the warm container.")
     upstream_seconds: Seconds = Field(

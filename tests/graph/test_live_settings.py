@@ -65,6 +65,12 @@ def test_only_the_switched_off_backend_is_excused_in_every_question() -> None:
     assert [name for name, excuse in after_a_boot.items() if excuse] == ["sqlite"]
 
 
+def test_every_question_names_the_tools_that_nobody_may_miss() -> None:
+    for name in QUESTIONS:
+        disabled = {tuple(one["disabled_tools"]) for one in document(register(SWITCH), name)["questions"]}
+        assert disabled == {("write_query",)}, name
+
+
 def test_what_the_gateway_reads_only_at_its_start_makes_another_folder_and_another_container(
     before: Registration,
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from components.settings import load
 from components.settings.consistency import gates_seconds
 from components.settings.model import SECRET_KEYS
+from components.verification import WAY_BACK
 from tests.graph.registration import Registration, register
 from tests.unit.settings_cases import SMALLEST
 from verify.documents import AskedGates
@@ -145,6 +146,8 @@ def test_without_a_baseline_everything_else_stays(left_out: dict[str, str]) -> N
     for name in ("gates-passed", "verification-backends"):
         assert json.loads(program.named(name).inputs["stdin"])["baseline"] is None
     absent = left_out.get("predecessor.kind") == "absent"
+    way_back = json.loads(program.named("verification-backends").inputs["stdin"])["way_back"]
+    assert way_back == ("" if absent else WAY_BACK)
     gateway = json.loads(program.named("gates-passed").inputs["stdin"])["gateway"]
     assert gateway == ("" if absent else "mcp-context-forge-gateway-1")
 

@@ -26,8 +26,9 @@ def http(**changes: Any) -> list[dict[str, Any]]:
 
 SINGLE: list[tuple[dict[str, Any], str, str, str]] = [
     # changes, key, part of what is allowed, mending line
-    ({"sentinel__bind": "0.0.0.0"}, "sentinel.bind", "a loopback address", "set sentinel.bind 127.0.0.1"),
-    ({"sentinel__bind": "::"}, "sentinel.bind", "a loopback address", "set sentinel.bind 127.0.0.1"),
+    ({"sentinel__bind": "0.0.0.0"}, "sentinel.bind", "127.0.0.1 and nothing else", "set sentinel.bind 127.0.0.1"),
+    ({"sentinel__bind": "127.0.0.2"}, "sentinel.bind", "127.0.0.1 and nothing else", "set sentinel.bind 127.0.0.1"),
+    ({"sentinel__bind": "::1"}, "sentinel.bind", "know no other address", "set sentinel.bind 127.0.0.1"),
     (
         {"sentinel__image": "x:latest"},
         "sentinel.image",
@@ -137,8 +138,14 @@ TOGETHER: list[tuple[dict[str, Any], str, str, str]] = [
     (
         {"verification__call_seconds": "200"},
         "verification.limit_seconds",
-        "at least call_seconds",
-        "set --path verification.limit_seconds 800",
+        "at least 260: call_seconds (200)",
+        "set --path verification.limit_seconds 260",
+    ),
+    (
+        {"verification__limit_seconds": "100"},
+        "verification.limit_seconds",
+        "takes every other's result with it",
+        "set verification.limit_seconds 120",
     ),
     ({"run__limit_seconds": "100"}, "run.limit_seconds", "the sum of", "set run.limit_seconds 1800"),
     ({"sentinel__memory_mb": "50"}, "sentinel.memory_mb", "at least 64", "set sentinel.memory_mb 1024"),

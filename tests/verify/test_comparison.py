@@ -5,8 +5,11 @@ from __future__ import annotations
 from verify.client import schema_hash
 from verify.comparison import compared
 from verify.documents import Baseline, Seen, Tool
+from verify.plan import Question
 
-NAMES = ["sqlite", "n8n", "n8n-mcp"]
+
+def backends(*disabled: str) -> list[Question]:
+    return [Question(name=name, tool="x", disabled_tools=disabled) for name in ("sqlite", "n8n", "n8n-mcp")]
 
 
 def baseline(**tools: str) -> Baseline:
@@ -16,23 +19,33 @@ def baseline(**tools: str) -> Baseline:
 
 
 def test_every_tool_under_its_new_name_is_no_difference() -> None:
-    found = compared(baseline(sqlite_list_tables="1"), {"list_tables": "1"}, NAMES)
+    found = compared(baseline(sqlite_list_tables="1"), {"list_tables": "1"}, backends())
     assert (found.missing, found.changed, found.new, found.foreign) == ({}, [], [], [])
     assert found.renamed == {"sqlite-list-tables": "list_tables"}
 
 
 def test_a_missing_tool_belongs_to_the_backend_with_the_longer_prefix() -> None:
-    found = compared(baseline(n8n_mcp_run="1", n8n_list="1", sqlite_list_tables="1"), {"list_tables": "1"}, NAMES)
+    found = compared(baseline(n8n_mcp_run="1", n8n_list="1", sqlite_list_tables="1"), {"list_tables": "1"}, backends())
     assert found.missing == {"n8n": ["n8n-list"], "n8n-mcp": ["n8n-mcp-run"]}
 
 
 def test_a_new_tool_and_another_schema_are_told_apart_from_a_missing_one() -> None:
-    found = compared(baseline(sqlite_list_tables="1"), {"list_tables": "2", "append_insight": "1"}, NAMES)
+    found = compared(baseline(sqlite_list_tables="1"), {"list_tables": "2", "append_insight": "1"}, backends())
     assert (found.missing, found.changed, found.new) == ({}, ["sqlite-list-tables"], ["append_insight"])
 
 
+def test_a_tool_that_the_kill_switch_took_off_the_list_is_told_and_not_missing() -> None:
+    found = compared(baseline(sqlite_write_query="1", n8n_run="1"), {}, backends("write_query"))
+    assert (found.switched_off, found.missing) == (["sqlite-write-query"], {"n8n": ["n8n-run"]})
+
+
+def test_a_disabled_tool_that_is_still_offered_is_compared() -> None:
+    found = compared(baseline(sqlite_write_query="1"), {"write_query": "2"}, backends("write_query"))
+    assert (found.switched_off, found.changed) == ([], ["sqlite-write-query"])
+
+
 def test_a_tool_of_no_backend_of_ours_is_promised_nothing() -> None:
-    assert compared(baseline(jira_search="1"), {}, NAMES).foreign == ["jira-search"]
+    assert compared(baseline(jira_search="1"), {}, backends()).foreign == ["jira-search"]
 
 
 def test_two_spellings_of_one_schema_have_one_hash() -> None:

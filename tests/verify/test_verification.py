@@ -129,8 +129,8 @@ def test_at_contextforge_the_tools_are_asked_for_under_its_names(bridge: Bridge,
 @pytest.mark.parametrize(
     ("broken", "sentence"),
     [
-        ("token", "cannot be read (No such file or directory): `pulumi up` writes it, or give --token-file."),
-        ("empty-token", "holds no token: `pulumi up` writes it anew."),
+        ("token", "cannot be read (No such file or directory): `make up` writes it, or give --token-file."),
+        ("empty-token", "holds no token: `make up` writes it anew."),
         ("plan", "cannot be read (No such file or directory): give --expect an existing file."),
         ("json", "is wrong at the document: Invalid JSON"),
         ("active", "is wrong at active: Input should be 'sentinel' or 'contextforge'."),

@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from components.questions import questions
+from components.settings import SECRET_KEYS, load
 from tests.bridge.parts import Bridge, Database, running_bridge, stdio_backend, token
+from tests.unit.settings_cases import SQLITE, THINKING, configuration
 from verify import report
 from verify.__main__ import main
 
@@ -190,6 +193,15 @@ def test_a_tool_of_the_baseline_that_is_gone_fails_and_a_changed_schema_is_told(
     assert done.returncode == 20 and "alpha lacks alpha-alpha-gone" in done.stderr
 
 
+def test_a_tool_of_the_baseline_that_the_kill_switch_took_away_fails_nothing_and_is_told(world: World) -> None:
+    world.questions[0]["disabled_tools"] = ["alpha_gone"]
+    before = baseline(world, "alpha_gone")
+    for done in (world.run("gates", baseline=before), world.run("verification", active="sentinel", baseline=before)):
+        assert done.returncode == 0, done.stderr
+        assert "switched off: alpha-alpha-gone" in done.stderr
+    assert json.loads(done.stdout)["compared"]["missing"] == {}
+
+
 @pytest.mark.parametrize(
     ("active", "look", "reason"),
     [
@@ -272,6 +284,26 @@ def test_each_part_that_does_not_hold_fails_with_its_own_code_and_the_way_back(
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert words in done.stderr.splitlines()[-1] and done.stderr.endswith("to go back: go back\n")
     assert json.loads(world.run("look").stdout)["ok"] is False
+
+
+def test_without_a_predecessor_no_way_back_is_offered(world: World) -> None:
+    world.answers["verification look"]["bindings"] = {"ok": False}
+    done = world.run("verification", active="sentinel", way_back="")
+    assert done.stderr.endswith("error: bindings not ok; Sentinel still serves\n")
+
+
+def test_a_backend_that_hangs_costs_no_other_its_result(world: World) -> None:
+    hanging = {**SQLITE, "tool": "alpha_slow", "arguments": {"seconds": 60}, "timeout_seconds": 150}
+    answering = {**THINKING, "tool": "alpha_echo", "arguments": {"text": "x"}}
+    raw = configuration(backends=[hanging, answering], verification__call_seconds="1")
+    world.questions = questions(load(raw, SECRET_KEYS))
+    done = world.run("look", active="sentinel", limit_seconds=15)
+    found = json.loads(done.stdout)
+    assert [(row["name"], row["result"]) for row in found["backends"]] == [
+        ("sqlite", "unreachable"),
+        ("sequential-thinking", "ok"),
+    ]
+    assert found["backends"][0]["detail"] == "no answer within 1 s" and found["claude"]["ok"]
 
 
 PROBED: dict[str, Any] = {
