@@ -5,7 +5,6 @@ Owns: which members change, and the check that nothing else does. Deliberately d
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from hostctl.claude_record import Place
@@ -111,22 +110,27 @@ def require_only_entries_differ(text: str | None, new: str, place: Place, entry:
     there = _below(after, place.path)
     if there.get(place.entry) != entry or place.replaces in there:
         raise Refusal(f"{place.file} could not be edited safely: add the entry by hand; it was left as it is")
-    if _stripped(before, place) != _stripped(after, place):
+    try:
+        same = _stripped(before, place) == _stripped(after, place)
+    except RecursionError:
+        raise Refusal(f"{place.file} is nested too deeply to be Claude's file: it was left as it is") from None
+    if not same:
         raise Refusal(f"{place.file} could not be edited without another change: it was left as it is")
 
 
 def _stripped(known: dict[str, Any], place: Place) -> dict[str, Any]:
     """The document without the entries, and without objects on the way to them that are empty then."""
-    result = copy.deepcopy(known)
-    along = [result]
+    along = [dict(known)]
     for key in place.path:
-        along.append(table(along[-1].get(key)))
+        along.append(dict(table(along[-1].get(key))))
+        if key in along[-2]:
+            along[-2][key] = along[-1]
     for key in (place.entry, place.replaces):
         along[-1].pop(key, None)
     for at in range(len(place.path), 0, -1):
         if not along[at]:
             along[at - 1].pop(place.path[at - 1], None)
-    return result
+    return along[0]
 
 
 def _below(known: dict[str, Any], path: list[str]) -> dict[str, Any]:

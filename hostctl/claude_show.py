@@ -65,7 +65,7 @@ def _entry(place: Place) -> dict[str, Any]:
     if not entry:
         raise Refusal(
             f"Claude's file {place.file} has no entry {place.entry}, which has been lost or never was there: "
-            "'pulumi up --refresh' puts ours back, or correct client.entry or predecessor.entry"
+            "'make up' puts ours back, or correct client.entry or predecessor.entry"
         )
     return entry
 
@@ -107,7 +107,7 @@ def _from_helper(place: Place, helper: str, url: str) -> dict[str, str]:
         reason = re.sub(r"[A-Za-z0-9._~+/=-]{40,}", "[hidden]", said[0]) if said else "it says nothing"
         raise Refusal(
             f"{told} failed with exit code {code} ({reason}): Claude itself would report a confusing OAuth "
-            "error; run 'pulumi up --refresh', or mend the program or the token file"
+            "error; run 'make up', or mend the program or the token file"
         )
     headers = parsed(out)
     if headers is None or not all(isinstance(value, str) for value in headers.values()):
@@ -142,12 +142,13 @@ def _before(place: Place) -> list[str]:
     """The Authorization values with which Claude reached the predecessor, from the record; empty without one."""
     record = parsed(read_file(place.within(RECORD)) or "{}") or {}
     found: list[str] = []
-    theirs = table(table(record.get("found")).get("theirs"))
-    if theirs:
-        headers = table(_expanded(table(json.loads("{" + theirs["member"] + "}").get(place.replaces)), set())).get(
-            "headers"
-        )
-        found += [str(value) for key, value in table(headers).items() if key.lower() == "authorization"]
+    recorded = table(record.get("found"))
+    # Where both gateways' entries have one name the former one is recorded as ours.
+    for name, raw in ((place.replaces, table(recorded.get("theirs"))), (place.entry, table(recorded.get("ours")))):
+        if raw:
+            former = table(_expanded(table(json.loads("{" + raw["member"] + "}").get(name)), set()))
+            headers = table(former.get("headers"))
+            found += [str(value) for key, value in headers.items() if key.lower() == "authorization"]
     token = table(record.get("token"))
     if token.get("exists"):
         text = base64.b64decode(token["content"]).decode("ascii", "replace").strip()

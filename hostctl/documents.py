@@ -42,7 +42,7 @@ class Document:
         """The document in `text`; raises Refusal when it is not a JSON object."""
         try:
             values: Any = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refusal("the document on stdin is not JSON: give one JSON object") from None
         if not isinstance(values, dict):
             raise Refusal("the document on stdin is not a JSON object: give one, in curly brackets")

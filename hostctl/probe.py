@@ -12,6 +12,7 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hostctl.documents import parsed, table
@@ -21,6 +22,7 @@ CONNECT_SECONDS = 0.05
 FIRST_ANSWER_SECONDS = 0.3
 LONGEST_ANSWER_SECONDS = 5.0
 PAUSE_SECONDS = 0.005
+LOOK_SECONDS = 0.5
 PROTOCOL = "2025-06-18"
 _BODY = json.dumps(
     {
@@ -70,18 +72,25 @@ def token_in(path: str) -> str:
     return token
 
 
-def wait(target: Target, seconds: float, any_answer: bool = False) -> Answer:
+def wait(target: Target, seconds: float, any_answer: bool = False, between: Callable[[], None] | None = None) -> Answer:
     """Ask until the answer is good, cannot become good, or `seconds` have passed; the last answer says why.
 
-    With `any_answer` a refusal of the token is good enough: somebody serves.
+    An attempt without an answer makes the next one wait longer, so that a slow gateway is heard as well. With
+    `any_answer` a refusal of the token is good enough: somebody serves. `between` looks twice a second, or after an
+    attempt that took longer, whether there is anything to wait for, and raises where there is not.
     """
     token = token_in(target.token_file) if target.token_file else ""
-    end = time.monotonic() + seconds
+    looked = time.monotonic()
+    end = looked + seconds
     patience = FIRST_ANSWER_SECONDS
     while True:
         answer = once(target, token, min(patience, max(0.05, end - time.monotonic())), any_answer)
-        if answer.good or answer.final or time.monotonic() >= end:
+        now = time.monotonic()
+        if answer.good or answer.final or now >= end:
             return answer
+        if between is not None and now - looked >= LOOK_SECONDS:
+            between()
+            looked = now
         if answer.reason == "no answer in time":
             patience = min(patience * 2, LONGEST_ANSWER_SECONDS)
         time.sleep(PAUSE_SECONDS)

@@ -29,7 +29,6 @@ from hostctl.handover.watch import AFTER, BEFORE, Watch
 from hostctl.journal import Entry, Journal
 
 UNDO_TRIES = 4
-LOOK_SECONDS = 0.5
 
 
 def take(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]:
@@ -140,7 +139,8 @@ def _register_undo(
 
 def _move(engine: Engine, request: Request, entry: Entry, plan: Plan, goal: Goal) -> dict[str, Any]:
     verb = entry.opening["verb"]
-    interrupted_at = entry.first("release")
+    # What a killed run wrote: when it took the port away, and that it had its answer already.
+    released_before, answered_before = entry.first("release"), entry.first("settle") or entry.first("finalize")
     with Watch(request) as watch:
         steps.run(engine, entry, verb, "prepare", plan.prepare)
         watch.wait_for(BEFORE)
@@ -155,7 +155,8 @@ def _move(engine: Engine, request: Request, entry: Entry, plan: Plan, goal: Goal
             answered = time.monotonic()
         watch.wait_for(AFTER)
     entry.attempts = watch.around(began)
-    return report.figures(entry, request, goal, (began, released, connected, answered), interrupted_at)
+    moments = (began, released, connected, answered)
+    return report.figures(entry, request, goal, moments, released_before, answered_before)
 
 
 def _await_answer(engine: Engine, request: Request, goal: Goal, after_undo: bool = False) -> None:
@@ -167,13 +168,9 @@ def _await_answer(engine: Engine, request: Request, goal: Goal, after_undo: bool
     path = request.probe_path if sentinel else request.predecessor_path
     target = probe.Target("127.0.0.1", request.port, path, host, request.token_file if sentinel else "")
     seconds = request.answer_seconds if sentinel else request.predecessor_seconds
-    end = time.monotonic() + seconds
-    answer = probe.Answer(False)
-    while not answer.good and not answer.final and time.monotonic() < end:
-        answer = probe.wait(target, min(LOOK_SECONDS, max(0, end - time.monotonic())), any_answer=after_undo)
-        if not answer.good:
-            _refuse_ended(engine, goal)
+    answer = probe.wait(target, seconds, any_answer=after_undo, between=lambda: _refuse_ended(engine, goal))
     if not answer.good:
+        _refuse_ended(engine, goal)
         raise Refusal(f"no good answer from {goal.name} on {host}{path} within {seconds:g} s ({answer.reason})")
     probe.end_session(target, answer)
 

@@ -28,13 +28,20 @@ def figures(
     request: Request,
     goal: Goal,
     moments: tuple[float, float, float, float],
-    earlier: dict[str, Any] | None,
+    released_before: dict[str, Any] | None,
+    answered_before: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The downtime in milliseconds and its parts; after a killed run it counts by the clock from that run's release."""
+    """The downtime in milliseconds and its parts.
+
+    After a killed run it counts by the clock from that run's release, up to the point that this run wrote after its
+    good answer, or, when it was killed before it had one, up to now.
+    """
     began, released, connected, answered = (moment * 1000 for moment in moments)
     downtime = answered - began
-    if earlier is not None and "at" in earlier:
-        downtime = max(downtime, time.time() * 1000 - _milliseconds(earlier["at"]))
+    if released_before is not None and "at" in released_before:
+        told = (answered_before or {}).get("at")
+        end = time.time() * 1000 if told is None else _milliseconds(told)
+        downtime = max(downtime, end - _milliseconds(released_before["at"]))
     return {
         "changed": True,
         "reason": "",

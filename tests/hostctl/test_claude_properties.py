@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hostctl.errors import Refusal
 from tests.hostctl.test_claude import act, document
 
 KEYS = st.one_of(st.text(max_size=6), st.sampled_from(['"', "\\", "}", "a{", "mcp"]))
@@ -70,6 +71,38 @@ def test_there_and_back_is_the_identity_and_only_the_entries_differ(text: str, s
         file.write_bytes(file.read_bytes() + addition)
         act("restore", values)
         assert file.read_bytes() == text.encode() + addition
+
+
+@st.composite
+def damaged(draw: Any) -> bytes:
+    """A file that some program wrote, after an editor, a full disk or a wrong encoding has been at it."""
+    content: bytes = draw(texts()).encode()
+    start = draw(st.integers(0, len(content)))
+    end = draw(st.integers(start, len(content)))
+    return content[:start] + draw(st.one_of(st.binary(max_size=4), st.just(b"\xef\xbb\xbf"))) + content[end:]
+
+
+@settings(deadline=None, max_examples=300)
+@example(content=b'{"deep": ' + b"[" * 990 + b"]" * 990 + b"}", scope="user")
+@example(content=b'{"mcpServers": {}, "mcpServers": {}}', scope="user")
+@example(content=b"null", scope="local")
+@given(content=st.one_of(damaged(), st.binary(max_size=40)), scope=st.sampled_from(["user", "local"]))
+def test_a_file_that_is_refused_is_left_as_it_is_and_any_other_comes_back(content: bytes, scope: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        values = document(home, scope=scope, project="/p")
+        file = home / ".claude.json"
+        file.write_bytes(content)
+        try:
+            act("record", values)
+            act("apply", values)
+        except Refusal as refusal:
+            assert str(file) in str(refusal) and "\n" not in str(refusal)
+            assert file.read_bytes() == content
+        else:
+            assert "sentinel" in file.read_text()
+            act("restore", values)
+            assert file.read_bytes() == content
 
 
 def _without(known: dict[str, Any], scope: str) -> str:

@@ -114,6 +114,16 @@ def test_after_the_record_the_predecessors_token_is_known_in_both_its_places(tmp
     assert answer["headers"] == {"Authorization": "Bearer new"}
 
 
+def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_path: Path) -> None:
+    former = {"type": "http", "url": "u", "headers": {"Authorization": "Bearer former"}}
+    (tmp_path / ".claude.json").write_text(json.dumps({"mcpServers": {"sentinel": former}}))
+    values = document(tmp_path, replaces="sentinel")
+    claude.record(Document(values))
+    (tmp_path / ".mcp-token").write_text("new\n")
+    claude.apply(Document(values))
+    assert claude_show.show(Document(values))["before"] == ["Bearer former"]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
