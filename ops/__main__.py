@@ -35,11 +35,12 @@ def main() -> int:
     try:
         result = COMMANDS[arguments.command](arguments, progress)
     except UserError as error:
-        told = _with_link(error, arguments.command)
-        if arguments.json:
-            print(json.dumps({"ok": False, "error": told}))
-        print(told, file=sys.stderr)
-        return 1
+        return _refused(_with_link(error, arguments.command), arguments)
+    except OSError as error:
+        # A full disk, or a file of another user; a program that is missing has had its own sentence before.
+        where = f" at {error.filename}" if error.filename else ""
+        mend = f"mend that, then run `make {arguments.command}` again."
+        return _refused(f"{error.strerror or error}{where}: {mend}", arguments)
     except KeyboardInterrupt:
         progress.end_children()
         print(f"Interrupted; `make {arguments.command}` goes on from here.", file=sys.stderr)
@@ -48,6 +49,13 @@ def main() -> int:
     if text:
         print(text)
     return 0 if result.ok else 1
+
+
+def _refused(told: str, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print(json.dumps({"ok": False, "error": told}))
+    print(told, file=sys.stderr)
+    return 1
 
 
 def _with_link(error: UserError, command: str) -> str:

@@ -144,13 +144,16 @@ def adopt(stack: str, path: Path) -> None:
     target = file_of(stack)
     found = target.stat()
     beside = target.with_name(f".{target.name}.new")
-    with beside.open("wb") as out:
-        out.write(path.read_bytes())
-        out.flush()
-        os.fsync(out.fileno())
-    beside.chmod(found.st_mode & 0o7777)
-    os.chown(beside, found.st_uid, found.st_gid)
-    os.replace(beside, target)
+    try:
+        with beside.open("wb") as out:
+            out.write(path.read_bytes())
+            out.flush()
+            os.fsync(out.fileno())
+        beside.chmod(found.st_mode & 0o7777)
+        os.chown(beside, found.st_uid, found.st_gid)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
     path.unlink()
 
 

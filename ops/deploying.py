@@ -14,9 +14,9 @@ from typing import Any
 
 from pulumi import automation
 
-from ops import asking, environment, host, interrupted, readiness, surroundings
+from ops import asking, environment, host, interrupted, readiness, surroundings, upkeep
 from ops.asking import Looked
-from ops.engine import EngineFailed, color, open_stack, plain_outputs, told_in_one_sentence
+from ops.engine import color, open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
 from ops.history import changes_in_words
 from ops.progress import Progress
@@ -53,8 +53,12 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
     opened = open_stack(stack, progress, create=False)
     if not (yes or surroundings.of_stack(stack)):
         ask(f"Write into the state of stack {stack} what its host looks like now?")
-    with told_in_one_sentence(f"pulumi refresh of stack {stack}"):
-        done = opened.refresh(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False)
+    done = interrupted.alone(
+        opened,
+        f"pulumi refresh of stack {stack}",
+        progress,
+        lambda: opened.refresh(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
+    )
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
     return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
@@ -68,15 +72,17 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     environment.require_state(stack)
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
+    settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
     if not yes:
         with told_in_one_sentence(f"pulumi destroy --preview-only of stack {stack}"):
             opened.destroy(
                 on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False, preview_only=True
             )
-        ask(f"Destroy stack {stack}: the predecessor gets the port back, Sentinel is removed, its data is kept?")
-    settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
+        heir = "nobody has the port then" if settings.predecessor.kind == "absent" else "the predecessor gets the port"
+        ask(f"Destroy stack {stack}: {heir}, Sentinel is removed, its data is kept?")
+    resources = host.resources_in(deployment)
     interrupted.mend(opened, stack, settings, deployment, progress, destroying=True)
-    interrupted.keep_program(stack, settings, host.resources_in(deployment), progress)
+    upkeep.keep_program(stack, settings, resources, progress)
     interrupted.alone(
         opened,
         f"pulumi destroy of stack {stack}",
@@ -84,9 +90,10 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
         lambda: opened.destroy(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
     kept = environment.variables(stack)["PULUMI_BACKEND_URL"]
+    holder = interrupted.holder_of_port(stack, settings, resources)
     text = (
-        f"Stack {stack} is taken down: the predecessor has the port, Sentinel's database keeps its volume, and the "
-        f"history stays in {kept}."
+        f"Stack {stack} is taken down: {holder} has port {settings.sentinel.port}, Sentinel's database keeps its "
+        f"volume, and the history stays in {kept}."
     )
     return Result({"ok": True, "stack": stack}, text)
 
@@ -126,12 +133,12 @@ def previewed(
 
 
 def ask(question: str) -> None:
-    """Raises UserError when nobody can be asked, or when the answer is not yes."""
+    """Raises UserError when nobody can be asked, or when the answer is not yes; neither is a failure of a step."""
     if not sys.stdin.isatty():
         raise UserError(f"{question} Nobody can be asked here; say YES=1 to go on.")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise EngineFailed("Nothing was changed.")
+        raise UserError("Nothing was changed.")
 
 
 def _up_document(outputs: dict[str, Any], changes: dict[str, int], looked: Looked, ok: bool) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def told_in_one_sentence(what: str) -> Generator[None]:
     try:
         yield
     except errors.ConcurrentUpdateError as error:
-        raise EngineFailed(
+        raise LockHeld(
             f"{what} did not start, another run holds the stack's lock: wait for it, or `pulumi cancel` if it was "
             f"killed ({reason(str(error))})"
         ) from None

@@ -21,11 +21,11 @@ from components.sentinel_configuration import ALIAS
 from components.settings import Settings
 from hostctl.build import archive
 from ops import surroundings
-from ops.engine import told_in_one_sentence
+from ops.engine import EngineFailed, told_in_one_sentence
 from ops.errors import UserError
 
 LIMIT_SECONDS = 180
-"""A predecessor's own start and an undo lie within it."""
+"""What a verb may take beside the limits that the settings give to its steps."""
 
 _RUNNER = (
     "import base64,subprocess,sys,tempfile\n"
@@ -45,7 +45,7 @@ def run(
     *,
     limit_seconds: float = LIMIT_SECONDS,
 ) -> dict[str, Any]:
-    """The verb's answer; raises UserError with its one sentence."""
+    """The verb's answer; raises UserError with its one sentence, EngineFailed when none comes within the limit."""
     asked = json.dumps({**document, "docker_socket": settings.host.docker_socket})
     words = _there(stack, settings, [verb, word])
     try:
@@ -59,13 +59,20 @@ def run(
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not on this machine: install it, then run again.") from None
     except subprocess.TimeoutExpired:
-        raise UserError(
-            f"The host of stack {stack} gave no answer to `{verb} {word}` within {limit_seconds:g} s."
+        raise EngineFailed(
+            f"The host of stack {stack} gave no answer to `{verb} {word}` within {limit_seconds:g} s; it may be at "
+            "work still, and the same command goes on from there."
         ) from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode} and no word"
-        raise UserError(said.splitlines()[-1])
+        raise UserError(_sentence(done.stderr.decode(errors="replace"), done.returncode))
     return cast("dict[str, Any]", json.loads(done.stdout))
+
+
+def _sentence(said: str, code: int) -> str:
+    """The verb's own sentence, with the lines of a log that may follow it; else the last line that there is."""
+    lines = said.strip().splitlines() or [f"exit code {code} and no word"]
+    own = next((at for at, line in enumerate(lines) if line.startswith("hostctl ")), len(lines) - 1)
+    return "\n".join(lines[own:])
 
 
 def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
@@ -94,6 +101,12 @@ def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings
     }
 
 
+def handover_seconds(settings: Settings) -> float:
+    """How long a handover may take: the predecessor's start, an answer, its stop, and as much again for the undo."""
+    predecessor, sentinel = settings.predecessor, settings.sentinel
+    return LIMIT_SECONDS + 2 * (predecessor.limit_seconds + sentinel.answer_seconds + sentinel.drain_seconds)
+
+
 def predecessor_record(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The record of before anything changed, from the state."""
     return answer_of(resources, "predecessor", "record") or {"kind": "absent"}
@@ -117,21 +130,28 @@ def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False
     return cast("Mapping[str, Any]", json.loads(said.stdout)["deployment"])
 
 
-def asked_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str) -> dict[str, Any] | None:
-    """The document with which an action of the program is asked; None where there is none, or it is a secret."""
-    return _first(_commands(resources, verb, word), "inputs", "stdin")
+def asked_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str, **wanted: object) -> dict[str, Any] | None:
+    """The document with which an action of the program is asked; None where there is none, or it is a secret.
+
+    `wanted` are members that it must have, where more than one action is asked by the same verb.
+    """
+    return _first(_commands(resources, verb, word), "inputs", "stdin", wanted)
 
 
 def answer_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str) -> dict[str, Any] | None:
     """What an action of the program answered last; None where there is none, or it is a secret."""
-    return _first(_commands(resources, verb, word), "outputs", "stdout")
+    return _first(_commands(resources, verb, word), "outputs", "stdout", {})
 
 
-def _first(found: Sequence[Mapping[str, Any]], part: str, key: str) -> dict[str, Any] | None:
+def _first(
+    found: Sequence[Mapping[str, Any]], part: str, key: str, wanted: Mapping[str, object]
+) -> dict[str, Any] | None:
     for one in found:
         said = one.get(part, {}).get(key)
         if isinstance(said, str) and said:
-            return cast("dict[str, Any]", json.loads(said))
+            document = cast("dict[str, Any]", json.loads(said))
+            if all(document.get(name) == value for name, value in wanted.items()):
+                return document
     return None
 
 

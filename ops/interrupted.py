@@ -6,7 +6,6 @@ A killed engine leaves its lock on the stack and operations that it had begun; a
   reason to: one that was being made, and that the program no longer has, is taken back by its own delete; one that was
   being taken back, and that the program has again, is done again by its own create.
 - What Docker made and the state does not know is removed when it is ours and holds nothing.
-- `hostctl`'s own file, without which no delete can run, is put back where it was lost.
 - When the run is over, the port is where the configuration says, also where a handover failed between the two.
 
 Owns: `up`, the one way in which these commands run the engine's update; the sentences.
@@ -28,9 +27,8 @@ from pulumi import automation
 from pulumi.automation import errors, events
 
 from components.settings import Settings
-from ops import asking, host
-from ops.engine import PROJECT, LockHeld, color, told_in_one_sentence
-from ops.errors import UserError
+from ops import asking, host, upkeep
+from ops.engine import PROJECT, EngineFailed, LockHeld, color, told_in_one_sentence
 from ops.paths import WORK
 from ops.progress import Progress
 
@@ -64,6 +62,12 @@ class Lock:
         except FileNotFoundError:
             return True
 
+    def mend(self) -> str:
+        """What to do about a lock that is not taken away."""
+        if self.machine == socket.gethostname():
+            return "wait until it has ended"
+        return f"wait until it has ended, or, when you know on {self.machine} that it was killed, run `pulumi cancel`"
+
     def told(self) -> str:
         return f"{self.user} on {self.machine} (process {self.pid}) has held the stack's lock since {self.since}"
 
@@ -78,7 +82,8 @@ def up(opened: automation.Stack, stack: str, progress: Progress) -> automation.U
     settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
     before = host.resources_in(deployment)
     mend(opened, stack, settings, deployment, progress)
-    keep_program(stack, settings, before, progress)
+    upkeep.keep_program(stack, settings, before, progress)
+    upkeep.keep_claude(stack, settings, before, progress)
     done = alone(
         opened,
         f"pulumi up of stack {stack}",
@@ -100,7 +105,7 @@ def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable
                 raise
             living = next((lock for lock in held if not lock.left_by_the_dead()), None)
             if living:
-                raise LockHeld(f"{what} did not start: {living.told()}; wait until it has ended.") from None
+                raise LockHeld(f"{what} did not start: {living.told()}; {living.mend()}.") from None
         for lock in held:
             progress.line(f"A killed run left its lock ({lock.told()}); the process is gone, so the lock goes too.")
         opened.cancel()
@@ -121,11 +126,12 @@ def mend(
     note = WORK / f"interrupted-{stack}"
     if not pending and not note.exists():
         return
-    for one in pending:
-        progress.line(told(one))
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
     what = f"clearing what was cut off in stack {stack}"
     alone(opened, what, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
+    # Known only now: with the lock in hand, whatever had begun it is gone.
+    for one in pending:
+        progress.line(told(one))
     _wait_for_the_host(opened, stack, settings, progress)
     if pending:
         _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
@@ -138,13 +144,10 @@ def mend(
     note.unlink()
 
 
-def keep_program(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]], progress: Progress) -> None:
-    """The engine's deletes run `hostctl` on the host; where its file was lost there would be no way back."""
-    if not resources:
-        return
-    path = f"{settings.host.folder}/hostctl.pyz"
-    if host.run(stack, settings, "itself", "keep", {"path": path})["written"]:
-        progress.line(f"{path} was gone from the host; it is there again.")
+def holder_of_port(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> str:
+    """Who has the port now, by the container's name."""
+    seen = host.run(stack, settings, "handover", "status", host.handover_document(resources, settings))
+    return cast("Mapping[str, str]", seen["holder"] or {"name": "nobody"})["name"]
 
 
 def settle(
@@ -168,12 +171,15 @@ def settle(
     progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
     if settings.active == "sentinel":
         # One that was stopped, by hand or by a boot, is no difference to the engine, which does not start it.
-        limit = settings.sentinel.start_seconds
-        host.run(stack, settings, "warm", "start", {"container": document["container"], "limit_seconds": limit})
-        host.run(stack, settings, "handover", "take", document)
+        warm = {"container": document["container"], "limit_seconds": settings.sentinel.start_seconds}
+        limit = host.LIMIT_SECONDS + settings.sentinel.start_seconds
+        host.run(stack, settings, "warm", "start", warm, limit_seconds=limit)
+        limit = host.handover_seconds(settings)
+        host.run(stack, settings, "handover", "take", document, limit_seconds=limit)
         return
     serving = holder["id"] if seen["active"] == "sentinel" else document["container"]
-    host.run(stack, settings, "handover", "give", {**document, "container": serving})
+    document = {**document, "container": serving}
+    host.run(stack, settings, "handover", "give", document, limit_seconds=host.handover_seconds(settings))
 
 
 def owner(settings: Settings) -> str:
@@ -251,7 +257,10 @@ def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings,
     end, said = time.monotonic() + BUSY_SECONDS, False
     while busy := host.run(stack, settings, "handover", "status", document)["busy"]:
         if time.monotonic() > end:
-            raise UserError(f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}.")
+            raise EngineFailed(
+                f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}: wait until it "
+                "has ended, then run again."
+            )
         if not said:
             progress.line(f"{busy['reason']} of the killed run is at work on the host since {busy['since']}; waiting …")
             said = True

@@ -27,7 +27,8 @@ def rest(stack: str, progress: Progress, *, yes: bool) -> Result:
     resources = host.resources_of(opened, stack)
     if not (yes or surroundings.of_stack(stack)):
         ask(f"Stop the predecessor of stack {stack}: the way back then takes its own start?")
-    answer = host.run(stack, settings, "handover", "rest", host.handover_document(resources, settings))
+    asked = host.handover_document(resources, settings)
+    answer = host.run(stack, settings, "handover", "rest", asked, limit_seconds=host.handover_seconds(settings))
     document = {
         "ok": answer["predecessor"] in ("stopped", "absent"),
         "changed": answer["changed"],

@@ -28,10 +28,14 @@ TOLD_UPDATES = 15
 
 @dataclass(frozen=True)
 class Choice:
-    """What to go back to: its words for the question, and the whole configuration without secrets."""
+    """What to go back to: its words for the question, and the whole configuration without secrets.
+
+    `number` is that of a chosen update; None is today's configuration with the switch turned.
+    """
 
     name: str
     values: Values
+    number: int | None = None
 
 
 def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Result:
@@ -87,7 +91,8 @@ def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> C
             f"history holds: set it (`pulumi config set --secret {min(lacking)}`), then run again."
         )
     # A key that is a secret by now stays one, with the value that it has.
-    return Choice(f"update {to} of {found.at}", {k: v for k, v in found.settings.items() if k not in today.secrets})
+    values = {key: value for key, value in found.settings.items() if key not in today.secrets}
+    return Choice(f"update {to} of {found.at}", values, to)
 
 
 def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
@@ -118,7 +123,12 @@ def _refuse_another_host(
 def _refuse_what_is_gone(
     stack: str, resources: Sequence[Mapping[str, Any]], settings: Settings, choice: Choice
 ) -> None:
-    images = [image for image in (image_of(choice.values), settings.postgres.image) if image]
+    if settings.active == "contextforge" and settings.predecessor.kind == "absent":
+        raise UserError(
+            f"Nothing was changed: {choice.name} would leave port {settings.sentinel.port} to nobody, since "
+            "predecessor.kind is absent: choose another update (`make history`), or, to have it so, "
+            "`pulumi config set active contextforge` and `make up`."
+        )
     record = host.predecessor_record(resources) if settings.active == "contextforge" else {"kind": "absent"}
     leads_there = settings.active == "contextforge" or settings.predecessor.kind == "contextforge"
     retired = settings.host.folder if leads_there else ""
@@ -128,10 +138,24 @@ def _refuse_what_is_gone(
             settings,
             "way-back",
             "check",
-            {"images": images, "predecessor": record, "retired_folder": retired},
+            {"images": images_of(choice, settings), "predecessor": record, "retired_folder": retired},
         )
     except UserError as error:
         raise UserError(f"Nothing was changed, there is no way to {choice.name}: {error}") from None
+
+
+def images_of(choice: Choice, settings: Settings) -> list[str]:
+    """Those that must be there: of a chosen update every one that its containers would run (the bridge's is made over
+    Sentinel's); with today's configuration none of the watching, for which nobody keeps ContextForge from the port.
+    """
+    found = [image_of(choice.values), settings.postgres.image]
+    if choice.number is not None:
+        found += [
+            settings.prometheus.image if settings.prometheus.enabled else None,
+            settings.grafana.image if settings.grafana.enabled else None,
+            settings.resources.image if settings.resources.source == "cadvisor" else None,
+        ]
+    return [image for image in found if image]
 
 
 def _show(today: Configuration, choice: Choice, progress: Progress) -> None:

@@ -47,7 +47,12 @@ def _of_the_port(seen: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[st
     """What the host itself knows to be unfinished, or other than the state says."""
     drift: list[str] = []
     holder = str(seen["holder"]["name"]) if seen["holder"] else "nobody"
-    if seen["unfinished"]:
+    if seen["busy"]:
+        busy = seen["busy"]
+        drift.append(
+            f"{busy['reason']} (process {busy['pid']}) is at work since {busy['since']}: look again when it has ended"
+        )
+    elif seen["unfinished"]:
         left = seen["unfinished"]
         drift.append(
             f"a handover that began at {left['at']} was cut off at {left['point']}: `make up` or `make rollback`"

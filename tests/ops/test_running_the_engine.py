@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ops import asking, deploying, engine, environment, history, interrupted, readiness
+from ops import asking, deploying, engine, environment, history, interrupted, readiness, upkeep
 from ops.asking import Looked
 from ops.engine import EngineFailed
 from ops.errors import UserError
@@ -65,8 +66,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def without_a_host(replace: Callable[..., None]) -> None:
     """The small program has neither all settings nor a host that could be asked."""
-    for module, name in ((interrupted, "keep_program"), (interrupted, "settle"), (asking, "settings_of")):
+    for module, name in ((upkeep, "keep_program"), (upkeep, "keep_claude"), (interrupted, "settle")):
         replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
+    told = SimpleNamespace(predecessor=SimpleNamespace(kind="contextforge"), sentinel=SimpleNamespace(port=9200))
+    replace(asking, "settings_of", lambda *_: told)  # type: ignore[reportUnknownLambdaType]
+    replace(interrupted, "holder_of_port", lambda *_: "forge")  # type: ignore[reportUnknownLambdaType]
 
 
 def looked(opened: object, stack: str, outputs: Mapping[str, Any], began: object = None, ok: bool = True) -> Looked:
@@ -106,7 +110,8 @@ def test_down_shows_what_it_would_take_away_before_it_asks(project: Path, monkey
         deploying.down("elsewhere", progress, yes=False)
     assert "pulumi:pulumi:Stack sentinel-cutover-elsewhere delete" in out.getvalue()
     assert [row["number"] for row in history.history("elsewhere", progress).document] == [1]
-    assert deploying.down("elsewhere", progress, yes=True).ok
+    done = deploying.down("elsewhere", progress, yes=True)
+    assert done.ok and "forge has port 9200, Sentinel's database keeps its volume" in done.text
 
 
 def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> None:
