@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 ROUNDS = 10 if SOAK else 2
 """What grows with every round shows after two of them."""
 PROJECT = "mcp-context-forge"
+LIMIT_MS = {"there": 300, "back": 500}
+"""Of the median, while ContextForge is frozen."""
 GROWTH_BYTES = 4096
 """Of the state over all rounds: a stored answer may be some words longer than the one before."""
 JOURNAL = {"handover", "handover/lock", "handover/state.json", "handover/finished"}
@@ -93,6 +96,8 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, su
     assert residue(world) == left
     assert rows <= audited(lab)
     assert abs(world.state_file().stat().st_size - size) < GROWTH_BYTES
+    for way, limit in LIMIT_MS.items():
+        assert statistics.median(trip[way] for trip in downtimes) <= limit, downtimes
     sums.round_trips = downtimes
 
 

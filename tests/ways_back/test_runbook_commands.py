@@ -1,4 +1,4 @@
-"""The runbook from top to bottom on the lab: each of its commands runs, and the port is where its chapter says."""
+"""The runbook from top to bottom on the lab: each console block runs, and the port is where its chapter says."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 SERVES = {"Staging": "contextforge", "Cutover": "sentinel", "Verify": "sentinel", "Rest": "sentinel"}
 """Who has the port at the end of a chapter; the others follow from what their commands say."""
 
+REFUSED = {"Retire ContextForge": "allowed from"}
+"""Chapters whose command has to refuse on a fresh cutover, and a word of the refusal."""
+
 
 def chapters() -> list[tuple[str, list[str]]]:
     """Heading and console blocks, in order; chapters without a command are left out."""
@@ -33,13 +36,15 @@ def chapters() -> list[tuple[str, list[str]]]:
     return found
 
 
-def run(block: str, last_good: int) -> None:
+def run(block: str, last_good: int, refused: str | None) -> None:
     """The block as a shell that stops at the first failure; the history's number is this lab's own."""
     own = re.sub(r"\bTO=\d+", f"TO={last_good}", block)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", own], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
-    assert done.returncode == 0, f"{own}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+    told = f"{own}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+    assert (done.returncode == 0) is (refused is None), told
+    assert refused is None or refused in done.stdout, told
 
 
 def test_every_command_of_the_runbook_runs(world: World) -> None:
@@ -49,7 +54,7 @@ def test_every_command_of_the_runbook_runs(world: World) -> None:
     assert {"Before", "Staging", "Cutover", "Verify", "Rest", "Rollback"} <= {title for title, _ in told}
     for title, blocks in told:
         for block in blocks:
-            run(block, number)
+            run(block, number, REFUSED.get(title))
         if title in SERVES:
             world.must_be(SERVES[title])
     assert json.loads(world.lab.make("status").stdout)["active"] == "sentinel"
