@@ -212,9 +212,14 @@ def _write_helper(document: Document, place: Place) -> None:
 
 
 def _own_new_token(place: Place, before: dict[str, Any]) -> None:
-    """A token file that was made for Claude belongs to whom Claude's file belongs."""
-    if not table(before["token"]).get("exists") and os.path.exists(place.token_file) and os.geteuid() == 0:
+    """A token file that was made for Claude belongs to whom the recorded one, else Claude's file, belongs."""
+    if os.geteuid() != 0 or not os.path.exists(place.token_file):
+        return
+    recorded = table(before["token"])
+    if not recorded.get("exists"):
         os.chown(place.token_file, *_owner(place.file))
+    elif os.stat(place.token_file).st_uid == 0 != recorded["uid"]:
+        os.chown(place.token_file, recorded["uid"], recorded["gid"])
 
 
 def _owner(path: str) -> tuple[int, int]:

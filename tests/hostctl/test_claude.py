@@ -210,6 +210,9 @@ def test_file_and_token_belong_to_whom_they_belonged(home: Path) -> None:
     act("record", document(home))
     act("apply", document(home))
     atomic.write(str(home / ".mcp-token"), ours().encode(), 0o600, 0, 0)
+    act("apply", document(home))
+    assert (home / ".mcp-token").stat().st_uid == 1001
+    atomic.write(str(home / ".mcp-token"), ours().encode(), 0o600, 0, 0)
     act("forget", document(home))
     for name in (".claude.json", ".mcp-token"):
         assert ((home / name).stat().st_uid, (home / name).stat().st_gid) == (1001, 1002)

@@ -144,6 +144,20 @@ def test_claude_code_itself_connects_to_sentinel(lab: Lab, progress: Progress, t
     assert re.search(r"^sentinel: .*Connected", said.stdout, re.MULTILINE), said.stdout + said.stderr
 
 
+def test_what_claude_has_lost_is_put_back_by_make_up(lab: Lab) -> None:
+    file, token = Path(lab.box.home) / ".claude.json", Path(lab.box.home) / ".mcp-token"
+    whole, owner = file.read_bytes(), token.stat().st_uid
+    known = json.loads(whole)
+    ours = known["mcpServers"].pop("sentinel")
+    file.write_text(json.dumps(known))
+    token.unlink()
+    assert lab.ops("verify")["ok"] is False
+    assert lab.ops("up")["ok"] is True
+    assert json.loads(file.read_bytes())["mcpServers"]["sentinel"] == ours
+    assert (token.stat().st_mode & 0o777, token.stat().st_uid) == (0o600, owner)
+    file.write_bytes(whole)
+
+
 def test_contextforge_is_frozen_off_its_networks_and_a_reboot_would_not_bring_it_up(lab: Lab) -> None:
     found = lab.inspect(GATEWAY)
     assert found["State"]["Paused"] is True
@@ -208,6 +222,12 @@ def test_the_kill_switch_reaches_the_serving_container_without_another_one(lab: 
     assert "sentinel-live-reload updated" in said and "handover-port" not in said, said
     refused = {one["name"]: one["result"] for one in lab.verified()["backends"]}
     assert refused.get("sqlite") != "ok" and refused["sequential-thinking"] == "ok"
+    # One that no question calls: it leaves the list, and nobody misses it.
+    lab.set("sentinel.kill_switch", json.dumps({"disabled_tools": ["browser_press_key"]}))
+    lab.up()
+    seen = lab.verified()
+    assert seen["ok"] is True and seen["compared"]["missing"] == {}
+    assert seen["compared"]["switched_off"] == ["playwright-browser-press-key"]
     lab.set("sentinel.kill_switch", "{}")
     lab.up()
     assert lab.verified()["ok"] is True
