@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 
 import pytest
 
@@ -30,6 +31,19 @@ def world(lab: Lab) -> Generator[World]:
 def sums() -> Sums:
     """A test adds its own when it has passed."""
     return SUMS
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """A line of progress past pytest's capture, with how long so far; a soak takes an hour, CI has nothing to tell."""
+    began = time.monotonic()
+
+    def told(text: str) -> None:
+        if SOAK:
+            with capsys.disabled():
+                print(f"\n{(time.monotonic() - began) / 60:5.1f} min  {text}", end="", flush=True)
+
+    return told
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

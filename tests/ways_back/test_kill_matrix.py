@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,10 +24,12 @@ from ops.paths import ROOT
 from ops.progress import Progress
 from tests.story.conftest import Lab
 from tests.ways_back.sums import Cut, Sums
-from tests.ways_back.world import RUN, SOAK, Point, World
+from tests.ways_back.world import GATEWAYS, RUN, SOAK, Point, World
 
 PORTS_RESOURCE = "handover-port"
 MOMENTS = ("before", "during", "after")
+WAYS = ("rollback", "up")
+"""What an operator does after a run that was cut off, by turns."""
 ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quiet machine: under `make soak`")
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
@@ -40,30 +42,41 @@ def part(points: Sequence[Point]) -> list[Point]:
     return [point for point in points if point == Point("during", PORTS_RESOURCE)]
 
 
-def test_the_engine_is_killed_on_the_way_there(world: World, sums: Sums, tmp_path: Path) -> None:
-    """And, by turns, on the way back: it begins where `make up` has ended, and ends where the next way there begins."""
+def test_the_engine_is_killed_on_the_way_there(
+    world: World, sums: Sums, say: Callable[[str], None], tmp_path: Path
+) -> None:
+    """And, by turns, on the way back: it begins where `make up` has ended, and ends where the next way there begins.
+
+    A point that fails is told at the end, after the others.
+    """
     points_back = iter(points_to_contextforge(world) if SOAK else [])
     world.staged()
     points = part(points_of(world, "sentinel"))
     assert points
-    there, back = {way: Cut() for way in ("rollback", "up")}, Cut()
+    there, back = ({way: Cut() for way in WAYS} for _ in range(2))
+    failed: list[str] = []
     for number, point in enumerate(points):
         world.staged()
-        way = ("rollback", "up")[number % 2]
-        engine_killed(world, there[way], point, "sentinel", way, tmp_path / str(number))
+        way = WAYS[number % 2]
+        failed += engine_killed(world, there[way], point, "sentinel", way, tmp_path / str(number))
+        say(f"there, {number + 1} of {len(points)}: {point}; {len(failed)} failed")
         if way == "up" and (point_back := next(points_back, None)):
-            engine_killed(world, back, point_back, "contextforge", "rollback", tmp_path / f"{number}-back")
+            way_back, folder = WAYS[number // 2 % 2], tmp_path / f"{number}-back"
+            failed += engine_killed(world, back[way_back], point_back, "contextforge", way_back, folder)
+            say(f"back: {point_back}; {len(failed)} failed")
     for number, point_back in enumerate(points_back, len(points)):
         world.cut_over()
-        engine_killed(world, back, point_back, "contextforge", "rollback", tmp_path / f"{number}-back")
+        way, folder = WAYS[number % 2], tmp_path / f"{number}-back"
+        failed += engine_killed(world, back[way], point_back, "contextforge", way, folder)
+        say(f"back: {point_back}; {len(failed)} failed")
     world.staged()
+    assert not failed, "\n\n".join(failed)
     # A step whose inputs turn out to be the same is no point, but the port's is one in every run.
     assert sum(cut.points for cut in there.values())
-    for way, cut in there.items():
-        if cut.points:
-            sums.kill_matrix[f"the engine on the way there, then `make {way}`"] = cut
-    if back.points:
-        sums.kill_matrix["the engine on the way back, then `make rollback`"] = back
+    for whither, cuts in (("there", there), ("back", back)):
+        for way, cut in cuts.items():
+            if cut.points:
+                sums.kill_matrix[f"the engine on the way {whither}, then `make {way}`"] = cut
 
 
 def points_to_contextforge(world: World) -> list[Point]:
@@ -76,20 +89,23 @@ def points_of(world: World, active: str) -> list[Point]:
     return [Point(moment, name) for name in world.steps(active) for moment in MOMENTS]
 
 
-def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> None:
+def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> list[str]:
+    """One point; what was wrong afterwards, empty when all is as it should be."""
     folder.mkdir()
     with world.watched() as seen:
         if not world.killed(active, point, folder):
-            return
+            return []
         done = world.lab.make(way)
     cut.points += 1
     cut.only_engine += 1
     cut.served += seen.served
-    assert done.returncode == 0, f"{point}, then make {way}:\n{done.stdout}\n{done.stderr[-3000:]}"
-    assert "Traceback" not in done.stderr
-    world.must_be("contextforge" if way == "rollback" else active)
-    assert seen.served, f"{point}, then make {way}: {seen}\n{done.stderr}"
-    cut.converged += 1
+    right = GATEWAYS["contextforge" if way == "rollback" else active]
+    holders = world.holder().split()
+    converged = done.returncode == 0 and len(holders) == 1 and holders[0].startswith(right)
+    cut.converged += converged
+    if converged and seen.served and "Traceback" not in done.stderr:
+        return []
+    return [f"{point}, then make {way}: {holders} {seen}\n{done.stdout}\n{done.stderr[-3000:]}"]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +116,7 @@ def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, f
     ],
 )
 def test_hostctl_is_killed_at_a_line_of_its_journal(
-    world: World, sums: Sums, scenario: str, active: str, ways: tuple[str, str]
+    world: World, sums: Sums, say: Callable[[str], None], scenario: str, active: str, ways: tuple[str, str]
 ) -> None:
     points: list[str] = examples.points()["scenarios"][scenario]
     cut = Cut()
@@ -119,6 +135,7 @@ def test_hostctl_is_killed_at_a_line_of_its_journal(
         )
         assert died.returncode != 0, f"no run passes {point}"
         converges(world, cut, point, ways[number % 2], active)
+        say(f"{scenario}, {cut.points} of {len(points)}: {point}")
     world.staged()
     sums.kill_matrix[f"`hostctl` at a line of its journal, {scenario}"] = cut
 
@@ -135,11 +152,11 @@ def converges(world: World, cut: Cut, point: str, way: str, active: str) -> None
 @ONLY_SOAK
 @pytest.mark.parametrize("what", ["dockerd", "host"])
 def test_the_host_restarts_under_the_run(
-    world: World, sums: Sums, progress: Progress, what: str, tmp_path: Path
+    world: World, sums: Sums, progress: Progress, say: Callable[[str], None], what: str, tmp_path: Path
 ) -> None:
     world.staged()
-    cut = Cut()
-    for number, name in enumerate(world.steps("sentinel")):
+    cut, steps = Cut(), world.steps("sentinel")
+    for number, name in enumerate(steps):
         world.staged()
         folder = tmp_path / name
         folder.mkdir()
@@ -147,6 +164,7 @@ def test_the_host_restarts_under_the_run(
             continue
         (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
         converges(world, cut, f"{what} restarts during {name}", ("up", "rollback")[number % 2], "sentinel")
+        say(f"the {what} restarts, {number + 1} of {len(steps)}: {name}")
     world.staged()
     assert cut.points
     sums.kill_matrix[f"the {what} restarts during a step of the way there"] = cut
