@@ -130,11 +130,19 @@ class World:
 
     def handovers(self) -> dict[str, float]:
         """The finished ones that the host keeps, and how long nobody answered in each, as it says itself."""
-        told: dict[str, float] = {}
-        for path in (Path(self.lab.box.folder) / "handover" / "finished").glob("*.jsonl"):
-            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            told[path.name] = max([line.get("result", {}).get("downtime_ms", 0) for line in lines], default=0)
-        return told
+        return {
+            name: max([line.get("result", {}).get("downtime_ms", 0) for line in lines], default=0)
+            for name, lines in self._journals().items()
+        }
+
+    def journal_points(self) -> set[str]:
+        """Every point that a handover on this host has written."""
+        return {line["point"] for lines in self._journals().values() for line in lines}
+
+    def _journals(self) -> dict[str, list[dict[str, Any]]]:
+        """The lines of each finished handover that the host keeps, by its file's name."""
+        finished = (Path(self.lab.box.folder) / "handover" / "finished").glob("*.jsonl")
+        return {path.name: [json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in finished}
 
     def steps(self, active: str) -> list[str]:
         """The resources on which the turn of the switch would act, in the engine's order: from its own preview."""
