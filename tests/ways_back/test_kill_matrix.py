@@ -156,8 +156,11 @@ def converges(world: World, cut: Cut, point: str, way: str, active: str) -> None
     cut.converged += 1
 
 
+RESTARTED = {"dockerd": "dockerd", "host": "the host"}
+
+
 @ONLY_SOAK
-@pytest.mark.parametrize("what", ["dockerd", "host"])
+@pytest.mark.parametrize("what", RESTARTED)
 def test_the_host_restarts_under_the_run(
     world: World, sums: Sums, progress: Progress, say: Callable[[str], None], what: str, tmp_path: Path
 ) -> None:
@@ -171,10 +174,10 @@ def test_the_host_restarts_under_the_run(
             continue
         (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
         converges(world, cut, f"{what} restarts during {name}", ("up", "rollback")[number % 2], "sentinel")
-        say(f"the {what} restarts, {number + 1} of {len(steps)}: {name}")
+        say(f"{RESTARTED[what]} restarts, {number + 1} of {len(steps)}: {name}")
     world.staged()
     assert cut.points
-    sums.kill_matrix[f"the {what} restarts during a step of the way there"] = cut
+    sums.kill_matrix[f"{RESTARTED[what]} restarts during a step of the way there"] = cut
 
 
 @ONLY_SOAK
