@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from tests.ways_back.sums import Cut, Sums
 from tests.ways_back.world import GATEWAYS, RUN, SOAK, Point, World
 
 PORTS_RESOURCE = "handover-port"
-MOMENTS = ("before", "during", "after")
+MOMENTS = {"before": "before a step", "during": "while a step is at work", "after": "after a step"}
 WAYS = ("rollback", "up")
 """What an operator does after a run that was cut off, by turns."""
 ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quiet machine: under `make soak`")
@@ -35,58 +35,52 @@ ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quie
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 
-def part(points: Sequence[Point]) -> list[Point]:
-    """All of them for a soak; else the one while the port changes hands."""
-    if SOAK:
-        return list(points)
-    return [point for point in points if point == Point("during", PORTS_RESOURCE)]
-
-
-def test_the_engine_is_killed_on_the_way_there(
-    world: World, sums: Sums, say: Callable[[str], None], tmp_path: Path
+@pytest.mark.parametrize("moment", [pytest.param(one, marks=[] if one == "during" else ONLY_SOAK) for one in MOMENTS])
+def test_the_engine_is_killed_there_and_back(
+    world: World, sums: Sums, say: Callable[[str], None], moment: str, tmp_path: Path
 ) -> None:
-    """And, by turns, on the way back: it begins where `make up` has ended, and ends where the next way there begins.
+    """By turns on the way there and back: one begins where the other has ended. In CI once, at the port's own resource.
 
     A point that fails is told at the end, after the others.
     """
-    points_back = iter(points_to_contextforge(world) if SOAK else [])
+    points_back = iter(points_to_contextforge(world, moment) if SOAK else [])
     world.staged()
-    points = part(points_of(world, "sentinel"))
+    points = [point for point in points_of(world, "sentinel", moment) if SOAK or point.resource == PORTS_RESOURCE]
     assert points
-    there, back = ({way: Cut() for way in WAYS} for _ in range(2))
+    there, back = Cut(), Cut()
     failed: list[str] = []
-    for number, point in enumerate(points):
+    # So that a step is not followed by the same command in each of the three.
+    for number, point in enumerate(points, list(MOMENTS).index(moment)):
         world.staged()
         way = WAYS[number % 2]
-        failed += engine_killed(world, there[way], point, "sentinel", way, tmp_path / str(number))
-        say(f"there, {number + 1} of {len(points)}: {point}; {len(failed)} failed")
+        failed += engine_killed(world, there, point, "sentinel", way, tmp_path / str(number))
+        say(f"there, {points.index(point) + 1} of {len(points)}: {point}; {len(failed)} failed")
         if way == "up" and (point_back := next(points_back, None)):
             way_back, folder = WAYS[number // 2 % 2], tmp_path / f"{number}-back"
-            failed += engine_killed(world, back[way_back], point_back, "contextforge", way_back, folder)
+            failed += engine_killed(world, back, point_back, "contextforge", way_back, folder)
             say(f"back: {point_back}; {len(failed)} failed")
-    for number, point_back in enumerate(points_back, len(points)):
+    for number, point_back in enumerate(points_back):
         world.cut_over()
-        way, folder = WAYS[number % 2], tmp_path / f"{number}-back"
-        failed += engine_killed(world, back[way], point_back, "contextforge", way, folder)
+        folder = tmp_path / f"back-{number}"
+        failed += engine_killed(world, back, point_back, "contextforge", WAYS[number % 2], folder)
         say(f"back: {point_back}; {len(failed)} failed")
     world.staged()
     assert not failed, "\n\n".join(failed)
     # A step whose inputs turn out to be the same is no point, but the port's is one in every run.
-    assert sum(cut.points for cut in there.values())
-    for whither, cuts in (("there", there), ("back", back)):
-        for way, cut in cuts.items():
-            if cut.points:
-                sums.kill_matrix[f"the engine on the way {whither}, then `make {way}`"] = cut
+    assert there.points
+    sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the way there"] = there
+    if back.points:
+        sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the way back"] = back
 
 
-def points_to_contextforge(world: World) -> list[Point]:
+def points_to_contextforge(world: World, moment: str) -> list[Point]:
     world.cut_over()
-    return points_of(world, "contextforge")
+    return points_of(world, "contextforge", moment)
 
 
-def points_of(world: World, active: str) -> list[Point]:
-    """Before, during and after each resource on which the turn of the switch would act."""
-    return [Point(moment, name) for name in world.steps(active) for moment in MOMENTS]
+def points_of(world: World, active: str, moment: str) -> list[Point]:
+    """This moment of each resource on which the turn of the switch would act."""
+    return [Point(moment, name) for name in world.steps(active)]
 
 
 def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> list[str]:
