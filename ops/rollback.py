@@ -123,12 +123,6 @@ def _refuse_another_host(
 def _refuse_what_is_gone(
     stack: str, resources: Sequence[Mapping[str, Any]], settings: Settings, choice: Choice
 ) -> None:
-    if settings.active == "contextforge" and settings.predecessor.kind == "absent":
-        raise UserError(
-            f"Nothing was changed: {choice.name} would leave port {settings.sentinel.port} to nobody, since "
-            "predecessor.kind is absent: choose another update (`make history`), or, to have it so, "
-            "`pulumi config set active contextforge` and `make up`."
-        )
     record = host.predecessor_record(resources) if settings.active == "contextforge" else {"kind": "absent"}
     leads_there = settings.active == "contextforge" or settings.predecessor.kind == "contextforge"
     retired = settings.host.folder if leads_there else ""
@@ -142,6 +136,12 @@ def _refuse_what_is_gone(
         )
     except UserError as error:
         raise UserError(f"Nothing was changed, there is no way to {choice.name}: {error}") from None
+    if settings.active == "contextforge" and settings.predecessor.kind == "absent":
+        raise UserError(
+            f"Nothing was changed: {choice.name} would leave port {settings.sentinel.port} to nobody, since "
+            "predecessor.kind is absent: choose another update (`make history`), or, to have it so, "
+            "`pulumi config set active contextforge` and `make up`."
+        )
 
 
 def images_of(choice: Choice, settings: Settings) -> list[str]:
