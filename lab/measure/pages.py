@@ -161,7 +161,9 @@ def converged(matrix: Mapping[str, Mapping[str, int]]) -> str:
     points, ended_well, served, only = (
         sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
     )
-    return f"{points} points, {ended_well} converged, {served}/{only} always served"
+    # Where more than the engine died, nobody has promised that the port is served meanwhile.
+    told = f", {served}/{only} always served" if only else ""
+    return f"{points} points, {ended_well} converged{told}"
 
 
 def _kill_matrix(figures: Figures) -> str:
