@@ -150,15 +150,16 @@ class Progress:
         """
         errors: list[BaseException] = []
         threads = [threading.Thread(target=self._run, args=(step, errors), daemon=True) for step in steps]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             for thread in threads:
                 thread.join()
         except KeyboardInterrupt:
             self.end_children()
             for thread in threads:
-                thread.join(END_WITHIN_SECONDS)
+                if thread.ident is not None:
+                    thread.join(END_WITHIN_SECONDS)
             raise
         if errors:
             raise errors[0]
