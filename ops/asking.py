@@ -85,9 +85,9 @@ def _last_handover(
     """The figures stand in the stack's output; of a port that was given back only in the journal on the host."""
     if outputs.get("handover"):
         return cast(Mapping[str, Any], outputs["handover"])
-    document = host.handover_document(host.resources_of(opened, stack), settings)
+    resources = host.resources_of(opened, stack)
     try:
-        seen = host.run(stack, settings, "handover", "status", document)
+        seen = host.handover_status(stack, settings, resources)
     except UserError:
         return {}
     # "since" is empty where somebody else has the port than the last handover gave it to.

@@ -101,10 +101,16 @@ def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings
     }
 
 
-def handover_seconds(settings: Settings) -> float:
-    """How long a handover may take: the predecessor's start, an answer, its stop, and as much again for the undo."""
+def handover_status(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Who has the port, and what a handover left behind or is at."""
+    return run(stack, settings, "handover", "status", handover_document(resources, settings))
+
+
+def hand_over(stack: str, settings: Settings, word: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """`take`, `give` or `rest`, which may take the predecessor's start, an answer, its stop, and the undo of them."""
     predecessor, sentinel = settings.predecessor, settings.sentinel
-    return LIMIT_SECONDS + 2 * (predecessor.limit_seconds + sentinel.answer_seconds + sentinel.drain_seconds)
+    steps = predecessor.limit_seconds + sentinel.answer_seconds + sentinel.drain_seconds
+    return run(stack, settings, "handover", word, document, limit_seconds=LIMIT_SECONDS + 2 * steps)
 
 
 def predecessor_record(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

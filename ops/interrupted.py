@@ -146,7 +146,7 @@ def mend(
 
 def holder_of_port(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> str:
     """Who has the port now, by the container's name."""
-    seen = host.run(stack, settings, "handover", "status", host.handover_document(resources, settings))
+    seen = host.handover_status(stack, settings, resources)
     return cast("Mapping[str, str]", seen["holder"] or {"name": "nobody"})["name"]
 
 
@@ -162,7 +162,7 @@ def settle(
 
     `before` is the state before the run, which the predecessor's record outlives; `container` is Sentinel's name now.
     """
-    seen = host.run(stack, settings, "handover", "status", host.handover_document(before, settings))
+    seen = host.handover_status(stack, settings, before)
     holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
     right = seen["active"] == owner(settings) and (seen["active"] != "sentinel" or holder["name"] == container)
     if seen["active"] == "stranger" or (right and not seen["unfinished"]):
@@ -174,12 +174,10 @@ def settle(
         warm = {"container": document["container"], "limit_seconds": settings.sentinel.start_seconds}
         limit = host.LIMIT_SECONDS + settings.sentinel.start_seconds
         host.run(stack, settings, "warm", "start", warm, limit_seconds=limit)
-        limit = host.handover_seconds(settings)
-        host.run(stack, settings, "handover", "take", document, limit_seconds=limit)
+        host.hand_over(stack, settings, "take", document)
         return
     serving = holder["id"] if seen["active"] == "sentinel" else document["container"]
-    document = {**document, "container": serving}
-    host.run(stack, settings, "handover", "give", document, limit_seconds=host.handover_seconds(settings))
+    host.hand_over(stack, settings, "give", {**document, "container": serving})
 
 
 def owner(settings: Settings) -> str:
@@ -253,9 +251,9 @@ def _remove_leftovers(opened: automation.Stack, stack: str, settings: Settings, 
 
 def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
     """`hostctl` finishes a handover although its engine was killed; two at once would refuse each other."""
-    document = host.handover_document(host.resources_of(opened, stack), settings)
+    resources = host.resources_of(opened, stack)
     end, said = time.monotonic() + BUSY_SECONDS, False
-    while busy := host.run(stack, settings, "handover", "status", document)["busy"]:
+    while busy := host.handover_status(stack, settings, resources)["busy"]:
         if time.monotonic() > end:
             raise EngineFailed(
                 f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}: wait until it "

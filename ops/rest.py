@@ -27,8 +27,7 @@ def rest(stack: str, progress: Progress, *, yes: bool) -> Result:
     resources = host.resources_of(opened, stack)
     if not (yes or surroundings.of_stack(stack)):
         ask(f"Stop the predecessor of stack {stack}: the way back then takes its own start?")
-    asked = host.handover_document(resources, settings)
-    answer = host.run(stack, settings, "handover", "rest", asked, limit_seconds=host.handover_seconds(settings))
+    answer = host.hand_over(stack, settings, "rest", host.handover_document(resources, settings))
     document = {
         "ok": answer["predecessor"] in ("stopped", "absent"),
         "changed": answer["changed"],

@@ -177,7 +177,7 @@ def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Pro
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
     outputs = asking.outputs_of(opened, stack)
     verified = asking.look(opened, stack, outputs).verified
-    now = _status(stack, settings, host.resources_of(opened, stack))
+    now = host.handover_status(stack, settings, host.resources_of(opened, stack))
     last = now["last"]
     moved = bool(last) and last != before
     ok = now["active"] == interrupted.owner(settings) and verified.ok
@@ -192,11 +192,7 @@ def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Pro
 
 
 def _last(stack: str, settings: Settings) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], _status(stack, settings, ())["last"])
-
-
-def _status(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return host.run(stack, settings, "handover", "status", host.handover_document(resources, settings))
+    return cast(Mapping[str, Any], host.handover_status(stack, settings, ())["last"])
 
 
 def _text(stack: str, document: Mapping[str, Any], last: Mapping[str, Any], verified: Result) -> str:

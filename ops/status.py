@@ -28,7 +28,7 @@ def status(stack: str, progress: Progress) -> Result:
         raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
     settings = asking.settings_of(opened, stack)
     resources = host.resources_of(opened, stack)
-    seen = host.run(stack, settings, "handover", "status", host.handover_document(resources, settings))
+    seen = host.handover_status(stack, settings, resources)
     life = host.run(stack, settings, "token", "life", {"path": settings.client.token_file})
     verified = asking.look(opened, stack, outputs).verified
     document = {

@@ -59,7 +59,7 @@ def gathered(stack: str, progress: Progress) -> Gathered:
         "active": outputs["active"],
         "kind": settings.host.kind,
         "seen": seen,
-        "status": host.run(stack, settings, "handover", "status", host.handover_document(resources, settings)),
+        "status": host.handover_status(stack, settings, resources),
         "update": update_of(updates, last["at"]),
         "history": rows_of(updates),
         "baseline": host.answer_of(resources, "verify", "baseline"),
