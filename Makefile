@@ -82,9 +82,10 @@ env: venv ## eval "$$(make env)": plain pulumi works in this shell
 doctor: venv ## every part: where found, which version, real or double
 	@$(OPS) doctor $(WITH)
 
+# A lab that broke fails everything after it: the first failures say why, and they are told within the hour and a half.
 test: venv ## every test; needs nothing done before it
 	@$(OPS) ready --stack lab
-	@$(PYTHON) -m pytest tests $(ARGS)
+	@$(PYTHON) -m pytest --maxfail=40 --session-timeout=4500 tests $(ARGS)
 
 unit: venv ## the tests that need no lab, in under a minute
 	@$(PYTHON) -m pytest -q --numprocesses auto --dist loadfile -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)

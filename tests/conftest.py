@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -15,9 +15,12 @@ from lab import box as vps
 from lab import surroundings
 from lab.box import Box, Place
 from ops.progress import Progress
+from tests import diagnosis
 
 REASON_NO_PROMETHEUS = "prometheus and promtool are not in PATH, and only root can make the lab's image that holds them"
 REASON_NO_LAB = "a box needs Linux and root; run the tests as root"
+DIAGNOSES = 3
+_TOLD = pytest.StashKey[list[str]]()
 
 
 def pytest_configure() -> None:
@@ -35,6 +38,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=REASON_NO_LAB))
         if item.get_closest_marker("prometheus") and not installed:
             item.add_marker(pytest.mark.skip(reason=REASON_NO_PROMETHEUS))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The first lab tests that fail tell what the machine looked like; later ones would repeat it."""
+    report = yield
+    told = item.session.stash.setdefault(_TOLD, [])
+    if report.failed and item.get_closest_marker("lab") and len(told) < DIAGNOSES:
+        told.append(item.nodeid)
+        report.sections.append(("The lab as it was after this test", diagnosis.of_the_lab(Place())))
+    return report
 
 
 @pytest.fixture(scope="session")
