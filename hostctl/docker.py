@@ -75,11 +75,14 @@ class Engine:
                 raise
 
     def inside(self, container: str, words: Sequence[str], seconds: float) -> tuple[int, str]:
-        """Run a command in a running container: its exit code, and what it wrote to stdout and stderr."""
+        """Run a command in a running container: its exit code, and what it wrote. Raises DockerError."""
         body = {"Cmd": list(words), "AttachStdout": True, "AttachStderr": True}
         started: str = self.post(f"/containers/{quote(container)}/exec", body)["Id"]
         said = self._raw("POST", f"/exec/{started}/start", {"Detach": False, "Tty": False}, seconds)[1]
-        return int(self.get(f"/exec/{started}/json")["ExitCode"]), _without_frames(said)
+        code: int | None = self.get(f"/exec/{started}/json")["ExitCode"]
+        if code is None:
+            raise DockerError(f"Docker did not begin {words[0]} in {container}: see that it runs and is not paused", 0)
+        return code, _without_frames(said)
 
     def text(self, method: str, path: str, seconds: float) -> str:
         """The answer as it comes, for those that are more than one JSON document. Raises DockerError."""

@@ -15,7 +15,7 @@ from hostctl import containers, probe
 from hostctl.docker import DockerError, Engine
 from hostctl.documents import Document
 from hostctl.errors import Refusal
-from hostctl.handover import caller, checks, grace, plans, report, steps, world
+from hostctl.handover import caller, checks, freeze, grace, plans, report, steps, world
 from hostctl.handover.goals import (
     Goal,
     goal_of_holder,
@@ -141,6 +141,9 @@ def _move(engine: Engine, request: Request, entry: Entry, plan: Plan, goal: Goal
     verb = entry.opening["verb"]
     # What a killed run wrote: when it took the port away, and that it had its answer already.
     released_before, answered_before = entry.first("release"), entry.first("settle") or entry.first("finalize")
+    for step in plan.release:
+        if step.action == "pause":
+            freeze.await_quiet(engine, step.container)
     with Watch(request) as watch:
         steps.run(engine, entry, verb, "prepare", plan.prepare)
         watch.wait_for(BEFORE)

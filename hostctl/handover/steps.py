@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from hostctl.containers import Container
 from hostctl.docker import Engine
+from hostctl.handover import freeze
 from hostctl.journal import Entry
 
 
@@ -73,9 +74,11 @@ def run(engine: Engine, entry: Entry, verb: str, phase: str, steps: Sequence[Ste
 
 
 def execute(engine: Engine, step: Step) -> None:
-    """Do one step by one request; raises DockerError."""
+    """Do one step, as a rule by one request; raises DockerError."""
     base = f"/containers/{step.container}"
-    if step.action in ("pause", "unpause", "start"):
+    if step.action == "pause":
+        freeze.freeze(engine, step.container)
+    elif step.action in ("unpause", "start"):
         engine.post(f"{base}/{step.action}")
     elif step.action == "stop":
         engine.post(f"{base}/stop?t={int(step.seconds)}", seconds=step.seconds + 30)

@@ -94,7 +94,7 @@ def claudes_file_broken(staged: Staged) -> Generator[None]:
 @contextmanager
 def postgres_down(staged: Staged) -> Generator[None]:
     """Paused: one that is stopped the run itself makes anew over its volume, and goes on."""
-    staged.lab.docker("pause", "sentinel-postgres")
+    staged.lab.freeze("sentinel-postgres")
     try:
         with staged.cutting_over():
             yield

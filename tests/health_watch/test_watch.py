@@ -51,7 +51,7 @@ def test_one_red_embed_when_they_fall_and_one_green_when_they_are_back(watched: 
     def told(title: str) -> bool:
         return any(embed["title"] == title for embed in embeds()[before:])
 
-    watched.lab.docker("pause", gateway)
+    watched.lab.freeze(gateway)
     try:
         watched.lab.docker("stop", "-t", "5", "sentinel-grafana")
         watched.wait(lambda: told("Sentinel is down") and told("Grafana is down"), "the red embeds")

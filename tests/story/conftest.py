@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from hostctl.docker import Engine
+from hostctl.handover import freeze
 from lab.box import Box, Place, status
 from lab.box.network import inside
 from ops import environment, readiness
@@ -72,6 +74,12 @@ class Lab:
 
     def inspect(self, container: str) -> dict[str, Any]:
         return json.loads(self.docker("inspect", container))[0]
+
+    def freeze(self, container: str) -> None:
+        """Paused with no probe caught at its beginning, on which Docker would hang (hostctl/handover/freeze.py)."""
+        engine = Engine(self.box.docker_socket)
+        freeze.await_quiet(engine, container)
+        freeze.freeze(engine, container)
 
     def sql(self, statement: str) -> str:
         return self.docker(

@@ -173,7 +173,7 @@ class World:
         )
         try:
             with log.open(encoding="utf-8") as events:
-                if not self._until(point, events):
+                if not self.until(point, events):
                     assert engine.wait(30) == 0, f"the run ended with an error and never was {point}"
                     return False
         finally:
@@ -181,7 +181,8 @@ class World:
             engine.wait(30)
         return True
 
-    def _until(self, point: Point, events: Iterator[str]) -> bool:
+    def until(self, point: Point, events: Iterator[str]) -> bool:
+        """Reads the engine's events up to the point; False where they end before it."""
         wanted = "resOutputsEvent" if point.moment == "after" else "resourcePreEvent"
         for line in events:
             event: dict[str, Any] = json.loads(line)
