@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,9 @@ def test_the_wait_is_for_the_health_check(host: Host) -> None:
 
 
 def test_a_container_that_ends_is_told_with_its_exit_code_and_its_logs_last_lines(host: Host) -> None:
-    host.create_sentinel("bad", command="no-port", restart="no", start=False)
+    # Without a health check it would be warm as soon as it runs, which it does for a moment.
+    undecided = ["CMD", os.path.realpath(sys.executable), "-S", "-c", "import time; time.sleep(60)"]
+    host.create_sentinel("bad", command="no-port", restart="no", health=undecided, start=False)
     done = warm(host, "start", "bad")
     assert done.returncode == 1
     assert f"{host.mark}-bad ended with exit code 1: read its log's last lines below" in done.stderr
