@@ -172,6 +172,13 @@ class Engine:
         except (OSError, http.client.HTTPException) as error:
             self._drop()
             failure = error
+        # Python 3.9 has a class of its own for it.
+        if isinstance(failure, socket.timeout):
+            raise DockerError(
+                f"Docker did not answer {method} {path.split('?')[0]} within {seconds:g} s: where 'docker ps' answers, "
+                "it hangs on one container, see docs/runbook.md#docker-hangs-on-a-container",
+                0,
+            )
         # A kept connection may have been closed since; a POST may have been carried out, so only a GET goes again.
         if kept and method == "GET":
             return self._exchange(method, path, body, seconds)

@@ -11,6 +11,7 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 
 import pytest
 
+from hostctl import docker
 from hostctl.docker import DockerError, Engine
 
 
@@ -29,6 +30,9 @@ class _Handler(BaseHTTPRequestHandler):
         server.asked.append(self.path)
         if self.path == "/version":
             self._answer(200, {"ApiVersion": server.api, "MinAPIVersion": server.oldest})
+        elif "/hung/" in self.path:
+            # Until the client goes.
+            self.rfile.read(1)
         else:
             self._answer(404, {"message": "No such container: x"})
 
@@ -69,3 +73,15 @@ def test_a_refusal_carries_dockers_reason_and_status(server: _Server) -> None:
     with pytest.raises(DockerError, match="Docker refused GET /containers/x/json: No such container: x") as refused:
         Engine(f"unix://{server.server_address}").get("/containers/x/json")
     assert refused.value.status == 404
+
+
+def test_an_engine_that_hangs_on_one_container_is_told_apart_from_one_that_is_not_there(
+    server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "REQUEST_SECONDS", 0.2)
+    engine = Engine(str(server.server_address))
+    assert engine.find("/containers/x/json") is None
+    with pytest.raises(DockerError, match=r"within 0\.2 s: where 'docker ps' answers, it hangs on one container"):
+        engine.get("/containers/hung/json")
+    # Asked once: another try would hang as long.
+    assert [path for path in server.asked if "hung" in path] == ["/v1.41/containers/hung/json"]
