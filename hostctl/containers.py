@@ -64,6 +64,7 @@ class Container:
     project: str = ""
     volumes: tuple[str, ...] = ()
     exit_code: int = 0
+    process: int = 0
 
     def on(self, network: str) -> bool:
         return any(attachment.network == network for attachment in self.attachments)
@@ -150,6 +151,7 @@ def described(document: dict[str, Any], networks: dict[str, bool]) -> Container:
         depends_on=tuple(part.split(":")[0] for part in str(labels.get(DEPENDS_LABEL, "")).split(",") if part),
         volumes=tuple(mount["Name"] for mount in rows(document.get("Mounts")) if mount.get("Type") == "volume"),
         exit_code=state.get("ExitCode", 0),
+        process=state.get("Pid", 0),
     )
 
 

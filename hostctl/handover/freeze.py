@@ -8,8 +8,7 @@ for ever after a `docker exec`. Measured on Docker 20.10, where 58 of 400 freeze
 Owns: waiting for a quiet moment, and letting a command that was caught nevertheless go on until it has begun.
 Deliberately does not: hold a command up.
 Source: the Engine API's reference, "Inspect a container" (`Healthcheck`, `Health.Log`) and "Monitor events"
-(`exec_start`, `exec_die`, which health probes have too); the kernel's control groups, version 2 (`cgroup.freeze`,
-`cgroup.events`) and version 1 (`freezer.state`).
+(`exec_start`, `exec_die`, which health probes have too).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -50,10 +49,11 @@ def await_quiet(engine: Engine, container: str) -> None:
         time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def freeze(engine: Engine, container: str) -> None:
-    """Pause it, with no command caught at its beginning; raises DockerError."""
-    # A look would wait afterwards, and Docker's own unpause with it.
-    process: int = engine.get(f"/containers/{container}/json")["State"]["Pid"]
+def freeze(engine: Engine, container: str, process: int) -> None:
+    """Pause it, with no command caught at its beginning; raises DockerError.
+
+    `process` is its first one's id on the host, read beforehand: a look would wait afterwards.
+    """
     engine.post(f"/containers/{container}/pause")
     if not _begins(engine, container):
         return
@@ -119,4 +119,4 @@ def _seconds(moment: str) -> float:
     if match is None:
         raise DockerError(f"Docker told a moment that is none ({moment}): report it as a fault of this program", 0)
     whole = datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
-    return whole.astimezone(timezone.utc).timestamp() + float(match[2] or 0)
+    return whole.timestamp() + float(match[2] or 0)

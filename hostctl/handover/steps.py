@@ -26,10 +26,11 @@ class Step:
     aliases: tuple[str, ...] = ()
     restart: tuple[str, int] = ("no", 0)
     seconds: float = 0
+    process: int = 0
 
 
 def pause(container: Container) -> Step:
-    return Step("pause", container.id, container.name)
+    return Step("pause", container.id, container.name, process=container.process)
 
 
 def unpause(container: Container) -> Step:
@@ -77,7 +78,7 @@ def execute(engine: Engine, step: Step) -> None:
     """Do one step, as a rule by one request; raises DockerError."""
     base = f"/containers/{step.container}"
     if step.action == "pause":
-        freeze.freeze(engine, step.container)
+        freeze.freeze(engine, step.container, step.process)
     elif step.action in ("unpause", "start"):
         engine.post(f"{base}/{step.action}")
     elif step.action == "stop":

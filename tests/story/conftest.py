@@ -77,9 +77,9 @@ class Lab:
 
     def freeze(self, container: str) -> None:
         """Paused with no probe caught at its beginning, on which Docker would hang (hostctl/handover/freeze.py)."""
-        engine = Engine(self.box.docker_socket)
+        engine, process = Engine(self.box.docker_socket), self.inspect(container)["State"]["Pid"]
         freeze.await_quiet(engine, container)
-        freeze.freeze(engine, container)
+        freeze.freeze(engine, container, process)
 
     def sql(self, statement: str) -> str:
         return self.docker(
