@@ -154,25 +154,31 @@ RESTARTED = {"dockerd": "dockerd", "host": "the host"}
 
 @ONLY_SOAK
 @pytest.mark.parametrize("what", RESTARTED)
+@pytest.mark.parametrize(
+    ("way", "begin", "active"),
+    [("there", "contextforge", "sentinel"), ("back", "sentinel", "contextforge")],
+    ids=["there", "back"],
+)
 def test_the_host_restarts_under_the_run(
-    world: World, sums: Sums, progress: Progress, say: Callable[[str], None], what: str, tmp_path: Path
-) -> None:
-    world.staged()
-    cut, steps = Cut(), world.steps("sentinel")
+    world: World, sums: Sums, progress: Progress, say: Callable[[str], None],
+    what: str, way: str, begin: str, active: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    world.turn(begin)
+    cut, steps = Cut(), world.steps(active)
     failed: list[str] = []
     for number, name in enumerate(steps):
-        world.staged()
+        world.turn(begin)
         folder = tmp_path / name
         folder.mkdir()
-        if not world.killed("sentinel", Point("during", name), folder):
+        if not world.killed(active, Point("during", name), folder):
             continue
         (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
-        failed += after_it(world, cut, f"{what} restarts during {name}", WAYS[number % 2], "sentinel")
-        say(f"{RESTARTED[what]} restarts, {number + 1} of {len(steps)}: {name}; {len(failed)} failed")
+        failed += after_it(world, cut, f"{what} restarts during {name}, {way}", WAYS[number % 2], active)
+        say(f"{RESTARTED[what]} restarts, {way}, {number + 1} of {len(steps)}: {name}; {len(failed)} failed")
     world.staged()
     assert not failed, "\n\n".join(failed)
     assert cut.points
-    sums.kill_matrix[f"{RESTARTED[what]} restarts during a step of the way there"] = cut
+    sums.kill_matrix[f"{RESTARTED[what]} restarts during a step of the way {way}"] = cut
 
 
 @ONLY_SOAK
