@@ -20,12 +20,13 @@ from typing import Any, BinaryIO, cast
 
 from hostctl import atomic, backup_files, throwaway
 from hostctl.backup_files import FILE_MODE, FOLDER_MODE, Keep, beside
+from hostctl.clock import seconds_of
 from hostctl.database import COUNTS, SOCKET, Counts, Database, as_document, complaint
 from hostctl.documents import Document
 from hostctl.errors import Refusal
 from hostctl.exec_streams import streamed
 from hostctl.lock import held
-from hostctl.night_state import moment, note, noted
+from hostctl.night_state import note, noted
 
 STEP = "backup"
 SILENT_SECONDS = 600.0
@@ -97,7 +98,7 @@ def read_back(database: Database, path: str) -> str:
 def last_good_age(document: Document) -> float | None:
     """Seconds since the last good backup was taken, None when there is none."""
     good = noted(document, STEP).get("last_good")
-    return None if not good else time.time() - moment(good["at"])
+    return None if not good else time.time() - seconds_of(good["at"])
 
 
 def _made(document: Document, folder: str) -> tuple[str, dict[str, Any]]:

@@ -30,6 +30,10 @@ class DockerError(Refusal):
         self.status = status
 
 
+class TooLate(DockerError):
+    """The engine took the request and did not answer in time."""
+
+
 class Engine:
     """One engine, one kept connection."""
 
@@ -78,7 +82,11 @@ class Engine:
         """Run a command in a running container: its exit code, and what it wrote. Raises DockerError."""
         body = {"Cmd": list(words), "AttachStdout": True, "AttachStderr": True}
         started: str = self.post(f"/containers/{quote(container)}/exec", body)["Id"]
-        said = self._raw("POST", f"/exec/{started}/start", {"Detach": False, "Tty": False}, seconds)[1]
+        try:
+            said = self._raw("POST", f"/exec/{started}/start", {"Detach": False, "Tty": False}, seconds)[1]
+        except TooLate:
+            sentence = f"{words[0]} in {container} did not end within {seconds:g} s: see 'docker top {container}'"
+            raise TooLate(sentence, 0) from None
         code: int | None = self.get(f"/exec/{started}/json")["ExitCode"]
         if code is None:
             raise DockerError(f"Docker did not begin {words[0]} in {container}: see that it runs and is not paused", 0)
@@ -174,7 +182,7 @@ class Engine:
             failure = error
         # Python 3.9 has a class of its own for it.
         if isinstance(failure, socket.timeout):
-            raise DockerError(
+            raise TooLate(
                 f"Docker did not answer {method} {path.split('?')[0]} within {seconds:g} s: where 'docker ps' answers, "
                 "it hangs on one container, see docs/runbook.md#docker-hangs-on-a-container",
                 0,

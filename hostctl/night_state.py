@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from hostctl import atomic
@@ -97,11 +96,6 @@ def exposition(document: Document) -> str:
             lines += [f"# HELP {name} {_HELP[name]}"] if name in _HELP else []
             lines += [f"# TYPE {name} gauge", f"{name} {value:.17g}"]
     return "\n".join(lines) + "\n"
-
-
-def moment(text: str) -> float:
-    """Seconds since 1970 of a time as our files have it, such as 2026-11-26T03:17:00Z."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def _marks(document: Document) -> str:

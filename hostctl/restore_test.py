@@ -15,13 +15,13 @@ from typing import Any
 
 from hostctl import backup, backup_files, containers, throwaway
 from hostctl.backup_files import Backup
-from hostctl.clock import now
+from hostctl.clock import now, seconds_of
 from hostctl.database import Database, as_document, complaint
 from hostctl.docker import Engine
 from hostctl.documents import Document, table
 from hostctl.errors import Refusal
 from hostctl.lock import held
-from hostctl.night_state import moment, note, noted
+from hostctl.night_state import note, noted
 
 STEP = "restore-test"
 GOOD, BAD, COULD_NOT_CHECK = "good", "bad", "could-not-check"
@@ -54,7 +54,7 @@ def weekly(document: Document) -> dict[str, Any]:
     if document.text("restore_test", "off") == "off":
         return {"result": "skipped", "reason": "nightly.restore_test is off"}
     good = table(noted(document, STEP).get("last_good"))
-    if good and time.time() - moment(good["at"]) < WEEK_SECONDS:
+    if good and time.time() - seconds_of(good["at"]) < WEEK_SECONDS:
         return {"result": "skipped", "reason": f"the test of {good['at']} was good"}
     tested = _tested(document)
     if tested["result"] != GOOD:
@@ -97,7 +97,7 @@ def _note(document: Document, facts: dict[str, Any]) -> None:
     if facts["result"] != COULD_NOT_CHECK:
         metrics["sentinel_restore_test_good"] = float(facts["result"] == GOOD)
     if last:
-        metrics["sentinel_restore_test_last_good_timestamp_seconds"] = moment(last["at"])
+        metrics["sentinel_restore_test_last_good_timestamp_seconds"] = seconds_of(last["at"])
     note(document, STEP, {**facts, "last_good": last}, metrics)
 
 

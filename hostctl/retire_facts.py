@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from calendar import timegm
 from dataclasses import dataclass
 from typing import Any
 
+from hostctl.clock import seconds_of
 from hostctl.documents import Document, parsed, table
 from hostctl.journal import Journal
 
@@ -55,14 +55,14 @@ def refusals(facts: Facts, document: Document) -> tuple[list[str], str]:
         return [f"a handover that began at {facts.unfinished} was cut off: `make up` ends it, then run this again"], ""
     if not facts.since:
         return ["Sentinel has not taken the port over yet, so ContextForge is what serves: cut over first"], ""
-    allowed = _moment(facts.since) + days * DAY_SECONDS
+    allowed = seconds_of(facts.since) + days * DAY_SECONDS
     told: list[str] = []
     if time.time() < allowed:
         told.append(
             f"Sentinel has served without a way back since {facts.since}, and predecessor.retire_days is {days}: "
             f"allowed from {_text(allowed)}"
         )
-    if not facts.restored or _moment(facts.restored) < _moment(facts.since):
+    if not facts.restored or seconds_of(facts.restored) < seconds_of(facts.since):
         told.append(
             f"no backup of Sentinel's database has been restored as a proof since {facts.since}: allowed from "
             f"{_text(max(allowed, time.time()))}, once a restore test has said good"
@@ -96,10 +96,6 @@ def _finished(journal: Journal) -> list[dict[str, Any]]:
         if opening:
             found.append(opening)
     return found
-
-
-def _moment(text: str) -> float:
-    return float(timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
 
 
 def _text(seconds: float) -> str:

@@ -13,6 +13,7 @@ import os
 from typing import Any
 
 from hostctl import claude, night_state, token
+from hostctl.clock import seconds_of
 from hostctl.documents import Document, parsed, table
 from hostctl.errors import Refusal
 
@@ -58,7 +59,7 @@ def _end_of_claudes(folder: Document) -> dict[str, float]:
     if not os.path.exists(path):
         return {}
     expires = token.life(_asked(path))["expires_at"]
-    return {"sentinel_token_expires_timestamp_seconds": night_state.moment(expires)} if expires else {}
+    return {"sentinel_token_expires_timestamp_seconds": seconds_of(expires)} if expires else {}
 
 
 def _renewed(asked_file: str) -> dict[str, Any]:

@@ -14,13 +14,12 @@ Source: the Engine API's reference, "Inspect a container" (`Healthcheck`, `Healt
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from hostctl.clock import seconds_of
 from hostctl.docker import DockerError, Engine
 from hostctl.documents import rows, table
 from hostctl.handover import freezer
@@ -35,7 +34,6 @@ DEFAULT_INTERVAL_SECONDS = 30.0
 """Docker's own, where a health check names none."""
 _LOOK_EVERY_SECONDS = 0.05
 _NANO = 1_000_000_000
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 def await_quiet(engine: Engine, container: str) -> None:
@@ -90,9 +88,9 @@ def probe_due(found: Mapping[str, Any], events: Iterable[Mapping[str, Any]], now
     health = table(found["State"].get("Health"))
     if not health or table(found["Config"].get("Healthcheck")).get("Test", ["NONE"])[0] == "NONE":
         return False
-    ended = [_seconds(entry["End"]) for entry in rows(health.get("Log"))]
+    ended = [seconds_of(entry["End"]) for entry in rows(health.get("Log"))]
     thawed = [event["timeNano"] / _NANO for event in events if event["Action"] == "unpause"]
-    due = max([_seconds(found["State"]["StartedAt"]), *ended, *thawed]) + _interval(found)
+    due = max([seconds_of(found["State"]["StartedAt"]), *ended, *thawed]) + _interval(found)
     return due - min(MARGIN_SECONDS, _interval(found) / 2) < now < due + BEGINS_WITHIN_SECONDS
 
 
@@ -111,12 +109,3 @@ def _events(engine: Engine, container: str, since: float, until: float) -> list[
 def _interval(found: Mapping[str, Any]) -> float:
     given = table(found["Config"].get("Healthcheck")).get("Interval") or 0
     return given / _NANO or DEFAULT_INTERVAL_SECONDS
-
-
-def _seconds(moment: str) -> float:
-    """Seconds since 1970 of Docker's nine decimals, which Python reads from 3.11 on only."""
-    match = _MOMENT.fullmatch(moment)
-    if match is None:
-        raise DockerError(f"Docker told a moment that is none ({moment}): report it as a fault of this program", 0)
-    whole = datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
-    return whole.timestamp() + float(match[2] or 0)

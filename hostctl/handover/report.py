@@ -6,11 +6,10 @@ Owns: the answers' documents. Deliberately does not: change anything.
 from __future__ import annotations
 
 import time
-from calendar import timegm
 from typing import Any
 
 from hostctl import lock
-from hostctl.clock import now
+from hostctl.clock import now, seconds_of
 from hostctl.containers import Container
 from hostctl.docker import Engine
 from hostctl.errors import Refusal
@@ -40,8 +39,8 @@ def figures(
     downtime = answered - began
     if released_before is not None and "at" in released_before:
         told = (answered_before or {}).get("at")
-        end = time.time() * 1000 if told is None else _milliseconds(told)
-        downtime = max(downtime, end - _milliseconds(released_before["at"]))
+        end = time.time() if told is None else seconds_of(told)
+        downtime = max(downtime, (end - seconds_of(released_before["at"])) * 1000)
     return {
         "changed": True,
         "reason": "",
@@ -149,7 +148,3 @@ def _sentinel_word(found: world.World, port: int) -> str:
     if any(gateway.publishes(port) for gateway in found.gateways):
         return "serving"
     return "standby" if found.gateways else "absent"
-
-
-def _milliseconds(moment: str) -> int:
-    return timegm(time.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S")) * 1000 + int(moment[20:23])

@@ -12,7 +12,7 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 import pytest
 
 from hostctl import docker
-from hostctl.docker import DockerError, Engine
+from hostctl.docker import DockerError, Engine, TooLate
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):
@@ -35,6 +35,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(1)
         else:
             self._answer(404, {"message": "No such container: x"})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("/start"):
+            # A command that does not end, until the client goes.
+            self.rfile.read(1)
+        else:
+            self._answer(201, {"Id": "0123"})
 
     def _answer(self, status: int, body: dict[str, str]) -> None:
         content = json.dumps(body).encode()
@@ -85,3 +93,8 @@ def test_an_engine_that_hangs_on_one_container_is_told_apart_from_one_that_is_no
         engine.get("/containers/hung/json")
     # Asked once: another try would hang as long.
     assert [path for path in server.asked if "hung" in path] == ["/v1.41/containers/hung/json"]
+
+
+def test_a_command_that_does_not_end_is_told_as_such(server: _Server) -> None:
+    with pytest.raises(TooLate, match=r"^pg_dump in database did not end within 0\.2 s: see 'docker top database'$"):
+        Engine(str(server.server_address)).inside("database", ["pg_dump", "--clean"], 0.2)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hostctl.clock import seconds_of
 from hostctl.docker import Engine
 from hostctl.handover import freeze, freezer
 from tests.hostctl.handover_host import Host
@@ -28,7 +29,7 @@ def at(seconds: float) -> str:
     return f"2026-11-27T12:00:{seconds:012.9f}Z"
 
 
-ZERO = freeze._seconds(at(0))
+ZERO = seconds_of(at(0))
 
 
 def inspected(started: float, *ended: float, interval: float = 30, health: bool = True) -> dict[str, Any]:
@@ -77,13 +78,6 @@ def test_a_command_begins_for_three_seconds_or_until_it_has_ended() -> None:
         event("exec_die", 9.1, "ended"),
     ]
     assert freeze.beginning(events, ZERO + 10) == {"young"}
-
-
-def test_a_moment_is_read_with_any_zone_and_number_of_decimals() -> None:
-    assert freeze._seconds("2026-11-27T13:00:01.5+01:00") == ZERO + 1.5
-    assert freeze._seconds("2026-11-27T12:00:01Z") == ZERO + 1
-    with pytest.raises(freeze.DockerError, match="a moment that is none"):
-        freeze._seconds("yesterday")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from components.settings import Settings
 from dashboards import queries
 from hostctl import backup, backup_files, night_state, restore_test
+from hostctl.clock import seconds_of
 from hostctl.database import Counts, Database
 from hostctl.documents import Document
 from hostctl.errors import Refusal
@@ -72,7 +73,7 @@ def test_retention_took_the_old_rows_only_and_they_are_in_the_backup(
 def test_prometheus_sees_when_the_last_good_backup_was(
     one_night: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, asked: Document
 ) -> None:
-    at = night_state.moment(night_state.noted(asked, "backup")["last_good"]["at"])
+    at = seconds_of(night_state.noted(asked, "backup")["last_good"]["at"])
     prometheus(deployed, settings, queries.LAST_BACKUP, at)
     prometheus(deployed, settings, f"({queries.backup_age_hours()}) > bool 26", 0)
 
