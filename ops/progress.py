@@ -149,17 +149,22 @@ class Progress:
         Ctrl-C (KeyboardInterrupt) ends the children of every step first.
         """
         errors: list[BaseException] = []
-        threads = [threading.Thread(target=self._run, args=(step, errors), daemon=True) for step in steps]
+        # Events, since a `join` that a signal broke off takes a running thread for ended (Python 3.11).
+        ended = [threading.Event() for _ in steps]
+        threads = [
+            threading.Thread(target=self._run, args=(step, errors, event), daemon=True)
+            for step, event in zip(steps, ended, strict=True)
+        ]
         try:
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+            for event in ended:
+                event.wait()
         except KeyboardInterrupt:
             self.end_children()
-            for thread in threads:
+            for thread, event in zip(threads, ended, strict=True):
                 if thread.ident is not None:
-                    thread.join(END_WITHIN_SECONDS)
+                    event.wait(END_WITHIN_SECONDS)
             raise
         if errors:
             raise errors[0]
@@ -193,12 +198,14 @@ class Progress:
         with self._lock:
             self._redraw()
 
-    def _run(self, long_step: LongStep, errors: list[BaseException]) -> None:
+    def _run(self, long_step: LongStep, errors: list[BaseException], ended: threading.Event) -> None:
         try:
             with self.step(long_step.name) as step:
                 long_step.run(step)
         except BaseException as error:
             errors.append(error)
+        finally:
+            ended.set()
 
     def _tell(self, step: Step, done: threading.Event) -> None:
         while not done.wait(self._tell_every):

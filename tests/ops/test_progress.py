@@ -65,24 +65,35 @@ def test_steps_run_side_by_side_and_the_first_error_is_told_after_all_have_ended
 
 INTERRUPTED = """
 import sys
+import time
 from pathlib import Path
 from ops.progress import LongStep, Progress
+
+class Busy(Progress):
+    # It notes a child only after Ctrl-C has come.
+    def owning(self, child):
+        while not self._ending:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        return super().owning(child)
 
 def sleep(step):
     step.call(["sh", "-c", 'echo $$ >"$0"; exec sleep 600', sys.argv[2]])
 
 try:
-    Progress(Path(sys.argv[1])).side_by_side([LongStep("sleeping", sleep)])
+    (Busy if sys.argv[3:] else Progress)(Path(sys.argv[1])).side_by_side([LongStep("sleeping", sleep)])
 except KeyboardInterrupt:
     sys.exit(130)
 """
 
 
-def test_ctrl_c_ends_the_children_that_were_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [[], ["late"]])
+def test_ctrl_c_ends_the_children_that_were_started(tmp_path: Path, late: list[str]) -> None:
+    """Also one that a busy machine had started and not yet noted when Ctrl-C came."""
     announced = tmp_path / "pid"
     os.mkfifo(announced)
     running = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path), str(announced)], cwd=ROOT, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path), str(announced), *late], cwd=ROOT, stderr=subprocess.DEVNULL
     )
     child = int(announced.read_text())
     running.send_signal(signal.SIGINT)
