@@ -10,8 +10,9 @@ import asyncio
 import sys
 
 from .claude import entry
-from .client import NoSession, Outcome, Session, ask_all, longest_of, with_session
+from .client import NoSession, Session, ask_all, longest_of, with_session
 from .documents import AskedBaseline, Baseline, Seen, Tool
+from .outcome import Outcome
 from .reach import HostRefused, Reach
 
 READ_SECONDS = 30.0

@@ -23,9 +23,9 @@ from mcp.types import CallToolResult, TextContent
 from .expectation import differs, shortened
 from .far_program import FarProgram
 from .names import Active, offered_name
+from .outcome import Outcome, Result
 from .plan import Plan, Question
 
-Result = Literal["ok", "auth", "unreachable", "tool-error", "missing", "differs"]
 Value = TypeVar("Value")
 
 CONNECT_SECONDS = 15.0
@@ -43,19 +43,6 @@ _HELLO = {
         "clientInfo": {"name": "sentinel-cutover-verify", "version": "1"},
     },
 }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One backend's result; `tool` is the name as offered, `detail` says more where it is not ok."""
-
-    name: str
-    tool: str
-    result: Result
-    ms: int
-    detail: str = ""
-    kind: str = ""
-    """What the answer holds, such as `text` or `image+text`; `error` for a tool's own error, empty without one."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import runbook
-from .client import HttpWay, NoSession, Outcome, Session, ask_all, longest_of, refused, with_session
+from .client import HttpWay, NoSession, Session, ask_all, longest_of, refused, with_session
 from .comparison import compared
 from .documents import AskedGates
+from .outcome import Outcome
 from .reach import HostRefused, Reach
 
 LOOK_SECONDS = 30.0

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from . import runbook
-from .client import Outcome, Result
 from .names import Active
+from .outcome import Outcome, Result
 
 EXIT_CODES: dict[Result, int] = {"ok": 0, "auth": 3, "unreachable": 4, "missing": 5, "tool-error": 6, "differs": 7}
 """1 is the user's error and 2 argparse's. Of several results the first in this order decides."""

@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .claude import Entry, entry
-from .client import HttpWay, NoSession, Outcome, Session, all_failed, ask_all, longest_of, refused, with_session
+from .client import HttpWay, NoSession, Session, all_failed, ask_all, longest_of, refused, with_session
 from .comparison import compared
 from .documents import AskedVerification, Baseline
 from .names import Active
+from .outcome import Outcome
 from .reach import HostRefused, Reach
 
 LOOK_SECONDS = 60.0

@@ -18,7 +18,7 @@ from ops.engine import EngineFailed
 from ops.errors import UserError
 from ops.paths import ROOT
 from verify import gates, report
-from verify.client import Outcome, Result
+from verify.outcome import Outcome, Result
 from verify.reach import HostRefused
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
