@@ -20,7 +20,7 @@ from components.firewall import loopback_ports
 from components.settings import Settings, SettingsError, load, report
 from components.verification import question
 from ops import environment, host, surroundings
-from ops.engine import open_stack, plain_outputs, told_in_one_sentence
+from ops.engine import open_stack, told_in_one_sentence
 from ops.errors import UserError
 from ops.paths import ROOT
 from ops.progress import Progress
@@ -43,12 +43,13 @@ def verify(stack: str, progress: Progress) -> Result:
     return every_backend(stack, settings, own_ports=loopback_ports(settings))
 
 
-def look(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], *, began: datetime | None = None) -> Looked:
-    """Of a stack as it is; what the program itself has verified since `began` is not asked a second time."""
-    settings = settings_of(opened, stack)
+def look(
+    opened: automation.Stack, stack: str, settings: Settings, outputs: Mapping[str, Any], *, began: datetime
+) -> Looked:
+    """After a run; what the program itself has verified since the run `began` is not asked a second time."""
     active = str(outputs.get("active", settings.active))
     told = cast("Mapping[str, Any] | None", outputs.get("verification"))
-    if began is not None and told and datetime.fromisoformat(told["at"]) >= began:
+    if told and datetime.fromisoformat(told["at"]) >= began:
         verified = Result(told, report_text(told), ok=bool(told["ok"]))
     else:
         verified = every_backend(stack, settings)
@@ -75,8 +76,8 @@ def every_backend(stack: str, settings: Settings, own_ports: Sequence[int] = ())
 
 
 def outputs_of(opened: automation.Stack, stack: str) -> dict[str, Any]:
-    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
-        return plain_outputs(opened.outputs())
+    """Those that are no secret, as the last run left them."""
+    return host.outputs_in(host.deployment_of(opened, stack))
 
 
 def _last_handover(

@@ -14,6 +14,7 @@ from typing import Any
 
 from pulumi import automation
 
+from components.settings import Settings
 from ops import asking, environment, host, interrupted, readiness, surroundings, upkeep
 from ops.asking import Looked
 from ops.engine import color, open_stack, plain_outputs, told_in_one_sentence
@@ -26,7 +27,7 @@ from ops.result import Result
 def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress)
-    refuse_moved_host(opened, stack)
+    settings = settings_here(opened, stack)
     if not (yes or surroundings.of_stack(stack)):
         previewed(opened, stack, progress)
         ask(f"Make these changes to stack {stack}?")
@@ -34,7 +35,7 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     done = interrupted.up(opened, stack, progress)
     outputs = plain_outputs(done.outputs)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    looked = asking.look(opened, stack, outputs, began=began)
+    looked = asking.look(opened, stack, settings, outputs, began=began)
     ok = looked.verified.ok
     return Result(_up_document(outputs, changes, looked, ok), _up_text(stack, outputs, changes, looked), ok)
 
@@ -42,7 +43,7 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
 def preview(stack: str, progress: Progress) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress)
-    refuse_moved_host(opened, stack)
+    settings_here(opened, stack)
     changes = previewed(opened, stack, progress)
     return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
@@ -98,23 +99,20 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     return Result({"ok": True, "stack": stack}, text)
 
 
-def refuse_moved_host(opened: automation.Stack, stack: str) -> None:
-    """A deployed stack keeps its host.
+def settings_here(opened: automation.Stack, stack: str) -> Settings:
+    """Raises UserError where they name another host than the stack is deployed on: it keeps its host.
 
     The engine would make every action anew in the new way and then take each back in the old one, the handover too, so
     that the port would end at the predecessor.
     """
-    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
-        deployed = plain_outputs(opened.outputs()).get("host")
-    if not deployed:
-        return
-    asked = asking.settings_of(opened, stack).host.kind
-    if deployed != asked:
+    settings, deployed = asking.settings_of(opened, stack), asking.outputs_of(opened, stack).get("host")
+    if deployed and deployed != settings.host.kind:
         raise UserError(
-            f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to {asked} in place: "
-            f"put it back (`pulumi config set host.kind {deployed}`), "
-            f"or take the stack down first (`make down STACK={stack}`)."
+            f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to {settings.host.kind} in "
+            f"place: put it back (`pulumi config set host.kind {deployed}`), or take the stack down first "
+            f"(`make down STACK={stack}`)."
         )
+    return settings
 
 
 def previewed(

@@ -27,6 +27,9 @@ from ops.errors import UserError
 LIMIT_SECONDS = 180
 """What a verb may take beside the limits that the settings give to its steps."""
 
+SECRET = "4dabf18193072939515e22adb298388d"
+"""The member by which the state marks a value that is not plain (sdk/go/common/resource/sig.go)."""
+
 _RUNNER = (
     "import base64,subprocess,sys,tempfile\n"
     "program,document=sys.stdin.buffer.read().split(b'\\n',1)\n"
@@ -134,6 +137,13 @@ def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False
     with told_in_one_sentence(f"reading the state of stack {stack}"):
         said = opened.workspace.pulumi_command.run(words, opened.workspace.work_dir, opened.workspace.env_vars)
     return cast("Mapping[str, Any]", json.loads(said.stdout)["deployment"])
+
+
+def outputs_in(deployment: Mapping[str, Any]) -> dict[str, Any]:
+    """The stack's own outputs in an exported state, without those that are secret; none before the first run."""
+    stacks = [one for one in resources_in(deployment) if one["type"] == "pulumi:pulumi:Stack"]
+    outputs = cast("Mapping[str, Any]", (stacks[0].get("outputs") if stacks else None) or {})
+    return {name: value for name, value in outputs.items() if not (isinstance(value, dict) and SECRET in value)}
 
 
 def asked_of(resources: Sequence[Mapping[str, Any]], verb: str, word: str, **wanted: object) -> dict[str, Any] | None:

@@ -51,9 +51,10 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
         progress.line(line)
     today = configuration.read(stack)
     choice = chosen(updates, today, to)
-    resources = host.resources_of(opened, stack)
+    deployment = host.deployment_of(opened, stack)
+    resources = host.resources_in(deployment)
     settings = _settings(opened, stack, choice)
-    _refuse_another_host(stack, resources, opened, settings)
+    _refuse_another_host(stack, str(host.outputs_in(deployment).get("host", "")), settings)
     _refuse_what_is_gone(stack, resources, settings, choice)
     candidate = configuration.candidate(stack, choice.values)
     _show(today, choice, progress)
@@ -109,11 +110,8 @@ def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
         ) from None
 
 
-def _refuse_another_host(
-    stack: str, resources: Sequence[Mapping[str, Any]], opened: automation.Stack, settings: Settings
-) -> None:
-    deployed = asking.outputs_of(opened, stack).get("host")
-    if resources and deployed and deployed != settings.host.kind:
+def _refuse_another_host(stack: str, deployed: str, settings: Settings) -> None:
+    if deployed and deployed != settings.host.kind:
         raise UserError(
             f"Nothing was changed: stack {stack} is deployed with host.kind {deployed}, that update ran with "
             f"{settings.host.kind}, and a deployed stack keeps its host."
@@ -175,8 +173,7 @@ def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Pro
             "goes on."
         ) from None
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    outputs = asking.outputs_of(opened, stack)
-    verified = asking.look(opened, stack, outputs).verified
+    verified = asking.every_backend(stack, settings)
     now = host.handover_status(stack, settings, host.resources_of(opened, stack))
     last = now["last"]
     moved = bool(last) and last != before

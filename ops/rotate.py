@@ -15,8 +15,8 @@ from typing import Any
 
 from components.settings.describe import is_made_secret
 from components.settings.model import SECRET_KEYS, Settings
-from ops import deploying, environment, surroundings
-from ops.engine import EngineFailed, open_stack, plain_outputs, told_in_one_sentence
+from ops import asking, deploying, environment, surroundings
+from ops.engine import EngineFailed, open_stack
 from ops.errors import UserError
 from ops.paths import ROOT
 from ops.progress import Progress
@@ -72,8 +72,7 @@ def rotate(stack: str, key: str, progress: Progress, *, yes: bool) -> Result:
 
 def _handover(stack: str, progress: Progress) -> Mapping[str, Any]:
     opened = open_stack(stack, progress, create=False)
-    with told_in_one_sentence(f"reading the outputs of stack {stack}"):
-        outputs = plain_outputs(opened.outputs())
+    outputs = asking.outputs_of(opened, stack)
     if not outputs.get("active"):
         raise UserError(f"Stack {stack} is not deployed: `make up STACK={stack}` deploys it, with the secrets it has.")
     return outputs.get("handover") or {}

@@ -23,14 +23,14 @@ from ops.result import Result
 def status(stack: str, progress: Progress) -> Result:
     """Exit status 0 only when the gateway that should serve does, answers, and nothing differs."""
     opened = open_stack(stack, progress, create=False)
-    outputs = asking.outputs_of(opened, stack)
+    deployment = host.deployment_of(opened, stack)
+    outputs, resources = host.outputs_in(deployment), host.resources_in(deployment)
     if not outputs.get("active"):
         raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
     settings = asking.settings_of(opened, stack)
-    resources = host.resources_of(opened, stack)
     seen = host.handover_status(stack, settings, resources)
     life = host.run(stack, settings, "token", "life", {"path": settings.client.token_file})
-    verified = asking.look(opened, stack, outputs).verified
+    verified = asking.every_backend(stack, settings)
     document = {
         "active": seen["active"],
         "healthy": verified.ok,

@@ -39,10 +39,11 @@ class Gathered:
 def gathered(stack: str, progress: Progress) -> Gathered:
     """Everything; raises UserError for a stack that is not deployed, or whose port never changed hands."""
     opened = open_stack(stack, progress, create=False)
-    outputs = asking.outputs_of(opened, stack)
+    deployment = host.deployment_of(opened, stack)
+    outputs, resources = host.outputs_in(deployment), host.resources_in(deployment)
     if not outputs.get("active"):
         raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    settings, resources = asking.settings_of(opened, stack), host.resources_of(opened, stack)
+    settings = asking.settings_of(opened, stack)
     question = {"folder": settings.host.folder, "containers": containers_in(resources)}
     seen = host.run(stack, settings, "evidence", "look", question)
     last = seen["last"]
@@ -64,7 +65,7 @@ def gathered(stack: str, progress: Progress) -> Gathered:
         "history": rows_of(updates),
         "baseline": host.answer_of(resources, "verify", "baseline"),
         "gates": host.answer_of(resources, "verify", "gates"),
-        "verification": _verification(opened, stack, outputs, last["at"]),
+        "verification": _verification(stack, settings, outputs, last["at"]),
         "firewall": _firewall(stack, settings, resources),
         "way_back": _way_back(stack, settings, resources),
         "plugins": plugins_in(resources),
@@ -155,12 +156,12 @@ def update_of(updates: Sequence[Update], moment: str) -> Facts:
     return {"number": 0}
 
 
-def _verification(opened: automation.Stack, stack: str, outputs: Mapping[str, Any], moment: str) -> Facts:
+def _verification(stack: str, settings: Settings, outputs: Mapping[str, Any], moment: str) -> Facts:
     """The program's own of this cutover; where it made none since, every backend is asked now."""
     told = cast("Facts | None", outputs.get("verification"))
     if told and datetime.fromisoformat(told["at"]).timestamp() >= int(datetime.fromisoformat(moment).timestamp()):
         return {**told, "asked": "by the cutover itself"}
-    return {**asking.look(opened, stack, outputs).verified.document, "asked": "by this report"}
+    return {**asking.every_backend(stack, settings).document, "asked": "by this report"}
 
 
 def _firewall(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:

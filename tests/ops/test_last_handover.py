@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -17,6 +18,7 @@ from tests.unit.settings_cases import configuration
 
 VERIFIED = Result({"ok": True}, "ok")
 LAST = {"at": "2026-11-27T01:02:03.456Z", "from": "gateway", "to": "forge", "downtime_ms": 142}
+SETTINGS = load(configuration(), SECRET_KEYS)
 NOBODY = cast(automation.Stack, None)
 
 
@@ -33,13 +35,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(asking.host, "run", run)
     monkeypatch.setattr(asking.host, "resources_of", lambda opened, stack: [])
-    monkeypatch.setattr(asking, "settings_of", lambda opened, stack: load(configuration(), SECRET_KEYS))
     monkeypatch.setattr(asking, "every_backend", lambda stack, settings: VERIFIED)
     return answer
 
 
 def handover(active: str, **outputs: Any) -> Mapping[str, Any]:
-    return asking.look(NOBODY, "prod", {"active": active, **outputs}).handover
+    return asking.look(NOBODY, "prod", SETTINGS, {"active": active, **outputs}, began=datetime.now(UTC)).handover
 
 
 def test_a_port_that_was_given_back_is_told_by_the_host(asked: dict[str, Any]) -> None:

@@ -73,7 +73,9 @@ def without_a_host(replace: Callable[..., None]) -> None:
     replace(interrupted, "holder_of_port", lambda *_: "forge")  # type: ignore[reportUnknownLambdaType]
 
 
-def looked(opened: object, stack: str, outputs: Mapping[str, Any], began: object = None, ok: bool = True) -> Looked:
+def looked(
+    opened: object, stack: str, settings: object, outputs: Mapping[str, Any], began: object = None, ok: bool = True
+) -> Looked:
     """The port of the small program is nobody's: what would answer through it is given here."""
     return Looked(
         outputs["handover"], Result({"ok": ok}, "sqlite  list_tables  " + ("ok" if ok else "unreachable"), ok)
@@ -91,6 +93,15 @@ def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> No
     assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
     assert "nobody answered for 41 ms" in done.text and "make verify STACK=elsewhere" in done.text
     assert "swordfish" not in json.dumps(done.document) + done.text + out.getvalue()
+
+
+def test_the_state_gives_the_programs_outputs_without_the_secret_one(project: Path) -> None:
+    progress, _ = quiet(project)
+    opened = engine.open_stack("elsewhere", progress)
+    assert asking.outputs_of(opened, "elsewhere") == {}
+    done = deploying.up("elsewhere", progress, yes=True)
+    assert asking.outputs_of(opened, "elsewhere") == done.document["outputs"]
+    assert set(done.document["outputs"]) == {"active", "handover"}
 
 
 def test_up_is_not_a_success_when_a_backend_does_not_answer_through_the_port(
