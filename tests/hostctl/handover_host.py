@@ -133,17 +133,19 @@ class Host:
         command: str = "",
         restart: str = "unless-stopped",
         health: list[str] | None = None,
+        probed_every: float = 0.2,
         start: bool = True,
         **environment: str,
     ) -> None:
         full = f"{self.mark}-{name}"
+        probe = {"Test": health, "Interval": int(probed_every * 1e9), "Retries": 2} if health else None
         published = {f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT)}]} if inside else {}
         made = self.engine.post(
             f"/containers/create?name={full}",
             {
                 "Image": self.image,
                 "Cmd": [command or str(inside or 80)],
-                "Healthcheck": {"Test": health, "Interval": 200_000_000, "Retries": 2} if health else None,
+                "Healthcheck": probe,
                 "Env": [f"NAME={name}", f"TOKEN={TOKEN}", *(f"{key}={value}" for key, value in environment.items())],
                 "Labels": labels,
                 "ExposedPorts": {key: {} for key in published},
