@@ -100,7 +100,7 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
 
 
 def settings_here(opened: automation.Stack, stack: str) -> Settings:
-    """Raises UserError where they name another host than the stack is deployed on: it keeps its host.
+    """The stack's settings; raises UserError where they name another host than it is deployed on: it keeps its host.
 
     The engine would make every action anew in the new way and then take each back in the old one, the handover too, so
     that the port would end at the predecessor.

@@ -141,8 +141,8 @@ def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False
 
 def outputs_in(deployment: Mapping[str, Any]) -> dict[str, Any]:
     """The stack's own outputs in an exported state, without those that are secret; none before the first run."""
-    stacks = [one for one in resources_in(deployment) if one["type"] == "pulumi:pulumi:Stack"]
-    outputs = cast("Mapping[str, Any]", (stacks[0].get("outputs") if stacks else None) or {})
+    own = (one.get("outputs") for one in resources_in(deployment) if one["type"] == "pulumi:pulumi:Stack")
+    outputs = cast("Mapping[str, Any]", next(own, None) or {})
     return {name: value for name, value in outputs.items() if not (isinstance(value, dict) and SECRET in value)}
 
 

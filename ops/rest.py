@@ -17,17 +17,17 @@ from ops.result import Result
 
 def rest(stack: str, progress: Progress, *, yes: bool) -> Result:
     opened = open_stack(stack, progress, create=False)
-    active = asking.outputs_of(opened, stack).get("active")
+    deployment = host.deployment_of(opened, stack)
+    active = host.outputs_in(deployment).get("active")
     if active != "sentinel":
         raise UserError(
             f"Stack {stack} has {active or 'nothing'} on the port, so its predecessor cannot rest: "
             f"cut over first (`make up STACK={stack}`)."
         )
     settings = asking.settings_of(opened, stack)
-    resources = host.resources_of(opened, stack)
     if not (yes or surroundings.of_stack(stack)):
         ask(f"Stop the predecessor of stack {stack}: the way back then takes its own start?")
-    answer = host.hand_over(stack, settings, "rest", host.handover_document(resources, settings))
+    answer = host.hand_over(stack, settings, "rest", host.handover_document(host.resources_in(deployment), settings))
     document = {
         "ok": answer["predecessor"] in ("stopped", "absent"),
         "changed": answer["changed"],

@@ -168,9 +168,8 @@ def test_while_commands_begin_all_the_time_none_is_caught_and_docker_goes_on_ans
             freeze.freeze(host.engine, host.ids["forge"], process)
             looked_at_and_thawed(host, "forge")
             while not ended.empty():
-                ended.get()
-            # The second began after the thaw, so Docker has had the thaw's late word from containerd, which would
-            # otherwise come after the next pause and deny it for a moment.
+                assert ended.get() in (0, REFUSED)
+            # The second began after the thaw: right after one, `docker inspect` may deny the next pause for a moment.
             for _ in range(2):
                 assert ended.get(timeout=10) in (0, REFUSED)
 

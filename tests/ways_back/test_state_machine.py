@@ -27,7 +27,7 @@ from ops.paths import LOGS
 from ops.progress import Progress
 from tests.ways_back.sums import Sums
 from tests.ways_back.test_round_trips import spoil
-from tests.ways_back.world import SOAK, Point, World
+from tests.ways_back.world import OTHER, SOAK, Point, World
 
 STEPS, RUNS = (10, 4) if SOAK else (4, 1)
 
@@ -109,7 +109,7 @@ class Operator(RuleBasedStateMachine):
     @rule(data=st.data())
     def killed_run(self, data: st.DataObject) -> None:
         self.did("killed run")
-        other = "contextforge" if self.active == "sentinel" else "sentinel"
+        other = OTHER[self.active]
         names = self.world.steps(other)
         point = Point(data.draw(st.sampled_from(["before", "during", "after"])), data.draw(st.sampled_from(names)))
         with tempfile.TemporaryDirectory() as folder:

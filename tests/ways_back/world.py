@@ -30,6 +30,7 @@ UNEXPLAINED_MS = 2000
 this long for one answer, a run that has to be made again takes longer."""
 GATEWAYS = {"sentinel": "sentinel-gateway", "contextforge": "mcp-context-forge-gateway"}
 """How the names of the two begin."""
+OTHER = {"sentinel": "contextforge", "contextforge": "sentinel"}
 RUN = ("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
 
 
