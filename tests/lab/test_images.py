@@ -235,6 +235,22 @@ def test_a_first_start_of_postgres_that_was_killed_begins_anew(
 
 
 @pytest.mark.lab
+def test_a_first_start_of_postgres_that_was_killed_at_its_last_move_leaves_nothing(
+    daemon: Daemon, postgres: Callable[..., Container], neighbour: Container
+) -> None:
+    name = daemon.volume()
+    data = Path(str(daemon.client.volumes.get(name).attrs["Mountpoint"]))
+    server = daemon.start_until_healthy(postgres(name))
+    server.kill("SIGKILL")
+    assert server.wait()["StatusCode"] == 137
+    (data / "new").mkdir()
+
+    daemon.start_until_healthy(server)
+    assert ask(neighbour, server, "SELECT current_database()") == (0, "sentinel")
+    assert not (data / "new").exists()
+
+
+@pytest.mark.lab
 def test_postgres_without_a_password_ends_and_says_what_to_set(daemon: Daemon) -> None:
     server = daemon.container(POSTGRES, volumes={daemon.volume(): {"bind": DATA, "mode": "rw"}})
     server.start()

@@ -3,6 +3,7 @@
 # POSTGRES_PASSWORD_FILE (or POSTGRES_PASSWORD), POSTGRES_INITDB_ARGS, PGDATA. Runs as the user it is started as.
 set -eu
 PGDATA=${PGDATA:-/var/lib/postgresql/data}
+new=$PGDATA/new
 POSTGRES_USER=${POSTGRES_USER:-postgres}
 POSTGRES_DB=${POSTGRES_DB:-$POSTGRES_USER}
 export PGDATA
@@ -24,7 +25,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     # Made aside, and PG_VERSION moved last: a start that was killed half-way begins anew instead of serving a database
     # without its users. Without that file no server has ever run here, so nothing of value is removed.
     find "$PGDATA" -mindepth 1 -delete
-    new=$PGDATA/new
     # shellcheck disable=SC2086 -- several arguments, as in the official image
     initdb --pgdata="$new" --username="$POSTGRES_USER" --pwfile="$password" ${POSTGRES_INITDB_ARGS:-}
     [ -z "${POSTGRES_PASSWORD:-}" ] || rm -f /tmp/password
@@ -38,7 +38,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     find "$new" -mindepth 1 -maxdepth 1 ! -name PG_VERSION -exec mv {} "$PGDATA" \;
     sync
     mv "$new/PG_VERSION" "$PGDATA"
-    rmdir "$new"
 fi
+# Here also for a start that was killed right after the last move: rmdir takes nothing that holds something.
+rmdir "$new" 2> /dev/null || true
 [ "$#" -eq 0 ] || shift
 exec postgres -c listen_addresses='*' "$@"
