@@ -6,7 +6,6 @@ Deliberately does not: any of these itself.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -131,27 +130,21 @@ def _make_stack(box: Box, step: Step) -> None:
         step.say("pulumi stack init")
         _pulumi(["stack", "select", "--create", "--non-interactive", STACK], variables)
     step.say("pulumi config set")
-    make_secrets(STACK, variables, _PLACE.root)
-    _give_keys(variables)
+    _give_keys(make_secrets(STACK, variables, _PLACE.root).yours, variables)
 
 
-def _give_keys(variables: Mapping[str, str]) -> None:
+def _give_keys(lacking: Sequence[str], variables: Mapping[str, str]) -> None:
     """What only an operator has, where the stack has none yet; the lab's outside takes any key of the right form."""
     given = {
         "firecrawl_api_key": f"fc-{secrets.token_hex(16)}",
         "discord_webhook": discord.webhook(_PLACE),
     }
-    known = {key.rpartition(":")[2] for key in _configuration(variables)}
     for key, value in given.items():
-        if key not in known:
+        if key in lacking:
             _pulumi(["config", "set", "--secret", "--stack", STACK, key], variables, value)
 
 
-def _configuration(variables: Mapping[str, str]) -> Mapping[str, object]:
-    return json.loads(_pulumi(["config", "--json", "--stack", STACK], variables))
-
-
-def _pulumi(words: Sequence[str], variables: Mapping[str, str], stdin: str = "") -> str:
+def _pulumi(words: Sequence[str], variables: Mapping[str, str], stdin: str = "") -> None:
     done = subprocess.run(
         [str(_PLACE.bin / "pulumi"), *words],
         cwd=_PLACE.root,
@@ -163,7 +156,6 @@ def _pulumi(words: Sequence[str], variables: Mapping[str, str], stdin: str = "")
     )
     if done.returncode:
         raise UserError(f"The engine could not `pulumi {words[0]}` the stack {STACK}: {' '.join(done.stderr.split())}")
-    return done.stdout
 
 
 def _stack_file() -> Path:

@@ -36,6 +36,14 @@ class Looked:
     verified: Result
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a run goes by: the stack's settings, and its state as `host.deployment_of` reads it."""
+
+    settings: Settings
+    deployment: Mapping[str, Any]
+
+
 def verify(stack: str, progress: Progress) -> Result:
     """One call a backend through Claude's own entry, whoever has the port; asks the host, not the engine."""
     opened = open_stack(stack, progress, create=False)
@@ -93,6 +101,11 @@ def _last_handover(
         return {}
     # "since" is empty where somebody else has the port than the last handover gave it to.
     return cast(Mapping[str, Any], seen["last"]) if seen["active"] == active and seen["since"] else {}
+
+
+def known_of(opened: automation.Stack, stack: str) -> Known:
+    """As both stand now; after a question, which a person may take minutes to answer, they are read once more."""
+    return Known(settings_of(opened, stack), host.deployment_of(opened, stack))
 
 
 def settings_of(opened: automation.Stack, stack: str) -> Settings:

@@ -14,9 +14,8 @@ from typing import Any
 
 from pulumi import automation
 
-from components.settings import Settings
 from ops import asking, environment, host, interrupted, readiness, surroundings, upkeep
-from ops.asking import Looked
+from ops.asking import Known, Looked
 from ops.engine import color, open_stack, plain_outputs, told_in_one_sentence
 from ops.errors import UserError
 from ops.history import changes_in_words
@@ -27,15 +26,17 @@ from ops.result import Result
 def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress)
-    settings = settings_here(opened, stack)
+    known = asking.known_of(opened, stack)
+    refuse_another_host(stack, known)
     if not (yes or surroundings.of_stack(stack)):
         previewed(opened, stack, progress)
         ask(f"Make these changes to stack {stack}?")
+        known = asking.known_of(opened, stack)
     began = datetime.now(UTC).replace(microsecond=0)
-    done = interrupted.up(opened, stack, progress)
+    done = interrupted.up(opened, stack, known, progress)
     outputs = plain_outputs(done.outputs)
     changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    looked = asking.look(opened, stack, settings, outputs, began=began)
+    looked = asking.look(opened, stack, known.settings, outputs, began=began)
     ok = looked.verified.ok
     return Result(_up_document(outputs, changes, looked, ok), _up_text(stack, outputs, changes, looked), ok)
 
@@ -43,7 +44,7 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
 def preview(stack: str, progress: Progress) -> Result:
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress)
-    settings_here(opened, stack)
+    refuse_another_host(stack, asking.known_of(opened, stack))
     changes = previewed(opened, stack, progress)
     return Result({"ok": True, "changes": changes}, _all_in_words(changes))
 
@@ -73,16 +74,18 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     environment.require_state(stack)
     readiness.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
-    settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
+    known = asking.known_of(opened, stack)
     if not yes:
         with told_in_one_sentence(f"pulumi destroy --preview-only of stack {stack}"):
             opened.destroy(
                 on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False, preview_only=True
             )
-        heir = "nobody has the port then" if settings.predecessor.kind == "absent" else "the predecessor gets the port"
+        nobody = known.settings.predecessor.kind == "absent"
+        heir = "nobody has the port then" if nobody else "the predecessor gets the port"
         ask(f"Destroy stack {stack}: {heir}, Sentinel is removed, its data is kept?")
-    resources = host.resources_in(deployment)
-    interrupted.mend(opened, stack, settings, deployment, progress, destroying=True)
+        known = asking.known_of(opened, stack)
+    settings, resources = known.settings, host.resources_in(known.deployment)
+    interrupted.mend(opened, stack, known, progress, destroying=True)
     upkeep.keep_program(stack, settings, resources, progress)
     interrupted.alone(
         opened,
@@ -99,20 +102,19 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     return Result({"ok": True, "stack": stack}, text)
 
 
-def settings_here(opened: automation.Stack, stack: str) -> Settings:
-    """The stack's settings; raises UserError where they name another host than it is deployed on: it keeps its host.
+def refuse_another_host(stack: str, known: Known) -> None:
+    """Raises UserError where the settings name another host than the stack is deployed on: it keeps its host.
 
     The engine would make every action anew in the new way and then take each back in the old one, the handover too, so
     that the port would end at the predecessor.
     """
-    settings, deployed = asking.settings_of(opened, stack), asking.outputs_of(opened, stack).get("host")
+    settings, deployed = known.settings, host.outputs_in(known.deployment).get("host")
     if deployed and deployed != settings.host.kind:
         raise UserError(
             f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to {settings.host.kind} in "
             f"place: put it back (`pulumi config set host.kind {deployed}`), or take the stack down first "
             f"(`make down STACK={stack}`)."
         )
-    return settings
 
 
 def previewed(

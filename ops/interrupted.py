@@ -27,7 +27,8 @@ from pulumi import automation
 from pulumi.automation import errors, events
 
 from components.settings import Settings
-from ops import asking, host, upkeep
+from ops import host, upkeep
+from ops.asking import Known
 from ops.engine import PROJECT, EngineFailed, LockHeld, color, told_in_one_sentence
 from ops.paths import WORK
 from ops.progress import Progress
@@ -77,11 +78,10 @@ def locks(said: str) -> list[Lock]:
     return [Lock(one["user"], one["machine"], int(one["pid"]), one["since"]) for one in LOCKED_BY.finditer(said)]
 
 
-def up(opened: automation.Stack, stack: str, progress: Progress) -> automation.UpResult:
+def up(opened: automation.Stack, stack: str, known: Known, progress: Progress) -> automation.UpResult:
     """The engine's update: what a killed run left is put right before, and the port is where it should be after."""
-    settings, deployment = asking.settings_of(opened, stack), host.deployment_of(opened, stack)
-    before = host.resources_in(deployment)
-    mend(opened, stack, settings, deployment, progress)
+    settings, before = known.settings, host.resources_in(known.deployment)
+    mend(opened, stack, known, progress)
     upkeep.keep_program(stack, settings, before, progress)
     upkeep.keep_claude(stack, settings, before, progress)
     done = alone(
@@ -115,14 +115,14 @@ def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable
 def mend(
     opened: automation.Stack,
     stack: str,
-    settings: Settings,
-    deployment: Mapping[str, Any],
+    known: Known,
     progress: Progress,
     *,
     destroying: bool = False,
 ) -> None:
     """Before a run. May itself be killed: what is pending stays so until it has been dealt with."""
-    pending = cast("Sequence[Operation]", deployment.get("pending_operations") or [])
+    settings = known.settings
+    pending = cast("Sequence[Operation]", known.deployment.get("pending_operations") or [])
     note = WORK / f"interrupted-{stack}"
     if not pending and not note.exists():
         return

@@ -106,7 +106,8 @@ def _give_up_the_way_back(
     path = configuration.with_scalars(stack, asked)
     configuration.adopt(stack, path)
     try:
-        interrupted.up(opened, stack, progress)
+        known = asking.known_of(opened, stack)
+        interrupted.up(opened, stack, known, progress)
     except LockHeld:
         path.write_bytes(previous)
         configuration.adopt(stack, path)
@@ -116,7 +117,7 @@ def _give_up_the_way_back(
             f"Nothing of ContextForge has been removed: the stack did not come up without it ({error}). Mend that and "
             f"run this again, or keep it: `pulumi config set predecessor.kind contextforge`, `make up STACK={stack}`."
         ) from None
-    return asking.settings_of(opened, stack)
+    return known.settings
 
 
 def _move_sidecars(stack: str, settings: Settings, progress: Progress) -> None:

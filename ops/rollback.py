@@ -16,6 +16,7 @@ from pulumi import automation
 
 from components.settings import Settings, SettingsError, load, report
 from ops import asking, configuration, deploying, host, interrupted, readiness, surroundings
+from ops.asking import Known
 from ops.configuration import Configuration, Values
 from ops.engine import PROJECT, EngineFailed, LockHeld, open_stack, told_in_one_sentence
 from ops.errors import UserError
@@ -52,19 +53,19 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
     today = configuration.read(stack)
     choice = chosen(updates, today, to)
     deployment = host.deployment_of(opened, stack)
-    resources = host.resources_in(deployment)
     settings = _settings(opened, stack, choice)
     _refuse_another_host(stack, str(host.outputs_in(deployment).get("host", "")), settings)
-    _refuse_what_is_gone(stack, resources, settings, choice)
+    _refuse_what_is_gone(stack, host.resources_in(deployment), settings, choice)
     candidate = configuration.candidate(stack, choice.values)
     _show(today, choice, progress)
     deploying.previewed(opened, stack, progress, candidate)
     if not (yes or surroundings.of_stack(stack)):
         deploying.ask(f"Take stack {stack} back to {choice.name}?")
+        deployment = host.deployment_of(opened, stack)
     previous = configuration.file_of(stack).read_bytes()
     configuration.adopt(stack, candidate)
     try:
-        return _run(opened, stack, settings, progress)
+        return _run(opened, stack, Known(settings, deployment), progress)
     except LockHeld:
         # Another run is at work, so this one has not begun: the file says again what that one runs with.
         candidate.write_bytes(previous)
@@ -161,10 +162,11 @@ def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
     progress.line(f"Back to {choice.name}; what changes in the configuration: {'; '.join(told) or 'nothing'}.")
 
 
-def _run(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> Result:
+def _run(opened: automation.Stack, stack: str, known: Known, progress: Progress) -> Result:
+    settings = known.settings
     before = _last(stack, settings)
     try:
-        done = interrupted.up(opened, stack, progress)
+        done = interrupted.up(opened, stack, known, progress)
     except LockHeld:
         raise
     except EngineFailed as error:
