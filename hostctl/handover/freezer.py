@@ -45,7 +45,8 @@ def of(process: int, proc: Path = Path("/proc"), mount: Path = MOUNT) -> Freezer
     for line in (proc / str(process) / "cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         groups.update(dict.fromkeys(controllers.split(","), path.lstrip("/")))
-    if "freezer" in groups:
+    # A container of version 2 is in the root of version 1's, which holds everything else too and cannot be frozen.
+    if groups.get("freezer"):
         state = mount / "freezer" / groups["freezer"] / "freezer.state"
         return Freezer(state, "FROZEN", "THAWED", state, "FROZEN")
     # Beside version 1 it has a place of its own.

@@ -23,6 +23,8 @@ READY_WITHIN_SECONDS = 90.0
 STOPPED_WITHIN_SECONDS = 60.0
 SHIM_SOCKETS = Path("/run/containerd/s")
 _LOOK_EVERY_SECONDS = 0.05
+_IN_ANOTHER_USERLAND = 'mount --bind "$0/usr" /usr && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
+"""Seen by this daemon and its children alone. Its sockets and data stay where everybody sees them."""
 
 
 def configuration(place: Place) -> dict[str, object]:
@@ -42,9 +44,11 @@ def configuration(place: Place) -> dict[str, object]:
 
 
 def command(place: Place) -> list[str]:
+    userland = ["unshare", "--mount", "--propagation=slave", "sh", "-c", _IN_ANOTHER_USERLAND, str(place.docker)]
     return network.inside(
         place.vps,
         [
+            *(userland if place.docker else []),
             "dockerd",
             f"--config-file={place.daemon_configuration}",
             f"--host=unix://{place.docker_socket}",

@@ -21,6 +21,8 @@ class Place:
     """Where one lab lives. `root` is the repository, or a folder of a test."""
 
     root: Path = REPOSITORY
+    docker: Path | None = None
+    """A root file system whose Docker the box runs, on control groups of version 2 alone; None: this machine's."""
 
     @property
     def id(self) -> str:

@@ -9,14 +9,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hostctl.build import build
-from lab.box import Box
-from tests.hostctl.handover_host import Host, make_image
+from lab import box as vps
+from lab import newer_docker
+from lab.box import Box, Place
+from ops.progress import Progress
+from tests.hostctl.handover_host import NEWER, THIS_MACHINES, Host, make_image
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +31,25 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def box(request: pytest.FixtureRequest) -> dict[str, str]:
+def box(
+    request: pytest.FixtureRequest, progress: Progress, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """{"docker_socket", "vps"} of the host to test on."""
+    if getattr(request, "param", THIS_MACHINES) == NEWER:
+        place = Place(tmp_path_factory.mktemp("box"), newer_docker.root(progress))
+        try:
+            running = vps.up(place, progress)
+            yield {"docker_socket": running.docker_socket, "vps": running.vps}
+        finally:
+            vps.down(place, progress)
+        return
     named = os.environ.get("HOSTCTL_TEST_HOST", "")
     if named:
         socket, namespace = named.split(",")
-        return {"docker_socket": socket, "vps": namespace}
-    running: Box = request.getfixturevalue("lab_box")
-    return {"docker_socket": running.docker_socket, "vps": running.vps}
+        yield {"docker_socket": socket, "vps": namespace}
+        return
+    lab: Box = request.getfixturevalue("lab_box")
+    yield {"docker_socket": lab.docker_socket, "vps": lab.vps}
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +83,15 @@ def host(
         yield found
     finally:
         found.remove()
+
+
+@pytest.fixture
+def starts_with_contextforge(host: Host) -> None:
+    """Every test starts with ContextForge on the port as it was recorded, and with one Sentinel beside it."""
+    for name in [name for name in host.ids if name not in ("forge", "database", "sentinel")]:
+        host.remove_container(name)
+    host.handover("give")
+    assert host.who_answers() == "forge"
 
 
 @pytest.fixture

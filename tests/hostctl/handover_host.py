@@ -21,10 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hostctl.docker import Engine
 
 HERE = Path(__file__).resolve().parent
 PORT = 19200
+THIS_MACHINES, NEWER = "this machine's Docker", "a newer Docker"
+ON_BOTH_DOCKERS = pytest.mark.parametrize("box", [THIS_MACHINES, NEWER], indirect=True)
+"""Operators have one of today, on control groups of version 2, which no package of this machine's suite may be."""
 TOKEN = "a-token-of-the-tests"
 LEFT_OUT = {
     "test",
@@ -212,6 +217,18 @@ class Host:
 
     def inspect(self, name: str) -> dict[str, Any]:
         return self.engine.get(f"/containers/{self.ids[name]}/json")
+
+    def shape(self, name: str) -> dict[str, Any]:
+        """What must be the same before and after a round trip."""
+        found = self.inspect(name)
+        return {
+            "restart": found["HostConfig"]["RestartPolicy"],
+            "running": (found["State"]["Running"], found["State"]["Paused"]),
+            "networks": {
+                network: sorted(set(facts["Aliases"] or []) - {found["Id"][:12]})
+                for network, facts in found["NetworkSettings"]["Networks"].items()
+            },
+        }
 
     def who_answers(self) -> str:
         """Who gives a good answer on the port now, empty when nobody does within two seconds."""
