@@ -73,6 +73,8 @@ class HostArgs:
 class Host(pulumi.ComponentResource):
     """The operator's host: its Docker daemon, and `hostctl` in the product's folder on it.
 
+    Its first action asks whether that daemon keeps limits; every other comes after it.
+
     Leaves alone: Docker's own configuration and everything outside the product's folder.
     """
 
@@ -97,6 +99,9 @@ class Host(pulumi.ComponentResource):
             logging="none",
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._first: list[pulumi.Resource] = [self._installed]
+        limits = self.action(f"{name}-docker-limits", Operation("docker", create="look"), {}, parent=self)
+        self._first.append(limits.resource)
         self.register_outputs({"folder": args.settings.folder})
 
     @property
@@ -153,7 +158,7 @@ class Host(pulumi.ComponentResource):
             triggers=triggers,
             opts=pulumi.ResourceOptions(
                 parent=parent,
-                depends_on=[self._installed, *depends_on],
+                depends_on=[*self._first, *depends_on],
                 additional_secret_outputs=["stdout", "stderr"] if secret else None,
             ),
         )
@@ -180,7 +185,7 @@ class Host(pulumi.ComponentResource):
             stdin=pulumi.Output.json_dumps({"host": way(self._settings), **document}),
             logging=command.local.Logging("stderr"),
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=[self._installed, *depends_on]),
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=[*self._first, *depends_on]),
         )
         return Action(resource, resource.stdout.apply(_document))
 

@@ -18,6 +18,7 @@ from hostctl.errors import Refusal
 VERBS: dict[tuple[str, str], str] = {
     ("files", "write"): "files.write",
     ("files", "remove"): "files.remove",
+    ("docker", "look"): "docker_look.look",
     ("images", "ready"): "images.ready",
     ("images", "build"): "image_build.build",
     ("images", "build-context"): "image_context.build",
