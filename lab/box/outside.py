@@ -1,6 +1,7 @@
 """What the outside offers to the VPS: a name server, and stand-ins of the APIs that the backends call.
 
-        203.0.113.1:53   dnsmasq: the declared names and nothing else (lab/outside/upstreams.py)
+        203.0.113.1:53   dnsmasq: the declared names and nothing else (lab/outside/upstreams.py), in place of whichever
+                         name server this machine is configured with, since the VPS has its /etc/resolv.conf
         203.0.113.21…    one address for each upstream: lab/outside/stand_in.py
 
 Owns: the addresses of the upstreams, both processes, and taking one upstream away.
@@ -46,9 +47,16 @@ def name_server(place: Place) -> list[str]:
     )  # fmt: skip
 
 
+def every_name_server(place: Place) -> list[list[str]]:
+    """The commands by which a question to any name server comes to ours: else each name costs the host ten seconds."""
+    there = ["--dport", str(_DNS_PORT), "-j", "DNAT", "--to-destination", network.WAN.ipv4]
+    rule = ["iptables", "-w", "-t", "nat", "-A", "PREROUTING"]
+    return [network.inside(place.wan, [*rule, "-p", protocol, *there]) for protocol in ("udp", "tcp")]
+
+
 def start(place: Place) -> tuple[Process, ...]:
     """Start both and wait until they listen. Raises OSError when one ends first, or after 20 s."""
-    for command in addresses(place):
+    for command in (*addresses(place), *every_name_server(place)):
         subprocess.run(command, check=True, capture_output=True, text=True)
     stand_ins = network.inside(place.wan, [sys.executable, "-m", "lab.outside.stand_in"])
     started = (
