@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from hostctl.docker import DockerError, Engine
+from hostctl.docker import DockerError, Engine, TooLate
 
 PIECE_BYTES = 1 << 20
 _HEAD_BYTES = 8
@@ -31,8 +31,19 @@ def streamed(
 ) -> tuple[int, str]:
     """Its exit code (-1 where Docker knows none) and its stderr; each piece comes within `seconds`.
 
-    stdout goes to `out`, whose own errors go through, else into what is returned. Raises DockerError.
+    stdout goes to `out`, whose own errors go through, else into what is returned. Raises DockerError, of which TooLate
+    is one that took or gave nothing for so long.
     """
+    try:
+        return _streamed(engine, container, words, seconds, feed, out)
+    except TimeoutError:
+        sentence = f"{words[0]} in {container} took or gave nothing for {seconds:g} s: see 'docker top {container}'"
+        raise TooLate(sentence, 0) from None
+
+
+def _streamed(
+    engine: Engine, container: str, words: Sequence[str], seconds: float, feed: BinaryIO | None, out: BinaryIO | None
+) -> tuple[int, str]:
     body = {"Cmd": list(words), "AttachStdin": feed is not None, "AttachStdout": True, "AttachStderr": True}
     started: str = engine.post(f"/containers/{quote(container)}/exec", body)["Id"]
     version = engine.version
@@ -78,6 +89,8 @@ def _begun(engine: Engine, stream: socket.socket, path: str, seconds: float) -> 
         status = int(answer.readline().split()[1])
         while answer.readline().strip():
             pass
+    except TimeoutError:
+        raise
     except (OSError, ValueError, IndexError) as error:
         raise _broke_off(engine, str(error) or type(error).__name__) from None
     if status not in (101, 200):
@@ -99,6 +112,8 @@ def _whole(engine: Engine, answer: BinaryIO, size: int) -> bytes:
     """So many bytes, none at the stream's end; raises DockerError where it ends inside them."""
     try:
         content = answer.read(size)
+    except TimeoutError:
+        raise
     except OSError as error:
         raise _broke_off(engine, str(error) or type(error).__name__) from None
     if content and len(content) < size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Generator
@@ -13,12 +14,14 @@ import pytest
 
 from hostctl import docker
 from hostctl.docker import DockerError, Engine, TooLate
+from hostctl.exec_streams import streamed
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     api, oldest = "1.41", "1.12"
     asked: list[str]
+    left: threading.Event
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -38,7 +41,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path.endswith("/start"):
+        if self.headers["Upgrade"]:
+            # A command that neither reads nor writes, until the client goes.
+            self.wfile.write(b"HTTP/1.1 101 UPGRADED\r\n\r\n")
+            server = self.server
+            assert isinstance(server, _Server)
+            server.left.wait(10)
+        elif self.path.endswith("/start"):
             # A command that does not end, until the client goes.
             self.rfile.read(1)
         else:
@@ -61,9 +70,10 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path) -> Generator[_Server]:
     found = _Server(str(tmp_path / "docker.sock"), _Handler)
-    found.asked = []
+    found.asked, found.left = [], threading.Event()
     threading.Thread(target=found.serve_forever, daemon=True).start()
     yield found
+    found.left.set()
     found.shutdown()
     found.server_close()
 
@@ -98,3 +108,10 @@ def test_an_engine_that_hangs_on_one_container_is_told_apart_from_one_that_is_no
 def test_a_command_that_does_not_end_is_told_as_such(server: _Server) -> None:
     with pytest.raises(TooLate, match=r"^pg_dump in database did not end within 0\.2 s: see 'docker top database'$"):
         Engine(str(server.server_address)).inside("database", ["pg_dump", "--clean"], 0.2)
+
+
+@pytest.mark.parametrize("feed", [None, b"x" * 4_000_000])
+def test_a_command_whose_streams_stand_still_is_told_as_such(server: _Server, feed: bytes | None) -> None:
+    words = r"^psql in database took or gave nothing for 0\.2 s: see 'docker top database'$"
+    with pytest.raises(TooLate, match=words):
+        streamed(Engine(str(server.server_address)), "database", ["psql"], 0.2, io.BytesIO(feed) if feed else None)
