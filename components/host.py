@@ -90,7 +90,7 @@ class Host(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         install = f"python3 -I -c {shlex.quote(_BOOTSTRAP)} {shlex.quote(self._program)}"
-        self._installed = self._command(
+        installed = self._command(
             f"{name}-hostctl",
             create=install,
             update=install,
@@ -99,9 +99,9 @@ class Host(pulumi.ComponentResource):
             logging="none",
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._first: list[pulumi.Resource] = [self._installed]
+        self._first: Sequence[pulumi.Resource] = [installed]
         limits = self.action(f"{name}-docker-limits", Operation("docker", create="look"), {}, parent=self)
-        self._first.append(limits.resource)
+        self._first = [installed, limits.resource]
         self.register_outputs({"folder": args.settings.folder})
 
     @property

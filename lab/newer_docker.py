@@ -8,10 +8,9 @@ deployed there; it is for what Docker does with freezing, networks and ports.
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
-from lab.images.layers import Debian, scratch
+from lab.images.layers import Debian, scratch, unpack
 from lab.images.store import CACHE, tidy
 from ops.paths import WORK
 from ops.progress import Progress
@@ -30,7 +29,6 @@ def root(progress: Progress) -> Path:
         with progress.step("Making a newer Docker") as step, scratch(CACHE) as beside:
             archive, unpacked = beside / "system.tar", beside / "system"
             _SYSTEM.make(archive, CACHE, step)
-            with tarfile.open(archive) as tar:
-                tar.extractall(unpacked, filter="fully_trusted", members=(one for one in tar if not one.isdev()))
+            unpack(archive, unpacked)
             unpacked.rename(folder)
     return folder

@@ -44,11 +44,13 @@ def configuration(place: Place) -> dict[str, object]:
 
 
 def command(place: Place) -> list[str]:
-    userland = ["unshare", "--mount", "--propagation=slave", "sh", "-c", _IN_ANOTHER_USERLAND, str(place.docker)]
+    userland: list[str] = []
+    if place.docker:
+        userland = ["unshare", "--mount", "--propagation=slave", "sh", "-c", _IN_ANOTHER_USERLAND, str(place.docker)]
     return network.inside(
         place.vps,
         [
-            *(userland if place.docker else []),
+            *userland,
             "dockerd",
             f"--config-file={place.daemon_configuration}",
             f"--host=unix://{place.docker_socket}",

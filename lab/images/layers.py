@@ -242,13 +242,14 @@ def scratch(cache: Path) -> Generator[Path]:
 def _unpacked(base: Path, cache: Path) -> Generator[Path]:
     """The base's root file system, to run its own Python in."""
     with scratch(cache) as root:
-        with tarfile.open(base) as tar:
-            tar.extractall(root, filter="fully_trusted", members=_without_devices(tar))
+        unpack(base, root)
         yield root
 
 
-def _without_devices(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    return (member for member in tar if not member.isdev())
+def unpack(archive: Path, folder: Path) -> None:
+    """A root file system into the folder, without its device nodes."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="fully_trusted", members=(member for member in tar if not member.isdev()))
 
 
 def _compile(root: Path, folder: str, step: Step) -> None:
