@@ -7,7 +7,6 @@ Deliberately does not: decide the steps (plans) or what is refused (checks).
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from hostctl import containers, probe
 from hostctl.docker import DockerError, Engine
 from hostctl.documents import Document
 from hostctl.errors import Refusal
-from hostctl.handover import caller, checks, freeze, grace, plans, report, steps, world
+from hostctl.handover import caller, checks, freeze, plans, report, steps, world
 from hostctl.handover.goals import (
     Goal,
     goal_of_holder,
@@ -131,7 +130,6 @@ def _register_undo(
             "from": origin.document(),
             "to": destination.document(),
             "by": caller.told(),
-            "grace_periods": grace.switch(),
             "request": {**request.document, "docker_socket": request.docker_socket},
         }
     )
@@ -147,15 +145,14 @@ def _move(engine: Engine, request: Request, entry: Entry, plan: Plan, goal: Goal
     with Watch(request) as watch:
         steps.run(engine, entry, verb, "prepare", plan.prepare)
         watch.wait_for(BEFORE)
-        with _short_grace_periods(entry):
-            began = time.monotonic()
-            steps.run(engine, entry, verb, "release", plan.release)
-            released = time.monotonic()
-            steps.run(engine, entry, verb, "connect", plan.connect)
-            connected = time.monotonic()
-            entry.point(f"{verb}.answer")
-            _await_answer(engine, request, goal)
-            answered = time.monotonic()
+        began = time.monotonic()
+        steps.run(engine, entry, verb, "release", plan.release)
+        released = time.monotonic()
+        steps.run(engine, entry, verb, "connect", plan.connect)
+        connected = time.monotonic()
+        entry.point(f"{verb}.answer")
+        _await_answer(engine, request, goal)
+        answered = time.monotonic()
         watch.wait_for(AFTER)
     entry.attempts = watch.around(began)
     moments = (began, released, connected, answered)
@@ -231,18 +228,12 @@ def _reach(engine: Engine, request: Request, entry: Entry, goal: Goal) -> None:
     """Undo or finish: from the world as found to `goal`, whose answer is awaited. Raises Refusal."""
     # The predecessor is only put aside here: an orderly stop would lengthen a gap that is open already.
     request = replace(request, release="freeze")
-    with _short_grace_periods(entry):
-        plan = _plan(world.read(engine, request), request, goal)
-        for phase in ("prepare", "release", "connect"):
-            steps.run(engine, entry, "undo", phase, getattr(plan, phase), tolerant=True)
-        entry.point("undo.answer", tolerant=True)
-        _await_answer(engine, request, goal, after_undo=True)
+    plan = _plan(world.read(engine, request), request, goal)
+    for phase in ("prepare", "release", "connect"):
+        steps.run(engine, entry, "undo", phase, getattr(plan, phase), tolerant=True)
+    entry.point("undo.answer", tolerant=True)
+    _await_answer(engine, request, goal, after_undo=True)
     steps.run(engine, entry, "undo", "settle", plan.settle, tolerant=True)
-
-
-def _short_grace_periods(entry: Entry) -> AbstractContextManager[None]:
-    # An entry of an earlier release has no word of it.
-    return grace.expedited(entry.opening.get("grace_periods", ""))
 
 
 def _plan(now: world.World, request: Request, goal: Goal) -> Plan:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hostctl.handover import examples, grace
+from hostctl.handover import examples
 from tests.hostctl.handover_host import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120), pytest.mark.usefixtures("starts_with_contextforge")]
@@ -53,22 +53,12 @@ def killed(host: Host, scenario: str, point: str) -> dict[str, Any]:
     return {"action": action, "sentinel": sentinel}
 
 
-@pytest.mark.skipif(not os.access(grace.SWITCH, os.W_OK), reason=f"{grace.SWITCH} is not there or may not be written")
-def test_killed_in_the_window_the_kernels_switch_is_put_back_by_the_next_run(host: Host) -> None:
-    before = grace.switch()
-    killed(host, "take by freeze", "take.answer")
-    assert grace.switch() == grace.ON
-    host.handover("take")
-    assert grace.switch() == before == grace.OFF
-
-
 @pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if not pair[0].startswith("undo")])
 def test_killed_at_any_point_one_more_run_of_the_same_ends_as_asked(host: Host, scenario: str, point: str) -> None:
     begun = killed(host, scenario, point)
     again = host.handover(**begun)
     assert host.who_answers() == ("forge" if begun["action"] == "give" else begun["sentinel"]), again
     assert host.handover("status")["unfinished"] is None
-    assert grace.switch() != grace.ON
 
 
 @pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if pair[0].startswith(("take by", "undo"))])
@@ -80,7 +70,6 @@ def test_killed_at_any_point_one_run_the_other_way_ends_with_contextforge(
     assert host.who_answers() == "forge"
     assert host.handover("status")["unfinished"] is None
     assert host.shape("sentinel")["networks"] == {host.internal: ["sentinel-gateway"]}
-    assert grace.switch() != grace.ON
 
 
 def test_every_point_that_a_run_writes_is_among_the_listed(host: Host) -> None:
