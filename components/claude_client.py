@@ -10,7 +10,6 @@ stays on the host (0600); what comes back is its path and its hash.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -21,7 +20,7 @@ from components.handover import Handover
 from components.host import Host, Operation
 from components.predecessor import WayBack
 from components.sentinel import TOKENS, Sentinel
-from components.sentinel_configuration import AUDIENCE, CONFIGURATION, ISSUER, SECRETS
+from components.sentinel_configuration import AUDIENCE, ISSUER
 from components.settings import Settings
 
 __all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "place"]
@@ -79,7 +78,6 @@ class ClaudeClient(pulumi.ComponentResource):
         settings, client, host = args.settings, args.settings.client, args.host
         entry: Mapping[str, pulumi.Input[object]] = {
             **place(settings, host.folder),
-            "transport": client.transport,
             "authorization": client.authorization,
             "url": f"http://{settings.sentinel.bind}:{settings.sentinel.port}/mcp",
             "helper": f"{host.folder}/claude/headers",
@@ -92,7 +90,7 @@ class ClaudeClient(pulumi.ComponentResource):
                 "path": client.token_file,
                 "asked_file": f"{host.folder}/{TOKENS}/claude.json",
                 # A literal header must follow a token that the night renews.
-                **({"entry": entry} if client.authorization == "literal" and client.transport == "http" else {}),
+                **({"entry": entry} if client.authorization == "literal" else {}),
                 "secret_file": args.sentinel.secret_file,
                 "issuer": ISSUER,
                 "audience": AUDIENCE,
@@ -111,7 +109,6 @@ class ClaudeClient(pulumi.ComponentResource):
             Operation("claude", create="apply", delete="restore"),
             {
                 **entry,
-                **(_stdio(host, args.sentinel, client.token_file) if client.transport == "stdio" else {}),
                 "record": args.record.record,
                 # A literal header must follow a renewed token.
                 "token_expires": self.token_expires,
@@ -141,23 +138,3 @@ def place(settings: Settings, folder: str) -> dict[str, str]:
         "issuer": ISSUER,
         "folder": f"{folder}/claude",
     }
-
-
-def _stdio(host: Host, sentinel: Sentinel, token_file: str) -> Mapping[str, pulumi.Input[object]]:
-    """How Claude starts a gateway of its own inside Sentinel's container, for the transport stdio."""
-    socket = f"unix://{host.docker_socket.removeprefix('unix://')}"
-    script = sentinel.container_name.apply(lambda container: stdio_script(socket, container, token_file))
-    return {"command": "sh", "args": ["-c", script]}
-
-
-def stdio_script(socket: str, container: str, token_file: str) -> str:
-    """A gateway in the container for one session: its secrets from their files there, Claude's token from Claude's.
-
-    The real gateway takes all of them from its environment; none of them stands in Claude's file or in an argument.
-    """
-    inside = (
-        f'for file in {SECRETS}/*; do export "${{file##*/}}=$(cat "$file")"; done; '
-        f"exec sentinel-gateway --config {CONFIGURATION}/sentinel.toml"
-    )
-    words = ["docker", f"--host={socket}", "exec", "-i", "-e", "SENTINEL_TOKEN", container, "sh", "-c", inside]
-    return f"SENTINEL_TOKEN=$(cat {shlex.quote(token_file)}) && export SENTINEL_TOKEN && exec {shlex.join(words)}"

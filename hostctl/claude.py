@@ -189,8 +189,6 @@ def _rewrite(place: Place, change: Callable[[str | None], str | None]) -> bool:
 
 
 def _entry(document: Document) -> dict[str, Any]:
-    if document.text("transport") == "stdio":
-        return {"type": "stdio", "command": document.text("command"), "args": document.texts("args"), "env": {}}
     entry: dict[str, Any] = {"type": "http", "url": document.text("url")}
     if document.text("authorization") == "helper":
         return {**entry, "headersHelper": document.text("helper")}
@@ -202,7 +200,7 @@ def _entry(document: Document) -> dict[str, Any]:
 
 
 def _write_helper(document: Document, place: Place) -> None:
-    if document.text("transport") != "http" or document.text("authorization") != "helper":
+    if document.text("authorization") != "helper":
         return
     path, content = document.text("helper"), _HELPER.format(path=shlex.quote(place.token_file))
     if os.path.dirname(path) != place.folder:

@@ -193,15 +193,6 @@ def require_a_tag_for_what_is_built(settings: Settings) -> Iterator[Problem]:
         yield Problem("sentinel.image", image, words, value, related=("sentinel.context",))
 
 
-def require_stdio_without_bridge(settings: Settings) -> Iterator[Problem]:
-    if settings.client.transport == "stdio" and settings.sentinel.serve == "bridge":
-        words = (
-            "http while sentinel.serve is bridge: a stdio client starts a second gateway beside the bridge's, "
-            "whose calls no metric shows, so the dashboard and the alerts would be blind"
-        )
-        yield Problem("client.transport", "stdio", words, "http", related=("sentinel.serve",))
-
-
 def require_project_for_its_scope(settings: Settings) -> Iterator[Problem]:
     if settings.client.scope != "user" and settings.client.project is None:
         words = f"the project's absolute path, because client.scope is {settings.client.scope}"
@@ -353,7 +344,6 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_memory_for_bridge_and_gateway,
     require_native_without_bridge_options,
     require_a_tag_for_what_is_built,
-    require_stdio_without_bridge,
     require_project_for_its_scope,
     require_token_to_be_renewed_before_it_warns,
     *backend_rules.RULES,

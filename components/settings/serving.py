@@ -202,7 +202,6 @@ class Sentinel(Section):
 class Client(Section):
     """Claude Code on the host: its token and its MCP entry."""
 
-    transport: Literal["http", "stdio"] = Field(default="http", description="How Claude reaches the gateway.")
     file: AbsolutePath = Field(default="", validate_default=True, description="Claude's file that holds the entry.")
     scope: Literal["user", "project", "local"] = Field(default="user", description="Scope of the entry in that file.")
     project: AbsolutePath | None = Field(

@@ -26,7 +26,7 @@ KEYS = [
     "docker_socket", "container", "edge", "internal", "aliases", "also", "predecessor", "release", "port", "probe",
     "token_file", "predecessor_probe", "folder", "limits", "kind", "gateway", "project", "networks", "name",
     "network", "members", "path", "secret", "secret_file", "issuer", "audience", "subject", "role", "days",
-    "renew_share", "mode", "uid", "gid", "file", "files", "scope", "entry", "replaces", "transport", "authorization",
+    "renew_share", "mode", "uid", "gid", "file", "files", "scope", "entry", "replaces", "authorization",
     "url", "helper", "record", "images", "known", "content", "hash", "owner", "limit_seconds", "answer_seconds"
 ]  # fmt: skip
 WORDS = st.sampled_from(

@@ -25,7 +25,7 @@ AROUND = {"b": "ä\u2028", "a": [1.10, 1e400, {}], "mcpServers": {"notes": {"com
 def document(home: Path, **values: Any) -> dict[str, Any]:
     return {
         "file": str(home / ".claude.json"), "scope": "user", "project": "", "entry": "sentinel",
-        "replaces": "contextforge", "transport": "http", "authorization": "helper",
+        "replaces": "contextforge", "authorization": "helper",
         "url": "http://127.0.0.1:9200/mcp", "token_file": str(home / ".mcp-token"), "issuer": "sentinel-gateway",
         "folder": str(home / "product" / "claude"), "helper": str(home / "product" / "claude" / "headers"), **values,
     }  # fmt: skip
@@ -125,6 +125,17 @@ def test_an_entry_that_claude_lost_is_put_back_and_so_is_the_predecessors(home: 
     (home / ".claude.json").write_text('{"left": true}\n')
     act("restore", document(home))
     assert json.loads((home / ".claude.json").read_text()) == {"left": True, "mcpServers": {"contextforge": THEIRS}}
+
+
+def test_a_stdio_entry_of_the_predecessor_gives_way_to_an_http_one_and_comes_back(home: Path) -> None:
+    theirs = {"type": "stdio", "command": "docker", "args": ["run", "-i", "wrapper"], "env": {"A": "b"}}
+    (home / ".claude.json").write_text(json.dumps({"mcpServers": {"contextforge": theirs}}))
+    act("record", document(home))
+    act("apply", document(home))
+    assert [(name, entry["type"]) for name, entry in entries(home).items()] == [("sentinel", "http")]
+    (home / ".claude.json").write_text('{"left": true}\n')
+    act("restore", document(home))
+    assert entries(home) == {"contextforge": theirs}
 
 
 def test_once_the_predecessor_is_retired_neither_its_entry_nor_its_token_comes_back(home: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_literal_header_in_claudes_file_follows_the_renewed_token(home: Path) 
     entry = {
         "file": str(home / ".claude.json"), "scope": "user", "project": "", "entry": "sentinel", "replaces": "",
         "token_file": str(home / "token"), "issuer": CLAIMS["iss"], "folder": str(home / "claude"),
-        "transport": "http", "authorization": "literal", "url": "http://127.0.0.1:9200/mcp",
+        "authorization": "literal", "url": "http://127.0.0.1:9200/mcp",
         "helper": str(home / "claude" / "headers"),
     }  # fmt: skip
     claude.record(Document(entry))

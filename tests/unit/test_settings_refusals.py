@@ -167,7 +167,6 @@ TOGETHER: list[tuple[dict[str, Any], str, str, str]] = [
         "the digest comes from the build",
         "set sentinel.image sentinel-gateway:0.1.0",
     ),
-    ({"client__transport": "stdio"}, "client.transport", "no metric shows", "set client.transport http"),
     (
         {"client__scope": "project"},
         "client.project",

@@ -1,4 +1,4 @@
-"""Threat: a secret of Claude's stdio entry in a command line or an environment, where others can read it."""
+"""Threat: a secret of the predecessor's stdio entry in a command line or an environment, where others can read it."""
 
 from __future__ import annotations
 
