@@ -18,7 +18,7 @@ from components.predecessor import Predecessor, WayBack
 from components.prometheus import NAME as PROMETHEUS
 from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
 from components.reboot_check import RebootCheck, RebootCheckArgs
-from components.resources import Cadvisor, Statistics
+from components.resources import Statistics
 from components.sentinel import Sentinel, SentinelArgs
 from components.settings import load_or_stop, secret_output, warnings
 from components.verification import WAY_BACK, Verification, VerificationArgs
@@ -69,16 +69,8 @@ if settings.prometheus.enabled:
         PrometheusArgs(settings, host, networks, sentinel, warm),
         pulumi.ResourceOptions(depends_on=[sentinel]),
     )
-if prometheus is not None and settings.resources.source == "statistics":
+if prometheus is not None and settings.resources.enabled:
     Statistics("resources", settings, host=host, prometheus=prometheus)
-if settings.resources.source == "cadvisor":
-    Cadvisor(
-        "sentinel-cadvisor",
-        settings,
-        host=host,
-        networks=networks,
-        opts=pulumi.ResourceOptions(depends_on=[postgres]),
-    )
 if prometheus is not None and settings.grafana.enabled:
     grafana = Grafana(
         "sentinel-grafana",

@@ -54,7 +54,6 @@ _DATA = "/prometheus"
 _MARK = "cutover.json"
 RESOURCES = "resources.txt"
 """The host's file of metrics among the marks, whose folder Prometheus serves itself."""
-CADVISOR = "cadvisor:8080"
 
 
 def prometheus_yml(settings: Settings) -> str:
@@ -89,35 +88,11 @@ def prometheus_yml(settings: Settings) -> str:
 
 
 def _resources(settings: Settings) -> list[dict[str, Any]]:
-    """Where memory and CPU come from. cAdvisor's series get the names that the statistics have, and ours alone stay."""
-    if settings.resources.source == "statistics":
-        static = [{"targets": [f"127.0.0.1:{PORT}"]}]
-        return [{"job_name": "resources", "metrics_path": f"/user/{RESOURCES}", "static_configs": static}]
-    if settings.resources.source == "off":
+    """The job for memory and CPU of the containers, none where nobody writes them."""
+    if not settings.resources.enabled:
         return []
-    names = {
-        "container_memory_working_set_bytes": "sentinel_container_memory_bytes",
-        "container_spec_memory_limit_bytes": "sentinel_container_memory_limit_bytes",
-        "container_cpu_usage_seconds_total": "sentinel_container_cpu_seconds_total",
-    }
-    renamed = [
-        {"source_labels": ["__name__"], "regex": theirs, "target_label": "__name__", "replacement": ours}
-        for theirs, ours in names.items()
-    ]
-    kept = [
-        {"action": "keep", "source_labels": ["container_label_sentinel_cutover"], "regex": "true"},
-        {"action": "keep", "source_labels": ["__name__"], "regex": "|".join(names)},
-        {"source_labels": ["name"], "target_label": "container"},
-        {"action": "labeldrop", "regex": "id|image|name|cpu|container_label_.*"},
-    ]
-    return [
-        {
-            "job_name": "resources",
-            "sample_limit": 20000,
-            "static_configs": [{"targets": [CADVISOR]}],
-            "metric_relabel_configs": [*kept, *renamed],
-        }
-    ]
+    static = [{"targets": [f"127.0.0.1:{PORT}"]}]
+    return [{"job_name": "resources", "metrics_path": f"/user/{RESOURCES}", "static_configs": static}]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ DASHBOARDS = "/etc/grafana/dashboards"
 
 def files(settings: Settings, *, prometheus: str, webhook_file: str, paused: bool) -> dict[str, str]:
     """Absolute paths inside the container to contents; `prometheus` is its address on the internal network."""
-    resources = settings.resources.source != "off"
+    resources = settings.resources.enabled
     boards = [FILE, *([RESOURCES_FILE] if resources else [])]
     return {
         f"{PROVISIONING}/datasources/prometheus.yaml": _yaml(_data_source(settings, prometheus)),

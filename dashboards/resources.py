@@ -78,7 +78,7 @@ def target() -> timeseries.Panel:
         TARGET_PANEL,
         "Bridge and gateway against their target",
         "Resident memory of the two processes alone, stacked, without the backends in their container. The stack above "
-        "the dashed line for long: docs/alerts.md says what to do. Empty with cAdvisor, which sees containers only.",
+        "the dashed line for long: docs/alerts.md says what to do.",
         "bytes",
         [(queries.process_memory(), "{{process}}"), (queries.memory_target(), TARGET)],
     )

@@ -152,7 +152,6 @@ def images_of(choice: Choice, settings: Settings) -> list[str]:
         found += [
             settings.prometheus.image if settings.prometheus.enabled else None,
             settings.grafana.image if settings.grafana.enabled else None,
-            settings.resources.image if settings.resources.source == "cadvisor" else None,
         ]
     return [image for image in found if image]
 

@@ -242,12 +242,6 @@ def require_prometheus_for_grafana(settings: Settings) -> Iterator[Problem]:
         yield Problem("grafana.enabled", "true", words, "false", related=("prometheus.enabled",))
 
 
-def require_prometheus_for_cadvisor(settings: Settings) -> Iterator[Problem]:
-    if settings.resources.source == "cadvisor" and not settings.prometheus.enabled:
-        words = "off while prometheus.enabled is false: nobody would ask cAdvisor"
-        yield Problem("resources.source", "cadvisor", words, "off", related=("prometheus.enabled",))
-
-
 def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
     """Two networks, volumes or files under one name would overwrite each other."""
     groups: list[dict[str, str]] = [
@@ -350,7 +344,6 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     *live_rules.RULES,
     require_firewall_to_leave_ssh_open,
     require_prometheus_for_grafana,
-    require_prometheus_for_cadvisor,
     require_latency_that_a_bucket_shows,
     require_alert_windows_that_scrapes_fill,
     require_a_way_between_n8n_and_what_it_watches,

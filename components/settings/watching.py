@@ -139,19 +139,10 @@ class Alerts(Section):
 class Resources(Section):
     """Memory and CPU of the stack's containers over time, on a dashboard of their own."""
 
-    source: Literal["statistics", "cadvisor", "off"] = Field(
-        default="statistics",
-        description="statistics: Docker's, read on the host once a minute; cadvisor: a container that sees the whole "
-        "host; off: neither.",
-    )
+    enabled: bool = Field(default=True, description="Read Docker's statistics on the host once a minute.")
     trigger: Literal["systemd", "cron", "none"] = Field(
-        default="systemd", description="Statistics only: what runs the look; none where you run it yourself."
+        default="systemd", description="What starts the reading; none where you run it yourself."
     )
-    image: Image = Field(
-        default="ghcr.io/google/cadvisor:v0.60.5",
-        description="cAdvisor only: its image; before v0.54.0 it sees no container of Docker 29.",
-    )
-    memory_mb: MemoryMb = Field(default=128, description="cAdvisor only: memory limit in MB.")
 
 
 class HealthWatch(Section):

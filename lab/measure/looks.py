@@ -1,8 +1,7 @@
 """What one look at Docker's statistics costs, which the timer takes once a minute.
 
 Owns: running `hostctl resources write` as the timer does, and the processor time and memory of that process alone.
-Deliberately does not: measure cAdvisor, whose image cannot be had here, or the daemon's own share: that shows as the
-time for which the look waits.
+Deliberately does not: measure the daemon's own share: that shows as the time for which the look waits.
 """
 
 from __future__ import annotations

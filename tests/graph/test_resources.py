@@ -1,4 +1,4 @@
-"""Where memory and CPU come from is one setting, and each way brings exactly its own parts."""
+"""Memory and CPU come from Docker's statistics, which one setting switches off with everything that shows them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ import json
 import pytest
 import yaml
 
-from tests.graph.registration import Registration, register
-
-EITHER = {"resources-kept", "sentinel-cadvisor-container", "sentinel-cadvisor-image"}
-
-
-def parts(program: Registration) -> set[str]:
-    return {one.name for one in program.resources.values()} & EITHER
+from tests.graph.registration import register
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("changes", "expected"),
     [
-        ("statistics", {"resources-kept"}),
-        ("cadvisor", {"sentinel-cadvisor-container", "sentinel-cadvisor-image"}),
-        ("off", set[str]()),
+        ({}, True),
+        ({"resources.enabled": "false"}, False),
+        ({"prometheus.enabled": "false", "grafana.enabled": "false"}, False),
     ],
 )
-def test_each_way_has_its_own_parts(source: str, expected: set[str]) -> None:
-    assert parts(register({"resources.source": source})) == expected
+def test_the_statistics_are_read_where_they_are_enabled_and_prometheus_keeps_them(
+    changes: dict[str, str], expected: bool
+) -> None:
+    program = register(changes)
+    assert ("resources-kept" in {one.name for one in program.resources.values()}) is expected
 
 
 def test_the_statistics_wait_for_prometheus_and_no_gateway_waits_for_them() -> None:
@@ -45,25 +42,10 @@ def test_prometheus_serves_the_hosts_file_and_mounts_no_socket() -> None:
     assert not [mount for mount in declared["mounts"] if "docker" in mount["source"]]
 
 
-def test_cadvisor_is_as_hardened_as_it_can_be_and_publishes_nothing() -> None:
-    program = register({"resources.source": "cadvisor"})
-    declared = program.named("sentinel-cadvisor-container").inputs
-    assert declared["ports"] == []
-    assert [network["name"] for network in declared["networksAdvanced"]] == ["sentinel"]
-    assert declared["readOnly"] is True and not declared.get("privileged")
-    assert declared["capabilities"]["drops"] == ["ALL"]
-    mounts = {mount["target"]: mount for mount in declared["mounts"]}
-    assert set(mounts) == {"/rootfs", "/var/run", "/sys", "/var/lib/docker"}
-    assert all(mount["readOnly"] for mount in mounts.values())
-    assert "--docker_only=true" in declared["command"]
-    assert "--whitelisted_container_labels=sentinel-cutover" in declared["command"]
-    assert declared["memory"] == declared["memorySwap"] == 128
-
-
-@pytest.mark.parametrize(("source", "there"), [("statistics", True), ("cadvisor", True), ("off", False)])
-def test_the_second_dashboard_and_its_alert_are_there_where_there_are_figures(source: str, there: bool) -> None:
+@pytest.mark.parametrize(("enabled", "there"), [("true", True), ("false", False)])
+def test_the_second_dashboard_and_its_alert_are_there_where_there_are_figures(enabled: str, there: bool) -> None:
     files = json.loads(
-        register({"resources.source": source}).named("sentinel-grafana-files-written").inputs["stdin"]["value"]
+        register({"resources.enabled": enabled}).named("sentinel-grafana-files-written").inputs["stdin"]["value"]
     )["files"]
     contents = {one["name"]: one["content"] for one in files}
     assert ("etc-grafana-dashboards-sentinel-resources.json" in contents) is there

@@ -1,4 +1,4 @@
-"""What the host writes and what cAdvisor says: read by a real Prometheus, asked by the second dashboard."""
+"""The file of metrics that the host writes: read by a real Prometheus, asked by the second dashboard."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import socket
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
-from components.prometheus import CADVISOR, RESOURCES, prometheus_yml
+from components.prometheus import RESOURCES, prometheus_yml
 from dashboards import queries, resources
 from hostctl import resources as look
 from lab import prometheus
@@ -28,15 +26,6 @@ TARGETS: dict[str, str] = {
     for panel in resources.document()["panels"]
     for target in panel["targets"]
 }
-_OURS = 'container_label_sentinel_cutover="true",id="/a",image="p",name="sentinel-postgres"'
-_THEIRS = 'container_label_sentinel_cutover="",id="/b",image="x",name="somebody-elses"'
-CADVISORS_OWN = f"""
-container_memory_working_set_bytes{{{_OURS}}} 64e6
-container_spec_memory_limit_bytes{{{_OURS}}} 256e6
-container_cpu_usage_seconds_total{{cpu="total",{_OURS}}} 5
-container_memory_working_set_bytes{{{_THEIRS}}} 1e9
-container_fs_usage_bytes{{{_OURS}}} 7
-"""
 
 
 def written(folder: Path, cpu_seconds: float) -> None:
@@ -57,29 +46,12 @@ def written(folder: Path, cpu_seconds: float) -> None:
 
 
 @contextmanager
-def cadvisor() -> Generator[int]:
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(CADVISORS_OWN.encode())
-
-        def log_message(self, format: str, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-
-
-@contextmanager
-def running(folder: Path, source: str, port: int = 0) -> Generator[Running]:
+def running(folder: Path) -> Generator[Running]:
     """Prometheus with the product's configuration, whose own address is a free one here."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         own: int = free.getsockname()[1]
-    text = prometheus_yml(settings(resources__source=source)).replace("127.0.0.1:9090", f"127.0.0.1:{own}")
-    text = text.replace(CADVISOR, f"127.0.0.1:{port}").replace("/etc/prometheus", str(folder))
+    text = prometheus_yml(settings()).replace("127.0.0.1:9090", f"127.0.0.1:{own}")
+    text = text.replace("/etc/prometheus", str(folder))
     text = re.sub(r"\b(5|10|15)s\b", "1s", text)
     with prometheus.running(text, folder / "data", f"--web.user-assets={folder}", port=own) as found:
         yield found
@@ -92,7 +64,7 @@ def asked(found: Running, name: str) -> dict[tuple[str, ...], float]:
 
 def test_the_hosts_file_is_read_without_an_exporter_and_every_panel_shows_it(tmp_path: Path) -> None:
     written(tmp_path, 10)
-    with running(tmp_path, "statistics") as found:
+    with running(tmp_path) as found:
         began = time.time()
         while time.time() < began + 60 and not found.query(f"{queries.CONTAINER_CPU} offset 6s"):
             written(tmp_path, 10 + (time.time() - began) / 2)
@@ -111,19 +83,8 @@ def test_a_look_that_is_old_is_not_shown_as_new(tmp_path: Path) -> None:
     file = tmp_path / RESOURCES
     old = round((time.time() - 360) * 1000)
     file.write_text(re.sub(r" \d{13}$", f" {old}", file.read_text(), flags=re.MULTILINE))
-    with running(tmp_path, "statistics") as found:
+    with running(tmp_path) as found:
         found.wait_for('up{job="resources"} == 1')
         found.wait_for(f"{queries.CONTAINER_MEMORY} offset 5m")
         assert found.query(queries.CONTAINER_MEMORY) == []
         assert found.query(queries.gateway_memory()) == [({}, 0)]
-
-
-def test_of_cadvisor_only_our_containers_stay_under_the_same_names(tmp_path: Path) -> None:
-    with cadvisor() as port, running(tmp_path, "cadvisor", port) as found:
-        found.wait_for(queries.CONTAINER_MEMORY)
-        assert asked(found, "1A") == {("sentinel-postgres",): 64e6}
-        assert asked(found, "2A") == {("sentinel-postgres",): 0.25}
-        assert found.query(f"{queries.CONTAINER_CPU}") == [
-            ({"container": "sentinel-postgres", "instance": f"127.0.0.1:{port}", "job": "resources"}, 5)
-        ]
-        assert found.query('count({job="resources", __name__=~"container_.*"})') == []
