@@ -96,7 +96,7 @@ class Engine:
         """The answer as it comes, for those that are more than one JSON document. Raises DockerError."""
         return self._raw(method, path, None, seconds)[1].decode("utf-8", "replace")
 
-    def send(self, path: str, archive: bytes | IO[bytes], seconds: float) -> Iterator[bytes]:
+    def send(self, path: str, archive: bytes, seconds: float) -> Iterator[bytes]:
         """POST a tar, and the lines of the answer as they come, each within `seconds` of the one before.
 
         On a connection of its own: to leave off reading ends the work. Raises DockerError.
