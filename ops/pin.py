@@ -2,7 +2,8 @@
 
 Owns: the digests in `Pulumi.STACK.yaml`; every other byte of the file is the operator's.
 Deliberately does not: change a tag, pull an image, log in, or pin what the host builds from a folder (`context`).
-What a registry gives to nobody in particular is enough for public images; for one of your own `docker buildx imagetools inspect NAME:TAG` prints it where you are logged in.
+What a registry gives to nobody in particular is enough for public images; for one of your own
+`docker buildx imagetools inspect NAME:TAG` prints it where you are logged in.
 Source of requests and headers: the OCI distribution specification 1.1 (manifests, HEAD) and Docker's token protocol.
 """
 
