@@ -1,8 +1,8 @@
 """`images build`: an image made on the host from one that is there and a few files, once for each content.
 
 Owns: the tag, which names the base's digest and every file, so that what is there already is not built; the build over
-Docker's API; its progress and its error. Deliberately does not: remove an image (the former one is part of the way
-back), nor keep a build's containers.
+Docker's API; its progress and its error. Deliberately does not: remove an image (a rollback starts the former one), nor
+keep a build's containers.
 Source: Engine API, "Build an image": a tar as body, progress and errors as JSON objects, one a line, after status 200.
 """
 
