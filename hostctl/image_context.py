@@ -79,8 +79,8 @@ def _built(engine: Engine, image: str, folder: Path, limit: float) -> str:
     last: deque[str] = deque(maxlen=LAST_LINES)
     with tempfile.TemporaryDirectory() as scratch:
         identity = Path(scratch, "id")
-        words = ["docker", f"--host=unix://{engine.path}", "build", f"--iidfile={identity}"]
-        status = _run([*words, f"--label={LABEL}=built", str(folder)], limit, last)
+        command = ["docker", f"--host=unix://{engine.path}", "build", f"--iidfile={identity}"]
+        status = _run([*command, f"--label={LABEL}=built", str(folder)], limit, last)
         if status == 0:
             return identity.read_text(encoding="utf-8").strip()
     lines = "".join(f"\n{one}" for one in last)
@@ -94,11 +94,11 @@ def _built(engine: Engine, image: str, folder: Path, limit: float) -> str:
     )
 
 
-def _run(words: list[str], limit: float, last: deque[str]) -> int | None:
+def _run(command: list[str], limit: float, last: deque[str]) -> int | None:
     """The exit code, None where it did not end in time; its last lines go to `last`."""
     began = time.monotonic()
     with subprocess.Popen(
-        words,
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -25,7 +25,7 @@ class NoImages:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A folder that can be built, and a PATH whose first folder is empty."""
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "Dockerfile").write_text("FROM scratch\n")
@@ -46,31 +46,31 @@ def docker(tmp_path: Path, script: str) -> None:
 
 
 def test_a_host_without_dockers_command_line_is_refused_in_one_sentence(
-    asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(Refusal, match=r"no `docker` command, .*: install .* or .* unset sentinel.context"):
-        image_context.build(Document(asked))
+        image_context.build(Document(document))
 
 
 def test_a_build_that_fails_is_named_by_its_last_line_with_those_before(
-    asked: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    document: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     docker(tmp_path, "echo 'Step 1/2 : RUN make'; echo 'said by make'; echo 'make: no rule' >&2; exit 1")
     with pytest.raises(Refusal) as caught:
-        image_context.build(Document(asked))
+        image_context.build(Document(document))
     sentence, *lines = str(caught.value).splitlines()
-    assert f"cannot be built from {asked['folder']} (make: no rule): correct" in sentence
+    assert f"cannot be built from {document['folder']} (make: no rule): correct" in sentence
     assert lines == ["Step 1/2 : RUN make", "said by make", "make: no rule"]
     shown = capsys.readouterr().err
     assert "Step 1/2" in shown and "said by make" not in shown
 
 
 def test_a_build_that_does_not_end_is_given_up_with_everything_that_it_started(
-    asked: dict[str, Any], tmp_path: Path
+    document: dict[str, Any], tmp_path: Path
 ) -> None:
     docker(tmp_path, "sleep 300 & wait")
     began = time.monotonic()
     with pytest.raises(Refusal, match="is not built after 1 s and was given up: run again"):
-        image_context.build(Document({**asked, "limit_seconds": 1}))
+        image_context.build(Document({**document, "limit_seconds": 1}))
     assert time.monotonic() - began < 30

@@ -44,15 +44,15 @@ def question(name: str, tool: str, contains: str | None = None, **arguments: Any
 def verified(
     url: str, questions: list[dict[str, Any]], active: Active = "sentinel", bearer: str | None = None
 ) -> list[Outcome]:
-    asked = [Question.model_validate(one) for one in questions]
+    plan = [Question.model_validate(one) for one in questions]
     way = HttpWay(url, {"Authorization": f"Bearer {bearer or token()}"})
     try:
-        return asyncio.run(with_session(way, longest_of(asked), lambda session: ask_all(session, active, asked)))
+        return asyncio.run(with_session(way, longest_of(plan), lambda session: ask_all(session, active, plan)))
     except NoSession as error:
-        return all_failed(active, asked, error)
+        return all_failed(active, plan, error)
 
 
-def words(outcomes: list[Outcome]) -> list[str]:
+def results(outcomes: list[Outcome]) -> list[str]:
     return [outcome.result for outcome in outcomes]
 
 
@@ -85,22 +85,22 @@ def test_one_bad_backend_is_named_with_its_reason_and_leaves_the_other_ok(
     bridge: Bridge, bad: dict[str, Any], word: str
 ) -> None:
     found = verified(bridge.url, [GOOD[0], bad])
-    assert words(found) == ["ok", word]
+    assert results(found) == ["ok", word]
     assert found[1].detail
 
 
 def test_a_refused_token_is_auth_for_every_backend(bridge: Bridge) -> None:
-    assert words(verified(bridge.url, GOOD, bearer=token(iss="mcpgateway"))) == ["auth", "auth"]
+    assert results(verified(bridge.url, GOOD, bearer=token(iss="mcpgateway"))) == ["auth", "auth"]
 
 
 def test_nobody_at_the_port_is_unreachable_for_every_backend() -> None:
-    assert words(verified(f"http://127.0.0.1:{free_port()}/mcp", GOOD)) == ["unreachable", "unreachable"]
+    assert results(verified(f"http://127.0.0.1:{free_port()}/mcp", GOOD)) == ["unreachable", "unreachable"]
 
 
 def test_a_backend_skipped_by_the_gateway_is_missing(tmp_path: Path, database: Database) -> None:
     backends = [stdio_backend("alpha"), http_backend("beta", free_port())]
     with running_bridge(tmp_path, backends, database.url()) as started:
-        assert words(verified(started.url, GOOD)) == ["ok", "missing"]
+        assert results(verified(started.url, GOOD)) == ["ok", "missing"]
 
 
 def test_at_contextforge_the_tools_are_asked_for_under_its_names(bridge: Bridge) -> None:
