@@ -46,7 +46,7 @@ class HealthWatchArgs:
 
 
 class HealthWatch(pulumi.ComponentResource):
-    """One published workflow; `report` is `hostctl n8n`'s own answer: which workflow, and by which way."""
+    """One published workflow; `report` is `hostctl n8n`'s own answer: which workflow, and what was done."""
 
     report: pulumi.Output[dict[str, object]]
 
@@ -55,14 +55,13 @@ class HealthWatch(pulumi.ComponentResource):
         self._name, self._args = name, args
         watch, host = args.settings.health_watch, args.host
         files = self._files()
-        reached = self._reached() if watch.container else []
+        reached = self._reached() if watch.in_container else []
         applied = host.action(
             f"{name}-workflow",
             Operation("n8n", create="apply", delete="remove"),
             {
                 "url": watch.url,
-                "container": watch.container,
-                "key_file": files.path("n8n_api_key") if args.settings.n8n_api_key else "",
+                "key_file": files.path("n8n_api_key"),
                 "webhook_file": files.path("discord_webhook"),
                 "workflow": workflow(self._targets(), minutes=watch.minutes, failures=watch.failures),
                 "limit_seconds": WAIT_SECONDS,
@@ -75,9 +74,10 @@ class HealthWatch(pulumi.ComponentResource):
 
     def _files(self) -> HostFiles:
         settings = self._args.settings
-        files = {"discord_webhook": HostFile(secret_output(cast(SecretStr, settings.discord_webhook)))}
-        if settings.n8n_api_key is not None:
-            files["n8n_api_key"] = HostFile(secret_output(settings.n8n_api_key))
+        files = {
+            "discord_webhook": HostFile(secret_output(cast(SecretStr, settings.discord_webhook))),
+            "n8n_api_key": HostFile(secret_output(cast(SecretStr, settings.n8n_api_key))),
+        }
         return HostFiles(
             f"{self._name}-files",
             files,
@@ -111,7 +111,7 @@ class HealthWatch(pulumi.ComponentResource):
 
     def _targets(self) -> list[Target]:
         settings = self._args.settings
-        inside = bool(settings.health_watch.container)
+        inside = settings.health_watch.in_container
         port = settings.sentinel.health_port
         return targets(
             settings,

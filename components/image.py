@@ -1,9 +1,9 @@
 """An image on the host, there before anything is made from it.
 
 Owns: `hostctl images ready`, which says how to get an image that is neither there nor to be had, or `hostctl images
-build-context`, which builds it there from the operator's sources; the plugin's own resource, which knows the image's
-id; and `hostctl images build`, which lays files over such an image on the host.
-Deliberately does not: remove an image; the former one is part of the way back.
+build-context`, by which Docker builds it there from the operator's sources; the plugin's own resource, which knows the
+image's id; and `hostctl images build`, which lays files over such an image on the host.
+Deliberately does not: remove an image; a rollback starts the former one.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO, cast
 
 from hostctl import atomic, backup_files, throwaway
 from hostctl.backup_files import FILE_MODE, FOLDER_MODE, Keep, beside
-from hostctl.clock import seconds_of
 from hostctl.database import COUNTS, SOCKET, Counts, Database, as_document, complaint
 from hostctl.documents import Document
 from hostctl.errors import Refusal
@@ -93,12 +92,6 @@ def read_back(database: Database, path: str) -> str:
     words = ["pg_restore", "-f", "/dev/null", path]
     status, said = throwaway.ran(database.engine, database.image, words, path, SILENT_SECONDS)
     return (complaint(said) or f"exit code {status}") if status else ""
-
-
-def last_good_age(document: Document) -> float | None:
-    """Seconds since the last good backup was taken, None when there is none."""
-    good = noted(document, STEP).get("last_good")
-    return None if not good else time.time() - seconds_of(good["at"])
 
 
 def _made(document: Document, folder: str) -> tuple[str, dict[str, Any]]:

@@ -66,10 +66,6 @@ class Engine:
         """The JSON answer of a POST, None when it is empty; "already so" (304) is no error. Raises DockerError."""
         return self._request("POST", path, body, seconds)
 
-    def put(self, path: str, archive: bytes) -> None:
-        """PUT a tar into a container's file system. Raises DockerError."""
-        self._raw("PUT", path, archive, REQUEST_SECONDS)
-
     def delete(self, path: str) -> None:
         """A DELETE; what is gone already is no error. Raises DockerError."""
         try:
@@ -96,7 +92,7 @@ class Engine:
         """The answer as it comes, for those that are more than one JSON document. Raises DockerError."""
         return self._raw(method, path, None, seconds)[1].decode("utf-8", "replace")
 
-    def send(self, path: str, archive: bytes | IO[bytes], seconds: float) -> Iterator[bytes]:
+    def send(self, path: str, archive: bytes, seconds: float) -> Iterator[bytes]:
         """POST a tar, and the lines of the answer as they come, each within `seconds` of the one before.
 
         On a connection of its own: to leave off reading ends the work. Raises DockerError.
@@ -163,7 +159,7 @@ class Engine:
         content = self._raw(method, path, body, seconds)[1]
         return json.loads(content) if content.strip() else None
 
-    def _raw(self, method: str, path: str, body: dict[str, Any] | bytes | None, seconds: float) -> tuple[int, bytes]:
+    def _raw(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> tuple[int, bytes]:
         if not self._version:
             self._version = "/v" + _agreed_version(self._exchange("GET", "/version", None, REQUEST_SECONDS)[1])
         status, content = self._exchange(method, self._version + path, body, seconds)
@@ -171,9 +167,7 @@ class Engine:
             raise DockerError(f"Docker refused {method} {path.split('?')[0]}: {_message(content)}", status)
         return status, content
 
-    def _exchange(
-        self, method: str, path: str, body: dict[str, Any] | bytes | None, seconds: float
-    ) -> tuple[int, bytes]:
+    def _exchange(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> tuple[int, bytes]:
         kept = self._connection is not None
         try:
             return self._once(method, path, body, seconds)
@@ -195,13 +189,12 @@ class Engine:
             f"the Docker engine at {self.path} did not answer ({reason}): check that it runs, then run again", 0
         )
 
-    def _once(self, method: str, path: str, body: dict[str, Any] | bytes | None, seconds: float) -> tuple[int, bytes]:
+    def _once(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = _UnixConnection(self.path)
         self._connection.patience(seconds)
-        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        kind = "application/x-tar" if isinstance(body, bytes) else "application/json"
-        headers = {"Content-Type": kind} if content is not None else {}
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if content is not None else {}
         self._connection.request(method, path, content, headers)
         answer = self._connection.getresponse()
         return answer.status, answer.read()

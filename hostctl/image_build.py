@@ -1,8 +1,8 @@
 """`images build`: an image made on the host from one that is there and a few files, once for each content.
 
 Owns: the tag, which names the base's digest and every file, so that what is there already is not built; the build over
-Docker's API; its progress and its error. Deliberately does not: remove an image (the former one is part of the way
-back), nor keep a build's containers.
+Docker's API; its progress and its error. Deliberately does not: remove an image (a rollback starts the former one), nor
+keep a build's containers.
 Source: Engine API, "Build an image": a tar as body, progress and errors as JSON objects, one a line, after status 200.
 """
 
@@ -16,10 +16,9 @@ import tarfile
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from hostctl import dockerfile
 from hostctl.docker import Engine
 from hostctl.documents import Document, parsed, table
 from hostctl.errors import Refusal
@@ -41,17 +40,17 @@ def build(document: Document) -> dict[str, Any]:
     if found is not None:
         return {"image": tag, "id": found["Id"], "built": False}
     base_name, setting = document.text("base_name"), document.text("setting")
-    if finding := dockerfile.unpinned(files.get(DOCKERFILE, "")):
-        raise Refusal(f"{tag} is not built: its Dockerfile fetches what is not pinned, {finding}: give it a version")
     if engine.find(f"/images/{quote(base)}/json") is None:
         raise Refusal(
             f"{tag} cannot be built: its base {base_name} ({base[:19]}) is not on the host any more: load it there "
             f"('docker load -i FILE'), or correct {setting}, then run again"
         )
     print(f"building {tag} from {base_name}", file=sys.stderr, flush=True)
-    words = {"dockerfile": DOCKERFILE, "buildargs": json.dumps({"BASE": base})}
+    query = urlencode(
+        {"t": tag, "rm": "1", "forcerm": "1", "dockerfile": DOCKERFILE, "buildargs": json.dumps({"BASE": base})}
+    )
     limit = document.seconds("limit_seconds", 3600)
-    return {"image": tag, "id": run(engine, tag, words, _context(files), limit, base_name), "built": True}
+    return {"image": tag, "id": _run(engine, tag, query, _context(files), limit, base_name), "built": True}
 
 
 def _key(base: str, files: Mapping[str, str]) -> str:
@@ -71,14 +70,8 @@ def _context(files: Mapping[str, str]) -> bytes:
     return content.getvalue()
 
 
-def run(
-    engine: Engine, tag: str, words: Mapping[str, str], archive: bytes | IO[bytes], limit: float, source: str
-) -> str:
-    """The id of the image built from that tar, with its steps on stderr; raises Refusal with the build's last lines.
-
-    `words` are the request's own beside the tag (`dockerfile`, `buildargs`, `labels`); `source` is for the sentences.
-    """
-    query = urlencode({"t": tag, "rm": "1", "forcerm": "1", **words})
+def _run(engine: Engine, tag: str, query: str, archive: bytes, limit: float, source: str) -> str:
+    """The id of the image built from that tar, with its steps on stderr; raises Refusal with the build's last lines."""
     began = time.monotonic()
     last: deque[str] = deque(maxlen=LAST_LINES)
     for line in engine.send(f"/build?{query}", archive, limit):

@@ -1,36 +1,38 @@
-"""`images build-context`: the operator's image, built on the host from a folder with a Dockerfile (`sentinel.context`).
+"""`images build-context`: the operator's image, built by the host's `docker build` from a folder (`sentinel.context`).
 
-Owns: the tar of the folder (the same content gives the same bytes), and the label that names its content, by which a
-second run knows the image. A tag keeps its content: another content under the same tag is refused, since the way back
-to an older update finds its image by the tag. Deliberately does not: change the folder, or remove an image.
-Source: Engine API, "Build an image" (`labels`), "Inspect an image".
+Owns: the call of Docker's command line, its time limit, its progress and its error; the tag, which is given once. A tag
+keeps its content: where the folder gives another image than the one that has the tag, it is refused, since a rollback
+to an older update finds its image by the tag. Docker's own cache makes the second run of the same folder short.
+Deliberately does not: read the Dockerfile or `.dockerignore` (Docker does), change the folder, or remove an image.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
-import stat
+import shutil
+import signal
+import subprocess
 import sys
-import tarfile
 import tempfile
-from collections.abc import Iterator
-from json import dumps
+import threading
+import time
+from collections import deque
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from hostctl import dockerfile, image_build
 from hostctl.docker import Engine
-from hostctl.dockerignore import NAME as DOCKERIGNORE
-from hostctl.dockerignore import Ignored
 from hostctl.documents import Document, table
 from hostctl.errors import Refusal
+from hostctl.image_build import DOCKERFILE, LAST_LINES
 
 LABEL = "sentinel-cutover.context"
-"""Holds the content's SHA-256, 64 hex digits."""
-LIMIT_BYTES = 512 * 1024 * 1024
-"""A gateway's sources have a few MB; more is a forgotten `target` or `.git`, which every run would read again."""
+"""Marks an image that was built here."""
+STEPS = ("Step ", "#")
+"""How lines begin that show progress, of Docker's older builder and of BuildKit."""
+NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+"""BuildKit's hold the time, so that the same content would be another image."""
 
 
 def build(document: Document) -> dict[str, Any]:
@@ -38,8 +40,7 @@ def build(document: Document) -> dict[str, Any]:
     engine, image = Engine(document.text("docker_socket")), document.text("image")
     folder = Path(document.text("folder"))
     found = engine.find(f"/images/{quote(image)}/json")
-    kept = str(table(table(table(found).get("Config")).get("Labels")).get(LABEL, ""))
-    if found is not None and not kept:
+    if found is not None and LABEL not in table(table(table(found).get("Config")).get("Labels")):
         raise Refusal(
             f"the image {image} is on the host and was not built from {folder}: give sentinel.image another tag, or "
             "unset sentinel.context"
@@ -47,80 +48,87 @@ def build(document: Document) -> dict[str, Any]:
     if found is not None and not folder.exists():
         return {"image": image, "id": found["Id"], "built": False}
     _check(folder)
-    with tempfile.TemporaryFile() as archive:
-        content = write(folder, archive)
-        if found is not None:
-            if kept != content:
-                raise Refusal(
-                    f"{folder} has changed since {image} was built from it: give sentinel.image another tag, so that "
-                    "the former image stays the way back"
-                )
-            return {"image": image, "id": found["Id"], "built": False}
-        archive.seek(0)
-        print(f"building {image} from {folder}", file=sys.stderr, flush=True)
-        words = {"dockerfile": image_build.DOCKERFILE, "labels": dumps({LABEL: content})}
-        limit = document.seconds("limit_seconds", 3600)
-        made = image_build.run(engine, image, words, archive, limit, str(folder))
+    made = _built(engine, image, folder, document.seconds("limit_seconds", 3600))
+    if found is not None:
+        if _content(engine.get(f"/images/{quote(made)}/json")) != _content(found):
+            raise Refusal(
+                f"{folder} now gives another image than {image}, which was built from it: give sentinel.image another "
+                "tag, so that the former image stays for a rollback, or unset sentinel.context to keep it"
+            )
+        return {"image": image, "id": found["Id"], "built": False}
+    repository, _, tag = image.rpartition(":") if ":" in image.rpartition("/")[2] else (image, "", "latest")
+    engine.post(f"/images/{quote(made)}/tag?{urlencode({'repo': repository, 'tag': tag})}")
     return {"image": image, "id": made, "built": True}
-
-
-def write(folder: Path, archive: IO[bytes]) -> str:
-    """The folder as a tar, written to `archive`; its SHA-256. Raises Refusal if it is too large or holds a device."""
-    ignored = Ignored.of(_text(folder / DOCKERIGNORE))
-    size = 0
-    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in _members(folder, ignored):
-            found = path.lstat()
-            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            member.mode = stat.S_IMODE(found.st_mode)
-            if stat.S_ISLNK(found.st_mode):
-                member.type, member.linkname = tarfile.SYMTYPE, os.readlink(path)
-                tar.addfile(member)
-            elif stat.S_ISDIR(found.st_mode):
-                member.type = tarfile.DIRTYPE
-                tar.addfile(member)
-            elif stat.S_ISREG(found.st_mode):
-                member.size = found.st_size
-                size += found.st_size
-                if size > LIMIT_BYTES:
-                    raise Refusal(
-                        f"{folder} holds more than {LIMIT_BYTES // 1024**2} MB: leave out what the build does not need "
-                        f"(.git, target) by a {DOCKERIGNORE} there, then run again"
-                    )
-                with path.open("rb") as file:
-                    tar.addfile(member, file)
-            else:
-                raise Refusal(f"{path} is no file, folder or link: leave it out by {folder / DOCKERIGNORE}")
-    archive.seek(0)
-    digest = hashlib.sha256()
-    while piece := archive.read(1024 * 1024):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def _check(folder: Path) -> None:
     if not folder.is_dir():
         raise Refusal(f"{folder} is no folder on the host: put Sentinel's sources there, or correct sentinel.context")
-    file = folder / image_build.DOCKERFILE
-    if not file.is_file():
-        raise Refusal(f"{folder} has no {image_build.DOCKERFILE}: put one there, or correct sentinel.context")
-    if finding := dockerfile.unpinned(_text(file)):
-        raise Refusal(f"{file} fetches what is not pinned, {finding}: give it a version, then run again")
+    if not (folder / DOCKERFILE).is_file():
+        raise Refusal(f"{folder} has no {DOCKERFILE}: put one there, or correct sentinel.context")
+    if shutil.which("docker") is None:
+        raise Refusal(
+            "the host has no `docker` command, which builds the folder in sentinel.context: install Docker's command "
+            "line there, or `docker load` the image and unset sentinel.context"
+        )
 
 
-def _members(folder: Path, ignored: Ignored) -> Iterator[Path]:
-    """What belongs to the context, in one order on every machine; the Dockerfile always does."""
-    for root, folders, files in os.walk(folder):
-        here = Path(root)
-        for name in sorted(folders + files):
-            path = here / name
-            relative = path.relative_to(folder).as_posix()
-            if relative == image_build.DOCKERFILE or not ignored.leaves_out(relative):
-                yield path
-            elif name in folders and not ignored.takes_back_in:
-                folders.remove(name)
-        folders.sort()
+def _built(engine: Engine, image: str, folder: Path, limit: float) -> str:
+    """The id of the untagged image, with the steps of its build on stderr."""
+    print(f"building {image} from {folder}", file=sys.stderr, flush=True)
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    with tempfile.TemporaryDirectory() as scratch:
+        identity = Path(scratch, "id")
+        command = ["docker", f"--host=unix://{engine.path}", "build", f"--iidfile={identity}"]
+        status = _run([*command, f"--label={LABEL}=built", str(folder)], limit, last)
+        if status == 0:
+            return identity.read_text(encoding="utf-8").strip()
+    lines = "".join(f"\n{one}" for one in last)
+    if status is None:
+        raise Refusal(
+            f"{image} is not built after {limit:.0f} s and was given up: run again, what is done is kept{lines}"
+        )
+    raise Refusal(
+        f"{image} cannot be built from {folder} ({last[-1] if last else f'docker build ended with {status}'}): correct "
+        f"what its last lines say, then run again; nothing that serves has been touched{lines}"
+    )
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _run(command: list[str], limit: float, last: deque[str]) -> int | None:
+    """The exit code, None where it did not end in time; its last lines go to `last`."""
+    began = time.monotonic()
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, **NO_ATTESTATIONS},
+        start_new_session=True,
+    ) as process:
+        # The group, since BuildKit's client is a child of Docker's and holds the pipe too.
+        timer = threading.Timer(limit, _end, (process,))
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                if line.strip():
+                    last.append(line.rstrip())
+                if line.startswith(STEPS):
+                    print(line.rstrip(), file=sys.stderr, flush=True)
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            timer.cancel()
+    return None if process.returncode < 0 and time.monotonic() - began >= limit else process.returncode
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _content(image: Any) -> tuple[Any, Any]:
+    """What two images have in common that are the same but for their time."""
+    return table(image).get("RootFS"), table(image).get("Config")

@@ -1,8 +1,7 @@
 """`n8n apply` and `n8n remove`: one workflow of ours in the operator's n8n, and the credential that holds its webhook.
 
 Owns: finding the workflow again by the id of its first node, which survives another name and another place; making it,
-changing it in place, publishing it, taking it away. By n8n's public API where a key is given (`n8n_api.py`), else by
-n8n's own command line inside its container (`n8n_cli.py`).
+changing it in place, publishing it, taking it away, all by n8n's public API (`n8n_api.py`).
 
 Deliberately does not: touch another workflow or credential, know what the workflow does, or hold up the way back: an
 n8n that cannot be asked to forget it is told in one line, and the gateway goes back all the same.
@@ -15,73 +14,66 @@ import json
 import sys
 from typing import Any
 
-from hostctl import n8n_api, n8n_cli, n8n_message
-from hostctl.docker import Engine
+from hostctl import n8n_api, n8n_message
 from hostctl.documents import Document, rows, table
 from hostctl.errors import Refusal
-from hostctl.n8n_way import CREDENTIAL, Way, mark, ours, sender
+from hostctl.n8n_workflow import CREDENTIAL, mark, ours, sender
 
 
 def apply(document: Document) -> dict[str, Any]:
-    """{"workflow", "way", "did"}: the workflow as asked, published; raises Refusal when n8n cannot be asked.
+    """{"workflow", "did"}: the workflow as asked, published; raises Refusal when n8n cannot be asked.
 
     The credential's name holds eight digits of the webhook's hash, since n8n gives no secret back to compare.
     """
     wanted, webhook = document.object("workflow").values, _secret(document, "webhook_file")
-    way = _way(document, document.seconds("limit_seconds", 60))
-    found = ours(way.workflows(), mark(wanted))
+    api = _api(document, document.seconds("limit_seconds", 60))
+    found = ours(api.workflows(), mark(wanted))
     held = table(sender(found).get("credentials")).get(CREDENTIAL) if found else None
     credential, did = table(held), list[str]()
     name = f"{wanted['name']} {hashlib.sha256(webhook.encode()).hexdigest()[:8]}"
     former = ""
     if credential.get("name") != name or not credential.get("id"):
         former = str(credential.get("id") or "")
-        credential = {"id": way.make_credential(name, {"webhookUri": webhook}), "name": name}
+        credential = {"id": api.make_credential(name, {"webhookUri": webhook}), "name": name}
         did.append("credential")
     complete = _with_credential(wanted, {"id": credential["id"], "name": name})
     if found is None:
-        identity = way.make(complete)
+        identity = api.make(complete)
         did.append("made")
     else:
         identity = str(found["id"])
         if not _contains(found, complete):
-            way.change(identity, complete)
+            api.change(identity, complete)
             did.append("changed")
     if found is None or did or not found.get("active"):
-        way.publish(identity)
+        api.publish(identity)
         did.append("published")
     if former and former != credential["id"]:
-        way.forget_credential(former)
-    return {"workflow": identity, "way": way.name, "did": did}
+        api.forget_credential(former)
+    return {"workflow": identity, "did": did}
 
 
 def remove(document: Document) -> dict[str, Any]:
     """{"removed", "reason"}: n8n no longer runs it. Where that cannot be had, why, on stderr too, and no error."""
     try:
-        way = _way(document, document.seconds("removal_seconds", 5))
-        there = way.workflows()
-        n8n_message.clear(way, there)
-        found = ours(there, mark(document.object("workflow").values))
+        api = _api(document, document.seconds("removal_seconds", 5))
+        workflows = api.workflows()
+        n8n_message.clear(api, workflows)
+        found = ours(workflows, mark(document.object("workflow").values))
         if found is None:
             return {"removed": False, "reason": "n8n has no such workflow"}
-        became = way.retire(str(found["id"]))
+        api.retire(str(found["id"]))
         credential = table(table(sender(found).get("credentials")).get(CREDENTIAL)).get("id")
         if credential:
-            way.forget_credential(str(credential))
+            api.forget_credential(str(credential))
     except (Refusal, OSError) as error:
         print(f"the watch may still run in n8n, and alarm there: switch it off by hand ({error})", file=sys.stderr)
         return {"removed": False, "reason": str(error)}
-    return {"removed": True, "reason": became}
+    return {"removed": True, "reason": "removed"}
 
 
-def _way(document: Document, seconds: float) -> Way:
-    if document.text("key_file", ""):
-        return n8n_api.Api(document.text("url"), _secret(document, "key_file"), seconds)
-    container = document.text("container", "")
-    if not container:
-        raise Refusal("n8n can only be asked with a key of its public API: pulumi config set --secret n8n_api_key")
-    engine, restart = Engine(document.text("docker_socket")), document.seconds("limit_seconds", 60)
-    return n8n_cli.CommandLine(engine, container, document.text("url"), restart)
+def _api(document: Document, seconds: float) -> n8n_api.Api:
+    return n8n_api.Api(document.text("url"), _secret(document, "key_file"), seconds)
 
 
 def _secret(document: Document, key: str) -> str:

@@ -26,8 +26,6 @@ _ADDRESS = re.compile(r"https?://\S+")
 class Api:
     """One n8n and one key. `seconds` is how long is waited for an n8n that is just starting."""
 
-    name = "api"
-
     def __init__(self, url: str, key: str, seconds: float) -> None:
         self._url, self._key = url.rstrip("/"), key
         self._until = time.monotonic() + seconds
@@ -55,9 +53,8 @@ class Api:
     def publish(self, identity: str) -> None:
         self._asked("POST", f"/workflows/{quote(identity, safe='')}/activate")
 
-    def retire(self, identity: str) -> str:
+    def retire(self, identity: str) -> None:
         self._asked("DELETE", f"/workflows/{quote(identity, safe='')}", absent=True)
-        return "removed"
 
     def forget_credential(self, identity: str) -> None:
         self._asked("DELETE", f"/credentials/{quote(identity, safe='')}", absent=True)

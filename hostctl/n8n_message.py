@@ -13,7 +13,7 @@ from typing import Any
 from hostctl import n8n_api
 from hostctl.documents import Document
 from hostctl.errors import Refusal
-from hostctl.n8n_way import Way, ours, sender
+from hostctl.n8n_workflow import ours, sender
 
 EVERY_SECONDS = 5
 POLL_SECONDS = 0.5
@@ -42,11 +42,11 @@ def send(document: Document) -> dict[str, Any]:
         api.retire(identity)
 
 
-def clear(way: Way, found: list[dict[str, Any]]) -> None:
+def clear(api: n8n_api.Api, found: list[dict[str, Any]]) -> None:
     """Ends what a killed `send` left behind."""
     left = ours(found, MARK)
     if left is not None:
-        way.retire(str(left["id"]))
+        api.retire(str(left["id"]))
 
 
 def _workflow(node: dict[str, Any], embed: str) -> dict[str, Any]:

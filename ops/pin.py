@@ -1,8 +1,9 @@
 """`make pin STACK=prod`: the digest of every image of the stack's file, as its registry gives it for the tag.
 
 Owns: the digests in `Pulumi.STACK.yaml`; every other byte of the file is the operator's.
-Deliberately does not: change a tag, pull an image, or log in. What a registry gives to nobody in particular is enough
-for public images; for one of your own `docker buildx imagetools inspect NAME:TAG` prints it where you are logged in.
+Deliberately does not: change a tag, pull an image, log in, or pin what the host builds from a folder (`context`).
+What a registry gives to nobody in particular is enough for public images; for one of your own
+`docker buildx imagetools inspect NAME:TAG` prints it where you are logged in.
 Source of requests and headers: the OCI distribution specification 1.1 (manifests, HEAD) and Docker's token protocol.
 """
 
@@ -15,7 +16,9 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import yaml
 
 from ops.errors import UserError
 from ops.paths import ROOT
@@ -75,8 +78,11 @@ def pin(stack: str, progress: Progress, folder: Path = ROOT) -> Result:
         raise UserError(f"There is no {file.name}: name a stack that has a file, such as STACK=prod.")
     text = file.read_text(encoding="utf-8")
     rows: list[dict[str, Any]] = []
+    built = _built(text)
 
     def pinned(found: re.Match[str]) -> str:
+        if found["name"] in built:
+            return found[0]
         progress.line(f"Asking for {found['name']} …")
         row, written = _pinned(found)
         rows.append(row)
@@ -122,6 +128,13 @@ def _pinned(found: re.Match[str]) -> tuple[dict[str, Any], str]:
         return row | {"reason": str(why)}, found[0]
     written = f"{found['before']}{found['name']}@{row['digest']}"
     return row | {"result": "same" if written == found[0] else "pinned"}, written
+
+
+def _built(text: str) -> set[str]:
+    """The images that no registry has, since their section names a folder to build them from."""
+    read = cast("dict[str, Any] | None", yaml.safe_load(text)) or {}
+    sections = cast("dict[str, Any]", read.get("config") or {}).values()
+    return {one["image"] for one in sections if isinstance(one, dict) and "context" in one}
 
 
 def _head(reference: Reference, headers: dict[str, str]) -> str:

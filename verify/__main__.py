@@ -1,29 +1,24 @@
 """The MCP client's side as a program, on the machine where Pulumi runs:
 
     python -m verify baseline|gates|verification|look   one JSON document on stdin, one on stdout, progress on stderr
-    python -m verify --url http://127.0.0.1:9200/mcp --token-file FILE --expect FILE.json [--json]
 
-`look` is `verification` for a program that reads the answer, which it gives also where all is not well. The last asks
-every backend one question through a gateway, without Claude's entry and without the host's help.
+`look` is `verification` for a program that reads the answer, which it gives also where all is not well.
 Exit code 0 only when all is well; else `report.EXIT_CODES` and `report.PART_CODES`, and 20 for a gate that failed.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from .baseline import NoBaseline, baseline
-from .client import verify
 from .documents import AskedBaseline, AskedGates, AskedVerification
 from .gates import gates
-from .plan import Unusable, load_plan, read_document, read_token
-from .report import document, exit_code, exit_code_of, not_ok, table, text
+from .plan import Unusable, read_document
+from .report import exit_code_of, not_ok, text
 from .verification import verification
 
 GATE_FAILED = 20
@@ -32,9 +27,9 @@ GATE_FAILED = 20
 def main(arguments: list[str]) -> int:
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
     try:
-        if len(arguments) == 1 and arguments[0] in WORDS:
-            return WORDS[arguments[0]](sys.stdin.buffer.read())
-        return _plain(arguments)
+        if len(arguments) != 1 or arguments[0] not in WORDS:
+            raise Unusable(f"verify takes one of these words: {', '.join(WORDS)}.")
+        return WORDS[arguments[0]](sys.stdin.buffer.read())
     except (Unusable, NoBaseline) as error:
         print(error, file=sys.stderr)
         return 1
@@ -71,25 +66,6 @@ def _look(content: bytes) -> int:
     answer = asyncio.run(verification(read_document(AskedVerification, content)))
     print(json.dumps(answer))
     return exit_code_of(answer)
-
-
-def _plain(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="verify", description="One call per backend through the MCP gateway.")
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--token-file", type=Path, required=True)
-    parser.add_argument("--expect", type=Path, required=True, help="which calls, and what must be in the answers")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
-    given = parser.parse_args(arguments)
-    plan, token = load_plan(given.expect), read_token(given.token_file)
-    outcomes = asyncio.run(verify(given.url, token, plan))
-    if given.json:
-        print(json.dumps(document(plan.active, outcomes)))
-        for outcome in outcomes:
-            if outcome.result != "ok":
-                print(f"{outcome.name}: {outcome.result}: {outcome.detail}", file=sys.stderr)
-    else:
-        print(table(outcomes))
-    return exit_code(outcomes)
 
 
 WORDS: Mapping[str, Callable[[bytes], int]] = {

@@ -24,7 +24,7 @@ from .expectation import differs, shortened
 from .far_program import FarProgram
 from .names import Active, offered_name
 from .outcome import Outcome, Result
-from .plan import Plan, Question
+from .plan import Question
 
 Value = TypeVar("Value")
 
@@ -128,18 +128,6 @@ async def refused(way: HttpWay) -> bool:
 async def ask_all(session: Session, active: Active, questions: Sequence[Question]) -> list[Outcome]:
     """Every question at once, in one session; never raises for what a backend does."""
     return list(await asyncio.gather(*(_ask(session, active, question) for question in questions)))
-
-
-async def verify(url: str, token: str, plan: Plan) -> list[Outcome]:
-    """Asks every question of the plan; never raises for what the gateway does."""
-    way = HttpWay(url, {"Authorization": f"Bearer {token}"})
-    began = time.monotonic()
-    try:
-        return await with_session(
-            way, longest_of(plan.backends), lambda session: ask_all(session, plan.active, plan.backends)
-        )
-    except NoSession as error:
-        return all_failed(plan.active, plan.backends, error, round((time.monotonic() - began) * 1000))
 
 
 def all_failed(active: Active, questions: Sequence[Question], error: NoSession, ms: int = 0) -> list[Outcome]:

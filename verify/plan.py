@@ -1,16 +1,10 @@
-"""What is to be verified: one harmless call per backend with its limit and its expectation.
-
-Owns: the file given by --expect, and the token file.
-"""
+"""One harmless call per backend, with its limit and its expectation; and the reading of a document on stdin."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from .names import Active
 
 
 class Unusable(Exception):
@@ -57,23 +51,6 @@ class Question(Frozen):
         return f"it was {broken_before} at ContextForge already" if broken_before else ""
 
 
-class Plan(Frozen):
-    active: Active
-    backends: Annotated[tuple[Question, ...], Field(min_length=1)]
-
-
-def load_plan(file: Path) -> Plan:
-    """Reads the file of --expect; raises Unusable."""
-    try:
-        return Plan.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise Unusable(f"The file {file} cannot be read ({error.strerror}): give --expect an existing file.") from error
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise Unusable(f"The file {file} is wrong at {where}: {first['msg']}.") from error
-
-
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -85,16 +62,3 @@ def read_document(model: type[Model], content: bytes) -> Model:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise Unusable(f"The document on stdin is wrong at {where}: {first['msg']}.") from error
-
-
-def read_token(file: Path) -> str:
-    """The token without surrounding space; raises Unusable. It is never shown."""
-    try:
-        token = file.read_text().strip()
-    except OSError as error:
-        raise Unusable(
-            f"The token file {file} cannot be read ({error.strerror}): `make up` writes it, or give --token-file."
-        ) from error
-    if not token or any(character.isspace() for character in token):
-        raise Unusable(f"The token file {file} holds no token: `make up` writes it anew.")
-    return token

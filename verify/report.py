@@ -1,4 +1,4 @@
-"""The outcomes as the design's document, as a table, and as an exit code.
+"""A verification as a table for a person, and as an exit code.
 
 Owns: how a verification reads, the same for the engine's output and for `make verify`.
 """
@@ -10,26 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from . import runbook
-from .names import Active
-from .outcome import Outcome, Result
+from .outcome import Result
 
 EXIT_CODES: dict[Result, int] = {"ok": 0, "auth": 3, "unreachable": 4, "missing": 5, "tool-error": 6, "differs": 7}
-"""1 is the user's error and 2 argparse's. Of several results the first in this order decides."""
+"""1 is the user's error. Of several results the first in this order decides."""
 PART_CODES = {"claude": 8, "tokens": 9, "compared": 10, "bindings": 11, "as_asked": 12, "firewall": 13}
 """Of a verification whose backends all answer."""
-
-
-def document(active: Active, outcomes: Sequence[Outcome]) -> dict[str, object]:
-    return {
-        "ok": exit_code(outcomes) == 0,
-        "active": active,
-        "backends": [{"name": item.name, "tool": item.tool, "result": item.result, "ms": item.ms} for item in outcomes],
-    }
-
-
-def table(outcomes: Sequence[Outcome]) -> str:
-    found = _columns([(i.name, i.tool, i.result, str(i.ms), i.detail) for i in outcomes])
-    return "\n".join([found, *_links([outcome.result for outcome in outcomes])])
 
 
 def text(verified: Mapping[str, Any]) -> str:
@@ -47,11 +33,6 @@ def not_ok(verified: Mapping[str, Any]) -> str:
     """What is not well, in one line, such as `sqlite is unreachable (docs/runbook.md#…); bindings not ok`."""
     backends = [f"{row['name']} is {row['result']} ({runbook.of_result(row['result'])})" for row in _counting(verified)]
     return "; ".join([*backends, *(f"{part} not ok" for part in _parts_not_ok(verified))])
-
-
-def exit_code(outcomes: Sequence[Outcome]) -> int:
-    codes = {EXIT_CODES[outcome.result] for outcome in outcomes}
-    return min(codes - {0}, default=0)
 
 
 def exit_code_of(verified: Mapping[str, Any]) -> int:

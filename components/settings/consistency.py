@@ -277,18 +277,15 @@ def require_a_way_between_n8n_and_what_it_watches(settings: Settings) -> Iterato
     if watch.minutes >= 1 and not float(watch.minutes).is_integer():
         words, value = "whole minutes from 1 on, as n8n's schedule counts them", str(round(watch.minutes))
         yield Problem("health_watch.minutes", f"{watch.minutes:g}", words, value)
-    if watch.container and not settings.networks.also:
-        words = f"n8n's own network, by which its container {watch.container} reaches Sentinel"
+    if watch.in_container and not settings.networks.also:
+        words = "n8n's own network, by which its container reaches Sentinel"
         yield Problem(
             "networks.also[0]",
             NOT_SET,
             words,
             "n8n_default",
-            related=("health_watch.enabled", "health_watch.container"),
+            related=("health_watch.enabled", "health_watch.in_container"),
         )
-    if not watch.container and settings.n8n_api_key is None:
-        words = "the key of n8n's public API, because health_watch.container is empty: there is no other way in"
-        yield Problem("n8n_api_key", NOT_SET, words, "<secret>", secret=True, related=("health_watch.container",))
 
 
 def require_secrets_of_what_is_enabled(settings: Settings) -> Iterator[Problem]:
@@ -296,7 +293,7 @@ def require_secrets_of_what_is_enabled(settings: Settings) -> Iterator[Problem]:
     if settings.grafana.enabled:
         needed |= dict.fromkeys(("grafana_admin_password", "grafana_secret_key", "discord_webhook"), "grafana.enabled")
     if settings.health_watch.enabled:
-        needed["discord_webhook"] = "health_watch.enabled"
+        needed |= dict.fromkeys(("discord_webhook", "n8n_api_key"), "health_watch.enabled")
     for key, because in needed.items():
         if settings.secret(key) is None:
             words = f"a secret, because {because} is true"

@@ -70,7 +70,7 @@ class Settings(Section):
     discord_webhook: DiscordWebhook | None = Field(
         default=None, description="Discord webhook of alerts and of the health watch."
     )
-    n8n_api_key: ApiKey | None = Field(default=None, description="Key of n8n's public API.")
+    n8n_api_key: ApiKey | None = Field(default=None, description="Key of n8n's public API, for the health watch.")
     firecrawl_api_key: ApiKey | None = Field(default=None, description="Key of Firecrawl.")
     exa_api_key: ApiKey | None = Field(default=None, description="Key of Exa.")
     context7_api_key: ApiKey | None = Field(default=None, description="Key of Context7.")

@@ -147,10 +147,6 @@ require_docker_name = Rule(
     "a Docker name: letters, digits, '_', '.', '-', beginning with a letter or digit",
     lambda value: bool(_NAME.fullmatch(value)),
 )
-require_docker_name_or_nothing = Rule(
-    "a Docker name, or nothing where it runs on the host itself",
-    lambda value: value == "" or bool(_NAME.fullmatch(value)),
-)
 require_host_name = Rule(
     "a host name or an IP address, without scheme, port or path",
     lambda value: _is_address(value) or (len(value) <= 253 and bool(_HOST.fullmatch(value))),
@@ -252,7 +248,6 @@ Loopback = Annotated[str, AfterValidator(require_loopback_bind)]
 AbsolutePath = Annotated[str, AfterValidator(require_absolute_path)]
 Image = Annotated[str, AfterValidator(require_pinned_image)]
 DockerName = Annotated[str, AfterValidator(require_docker_name)]
-DockerNameOrNothing = Annotated[str, AfterValidator(require_docker_name_or_nothing)]
 HostName = Annotated[str, AfterValidator(require_host_name)]
 UpstreamHost = Annotated[str, AfterValidator(require_upstream_host)]
 PostgresName = Annotated[str, AfterValidator(require_postgres_name)]

@@ -146,7 +146,7 @@ class Sentinel(Section):
     image: Image = Field(description="The operator's image of Sentinel.", examples=["sentinel-gateway:0.1.0"])
     context: AbsolutePath | None = Field(
         default=None,
-        description="Folder on the host with Sentinel's Dockerfile: image is built from it and names the tag.",
+        description="Folder on the host with Sentinel's Dockerfile: `docker build` makes image of it, once a tag.",
     )
     serve: Literal["bridge", "native"] = Field(
         default="bridge",

@@ -18,7 +18,6 @@ from components.settings.rules import (
     ClockTime,
     Days,
     DockerName,
-    DockerNameOrNothing,
     HttpUrl,
     Image,
     InterfaceName,
@@ -150,8 +149,8 @@ class HealthWatch(Section):
 
     enabled: bool = Field(default=True, description="Keep the workflow in n8n.")
     url: HttpUrl = Field(default="http://127.0.0.1:5678", description="n8n's address on the host.")
-    container: DockerNameOrNothing = Field(
-        default="n8n", description="n8n's container; empty where n8n runs on the host itself."
+    in_container: bool = Field(
+        default=True, description="n8n runs in a container, in a network of networks.also; false: on the host."
     )
     minutes: WatchMinutes = Field(
         default=5, description="Minutes between two looks: whole ones, or a part of one for a trial."

@@ -202,7 +202,7 @@ def test_the_watch_reaches_names_from_n8ns_container_and_loopback_from_the_host_
         "http://prometheus:9090/-/ready",
         "http://grafana:3000/api/health",
     ]
-    beside = register({"health_watch.container": "", "n8n_api_key": "n8n-" + "n" * 40})
+    beside = register({"health_watch.in_container": "false"})
     assert addresses(beside) == [
         "http://127.0.0.1:9201/health",
         "http://127.0.0.1:9090/-/ready",

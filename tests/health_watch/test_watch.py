@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import uuid
 from typing import Any
 
@@ -15,21 +12,10 @@ from components.watch_workflow import NAME, Target, workflow
 from lab.box import Place
 from lab.discord import running as discord
 from lab.n8n import operating
-from ops.paths import ROOT
 from tests.health_watch.conftest import N8n, embeds
 from tests.hostctl.n8n_server import COURSE, course
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-
-COMMAND = "health-watch-workflow"
-
-
-def document_of_the_watch(watched: N8n) -> dict[str, Any]:
-    """What the program gave `hostctl n8n apply`; it holds no secret."""
-    exported = json.loads(watched.lab.pulumi("stack", "export"))
-    (found,) = [one for one in exported["deployment"]["resources"] if one["urn"].endswith(f"::{COMMAND}")]
-    return json.loads(found["inputs"]["stdin"])
-
 
 RED, GREEN = 15158332, 3066993
 
@@ -85,24 +71,6 @@ def test_n8n_answers_as_its_double_in_the_fast_tests_does(watched: N8n) -> None:
     for node in other["nodes"]:
         node["id"] = str(uuid.uuid4())
     assert course(call, other, {"webhookUri": "https://discord.com/api/webhooks/1/none"}) == COURSE
-
-
-@pytest.mark.skipif(not os.environ.get("WAYS_BACK_SOAK"), reason="minutes: set WAYS_BACK_SOAK=1")
-def test_by_n8ns_command_line_the_watch_is_put_right_and_retired_without_a_key(watched: N8n) -> None:
-    document = document_of_the_watch(watched) | {"key_file": ""}
-
-    def hostctl(word: str) -> dict[str, Any]:
-        words = watched.lab.on_host([sys.executable, "-m", "hostctl", "n8n", word])
-        done = subprocess.run(words, input=json.dumps(document), capture_output=True, text=True, cwd=ROOT)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    assert hostctl("apply")["did"] == []
-    document["workflow"]["settings"]["executionTimeout"] = 91
-    assert hostctl("apply")["did"] == ["changed", "published"]
-    assert {name: one["active"] for name, one in watched.workflows().items()} == {"Heartbeat": True, NAME: True}
-    assert hostctl("remove")["removed"] is True
-    assert {name: one["active"] for name, one in watched.workflows().items()} == {"Heartbeat": True, NAME: False}
 
 
 def test_the_way_back_takes_the_watch_out_of_service_first_and_alarms_nobody(watched: N8n) -> None:

@@ -48,7 +48,6 @@ def document(theirs: N8n, tmp_path: Path) -> Generator[dict[str, Any]]:
     with serving(theirs) as url:
         yield {
             "url": url,
-            "container": "n8n",
             "key_file": str(tmp_path / "key"),
             "webhook_file": str(tmp_path / "webhook"),
             "workflow": watch(),
@@ -128,11 +127,6 @@ def test_a_wrong_key_is_told_with_what_mends_it_and_is_not_repeated(theirs: N8n,
     with pytest.raises(Refusal, match="n8n refuses its key") as caught:
         n8n.apply(Document(document))
     assert "another-key" not in str(caught.value)
-
-
-def test_without_a_key_and_without_a_container_there_is_no_way_in(document: dict[str, Any]) -> None:
-    with pytest.raises(Refusal, match="n8n_api_key"):
-        n8n.apply(Document({**document, "key_file": "", "container": ""}))
 
 
 def test_the_double_answers_as_the_real_n8n_does_in_the_lab(theirs: N8n, document: dict[str, Any]) -> None:

@@ -45,11 +45,11 @@ def test_each_way_is_asked_on_the_host_and_the_message_shows_the_mark(
     assert [(row["way"], row["result"]) for row in result.document["ways"]] == [
         ("webhook", "seen"),
         ("grafana", "sent"),
-        ("n8n", "unknown"),
+        ("n8n", "sent"),
     ]
     assert (result.ok, result.document["ok"], result.document["mark"]) == (True, True, "7f3a2c")
     assert result.text.endswith("Look into the channel for: Alert test 7f3a2c")
-    (_, looked), (_, sent) = host
+    (_, looked), (_, sent), _ = host
     assert looked["webhook"] == SMALLEST["discord_webhook"]
     assert "Alert test 7f3a2c" in sent["alert"]["annotations"]["summary"]
     assert SMALLEST["discord_webhook"] not in str(result) and SMALLEST["grafana_admin_password"] not in str(result)
@@ -69,10 +69,12 @@ def test_n8n_is_asked_with_its_key_while_the_watch_is_there(
         assert [row["result"] for row in result.document["ways"]] == ["absent"]
 
 
-def test_without_grafana_nothing_is_sent_which_is_no_success(
+def test_without_grafana_and_watch_nothing_is_sent_which_is_no_success(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
-    result = tried(Asked("prod", settings(grafana__enabled=False), "7f3a2c"), WAYS, progress)
+    result = tried(
+        Asked("prod", settings(grafana__enabled=False, health_watch__enabled=False), "7f3a2c"), WAYS, progress
+    )
     assert result.ok is False
     assert "No message was sent: this stack has no way for alerts" in result.text
 

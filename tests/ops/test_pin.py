@@ -89,4 +89,11 @@ def test_every_image_of_the_operators_file_has_a_digest_to_refresh() -> None:
     text = (pin.ROOT / "Pulumi.prod.yaml").read_text()
     found = list(pin._IMAGE.finditer(text))  # pyright: ignore[reportPrivateUsage]
     assert len(found) == text.count("\n    image:") >= 4
-    assert all("@sha256:" in one[0] for one in found)
+    built = pin._built(text)  # pyright: ignore[reportPrivateUsage]
+    assert {one["name"] for one in found if "@sha256:" not in one[0]} == built == {"sentinel-gateway:0.1.0"}
+
+
+def test_an_image_that_the_host_builds_is_asked_of_no_registry(tmp_path: Path, progress: Progress) -> None:
+    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  p:sentinel:\n    image: own:1\n    context: /sources\n")
+    result = pin.pin("prod", progress, tmp_path)
+    assert (result.ok, result.document["images"]) == (True, [])

@@ -34,6 +34,7 @@ SMALLEST: dict[str, Any] = {
     "grafana_admin_password": "grafana-" + "a" * 40,
     "grafana_secret_key": "grafana-" + "k" * 40,
     "discord_webhook": "https://discord.com/api/webhooks/123456789012345678/" + "w" * 68,
+    "n8n_api_key": "n8n-" + "n" * 40,
 }
 
 

@@ -95,7 +95,6 @@ def test_the_production_stack_lacks_nothing_but_digests_and_secrets() -> None:
     problems = refusal({**raw, **secrets}).problems
     assert [problem.key for problem in problems] == [
         "postgres.image",
-        "sentinel.image",
         "prometheus.image",
         "grafana.image",
     ]

@@ -195,7 +195,7 @@ TOGETHER: list[tuple[dict[str, Any], str, str, str]] = [
     ({"discord_webhook": None}, "discord_webhook", "health_watch.enabled is true", "set --secret discord_webhook"),
     ({"networks__also": None}, "networks.also[0]", "n8n's own network", "set --path 'networks.also[0]' n8n_default"),
     ({"health_watch__minutes": "2.5"}, "health_watch.minutes", "whole minutes", "set health_watch.minutes 2"),
-    ({"health_watch__container": ""}, "n8n_api_key", "no other way in", "set --secret n8n_api_key"),
+    ({"n8n_api_key": None}, "n8n_api_key", "health_watch.enabled is true", "set --secret n8n_api_key"),
     ({"health_token": "jwt-" + "j" * 40}, "health_token", "jwt_secret has the same", "set --secret health_token"),
     (
         {"backends": stdio() + stdio()},

@@ -1,10 +1,8 @@
-"""Verification as a program, through the bridge to real backends: every result word, from its real cause."""
+"""One harmless call per backend, through the bridge to real backends: every result word, from its real cause."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import asyncio
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.bridge.parts import (
-    ROOT,
     Bridge,
     Database,
     free_port,
@@ -22,6 +19,12 @@ from tests.bridge.parts import (
     stdio_backend,
     token,
 )
+from verify.__main__ import main
+from verify.client import HttpWay, NoSession, all_failed, ask_all, longest_of, with_session
+from verify.names import Active
+from verify.outcome import Outcome
+from verify.plan import Question, Unusable, read_document
+from verify.report import exit_code_of
 
 
 @pytest.fixture(scope="module")
@@ -39,117 +42,95 @@ def question(name: str, tool: str, contains: str | None = None, **arguments: Any
 
 
 def verified(
-    folder: Path,
-    url: str,
-    questions: list[dict[str, Any]],
-    *more: str,
-    active: str = "sentinel",
-    bearer: str | None = None,
-) -> subprocess.CompletedProcess[str]:
-    plan, token_file = folder / "plan.json", folder / "token"
-    plan.write_text(json.dumps({"active": active, "backends": questions}))
-    token_file.write_text((bearer or token()) + "\n")
-    command = [sys.executable, "-m", "verify", "--url", url, "--token-file", token_file, "--expect", plan, *more]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    url: str, questions: list[dict[str, Any]], active: Active = "sentinel", bearer: str | None = None
+) -> list[Outcome]:
+    plan = [Question.model_validate(one) for one in questions]
+    way = HttpWay(url, {"Authorization": f"Bearer {bearer or token()}"})
+    try:
+        return asyncio.run(with_session(way, longest_of(plan), lambda session: ask_all(session, active, plan)))
+    except NoSession as error:
+        return all_failed(active, plan, error)
+
+
+def results(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.result for outcome in outcomes]
 
 
 GOOD = [question("alpha", "echo", "alpha:x", text="x"), question("beta", "echo", "beta:x", text="x")]
 
 
-def test_good_answers_make_the_designs_document_and_exit_code_0(bridge: Bridge, tmp_path: Path) -> None:
-    done = verified(tmp_path, bridge.url, GOOD, "--json")
-    document = json.loads(done.stdout)
-    assert all(item.pop("ms") >= 0 for item in document["backends"])
-    assert document == {
-        "ok": True,
-        "active": "sentinel",
-        "backends": [
-            {"name": "alpha", "tool": "alpha_echo", "result": "ok"},
-            {"name": "beta", "tool": "beta_echo", "result": "ok"},
-        ],
-    }
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_without_json_it_is_a_table(bridge: Bridge, tmp_path: Path) -> None:
-    lines = verified(tmp_path, bridge.url, GOOD).stdout.splitlines()
-    assert [line.split()[:3] for line in lines] == [
-        ["backend", "tool", "result"],
-        ["alpha", "alpha_echo", "ok"],
-        ["beta", "beta_echo", "ok"],
+def test_good_answers_are_ok_under_the_names_that_sentinel_offers(bridge: Bridge) -> None:
+    found = verified(bridge.url, GOOD)
+    assert [(one.name, one.tool, one.result, one.detail) for one in found] == [
+        ("alpha", "alpha_echo", "ok", ""),
+        ("beta", "beta_echo", "ok", ""),
     ]
+    assert all(one.ms >= 0 for one in found)
 
 
 SLOW = {**question("beta", "slow", seconds=20), "timeout_seconds": 0.5}
 
 
 @pytest.mark.parametrize(
-    ("bad", "word", "code"),
+    ("bad", "word"),
     [
-        (question("beta", "echo", "something else", text="x"), "differs", 7),
-        (question("beta", "fail"), "tool-error", 6),
-        (question("beta", "gone"), "missing", 5),
-        (SLOW, "unreachable", 4),
+        (question("beta", "echo", "something else", text="x"), "differs"),
+        (question("beta", "fail"), "tool-error"),
+        (question("beta", "gone"), "missing"),
+        (SLOW, "unreachable"),
     ],
     ids=["differs", "tool-error", "missing", "too-slow"],
 )
-def test_one_bad_backend_is_told_apart_and_leaves_the_other_ok(
-    bridge: Bridge, tmp_path: Path, bad: dict[str, Any], word: str, code: int
+def test_one_bad_backend_is_named_with_its_reason_and_leaves_the_other_ok(
+    bridge: Bridge, bad: dict[str, Any], word: str
 ) -> None:
-    done = verified(tmp_path, bridge.url, [GOOD[0], bad], "--json")
-    assert [item["result"] for item in json.loads(done.stdout)["backends"]] == ["ok", word]
-    assert done.returncode == code
-    assert done.stderr.startswith(f"beta: {word}: ") and "Traceback" not in done.stderr
+    found = verified(bridge.url, [GOOD[0], bad])
+    assert results(found) == ["ok", word]
+    assert found[1].detail
 
 
-def test_a_refused_token_is_auth_for_every_backend(bridge: Bridge, tmp_path: Path) -> None:
-    done = verified(tmp_path, bridge.url, GOOD, "--json", bearer=token(iss="mcpgateway"))
-    assert [item["result"] for item in json.loads(done.stdout)["backends"]] == ["auth", "auth"]
-    assert done.returncode == 3
+def test_a_refused_token_is_auth_for_every_backend(bridge: Bridge) -> None:
+    assert results(verified(bridge.url, GOOD, bearer=token(iss="mcpgateway"))) == ["auth", "auth"]
 
 
-def test_nobody_at_the_port_is_unreachable_for_every_backend(tmp_path: Path) -> None:
-    done = verified(tmp_path, f"http://127.0.0.1:{free_port()}/mcp", GOOD, "--json")
-    assert [item["result"] for item in json.loads(done.stdout)["backends"]] == ["unreachable", "unreachable"]
-    assert done.returncode == 4
+def test_nobody_at_the_port_is_unreachable_for_every_backend() -> None:
+    assert results(verified(f"http://127.0.0.1:{free_port()}/mcp", GOOD)) == ["unreachable", "unreachable"]
 
 
 def test_a_backend_skipped_by_the_gateway_is_missing(tmp_path: Path, database: Database) -> None:
     backends = [stdio_backend("alpha"), http_backend("beta", free_port())]
     with running_bridge(tmp_path, backends, database.url()) as started:
-        done = verified(tmp_path, started.url, GOOD, "--json")
-    assert [item["result"] for item in json.loads(done.stdout)["backends"]] == ["ok", "missing"]
+        assert results(verified(started.url, GOOD)) == ["ok", "missing"]
 
 
-def test_at_contextforge_the_tools_are_asked_for_under_its_names(bridge: Bridge, tmp_path: Path) -> None:
-    done = verified(tmp_path, bridge.url, GOOD, "--json", active="contextforge")
-    assert [item["tool"] for item in json.loads(done.stdout)["backends"]] == ["alpha-alpha-echo", "beta-beta-echo"]
+def test_at_contextforge_the_tools_are_asked_for_under_its_names(bridge: Bridge) -> None:
+    found = verified(bridge.url, GOOD, active="contextforge")
+    assert [one.tool for one in found] == ["alpha-alpha-echo", "beta-beta-echo"]
 
 
 @pytest.mark.parametrize(
-    ("broken", "sentence"),
+    ("result", "code"),
+    [("ok", 0), ("auth", 3), ("unreachable", 4), ("missing", 5), ("tool-error", 6), ("differs", 7)],
+)
+def test_each_result_has_an_exit_code_and_the_first_in_order_decides(result: str, code: int) -> None:
+    rows = [{"name": "alpha", "result": result}, {"name": "beta", "result": "differs" if code else "ok"}]
+    assert exit_code_of({"backends": rows}) == code
+
+
+def test_a_word_that_verify_does_not_know_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verifcation"]) == 1
+    assert capsys.readouterr().err == "verify takes one of these words: baseline, gates, verification, look.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
     [
-        ("token", "cannot be read (No such file or directory): `make up` writes it, or give --token-file."),
-        ("empty-token", "holds no token: `make up` writes it anew."),
-        ("plan", "cannot be read (No such file or directory): give --expect an existing file."),
-        ("json", "is wrong at the document: Invalid JSON"),
-        ("active", "is wrong at active: Input should be 'sentinel' or 'contextforge'."),
-        ("unknown", "is wrong at backends.0.nmae: Extra inputs are not permitted."),
+        (b"{", "The document on stdin is wrong at the document: Invalid JSON"),
+        (b'{"name": "alpha"}', "The document on stdin is wrong at tool: Field required."),
+        (b'{"name": "alpha", "tool": "t", "nmae": ""}', "is wrong at nmae: Extra inputs are not permitted."),
     ],
 )
-def test_a_users_error_is_one_sentence(tmp_path: Path, broken: str, sentence: str) -> None:
-    plan, token_file = tmp_path / "plan.json", tmp_path / "token"
-    good = {"name": "alpha", "tool": "alpha_echo"}
-    texts = {
-        "json": "{",
-        "active": json.dumps({"active": "both", "backends": [good]}),
-        "unknown": json.dumps({"active": "sentinel", "backends": [{**good, "nmae": "x"}]}),
-    }
-    if broken != "plan":
-        plan.write_text(texts.get(broken, json.dumps({"active": "sentinel", "backends": [good]})))
-    if broken != "token":
-        token_file.write_text("" if broken == "empty-token" else token())
-    command = [sys.executable, "-m", "verify", "--url", "http://x", "--token-file", token_file, "--expect", plan]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert sentence in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+def test_a_wrong_document_is_one_sentence(content: bytes, sentence: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        read_document(Question, content)
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)

@@ -1,44 +1,13 @@
-"""What both ways to n8n offer, and how a workflow of ours is told from everybody else's.
-
-Owns: the shape `Way`, and the marks: a workflow is known by the id of its first node. Deliberately does not: ask n8n.
-"""
+"""Workflows as n8n gives them, and the mark of ours: the id of the first node. Deliberately does not: ask n8n."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from hostctl.documents import rows, table
 
 CREDENTIAL = "discordWebhookApi"
 """n8n's type of a Discord webhook; its one field is `webhookUri`."""
-
-
-class Way(Protocol):
-    """One way to n8n, as both modules offer it. Every method raises Refusal."""
-
-    name: str
-
-    def workflows(self) -> list[dict[str, Any]]:
-        """Every workflow, with its nodes."""
-        ...
-
-    def make_credential(self, name: str, data: dict[str, str]) -> str:
-        """A new credential of the type CREDENTIAL, or the former one with new data; its id."""
-        ...
-
-    def make(self, workflow: dict[str, Any]) -> str:
-        """A new workflow; its id."""
-        ...
-
-    def change(self, identity: str, workflow: dict[str, Any]) -> None: ...
-
-    def publish(self, identity: str) -> None: ...
-
-    def retire(self, identity: str) -> str:
-        """Ends it for good; what became of it, in a word."""
-        ...
-
-    def forget_credential(self, identity: str) -> None: ...
 
 
 def mark(workflow: dict[str, Any]) -> str:
