@@ -33,9 +33,9 @@ host = Host("host", HostArgs(settings.host, archive()))
 firewall = Firewall("firewall", settings, host=host) if settings.firewall.enabled else None
 guarded = [firewall] if firewall else []
 after_firewall = pulumi.ResourceOptions(depends_on=guarded)
-predecessor = Predecessor("predecessor", settings.predecessor, host=host, opts=after_firewall)
+predecessor = Predecessor("predecessor", settings, host=host, opts=after_firewall)
 baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if is_asked(settings) else None
-networks = Networks("networks", settings.networks, host=host, opts=after_firewall)
+networks = Networks("networks", host=host, opts=after_firewall)
 postgres = Postgres(
     POSTGRES,
     settings.postgres,
@@ -51,7 +51,7 @@ sentinel = Sentinel(
     pulumi.ResourceOptions(depends_on=[postgres]),
 )
 # The quick looks come first: what could not go back, or a broken file of Claude's, ends the run before the long gates.
-way_back = WayBack("way-back", settings.predecessor, host=host, predecessor=predecessor) if sentinel_serves else None
+way_back = WayBack("way-back", settings, host=host, predecessor=predecessor) if sentinel_serves else None
 claude_record = ClaudeRecord("claude-record", settings, host=host, way_back=way_back) if way_back else None
 gates = (
     Gates(

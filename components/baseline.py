@@ -50,7 +50,7 @@ class Baseline(pulumi.ComponentResource):
                 "active": settings.active,
                 "claude": _of_the_predecessor(settings, host),
                 "gateway": settings.predecessor.gateway,
-                "port": settings.predecessor.port,
+                "port": settings.sentinel.port,
                 "folder": folder,
                 "questions": questions(settings),
                 "limit_seconds": settings.verification.limit_seconds,

@@ -20,10 +20,15 @@ from components.handover import Handover
 from components.host import Host, Operation
 from components.predecessor import WayBack
 from components.sentinel import TOKENS, Sentinel
-from components.sentinel_configuration import AUDIENCE, ISSUER
+from components.sentinel_configuration import AUDIENCE, ISSUER, ROLE
 from components.settings import Settings
+from components.settings.limits import RENEW_SHARE
+from components.settings.names import LOOPBACK
 
 __all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "place"]
+
+_SUBJECT = "claude"
+"""Whom the audit log names for a call of Claude's."""
 
 
 class ClaudeRecord(pulumi.ComponentResource):
@@ -79,7 +84,7 @@ class ClaudeClient(pulumi.ComponentResource):
         entry: Mapping[str, pulumi.Input[object]] = {
             **place(settings, host.folder),
             "authorization": client.authorization,
-            "url": f"http://{settings.sentinel.bind}:{settings.sentinel.port}/mcp",
+            "url": f"http://{LOOPBACK}:{settings.sentinel.port}/mcp",
             "helper": f"{host.folder}/claude/headers",
         }
         token = host.action(
@@ -94,10 +99,10 @@ class ClaudeClient(pulumi.ComponentResource):
                 "secret_file": args.sentinel.secret_file,
                 "issuer": ISSUER,
                 "audience": AUDIENCE,
-                "subject": client.subject,
-                "role": client.role,
+                "subject": _SUBJECT,
+                "role": ROLE,
                 "days": client.token_days,
-                "renew_share": client.renew_share,
+                "renew_share": RENEW_SHARE,
                 "mode": "0600",
             },
             parent=self,

@@ -81,7 +81,7 @@ def guarded_ports(settings: Settings) -> list[int]:
 def loopback_ports(settings: Settings) -> list[int]:
     """What this stack publishes, on loopback alone, in ascending order."""
     watching = [one.port for one in (settings.prometheus, settings.grafana) if one.enabled]
-    return sorted({settings.predecessor.port, settings.sentinel.port, settings.sentinel.health_port, *watching})
+    return sorted({settings.sentinel.port, settings.sentinel.health_port, *watching})
 
 
 def _texts(result: dict[str, object]) -> list[str]:

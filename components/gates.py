@@ -21,6 +21,8 @@ from components.postgres import Postgres
 from components.questions import questions
 from components.sentinel import Sentinel
 from components.settings import Settings
+from components.settings.limits import GATE_SECONDS, UPSTREAM_SECONDS
+from components.settings.names import DATABASE, DATABASE_OWNER
 
 __all__ = ["Gates", "GatesArgs"]
 
@@ -43,7 +45,6 @@ class Gates(pulumi.ComponentResource):
     def __init__(self, name: str, args: GatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Gates", name, None, opts)
         settings, sentinel = args.settings, args.sentinel
-        limits = settings.verification
         args.host.asking(
             f"{name}-passed",
             "gates",
@@ -59,16 +60,16 @@ class Gates(pulumi.ComponentResource):
                 "audit": settings.sentinel.audit_enabled,
                 "database": {
                     "container": args.postgres.container.name,
-                    "user": settings.postgres.user,
-                    "database": settings.postgres.database,
+                    "user": DATABASE_OWNER,
+                    "database": DATABASE,
                 },
                 "token_file": sentinel.token_file,
                 "health_token_file": sentinel.health_token_file or "",
                 "questions": questions(settings),
                 "baseline": args.baseline.document if args.baseline else None,
                 "start_seconds": settings.sentinel.start_seconds,
-                "gate_seconds": limits.gate_seconds,
-                "upstream_seconds": limits.upstream_seconds,
+                "gate_seconds": GATE_SECONDS,
+                "upstream_seconds": UPSTREAM_SECONDS,
             },
             parent=self,
             depends_on=[sentinel, args.postgres, *([args.baseline] if args.baseline else [])],

@@ -32,6 +32,7 @@ from components.prometheus import ALIAS as PROMETHEUS
 from components.prometheus import PORT as PROMETHEUS_PORT
 from components.prometheus import Prometheus
 from components.settings import Settings, secret_output
+from components.settings.names import GRAFANA_ADMIN
 from dashboards.provisioning import files as provisioning_files
 
 __all__ = ["ALIAS", "PORT", "Grafana", "GrafanaArgs", "environment"]
@@ -42,6 +43,7 @@ USER = 472
 ALIAS = "grafana"
 PORT = 3000
 _DATA = "/var/lib/grafana"
+_VOLUME = "sentinel-grafana"
 _ADMIN = "/run/secrets/grafana_admin"
 _SECRET_KEY = "/run/secrets/grafana_secret_key"
 _WEBHOOK = "/run/secrets/discord_webhook"
@@ -55,7 +57,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """
     grafana = settings.grafana
     return {
-        "GF_SECURITY_ADMIN_USER": grafana.admin_user,
+        "GF_SECURITY_ADMIN_USER": GRAFANA_ADMIN,
         "GF_SECURITY_ADMIN_PASSWORD__FILE": _ADMIN,
         "GF_SECURITY_SECRET_KEY__FILE": _SECRET_KEY,
         "GF_SECURITY_DISABLE_GRAVATAR": "true",
@@ -110,9 +112,7 @@ class Grafana(pulumi.ComponentResource):
         image = docker.RemoteImage(
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
         )
-        volume = docker.Volume(
-            f"{name}-data", name=settings.volume, opts=host.docker_options(self, retain_on_delete=True)
-        )
+        volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
         host.action(
             f"{name}-webhook",
             Operation("discord", create="look"),
@@ -147,7 +147,7 @@ class Grafana(pulumi.ComponentResource):
             Operation("grafana", create="password"),
             {
                 "container": self.container.name,
-                "user": settings.admin_user,
+                "user": GRAFANA_ADMIN,
                 "port": PORT,
                 "password_file": _ADMIN,
                 "key_file": _SECRET_KEY,

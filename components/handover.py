@@ -19,6 +19,8 @@ from components.predecessor import Predecessor
 from components.sentinel import Sentinel
 from components.sentinel_configuration import ALIAS
 from components.settings import Settings
+from components.settings.limits import PREDECESSOR_SECONDS
+from components.settings.names import PREDECESSOR_HEALTH_PATH
 
 __all__ = ["Handover", "HandoverArgs"]
 
@@ -55,11 +57,11 @@ class Handover(pulumi.ComponentResource):
                 "release": settings.predecessor.release,
                 "port": settings.sentinel.port,
                 "probe": {"path": "/mcp", "token_file": args.sentinel.token_file},
-                "predecessor_probe": {"path": settings.predecessor.health_path},
+                "predecessor_probe": {"path": PREDECESSOR_HEALTH_PATH},
                 "folder": f"{args.host.folder}/handover",
                 "limits": {
                     "answer_seconds": settings.sentinel.answer_seconds,
-                    "predecessor_seconds": settings.predecessor.limit_seconds,
+                    "predecessor_seconds": PREDECESSOR_SECONDS,
                     "drain_seconds": settings.sentinel.drain_seconds,
                 },
             },

@@ -28,6 +28,8 @@ from components.watch_workflow import Target, targets, workflow
 
 __all__ = ["HealthWatch", "HealthWatchArgs"]
 
+FAILURES = 2
+"""Failed checks in a row that count as down."""
 OWNER = 0
 """Who runs `hostctl`, and nobody else, reads the key and the webhook."""
 WAIT_SECONDS = 60
@@ -63,7 +65,7 @@ class HealthWatch(pulumi.ComponentResource):
                 "url": watch.url,
                 "key_file": files.path("n8n_api_key"),
                 "webhook_file": files.path("discord_webhook"),
-                "workflow": workflow(self._targets(), minutes=watch.minutes, failures=watch.failures),
+                "workflow": workflow(self._targets(), minutes=watch.minutes, failures=FAILURES),
                 "limit_seconds": WAIT_SECONDS,
             },
             parent=self,

@@ -12,7 +12,6 @@ environment variables; both show in the process list, and sshd refuses the latte
 
 from __future__ import annotations
 
-import base64
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from components.settings.serving import Host as HostSettings
+from hostctl.build import UNPACKING, packed
 from verify import ssh
 
 __all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "way"]
@@ -35,8 +35,8 @@ _PYTHON = ".venv/bin/python"
 """Below the project's folder, where the engine runs actions: the same words everywhere, so no change in a state."""
 
 _BOOTSTRAP = (
-    "import base64,os,sys;d=sys.argv[1];os.makedirs(os.path.dirname(d),mode=0o755,exist_ok=True);"
-    "t=d+'.new';f=open(t,'wb');f.write(base64.b64decode(sys.stdin.read()));f.flush();os.fsync(f.fileno());f.close();"
+    f"{UNPACKING};import os;d=sys.argv[1];os.makedirs(os.path.dirname(d),mode=0o755,exist_ok=True);"
+    "t=d+'.new';f=open(t,'wb');f.write(unpacked(sys.stdin.read()));f.flush();os.fsync(f.fileno());f.close();"
     "os.chmod(t,0o755);os.replace(t,d)"
 )
 
@@ -95,7 +95,7 @@ class Host(pulumi.ComponentResource):
             create=install,
             update=install,
             delete=f"rm -f {shlex.quote(self._program)}; rmdir {shlex.quote(args.settings.folder)} 2>/dev/null || true",
-            stdin=base64.b64encode(args.archive).decode(),
+            stdin=packed(args.archive).decode(),
             logging="none",
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.host import Host
-from components.settings.serving import Networks as NetworkSettings
+from components.settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
 __all__ = ["Networks"]
 
@@ -21,11 +21,9 @@ class Networks(pulumi.ComponentResource):
     internal: pulumi.Output[str]
     edge: pulumi.Output[str]
 
-    def __init__(
-        self, name: str, settings: NetworkSettings, *, host: Host, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, *, host: Host, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Networks", name, None, opts)
         options = host.docker_options(self)
-        self.internal = docker.Network(f"{name}-internal", name=settings.internal, internal=True, opts=options).name
-        self.edge = docker.Network(f"{name}-edge", name=settings.edge, opts=options).name
+        self.internal = docker.Network(f"{name}-internal", name=INTERNAL_NETWORK, internal=True, opts=options).name
+        self.edge = docker.Network(f"{name}-edge", name=EDGE_NETWORK, opts=options).name
         self.register_outputs({"internal": self.internal, "edge": self.edge})

@@ -19,6 +19,8 @@ from components.prometheus import MARKS_SUFFIX, PORT, Prometheus
 from components.prometheus import NAME as PROMETHEUS
 from components.sentinel import TOKENS
 from components.settings import Settings
+from components.settings.limits import AUDIT_BATCH_ROWS
+from components.settings.names import DATABASE, DATABASE_OWNER
 from components.verification import Verification
 from hostctl.documents import Document
 from hostctl.night_trigger import Trigger
@@ -67,11 +69,11 @@ def night(settings: Settings) -> Mapping[str, object]:
         "keep": {"daily": nightly.keep_daily, "weekly": nightly.keep_weekly, "monthly": nightly.keep_monthly},
         "database": {
             "container": POSTGRES,
-            "role": postgres.user,
-            "name": postgres.database,
+            "role": DATABASE_OWNER,
+            "name": DATABASE,
             "uid": postgres.uid,
         },
-        "retention": {"days": nightly.audit_days, "batch_rows": nightly.audit_batch_rows},
+        "retention": {"days": nightly.audit_days, "batch_rows": AUDIT_BATCH_ROWS},
         "restore_test": nightly.restore_test,
         "tokens": f"{folder}/{TOKENS}",
         "prometheus": marks if settings.prometheus.enabled else {},

@@ -18,6 +18,8 @@ from components.files import HostFile, HostFiles
 from components.host import Host, Operation
 from components.image import image_on_host
 from components.networks import Networks
+from components.settings.limits import DATABASE_START_SECONDS
+from components.settings.names import DATABASE, DATABASE_OWNER
 from components.settings.serving import Postgres as PostgresSettings
 
 __all__ = ["NAME", "Postgres"]
@@ -26,6 +28,7 @@ NAME = "sentinel-postgres"
 """The component's and the container's name."""
 
 ALIAS = "postgres"
+_VOLUME = "sentinel-postgres"
 _DATA = "/var/lib/postgresql/data"
 _PASSWORD = "/run/secrets/postgres_password"
 
@@ -51,9 +54,7 @@ class Postgres(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sentinel-cutover:index:Postgres", name, None, opts)
         image = image_on_host(f"{name}-image", settings.image, "postgres.image", host=host, parent=self)
-        volume = docker.Volume(
-            f"{name}-data", name=settings.volume, opts=host.docker_options(self, retain_on_delete=True)
-        )
+        volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
         files = HostFiles(
             f"{name}-files",
             {"postgres_password": HostFile(password)},
@@ -70,24 +71,24 @@ class Postgres(pulumi.ComponentResource):
             aliases=[ALIAS],
             environment={
                 "PGDATA": _DATA,
-                "POSTGRES_DB": settings.database,
+                "POSTGRES_DB": DATABASE,
                 "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256 --encoding=UTF8",
                 "POSTGRES_PASSWORD_FILE": _PASSWORD,
-                "POSTGRES_USER": settings.user,
+                "POSTGRES_USER": DATABASE_OWNER,
             },
             files={_PASSWORD: files.path("postgres_password")},
             volumes={_DATA: volume.name},
             tmpfs={"/run/postgresql": f"uid={settings.uid},gid={settings.uid},mode=0775", "/tmp": "mode=1777"},
             health=HealthCheck(
                 # Over TCP: while it initialises the data folder the server listens on its socket only.
-                command=["pg_isready", "-h", "127.0.0.1", "-U", settings.user, "-d", settings.database],
+                command=["pg_isready", "-h", "127.0.0.1", "-U", DATABASE_OWNER, "-d", DATABASE],
                 interval=2,
                 timeout=3,
                 retries=15,
                 start_period=30,
             ),
             labels={"sentinel-cutover.files": files.hash},
-            start_seconds=settings.start_seconds,
+            start_seconds=DATABASE_START_SECONDS,
             stop_seconds=30,
         )
         self.container = hardened_container(
@@ -100,8 +101,8 @@ class Postgres(pulumi.ComponentResource):
             Operation("postgres", create="password"),
             {
                 "container": self.container.name,
-                "role": settings.user,
-                "database": settings.database,
+                "role": DATABASE_OWNER,
+                "database": DATABASE,
                 "password_file": _PASSWORD,
             },
             parent=self,
@@ -109,6 +110,6 @@ class Postgres(pulumi.ComponentResource):
             triggers=[files.hash],
         )
         self.url = pulumi.Output.secret(
-            password.apply(lambda secret: f"postgres://{settings.user}:{secret}@{ALIAS}:5432/{settings.database}")
+            password.apply(lambda secret: f"postgres://{DATABASE_OWNER}:{secret}@{ALIAS}:5432/{DATABASE}")
         )
         self.register_outputs({"container": self.container.name, "volume": volume.name})

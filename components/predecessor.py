@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.host import Host, Operation
-from components.settings.serving import Predecessor as PredecessorSettings
+from components.settings import Settings
 
 __all__ = ["Predecessor", "WayBack"]
 
@@ -27,7 +27,7 @@ class Predecessor(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: PredecessorSettings,
+        settings: Settings,
         *,
         host: Host,
         opts: pulumi.ResourceOptions | None = None,
@@ -49,7 +49,7 @@ class WayBack(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: PredecessorSettings,
+        settings: Settings,
         *,
         host: Host,
         predecessor: Predecessor,
@@ -66,12 +66,13 @@ class WayBack(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _which(settings: PredecessorSettings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+def _which(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+    predecessor = settings.predecessor
     return {
-        "kind": settings.kind,
-        "project": settings.project,
-        "gateway": settings.gateway,
-        "port": settings.port,
+        "kind": predecessor.kind,
+        "project": predecessor.project,
+        "gateway": predecessor.gateway,
+        "port": settings.sentinel.port,
         # The handover's journal: while the predecessor is out of service, what it was stands there.
         "folder": f"{host.folder}/handover",
     }

@@ -51,6 +51,7 @@ _CONFIGURATION = "/etc/prometheus/prometheus.yml"
 _TOKEN = "/run/secrets/health_token"
 _MARKS = "/etc/prometheus/marks"
 _DATA = "/prometheus"
+_VOLUME = "sentinel-prometheus"
 _MARK = "cutover.json"
 RESOURCES = "resources.txt"
 """The host's file of metrics among the marks, whose folder Prometheus serves itself."""
@@ -120,9 +121,7 @@ class Prometheus(pulumi.ComponentResource):
         image = docker.RemoteImage(
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
         )
-        volume = docker.Volume(
-            f"{name}-data", name=settings.volume, opts=host.docker_options(self, retain_on_delete=True)
-        )
+        volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
         files = self._files()
         mounted = self._mounted(files)
         marks = host.action(

@@ -27,12 +27,14 @@ from components.prometheus import Prometheus
 from components.questions import questions
 from components.sentinel import Sentinel
 from components.settings import Settings, secret_output
+from components.settings.names import GRAFANA_ADMIN
 from dashboards.alerting.discord import CONTACT_POINT
 from verify.names import offered_name
 
 __all__ = ["RebootCheck", "RebootCheckArgs"]
 
 _WEBHOOK = "webhook"
+_UNIT_FOLDER = "/etc/systemd/system"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class RebootCheck(pulumi.ComponentResource):
                 "folder": self._folder,
                 "program": f"{host.folder}/hostctl.pyz",
                 "trigger": settings.reboot.trigger,
-                "unit_folder": settings.reboot.unit_folder,
+                "unit_folder": _UNIT_FOLDER,
                 "cron_folder": settings.reboot.cron_folder,
                 "limit_seconds": settings.reboot.limit_seconds,
                 "active": settings.active,
@@ -163,7 +165,7 @@ class RebootCheck(pulumi.ComponentResource):
         return {
             **watched,
             "grafana_port": settings.grafana.port,
-            "grafana_user": settings.grafana.admin_user,
+            "grafana_user": GRAFANA_ADMIN,
             "grafana_password_file": grafana.admin_password_file,
             "contact_point": CONTACT_POINT,
             "runbook": settings.alerts.runbook,

@@ -31,9 +31,12 @@ from components.sentinel_configuration import (
     AUDIENCE,
     CONFIGURATION,
     ISSUER,
+    ROLE,
     SECRETS,
 )
 from components.settings import Settings, secret_output
+from components.settings.limits import HEALTH_RETRIES, RENEW_SHARE
+from components.settings.names import LOOPBACK
 
 __all__ = ["TOKENS", "Sentinel", "SentinelArgs"]
 
@@ -137,14 +140,14 @@ class Sentinel(pulumi.ComponentResource):
             files=mounted,
             tmpfs={"/tmp": "mode=1777"},
             ports=[
-                Port(settings.bind, settings.port, settings.port),
-                Port(settings.bind, settings.health_port, settings.health_port),
+                Port(LOOPBACK, settings.port, settings.port),
+                Port(LOOPBACK, settings.health_port, settings.health_port),
             ],
             health=HealthCheck(
                 command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{settings.health_port}/health"],
                 interval=settings.health_interval_seconds,
                 timeout=min(5, settings.health_interval_seconds),
-                retries=settings.health_retries,
+                retries=HEALTH_RETRIES,
                 start_period=settings.start_seconds,
             ),
             labels={
@@ -218,9 +221,9 @@ class Sentinel(pulumi.ComponentResource):
                 "issuer": ISSUER,
                 "audience": AUDIENCE,
                 "subject": "sentinel-cutover",
-                "role": client.role,
+                "role": ROLE,
                 "days": client.token_days,
-                "renew_share": client.renew_share,
+                "renew_share": RENEW_SHARE,
                 "mode": "0600",
             },
             parent=self,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import tomli_w
 
 from components.settings import Backend
+from components.settings.limits import BODY_LIMIT_BYTES
 from components.settings.serving import Sentinel
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "AUDIENCE",
     "CONFIGURATION",
     "ISSUER",
+    "ROLE",
     "SECRETS",
     "bridge_json",
     "live",
@@ -33,6 +35,8 @@ ALIAS = "sentinel-gateway"
 """Name of the serving gateway on every network of ours; it stays the same over versions."""
 ISSUER = "sentinel-gateway"
 AUDIENCE = "sentinel-api"
+ROLE = "admin"
+"""The one role: it may call every tool that the kill switch leaves."""
 SECRETS = "/run/secrets"
 CONFIGURATION = "/etc/sentinel"
 _BACKEND_RETRIES = 3
@@ -74,7 +78,7 @@ def _at_start(settings: Sentinel, backends: Sequence[Backend]) -> dict[str, Any]
         },
         "auth": {"jwt_secret_env": "JWT_SECRET_KEY", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE},
         "postgres": {"url_env": "DATABASE_URL", "max_connections": _DATABASE_CONNECTIONS},
-        "rbac": {"roles": {"admin": {"permissions": ["*"], "denied_tools": []}}},
+        "rbac": {"roles": {ROLE: {"permissions": ["*"], "denied_tools": []}}},
         "backends": [_backend(backend, settings.backend_check_seconds) for backend in backends],
     }
 
@@ -101,7 +105,7 @@ def bridge_json(settings: Sentinel, backends: Sequence[Backend], variables: Sequ
             "http_backends_seconds": settings.backends_seconds,
             "health_listen": f"0.0.0.0:{settings.health_port}",
             "session_idle_seconds": settings.session_idle_seconds,
-            "body_limit_bytes": settings.body_limit_bytes,
+            "body_limit_bytes": BODY_LIMIT_BYTES,
             "allowed_hosts": sorted(f"{name}:{settings.port}" for name in names),
         },
         indent=2,

@@ -1,10 +1,13 @@
-"""Builds the archive `.work/hostctl.pyz`: the same sources give the same bytes.
+"""The archive `hostctl.pyz` and the form in which it goes to the host: the same sources give the same bytes.
 
-Owns: what is in the archive, and its content hash. Deliberately does not: travel in the archive itself.
+Owns: what is in the archive, its content hash, and how it is packed for transit and unpacked.
+Deliberately does not: travel in the archive itself.
 """
 
 from __future__ import annotations
 
+import base64
+import bz2
 import hashlib
 import io
 import os
@@ -16,6 +19,15 @@ SOURCE = Path(__file__).resolve().parent
 # The oldest time that a zip can hold; any fixed one will do.
 MEMBER_TIME = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = {"build.py", "build_id.py"}
+UNPACKING = (
+    "import base64,importlib.util,sys;"
+    "importlib.util.find_spec('_bz2') or sys.exit('hostctl cannot be unpacked: python3 on the host has no module bz2; "
+    "install its whole standard library (on Debian: libpython3-stdlib), then run again.');"
+    "import bz2;"
+    "unpacked=lambda text:bz2.decompress(base64.b64decode(text))"
+)
+"""One line of Python for the host: `unpacked(text)` is the archive again, or the run ends with one sentence."""
+
 START = b"import sys\n\nfrom hostctl.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
@@ -40,6 +52,15 @@ def archive() -> bytes:
         for name in sorted(members):
             file.writestr(_member(name), members[name])
     return content.getvalue()
+
+
+def packed(program: bytes) -> bytes:
+    """The archive in one line of text for stdin.
+
+    bz2, since its output does not depend on the library's version, unlike zlib's: a state made on one machine shows no
+    change on another.
+    """
+    return base64.b64encode(bz2.compress(program))
 
 
 def _members() -> dict[str, bytes]:

@@ -32,7 +32,7 @@ def record(document: Document) -> dict[str, Any]:
         raise Refusal('\'kind\' must be "contextforge" or "absent"')
     gateway = _gateway(found, document.text("gateway"), document.text("project"))
     if port not in [declared.outside for declared in gateway.declared]:
-        raise Refusal(f"{gateway.name} does not publish port {port}: set predecessor.port to the one that it publishes")
+        raise Refusal(f"{gateway.name} does not publish port {port}: set sentinel.port to the one that it publishes")
     refuse_stranger(found, gateway, port)
     project = in_dependency_order([c for c in found if c.project and c.project == gateway.project] or [gateway])
     _refuse_without_way_back(engine, project)

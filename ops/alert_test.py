@@ -20,6 +20,7 @@ from typing import Any, Literal, cast
 from pydantic import SecretStr
 
 from components.settings import Settings
+from components.settings.names import GRAFANA_ADMIN
 from components.watch_workflow import MARK
 from dashboards.alerting.discord import CONTACT_POINT
 from ops import asking, host
@@ -79,7 +80,7 @@ def by_grafana(asked: Asked) -> Told:
         {
             "address": "127.0.0.1",
             "port": settings.grafana.port,
-            "user": settings.grafana.admin_user,
+            "user": GRAFANA_ADMIN,
             "password": cast(SecretStr, settings.grafana_admin_password).get_secret_value(),
             "contact_point": CONTACT_POINT,
             "alert": alert(settings, asked.mark),

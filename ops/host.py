@@ -7,7 +7,6 @@ Deliberately does not: change anything that the program declares.
 
 from __future__ import annotations
 
-import base64
 import json
 import shlex
 import subprocess
@@ -19,7 +18,9 @@ from pulumi import automation
 
 from components.sentinel_configuration import ALIAS
 from components.settings import Settings
-from hostctl.build import archive
+from components.settings.limits import PREDECESSOR_SECONDS
+from components.settings.names import EDGE_NETWORK, INTERNAL_NETWORK, PREDECESSOR_HEALTH_PATH
+from hostctl.build import UNPACKING, archive, packed
 from ops import surroundings
 from ops.engine import EngineFailed, told_in_one_sentence
 from ops.errors import UserError
@@ -31,10 +32,10 @@ SECRET = "4dabf18193072939515e22adb298388d"
 """The member by which the state marks a value that is not plain (sdk/go/common/resource/sig.go)."""
 
 _RUNNER = (
-    "import base64,subprocess,sys,tempfile\n"
+    f"{UNPACKING}\nimport subprocess,tempfile\n"
     "program,document=sys.stdin.buffer.read().split(b'\\n',1)\n"
     "with tempfile.NamedTemporaryFile(suffix='.pyz') as file:\n"
-    " file.write(base64.b64decode(program)); file.flush()\n"
+    " file.write(unpacked(program)); file.flush()\n"
     " sys.exit(subprocess.run([sys.executable,'-I','-S',file.name,*sys.argv[1:]],input=document).returncode)\n"
 )
 
@@ -54,7 +55,7 @@ def run(
     try:
         done = subprocess.run(
             words,
-            input=base64.b64encode(archive()) + b"\n" + asked.encode(),
+            input=packed(archive()) + b"\n" + asked.encode(),
             capture_output=True,
             timeout=limit_seconds,
             check=False,
@@ -86,19 +87,19 @@ def handover_document(resources: Sequence[Mapping[str, Any]], settings: Settings
     folder = settings.host.folder
     return {
         "container": "",
-        "edge": settings.networks.edge,
-        "internal": settings.networks.internal,
+        "edge": EDGE_NETWORK,
+        "internal": INTERNAL_NETWORK,
         "aliases": [ALIAS],
         "also": list(settings.networks.also),
         "predecessor": predecessor_record(resources),
         "release": settings.predecessor.release,
         "port": settings.sentinel.port,
         "probe": {"path": "/mcp", "token_file": f"{folder}/handover-token"},
-        "predecessor_probe": {"path": settings.predecessor.health_path},
+        "predecessor_probe": {"path": PREDECESSOR_HEALTH_PATH},
         "folder": f"{folder}/handover",
         "limits": {
             "answer_seconds": settings.sentinel.answer_seconds,
-            "predecessor_seconds": settings.predecessor.limit_seconds,
+            "predecessor_seconds": PREDECESSOR_SECONDS,
             "drain_seconds": settings.sentinel.drain_seconds,
         },
     }
@@ -111,8 +112,8 @@ def handover_status(stack: str, settings: Settings, resources: Sequence[Mapping[
 
 def hand_over(stack: str, settings: Settings, word: str, document: Mapping[str, Any]) -> dict[str, Any]:
     """`take`, `give` or `rest`, which may take the predecessor's start, an answer, its stop, and the undo of them."""
-    predecessor, sentinel = settings.predecessor, settings.sentinel
-    steps = predecessor.limit_seconds + sentinel.answer_seconds + sentinel.drain_seconds
+    sentinel = settings.sentinel
+    steps = PREDECESSOR_SECONDS + sentinel.answer_seconds + sentinel.drain_seconds
     return run(stack, settings, "handover", word, document, limit_seconds=LIMIT_SECONDS + 2 * steps)
 
 

@@ -27,6 +27,7 @@ from pulumi import automation
 from pulumi.automation import errors, events
 
 from components.settings import Settings
+from components.settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 from ops import host, upkeep
 from ops.asking import Known
 from ops.engine import PROJECT, EngineFailed, LockHeld, color, told_in_one_sentence
@@ -243,7 +244,7 @@ def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
 
 def _remove_leftovers(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
     known = [str(one["id"]) for one in host.resources_of(opened, stack) if one.get("id")]
-    networks = [settings.networks.internal, settings.networks.edge]
+    networks = [INTERNAL_NETWORK, EDGE_NETWORK]
     removed = host.run(stack, settings, "leftovers", "remove", {"known": known, "networks": networks})["removed"]
     for name in removed:
         progress.line(f"{name} was made by a run that was killed before it was noted; it is removed, and made again.")

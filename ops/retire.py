@@ -17,6 +17,7 @@ from typing import Any, cast
 from pulumi import automation
 
 from components.settings import Settings
+from components.settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 from ops import asking, configuration, deploying, host, interrupted, readiness, surroundings
 from ops.engine import LockHeld, open_stack
 from ops.errors import UserError
@@ -65,7 +66,7 @@ def document_of(settings: Settings) -> dict[str, Any]:
         "project": settings.predecessor.project,
         "gateway": settings.predecessor.gateway,
         "keeps": sorted({backend.container for backend in settings.backends if backend.container}),
-        "networks": [settings.networks.internal, settings.networks.edge],
+        "networks": [INTERNAL_NETWORK, EDGE_NETWORK],
         "port": settings.sentinel.port,
         "days": settings.predecessor.retire_days,
         "script": settings.nightly.script,

@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterator
 from components.settings import backend_rules, live_rules
 from components.settings.backends import Backend
 from components.settings.errors import HIDDEN, NOT_SET, Problem
+from components.settings.limits import (
+    DATABASE_START_SECONDS,
+    GATE_SECONDS,
+    HEALTH_RETRIES,
+    PREDECESSOR_SECONDS,
+    RENEW_SHARE,
+    UPSTREAM_SECONDS,
+)
 from components.settings.model import SECRET_KEYS, Settings
+from components.settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 from components.settings.rules import BUCKETS_SECONDS
 from components.settings.serving import BRIDGE_MEMORY_MB, Sentinel
 
@@ -59,13 +68,6 @@ def _free_port(settings: Settings) -> int:
     return next(port for port in range(9200, 65536) if port not in taken)
 
 
-def require_one_port_that_changes_hands(settings: Settings) -> Iterator[Problem]:
-    before, after = settings.predecessor.port, settings.sentinel.port
-    if settings.predecessor.kind == "contextforge" and before != after:
-        words = f"the port of sentinel.port ({after}): the handover moves one port"
-        yield Problem("predecessor.port", str(before), words, str(after), related=("sentinel.port",))
-
-
 def require_ssh_details(settings: Settings) -> Iterator[Problem]:
     if settings.host.kind == "local":
         return
@@ -100,23 +102,16 @@ def require_start_to_hold_the_backends(settings: Settings) -> Iterator[Problem]:
 
 def require_start_to_hold_the_health_checks(settings: Settings) -> Iterator[Problem]:
     sentinel = settings.sentinel
-    least = sentinel.health_interval_seconds * sentinel.health_retries
+    least = sentinel.health_interval_seconds * HEALTH_RETRIES
     if sentinel.start_seconds < least:
         words = (
-            f"at least {least}: health_interval_seconds ({sentinel.health_interval_seconds}) times health_retries "
-            f"({sentinel.health_retries}), or a bad start is given up before Docker can call it unhealthy"
+            f"at least {least}: {HEALTH_RETRIES} times health_interval_seconds ({sentinel.health_interval_seconds}), "
+            "or a bad start is given up before Docker can call it unhealthy"
         )
-        related = ("sentinel.health_interval_seconds", "sentinel.health_retries")
+        related = ("sentinel.health_interval_seconds",)
         yield Problem(
             "sentinel.start_seconds", str(sentinel.start_seconds), words, str(max(180, least)), related=related
         )
-
-
-def require_stop_to_hold_the_drain(settings: Settings) -> Iterator[Problem]:
-    drain, stop = settings.sentinel.drain_seconds, settings.sentinel.stop_seconds
-    if drain >= stop:
-        words = f"more than drain_seconds ({drain}), or Docker kills the container before its audit rows are written"
-        yield Problem("sentinel.stop_seconds", str(stop), words, str(drain + 20), related=("sentinel.drain_seconds",))
 
 
 def require_verification_to_hold_a_call(settings: Settings) -> Iterator[Problem]:
@@ -133,19 +128,19 @@ def require_verification_to_hold_a_call(settings: Settings) -> Iterator[Problem]
 
 def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
     steps = {
-        "postgres.start_seconds": settings.postgres.start_seconds,
+        "the database's start": DATABASE_START_SECONDS,
         "sentinel.start_seconds": settings.sentinel.start_seconds,
         "sentinel.answer_seconds": settings.sentinel.answer_seconds,
-        "sentinel.stop_seconds": settings.sentinel.stop_seconds,
+        "Sentinel's stop": settings.sentinel.stop_seconds,
         "verification.limit_seconds": settings.verification.limit_seconds,
         "the gates' limits": gates_seconds(settings),
     }
     if settings.predecessor.kind == "contextforge":
-        steps["predecessor.limit_seconds"] = settings.predecessor.limit_seconds
+        steps["ContextForge's return"] = PREDECESSOR_SECONDS
     least, given = sum(steps.values()), settings.run.limit_seconds
     if given < least:
         words = f"at least {least}, the sum of {', '.join(f'{key} ({value})' for key, value in steps.items())}"
-        related = tuple(key for key in steps if "." in key)
+        related = ("sentinel.drain_seconds", *(key for key in steps if "." in key))
         yield Problem("run.limit_seconds", str(given), words, str(max(1800, least)), related=related)
 
 
@@ -156,10 +151,10 @@ def call_seconds(settings: Settings, backend: Backend) -> int:
 
 def gates_seconds(settings: Settings) -> int:
     """Seconds that all gates of the warm container together may take (verify/gates.py has each one's own limit)."""
-    limits, start = settings.verification, settings.sentinel.start_seconds
+    start = settings.sentinel.start_seconds
     longest = max((call_seconds(settings, backend) for backend in settings.backends), default=0)
-    waits = GATES * limits.gate_seconds + GATES_THAT_LOOK * GATE_LOOK_SECONDS
-    return waits + limits.upstream_seconds + longest + GATES_STARTS * start
+    waits = GATES * GATE_SECONDS + GATES_THAT_LOOK * GATE_LOOK_SECONDS
+    return waits + UPSTREAM_SECONDS + longest + GATES_STARTS * start
 
 
 def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Problem]:
@@ -177,7 +172,7 @@ def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Proble
 def require_native_without_bridge_options(settings: Settings) -> Iterator[Problem]:
     if settings.sentinel.serve == "bridge":
         return
-    for name in ("layers", "backends_seconds", "session_idle_seconds", "body_limit_bytes"):
+    for name in ("layers", "backends_seconds", "session_idle_seconds"):
         given = getattr(settings.sentinel, name)
         default = Sentinel.model_fields[name].default
         if given != default:
@@ -201,11 +196,11 @@ def require_project_for_its_scope(settings: Settings) -> Iterator[Problem]:
 
 def require_token_to_be_renewed_before_it_warns(settings: Settings) -> Iterator[Problem]:
     client, alerts = settings.client, settings.alerts
-    renewed = client.token_days * client.renew_share
+    renewed = client.token_days * RENEW_SHARE
     if alerts.token_warning_days >= renewed:
-        words = f"below {renewed:g}, when the token is renewed (token_days x renew_share), or it alerts on every token"
+        words = f"below {renewed:g}, when a token is renewed (token_days x {RENEW_SHARE}), or it alerts on every token"
         value = str(max(1, round(renewed / 2)))
-        related = ("client.token_days", "client.renew_share")
+        related = ("client.token_days",)
         yield Problem("alerts.token_warning_days", str(alerts.token_warning_days), words, value, related=related)
     if alerts.token_critical_days > alerts.token_warning_days:
         words = f"at most token_warning_days ({alerts.token_warning_days})"
@@ -243,15 +238,10 @@ def require_prometheus_for_grafana(settings: Settings) -> Iterator[Problem]:
 
 
 def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
-    """Two networks, volumes or files under one name would overwrite each other."""
+    """Two networks or files under one name would overwrite each other."""
     groups: list[dict[str, str]] = [
-        {"networks.internal": settings.networks.internal, "networks.edge": settings.networks.edge}
+        {"the internal network": INTERNAL_NETWORK, "the edge network": EDGE_NETWORK}
         | {f"networks.also[{number}]": name for number, name in enumerate(settings.networks.also)},
-        {
-            "postgres.volume": settings.postgres.volume,
-            "prometheus.volume": settings.prometheus.volume,
-            "grafana.volume": settings.grafana.volume,
-        },
         {
             "client.file": settings.client.file,
             "client.token_file": settings.client.token_file,
@@ -325,11 +315,9 @@ def warnings(settings: Settings) -> list[str]:
 RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_ssh_details,
     require_a_port_for_each_service,
-    require_one_port_that_changes_hands,
     require_names_of_their_own,
     require_start_to_hold_the_backends,
     require_start_to_hold_the_health_checks,
-    require_stop_to_hold_the_drain,
     require_verification_to_hold_a_call,
     require_run_to_hold_its_steps,
     require_memory_for_bridge_and_gateway,

@@ -10,13 +10,14 @@ import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn, cast
+from typing import Any, Literal, NoReturn, cast
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError, create_model
 
 from components.settings import consistency
+from components.settings.backends import Backend
 from components.settings.describe import (
     allowed,
     field_at,
@@ -28,18 +29,39 @@ from components.settings.describe import (
 )
 from components.settings.errors import HIDDEN, NOT_SET, Problem, SettingsError, masked, report
 from components.settings.model import SECRET_KEYS, Settings
+from components.settings.rules import AbsolutePath, BackendName, Image, ToolName
+from components.settings.serving import Host, Sentinel
 
 PROJECT = "sentinel-cutover"
 MESSAGE_WAS_SHOWN = 32
 """Exit code by which Pulumi's Python host knows that the program has already said what is wrong (read in the host)."""
 
-_STAND_INS: dict[str, Any] = {
-    "host.home": "/home/operator",
-    "sentinel.image": "stand-in:1",
-    "backends": [{"name": "stand-in", "kind": "stdio", "command": "stand-in", "tool": "stand-in"}],
-    "jwt_secret": "j" * 32,
-    "postgres_password": "p" * 32,
-}
+
+class _HostInPart(Host):
+    home: AbsolutePath = ""
+
+
+class _SentinelInPart(Sentinel):
+    image: Image = ""
+
+
+class _BackendInPart(Backend):
+    name: BackendName = ""
+    kind: Literal["http", "stdio"] = "stdio"
+    tool: ToolName = ""
+
+
+_SettingsInPart = create_model(
+    "_SettingsInPart",
+    __base__=Settings,
+    host=(_HostInPart, _HostInPart()),
+    sentinel=(_SentinelInPart, _SentinelInPart()),
+    backends=(tuple[_BackendInPart, ...], ()),
+    jwt_secret=(SecretStr, SecretStr("")),
+    postgres_password=(SecretStr, SecretStr("")),
+)
+"""The settings with nothing required: where a value is bad, what is good is still compared, and every problem is said
+at once."""
 
 
 def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: str | None = None) -> Settings:
@@ -61,8 +83,10 @@ def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: st
         found = [_problem(tree, cast(Any, detail)) for detail in error.errors(include_url=False)]
         backends_seen = any(key.startswith("backends") for key in bad) or bool(tree.get("backends"))
         problems += [problem for problem in found if not (backends_seen and problem.related == ("backends",))]
+        locations = [[part for part in detail["loc"] if part != "[key]"] for detail in error.errors()]
         bad += [problem.key for problem in found]
-        settings_to_compare = _repaired(tree, error)
+        bad += [spelled(location[:2]) for location in locations if location[:1] == ["backends"]]
+        settings_to_compare = _in_part(tree, locations)
     else:
         settings_to_compare = settings
     if settings_to_compare is not None:
@@ -179,39 +203,28 @@ def _shown(value: Any) -> str:
     return NOT_SET if value is None else repr(text) if not text or " " in text else text[:80] + "…" * (len(text) > 80)
 
 
-def _repaired(tree: Mapping[str, Any], error: ValidationError) -> Settings | None:
-    """The settings with every bad value replaced by its default, so that the rest can still be compared."""
+def _in_part(tree: Mapping[str, Any], locations: Sequence[Sequence[str | int]]) -> Settings | None:
+    """The settings without what is bad, to compare the good values; None where even that cannot be read."""
     copy: dict[str, Any] = json.loads(json.dumps(tree, default=str))
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        location = [part for part in detail["loc"] if part != "[key]"]
-        if location and location[0] == "backends" and len(location) > 1 and isinstance(copy.get("backends"), list):
-            number = cast(int, location[1])
-            copy["backends"][number] = {**_STAND_INS["backends"][0], "name": f"stand-in-{number}"}
-        elif location:
-            _put_stand_in(copy, location)
+    for location in locations:
+        if location[:1] == ["backends"] and len(location) > 1 and isinstance(copy.get("backends"), list):
+            copy["backends"][location[1]] = {}
+        else:
+            _drop(copy, location)
     try:
-        return Settings.model_validate(copy)
+        return _SettingsInPart.model_validate(copy)
     except ValidationError:
         return None
 
 
-def _put_stand_in(copy: dict[str, Any], location: Sequence[str | int]) -> None:
-    key = spelled(location[:2])
-    place: Any = copy
-    for part in location[:-1]:
-        place = cast("dict[str | int, Any]", place).get(part) if isinstance(place, dict) else None
-        if isinstance(place, list):
-            break
-    if isinstance(place, list):
-        copy[str(location[0])].pop(location[1], None)
-        return
-    if not isinstance(place, dict):
-        place = copy.setdefault(str(location[0]), {})
-    place = cast("dict[str | int, Any]", place)
-    if key in _STAND_INS:
-        place[location[-1]] = _STAND_INS[key]
-    else:
-        place.pop(location[-1], None)
+def _drop(place: dict[str, Any], location: Sequence[str | int]) -> None:
+    """Takes a value away, or the list or text in which it should have been."""
+    for depth, key in enumerate((str(part) for part in location), start=1):
+        inside = place.get(key)
+        if depth == len(location) or not isinstance(inside, dict):
+            place.pop(key, None)
+            return
+        place = cast("dict[str, Any]", inside)
 
 
 def _rests_on(problem: Problem, bad: Sequence[str]) -> bool:

@@ -28,7 +28,6 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"(?:[^@\s]+@)?sha256:[0-9a-f]{64}")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*?:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
-_POSTGRES_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _FETCHERS = {"npx", "bunx", "pnpx", "uvx", "pipx", "curl", "wget"}
 _FLOATING = re.compile(r"@(latest|next|canary)$")
 _INSTALLERS = {
@@ -131,11 +130,6 @@ def _is_http_url(value: str) -> bool:
     return named and parts.username is None and parts.password is None
 
 
-require_loopback_bind = Rule(
-    "127.0.0.1 and nothing else: nothing of this stack may be reachable from outside, and the handover, the bridge and "
-    "Claude's entry know no other address of this host",
-    lambda value: value == "127.0.0.1",
-)
 require_absolute_path = Rule(
     "an absolute path without '..', '//' or a slash at its end, such as /home/operator/.claude.json", _is_absolute_path
 )
@@ -154,10 +148,6 @@ require_host_name = Rule(
 require_upstream_host = Rule(
     "a host name or an IP address, with ':PORT' behind it where it is not 443; without scheme or path",
     lambda value: require_host_name.holds(value) or _is_host_and_port(value),
-)
-require_postgres_name = Rule(
-    "a name that needs no quoting in PostgreSQL: a-z, 0-9, '_', not beginning with a digit, at most 63",
-    lambda value: bool(_POSTGRES_NAME.fullmatch(value)),
 )
 require_user_name = Rule(
     "a Linux user's name: a-z, 0-9, '_', '-', not beginning with a digit, at most 32",
@@ -178,17 +168,12 @@ require_runbook_address = Rule(
     "a page's address or its path in the repository, without '#', '$' or white space",
     lambda value: bool(re.fullmatch(r"[!-~]{1,500}", value)) and not set("#$") & set(value),
 )
-require_url_path = Rule("a URL's path, such as /health", lambda value: bool(re.fullmatch(r"/[A-Za-z0-9._~/-]*", value)))
 require_clock_time = Rule(
     "a time of day in UTC as HH:MM, such as 03:17",
     lambda value: bool(re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value)),
 )
 require_entry_name = Rule(
     "a name of letters, digits, '_', '-', at most 64", lambda value: bool(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value))
-)
-require_claim = Rule(
-    "a word of letters, digits, '@', '.', '_', '-', at most 128",
-    lambda value: bool(re.fullmatch(r"[A-Za-z0-9@._-]{1,128}", value)),
 )
 require_backend_name = Rule(
     "a name of a-z, 0-9, '-', at most 63, such as sequential-thinking",
@@ -244,22 +229,18 @@ Seconds = Annotated[Whole, Field(ge=1, le=86400)]
 Days = Annotated[Whole, Field(ge=1, le=3650)]
 Rate = Annotated[Whole, Field(ge=1, le=1000000)]
 ToolName = Annotated[str, Field(min_length=1, max_length=128)]
-Loopback = Annotated[str, AfterValidator(require_loopback_bind)]
 AbsolutePath = Annotated[str, AfterValidator(require_absolute_path)]
 Image = Annotated[str, AfterValidator(require_pinned_image)]
 DockerName = Annotated[str, AfterValidator(require_docker_name)]
 HostName = Annotated[str, AfterValidator(require_host_name)]
 UpstreamHost = Annotated[str, AfterValidator(require_upstream_host)]
-PostgresName = Annotated[str, AfterValidator(require_postgres_name)]
 InterfaceName = Annotated[str, AfterValidator(require_interface_name)]
 HttpUrl = Annotated[str, AfterValidator(require_http_url)]
 RunbookAddress = Annotated[str, AfterValidator(require_runbook_address)]
-UrlPath = Annotated[str, AfterValidator(require_url_path)]
 ClockTime = Annotated[str, AfterValidator(require_clock_time)]
 UserName = Annotated[str, AfterValidator(require_user_name)]
 HostKey = Annotated[str, AfterValidator(require_host_key)]
 EntryName = Annotated[str, AfterValidator(require_entry_name)]
-Claim = Annotated[str, AfterValidator(require_claim)]
 BackendName = Annotated[str, AfterValidator(require_backend_name)]
 VariableName = Annotated[str, AfterValidator(require_variable_name)]
 MadeSecret = Annotated[SecretStr, AfterValidator(SecretRule(require_made_secret))]

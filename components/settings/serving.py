@@ -10,24 +10,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.settings.limits import AFTER_DRAIN_SECONDS
 from components.settings.rules import (
     AbsolutePath,
     BackendName,
-    Claim,
     Days,
     DockerName,
     EntryName,
     HostKey,
     HostName,
     Image,
-    Loopback,
     Port,
-    PostgresName,
     Rate,
     Seconds,
     Section,
     ToolName,
-    UrlPath,
     UserName,
     Whole,
 )
@@ -61,12 +58,8 @@ class Host(Section):
 
 
 class Networks(Section):
-    """The two Docker networks that the product makes."""
+    """The networks beside the two that the product makes."""
 
-    internal: DockerName = Field(default="sentinel", description="Internal network: no way out, publishes nothing.")
-    edge: DockerName = Field(
-        default="sentinel-edge", description="Network that publishes loopback ports and has a way out."
-    )
     also: tuple[DockerName, ...] = Field(
         default=(), description="Existing networks that Sentinel joins at the handover, such as n8n's own."
     )
@@ -93,11 +86,6 @@ class Predecessor(Section):
         default="freeze",
         description="How it lets the port go: freeze (back in 0.2 s) or stop (back after its own start).",
     )
-    port: Port = Field(default=9200, description="Loopback port that changes hands; the same as sentinel.port.")
-    health_path: UrlPath = Field(default="/health", description="Path that answers 200 when ContextForge serves.")
-    limit_seconds: Seconds = Field(
-        default=60, description="Seconds until ContextForge must serve again on the way back."
-    )
     retire_days: Annotated[Whole, Field(ge=0, le=3650)] = Field(
         default=14, description="Days without a way back after which ContextForge may be retired."
     )
@@ -113,15 +101,7 @@ class Postgres(Section):
 
     image: Image = Field(default="postgres:16", description="Image of PostgreSQL; in production by digest.")
     memory_mb: Annotated[Whole, Field(ge=128, le=65536)] = Field(default=256, description="Memory limit in MB.")
-    database: PostgresName = Field(default="sentinel", description="Name of the database.")
-    user: PostgresName = Field(
-        default="sentinel", description="Name of the database's owner, with which Sentinel connects."
-    )
-    volume: DockerName = Field(
-        default="sentinel-postgres", description="Docker volume of the data; no destroy deletes it."
-    )
     uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(default=999, description="User id of postgres in the image.")
-    start_seconds: Seconds = Field(default=120, description="Seconds until the database must accept connections.")
 
 
 class KillSwitch(Section):
@@ -165,18 +145,14 @@ class Sentinel(Section):
     memory_mb: Annotated[Whole, Field(ge=32, le=65536)] = Field(
         default=1024, description="Memory limit in MB: bridge, gateway and every stdio backend together."
     )
-    bind: Loopback = Field(default="127.0.0.1", description="Address on which both ports are published: 127.0.0.1.")
-    port: Port = Field(default=9200, description="Port of MCP.")
-    health_port: Port = Field(default=9201, description="Port of /health, /ready and /metrics.")
+    port: Port = Field(default=9200, description="Loopback port of MCP: the one that changes hands.")
+    health_port: Port = Field(default=9201, description="Loopback port of /health, /ready and /metrics.")
     start_seconds: Seconds = Field(default=180, description="Seconds until a warm container must be healthy.")
     backends_seconds: Seconds = Field(
         default=60,
         description="Bridge only: seconds that the gateway's start waits for the HTTP backends to accept a connection.",
     )
     health_interval_seconds: Seconds = Field(default=10, description="Seconds between two health checks.")
-    health_retries: Annotated[Whole, Field(ge=1, le=20)] = Field(
-        default=3, description="Failed health checks in a row until the container counts as unhealthy."
-    )
     backend_check_seconds: Seconds = Field(
         default=30, description="Seconds between two checks of a backend by the gateway; an alert cannot be faster."
     )
@@ -186,17 +162,18 @@ class Sentinel(Section):
     drain_seconds: Annotated[Whole, Field(ge=3, le=600)] = Field(
         default=10, description="Seconds for the audit writer to drain at a stop; the gateway takes 2 to 3."
     )
-    stop_seconds: Seconds = Field(default=30, description="Seconds until Docker kills the container at a stop.")
     log_level: Literal["error", "warn", "info", "debug", "trace"] = Field(
         default="info", description="Level of its log."
     )
     audit_enabled: bool = Field(default=True, description="Write a row for each call into the table audit_log.")
     session_idle_seconds: Seconds = Field(default=3600, description="Bridge only: seconds until an idle session ends.")
-    body_limit_bytes: Annotated[Whole, Field(ge=65536, le=1073741824)] = Field(
-        default=4194304, description="Bridge only: largest request body in bytes."
-    )
     kill_switch: KillSwitch = Field(default_factory=KillSwitch, description="What is refused; taken over live.")
     rate_limits: RateLimits = Field(default_factory=RateLimits, description="Calls a minute; taken over live.")
+
+    @property
+    def stop_seconds(self) -> int:
+        """Seconds until Docker kills the container at a stop."""
+        return self.drain_seconds + AFTER_DRAIN_SECONDS
 
 
 class Client(Section):
@@ -216,8 +193,3 @@ class Client(Section):
         default="", validate_default=True, description="File of Claude's token, mode 0600."
     )
     token_days: Days = Field(default=90, description="Life of a token in days.")
-    renew_share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.33, description="A token with less than this share of its life left is renewed."
-    )
-    subject: Claim = Field(default="claude", description="Claim sub.")
-    role: EntryName = Field(default="admin", description="Claim role.")

@@ -14,10 +14,8 @@ from pydantic import BeforeValidator, Field
 from components.settings.rules import (
     LARGEST_BUCKET_SECONDS,
     AbsolutePath,
-    Claim,
     ClockTime,
     Days,
-    DockerName,
     HttpUrl,
     Image,
     InterfaceName,
@@ -43,10 +41,6 @@ class Verification(Section):
         default=60, description="Seconds for one backend's harmless call, or its own timeout_seconds if that is less."
     )
     limit_seconds: Seconds = Field(default=120, description="Seconds for the whole verification.")
-    gate_seconds: Seconds = Field(default=30, description="Seconds for one gate of the warm container.")
-    upstream_seconds: Seconds = Field(
-        default=5, description="Seconds for a connection to an upstream host from the edge network."
-    )
 
 
 class Firewall(Section):
@@ -74,7 +68,6 @@ class Prometheus(Section):
     enabled: bool = Field(default=True, description="Run Prometheus.")
     image: Image = Field(default="prom/prometheus:v3.13.5", description="Image of Prometheus; in production by digest.")
     port: Port = Field(default=9090, description="Loopback port.")
-    volume: DockerName = Field(default="sentinel-prometheus", description="Docker volume of the series.")
     memory_mb: MemoryMb = Field(default=256, description="Memory limit in MB.")
     retention_days: Days = Field(default=15, description="Days for which series are kept.")
     retention_mb: Annotated[Whole, Field(ge=64, le=1048576)] = Field(
@@ -94,9 +87,7 @@ class Grafana(Section):
     enabled: bool = Field(default=True, description="Run Grafana; needs Prometheus.")
     image: Image = Field(default="grafana/grafana:12.4.5", description="Image of Grafana; in production by digest.")
     port: Port = Field(default=3100, description="Loopback port.")
-    volume: DockerName = Field(default="sentinel-grafana", description="Docker volume of Grafana's own database.")
     memory_mb: MemoryMb = Field(default=256, description="Memory limit in MB.")
-    admin_user: Claim = Field(default="admin", description="Its admin.")
     root_url: HttpUrl = Field(default="http://127.0.0.1:3100/", description="Address that links in alerts begin with.")
 
 
@@ -127,7 +118,6 @@ class Alerts(Section):
         default="docs/alerts.md", description="Page that each alert's own heading is appended to, as #heading."
     )
     memory_target_mb: MemoryMb = Field(default=100, description="Megabytes that bridge and gateway should stay under.")
-    memory_minutes: Minutes = Field(default=10, description="Minutes for which they may be above it.")
     backup_hours: Annotated[Whole, Field(ge=25, le=744)] = Field(
         default=26, description="Hours after which the last good backup is too old; a nightly job needs more than 24."
     )
@@ -155,9 +145,6 @@ class HealthWatch(Section):
     minutes: WatchMinutes = Field(
         default=5, description="Minutes between two looks: whole ones, or a part of one for a trial."
     )
-    failures: Annotated[Whole, Field(ge=1, le=20)] = Field(
-        default=2, description="Failed looks in a row that count as down."
-    )
 
 
 class Nightly(Section):
@@ -174,9 +161,6 @@ class Nightly(Section):
     keep_weekly: Annotated[Whole, Field(ge=0, le=520)] = Field(default=4, description="Weekly backups kept.")
     keep_monthly: Annotated[Whole, Field(ge=0, le=120)] = Field(default=6, description="Monthly backups kept.")
     audit_days: Days = Field(default=30, description="Days for which rows of audit_log are kept.")
-    audit_batch_rows: Annotated[Whole, Field(ge=100, le=100000)] = Field(
-        default=5000, description="Rows deleted at a time."
-    )
     restore_test: Literal["weekly", "off"] = Field(
         default="weekly", description="How often a backup is restored as a proof."
     )
@@ -189,7 +173,6 @@ class Reboot(Section):
     trigger: Literal["auto", "systemd", "cron"] = Field(
         default="auto", description="What runs it: a systemd unit or cron's @reboot; auto takes what the host has."
     )
-    unit_folder: AbsolutePath = Field(default="/etc/systemd/system", description="Folder of systemd's units.")
     cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files.")
     limit_seconds: Seconds = Field(
         default=300, description="Seconds after which what has not come back counts as not well."

@@ -32,6 +32,7 @@ PROMETHEUS_UID = "prometheus"
 _EXPRESSION = "__expr__"
 _LOOK_BACK_SECONDS = 600
 _MEGABYTE = 1024 * 1024
+MEMORY_MINUTES = 10
 BACKUP_SECONDS = 600
 """After a cutover the mark of it is there before the nightly job is."""
 
@@ -149,12 +150,12 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             expression=queries.gateway_memory(),
             comparison="gt",
             border=settings.memory_target_mb * _MEGABYTE,
-            seconds=settings.memory_minutes * 60,
+            seconds=MEMORY_MINUTES * 60,
             severity="warning",
             panel=4,
             dashboard=RESOURCES_UID,
             summary=f"Bridge and gateway have had more than {settings.memory_target_mb} MB for "
-            f"{settings.memory_minutes} minutes.",
+            f"{MEMORY_MINUTES} minutes.",
             first_look="The panel shows which of the two grew, and since when.",
         ),
     )

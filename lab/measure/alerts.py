@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from components.settings import Settings
+from components.settings.names import GRAFANA_ADMIN
 from dashboards import queries
 from dashboards.alerting.rules import SLOW_CALLS, alerts
 from lab.box import Box, Place
@@ -181,7 +182,7 @@ def ask_grafana(box: Box, settings: Settings, path: str) -> Answer:
     """A GET of Grafana's public HTTP API, on its loopback port, as its admin."""
     password = settings.grafana_admin_password
     assert password is not None
-    basic = f"{settings.grafana.admin_user}:{password.get_secret_value()}"
+    basic = f"{GRAFANA_ADMIN}:{password.get_secret_value()}"
     return ask(box, "GET", path, basic=basic, port=settings.grafana.port)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from components.nightly import night
 from components.settings import Settings
+from components.settings.limits import AUDIT_BATCH_ROWS
 from hostctl.database import Database
 from hostctl.documents import Document
 from hostctl.retention import removed
@@ -59,7 +60,7 @@ class Calls:
 
 def take(box: Box, settings: Settings, say: Callable[[str], None], rows: int = ROWS) -> dict[str, Any]:
     """{"retention": {"rows", "seconds", "alone", "meanwhile": {"p50", "p99", "longest", "calls"}, "months_mb"}}."""
-    database, batch = database_of(box, settings), settings.nightly.audit_batch_rows
+    database, batch = database_of(box, settings), AUDIT_BATCH_ROWS
     try:
         sizes = months(database, MONTHS, ROWS_A_MONTH, batch, say)
         # The last month's rows are young enough to stay; they would go, and count, with the million.

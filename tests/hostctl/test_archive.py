@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hostctl.build import SOURCE, build
+from hostctl.build import SOURCE, UNPACKING, build, packed
 
 SOURCES = sorted(path for path in SOURCE.rglob("*.py"))
 # What is used and came after 3.9 would have to be here; the list is of names that such code tends to use.
@@ -121,3 +121,19 @@ def test_an_engine_that_is_not_there_is_told_in_one_sentence(run: Any, tmp_path:
         f"hostctl warm start: the Docker engine at {tmp_path}/no.sock did not answer (No such file or directory): "
         "check that it runs, then run again (docs/runbook.md#hostctl-warm-start)\n"
     )
+
+
+def test_it_travels_compressed_and_is_the_same_archive_on_the_host(archive: Path) -> None:
+    """The archive on the host is the stored one: what is compressed is its way there."""
+    text = packed(archive.read_bytes())
+    assert len(text) < archive.stat().st_size / 2 and b"\n" not in text
+    program = f"{UNPACKING};sys.stdout.buffer.write(unpacked(sys.stdin.read()))"
+    arrived = subprocess.run([sys.executable, "-I", "-S", "-c", program], input=text, capture_output=True, check=True)
+    assert arrived.stdout == archive.read_bytes()
+
+
+def test_a_host_whose_python_has_no_bz2_ends_with_one_sentence() -> None:
+    program = f"import sys;sys.modules['_bz2']=None;{UNPACKING}"
+    refused = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("hostctl cannot be unpacked: ") and len(refused.stderr.splitlines()) == 1

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from components.settings import Settings
+from components.settings.limits import AUDIT_BATCH_ROWS
 from dashboards import queries
 from hostctl import backup, backup_files, night_state, restore_test
 from hostctl.clock import seconds_of
@@ -238,7 +239,7 @@ def test_the_table_stops_growing_and_calls_are_answered_while_rows_go(
     theirs = count(deployed, f"client_subject <> '{retention.MARK}'")
     try:
         with retention.calling(deployed.box, settings) as calls:
-            sizes = retention.months(database, 5, 10_000, settings.nightly.audit_batch_rows, print)
+            sizes = retention.months(database, 5, 10_000, AUDIT_BATCH_ROWS, print)
         # The calls' own rows come on top, and indexes need a round to settle; unbounded it would be 5/3.
         assert sizes[0] < sizes[-1] <= sizes[2] * 1.15, sizes
         assert count(deployed, f"client_subject = '{retention.MARK}'") == 10_000

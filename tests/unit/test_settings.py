@@ -35,7 +35,6 @@ def test_the_smallest_configuration_is_enough() -> None:
 def test_texts_of_pulumi_become_numbers_booleans_and_objects() -> None:
     raw = {
         "sentinel-cutover:sentinel": json.dumps({"port": "9300", "standby": "false"}),
-        "sentinel-cutover:predecessor.port": "9300",
         "sentinel-cutover:backends": json.dumps([SQLITE]),
         "sentinel-cutover:firewall.guard_ports": "[5678]",
         "docker:host": "unix:///elsewhere",
@@ -57,6 +56,11 @@ def test_an_empty_text_leaves_an_optional_key_unset() -> None:
     settings = load(configuration(host__address="", client__file=""), SECRET_KEYS)
     assert settings.host.address is None
     assert settings.client.file == "/home/operator/.claude.json"
+
+
+def test_docker_kills_the_gateway_only_after_its_audit_rows_are_written() -> None:
+    settings = load(configuration(sentinel__drain_seconds="60"), SECRET_KEYS)
+    assert settings.sentinel.stop_seconds == 80
 
 
 def test_settings_are_frozen_and_print_no_secret() -> None:
