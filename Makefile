@@ -5,11 +5,11 @@ STACK ?= lab
 PYTHON := .venv/bin/python
 OPS = $(PYTHON) -m ops
 WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
-QUICK = tests/unit tests/graph tests/hostctl tests/ops tests/dashboards tests/alerts tests/prometheus tests/grafana
+QUICK = tests/unit tests/integration/alerts tests/integration/grafana tests/integration/prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback report rest \
-	retire-contextforge secrets rotate pin alert-test dashboard-picture backup restore-test restore reboot-check env doctor test unit bench soak locks lint \
+.PHONY: help up preview dashboards refresh verify status history rollback report stop-predecessor \
+	retire-contextforge secrets rotate pin alert-drill dashboard-picture backup restore-drill restore reboot-check env doctor test unit bench soak locks lint \
 	down clean venv
 
 help: ## this list
@@ -37,14 +37,14 @@ status: venv ## which gateway serves, since when, whether it answers
 history: venv ## every update of the stack
 	@$(OPS) history $(WITH)
 
-rollback: venv ## the way back: to ContextForge, or TO=N to what update N ran with
+rollback: venv ## the rollback: to ContextForge, or TO=N to what update N ran with
 	@$(OPS) rollback $(WITH) $(if $(TO),--to $(TO))
 
 report: venv ## one page of evidence of the last cutover, into reports/; SEND=1 posts its short form
 	@$(OPS) report $(WITH) $(if $(SEND),--send)
 
-rest: venv ## stop the frozen predecessor; the way back then takes its start
-	@$(OPS) rest $(WITH)
+stop-predecessor: venv ## stop the paused predecessor; the rollback then takes its start
+	@$(OPS) stop-predecessor $(WITH)
 
 retire-contextforge: venv ## ContextForge leaves the host for good; STALE=1 takes networks along that nobody is on
 	@$(OPS) retire-contextforge $(WITH) $(if $(STALE),--stale)
@@ -58,8 +58,8 @@ rotate: venv ## a new value for SECRET=name, everywhere at once; says what it co
 pin: venv ## the digest of every image into Pulumi.STACK.yaml, from its registry
 	@$(OPS) pin $(WITH)
 
-alert-test: venv ## one marked test message by each way of the alerts
-	@$(OPS) alert-test $(WITH)
+alert-drill: venv ## one marked test message by each way of the alerts
+	@$(OPS) alert-drill $(WITH)
 
 dashboard-picture: venv ## the five panels of the last MINUTES=60 as a PNG, without Grafana
 	@$(OPS) dashboard-picture $(WITH) $(if $(MINUTES),--minutes $(MINUTES))
@@ -67,8 +67,8 @@ dashboard-picture: venv ## the five panels of the last MINUTES=60 as a PNG, with
 backup: venv ## a backup of Sentinel's database now, read back whole
 	@$(OPS) backup $(WITH)
 
-restore-test: venv ## the newest backup into a throw-away Postgres: good, bad or could-not-check
-	@$(OPS) restore-test $(WITH)
+restore-drill: venv ## the newest backup into a one-shot Postgres: good, bad or could-not-check
+	@$(OPS) restore-drill $(WITH)
 
 restore: venv ## the backup FROM=file in the live database's place; keeps what was live
 	@$(OPS) restore $(WITH) --from "$(FROM)"
@@ -91,11 +91,11 @@ unit: venv ## the tests that need no lab, in under a minute
 	@$(PYTHON) -m pytest -q --numprocesses auto --dist loadfile -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)
 
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
-	@$(PYTHON) -m lab.measure bench $(ARGS)
+	@$(PYTHON) -m lab.benchmarks bench $(ARGS)
 
-soak: venv ## the way back cut off at every point, and more steps of the model: an hour or more
+soak: venv ## the rollback cut off at every point, and more steps of the model: an hour or more
 	@$(OPS) ready --stack lab
-	@WAYS_BACK_SOAK=1 $(PYTHON) -m pytest tests/ways_back $(ARGS)
+	@SOAK=1 $(PYTHON) -m pytest tests/lab/rollback $(ARGS)
 
 locks: venv ## every lock of Python packages in line with its requirements; UPGRADE=1 takes the newest that fit
 	@toolchain/locks.sh $(if $(UPGRADE),--upgrade)

@@ -6,23 +6,23 @@ from components.baseline import Baseline, is_asked
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
 from components.firewall import Firewall
 from components.gates import Gates, GatesArgs
-from components.grafana import Grafana, GrafanaArgs
 from components.handover import Handover, HandoverArgs
 from components.health_watch import HealthWatch, HealthWatchArgs
 from components.host import Host, HostArgs
+from components.monitoring.grafana import Grafana, GrafanaArgs
+from components.monitoring.prometheus import NAME as PROMETHEUS
+from components.monitoring.prometheus import CutoverMark, Prometheus, PrometheusArgs
+from components.monitoring.statistics import Statistics
 from components.networks import Networks
 from components.nightly import Nightly, NightlyArgs
 from components.postgres import NAME as POSTGRES
 from components.postgres import Postgres
-from components.predecessor import Predecessor, WayBack
-from components.prometheus import NAME as PROMETHEUS
-from components.prometheus import CutoverMark, Prometheus, PrometheusArgs
+from components.predecessor import Predecessor, RollbackCheck
 from components.reboot_check import RebootCheck, RebootCheckArgs
-from components.resources import Statistics
-from components.sentinel import Sentinel, SentinelArgs
-from components.settings import load_or_stop, secret_output, warnings
-from components.verification import WAY_BACK, Verification, VerificationArgs
+from components.sentinel.gateway import Sentinel, SentinelArgs
+from components.verification import ROLLBACK, Verification, VerificationArgs
 from hostctl.build import archive
+from settings import load_or_stop, secret_output, warnings
 
 settings = load_or_stop()
 for words in warnings(settings):
@@ -44,29 +44,29 @@ postgres = Postgres(
     networks=networks,
     opts=pulumi.ResourceOptions(depends_on=[*guarded, predecessor, *([baseline] if baseline else [])]),
 )
-warm = sentinel_serves or settings.sentinel.standby
+standby = sentinel_serves or settings.sentinel.standby
 sentinel = Sentinel(
     "sentinel",
-    SentinelArgs(settings, host, networks, postgres, warm=warm),
+    SentinelArgs(settings, host, networks, postgres, standby=standby),
     pulumi.ResourceOptions(depends_on=[postgres]),
 )
 # The quick looks come first: what could not go back, or a broken file of Claude's, ends the run before the long gates.
-way_back = WayBack("way-back", settings, host=host, predecessor=predecessor) if sentinel_serves else None
-claude_record = ClaudeRecord("claude-record", settings, host=host, way_back=way_back) if way_back else None
+rollback = RollbackCheck("rollback", settings, host=host, predecessor=predecessor) if sentinel_serves else None
+claude_record = ClaudeRecord("claude-record", settings, host=host, rollback=rollback) if rollback else None
 gates = (
     Gates(
         "gates",
         GatesArgs(settings, host, networks, postgres, sentinel, baseline),
         pulumi.ResourceOptions(depends_on=[claude_record] if claude_record else []),
     )
-    if warm
+    if standby
     else None
 )
 prometheus = grafana = None
 if settings.prometheus.enabled:
     prometheus = Prometheus(
         PROMETHEUS,
-        PrometheusArgs(settings, host, networks, sentinel, warm),
+        PrometheusArgs(settings, host, networks, sentinel, standby),
         pulumi.ResourceOptions(depends_on=[sentinel]),
     )
 if prometheus is not None and settings.resources.enabled:
@@ -74,7 +74,7 @@ if prometheus is not None and settings.resources.enabled:
 if prometheus is not None and settings.grafana.enabled:
     grafana = Grafana(
         "sentinel-grafana",
-        GrafanaArgs(settings, host, networks, prometheus, warm),
+        GrafanaArgs(settings, host, networks, prometheus, standby),
         pulumi.ResourceOptions(depends_on=[prometheus]),
     )
 pulumi.export("active", settings.active)
@@ -101,10 +101,10 @@ if claude_record and gates:
     pulumi.export("handover", handover.report)
     pulumi.export("verification", verification.report)
     if settings.predecessor.kind == "contextforge":
-        pulumi.export("way_back", WAY_BACK)
+        pulumi.export("rollback", ROLLBACK)
 if settings.reboot.enabled:
     RebootCheck(
         "reboot-check",
-        RebootCheckArgs(settings, host, networks, postgres, sentinel, warm, firewall, prometheus, grafana),
+        RebootCheckArgs(settings, host, networks, postgres, sentinel, standby, firewall, prometheus, grafana),
         pulumi.ResourceOptions(depends_on=ends),
     )

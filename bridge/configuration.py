@@ -17,7 +17,7 @@ SHORTEST_SECRET_BYTES = 32
 
 
 class Misconfigured(Exception):
-    """One sentence: what is wrong, where, and how to mend it."""
+    """One sentence: what is wrong, where, and how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _document(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise Misconfigured(f"Configuration {file} cannot be read ({error.strerror}): give --config a file.") from error
     except ValueError as error:
-        raise Misconfigured(f"Configuration {file} is not valid JSON ({error}): mend it.") from error
+        raise Misconfigured(f"Configuration {file} is not valid JSON ({error}): fix it.") from error
     if not isinstance(read, dict):
         raise Misconfigured(f"Configuration {file} must be one JSON object.")
     document = cast("dict[str, Any]", read)

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 
 import pulumi
 
+from components.base.probes import questions
 from components.claude_client import place
 from components.host import Host, Operation
 from components.predecessor import Predecessor
-from components.questions import questions
-from components.settings import Settings
+from settings import Settings
 
 __all__ = ["Baseline", "is_asked"]
 
@@ -46,7 +46,7 @@ class Baseline(pulumi.ComponentResource):
             f"{name}-asked",
             "baseline",
             {
-                # Taken anew at the cutover, since a staged one may be days old; on the way back the kept one answers.
+                # Taken anew at the cutover, since a staged one may be days old; on the rollback the kept one answers.
                 "active": settings.active,
                 "claude": _of_the_predecessor(settings, host),
                 "gateway": settings.predecessor.gateway,

@@ -18,12 +18,12 @@ import pulumi
 
 from components.handover import Handover
 from components.host import Host, Operation
-from components.predecessor import WayBack
-from components.sentinel import TOKENS, Sentinel
-from components.sentinel_configuration import AUDIENCE, ISSUER, ROLE
-from components.settings import Settings
-from components.settings.limits import RENEW_SHARE
-from components.settings.names import LOOPBACK
+from components.predecessor import RollbackCheck
+from components.sentinel.configuration import AUDIENCE, ISSUER, ROLE
+from components.sentinel.gateway import TOKENS, Sentinel
+from settings import Settings
+from settings.limits import RENEW_SHARE
+from settings.names import LOOPBACK
 
 __all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "place"]
 
@@ -44,7 +44,7 @@ class ClaudeRecord(pulumi.ComponentResource):
         settings: Settings,
         *,
         host: Host,
-        way_back: WayBack,
+        rollback: RollbackCheck,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("sentinel-cutover:index:ClaudeRecord", name, None, opts)
@@ -53,7 +53,7 @@ class ClaudeRecord(pulumi.ComponentResource):
             Operation("claude", create="record", update="keep", delete="forget"),
             place(settings, host.folder),
             parent=self,
-            depends_on=[way_back],
+            depends_on=[rollback],
         )
         self.record = recorded.result.apply(_record)
         self.register_outputs({"record": self.record})

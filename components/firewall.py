@@ -11,9 +11,9 @@ from __future__ import annotations
 import pulumi
 
 from components.host import Host, Operation
-from components.settings import Settings
-from hostctl import firewall_block
-from hostctl.documents import rows
+from hostctl.core.documents import rows
+from hostctl.firewall import rules
+from settings import Settings
 
 __all__ = ["Firewall", "guarded_ports", "loopback_ports"]
 
@@ -70,7 +70,7 @@ class Firewall(pulumi.ComponentResource):
         }
 
     def _block(self, interfaces: list[str]) -> str:
-        return firewall_block.block(interfaces, self._ports).text
+        return rules.block(interfaces, self._ports).text
 
 
 def guarded_ports(settings: Settings) -> list[int]:

@@ -1,9 +1,9 @@
-"""What the warm container must show before it may have the port.
+"""What the standby container must show before it may have the port.
 
 Owns: asking. A gate that fails ends the run with its name, what was expected and found, and the container's last lines;
 the container stays to be looked at, and the gateway that serves has not been touched.
 
-Deliberately does not: hold up the way back. `active` is part of the question, so that the gates are asked again when
+Deliberately does not: hold up the rollback. `active` is part of the question, so that the gates are asked again when
 the port is about to change hands, which may be days after the container was made; with ContextForge's return under
 way, or with a container that has the port already, there is nothing to ask (`verify/gates.py`).
 """
@@ -14,22 +14,22 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.probes import questions
 from components.baseline import Baseline
 from components.host import Host
 from components.networks import Networks
 from components.postgres import Postgres
-from components.questions import questions
-from components.sentinel import Sentinel
-from components.settings import Settings
-from components.settings.limits import GATE_SECONDS, UPSTREAM_SECONDS
-from components.settings.names import DATABASE, DATABASE_OWNER
+from components.sentinel.gateway import Sentinel
+from settings import Settings
+from settings.limits import GATE_SECONDS, UPSTREAM_SECONDS
+from settings.names import DATABASE, DATABASE_OWNER
 
 __all__ = ["Gates", "GatesArgs"]
 
 
 @dataclass(frozen=True)
 class GatesArgs:
-    """The warm container, and what it is compared with."""
+    """The standby container, and what it is compared with."""
 
     settings: Settings
     host: Host

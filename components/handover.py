@@ -3,7 +3,7 @@
 Owns: who holds the port. `create` and `update` take it, from ContextForge or from an older Sentinel; `delete` gives it
 back to ContextForge, and does nothing when its container is not the holder.
 
-Deliberately does not: start, warm or delete a container, or decide. Any failure inside puts the one that served before
+Deliberately does not: start, standby or delete a container, or decide. Any failure inside puts the one that served before
 back within the same step (`hostctl/handover`, its journal and its undo).
 """
 
@@ -16,11 +16,11 @@ import pulumi
 from components.host import Host, Operation
 from components.networks import Networks
 from components.predecessor import Predecessor
-from components.sentinel import Sentinel
-from components.sentinel_configuration import ALIAS
-from components.settings import Settings
-from components.settings.limits import PREDECESSOR_SECONDS
-from components.settings.names import PREDECESSOR_HEALTH_PATH
+from components.sentinel.configuration import ALIAS
+from components.sentinel.gateway import Sentinel
+from settings import Settings
+from settings.limits import PREDECESSOR_SECONDS
+from settings.names import PREDECESSOR_HEALTH_PATH
 
 __all__ = ["Handover", "HandoverArgs"]
 
@@ -46,7 +46,7 @@ class Handover(pulumi.ComponentResource):
         settings = args.settings
         taken = args.host.action(
             f"{name}-port",
-            Operation("handover", create="take", delete="give"),
+            Operation("handover", create="cutover", delete="rollback"),
             {
                 "container": args.sentinel.container_id,
                 "edge": args.networks.edge,

@@ -3,7 +3,7 @@
 Owns: the workflow in n8n while Sentinel holds the port, the two secrets that `hostctl n8n` reads on the host, and the
 membership of Prometheus and Grafana in n8n's networks (`networks.also`); Sentinel joins these at the handover.
 
-Deliberately does not: run n8n, or outlive the way back. The workflow is the first thing that goes, so that a gateway
+Deliberately does not: run n8n, or outlive the rollback. The workflow is the first thing that goes, so that a gateway
 that is out of service on purpose alarms nobody.
 """
 
@@ -15,16 +15,16 @@ from typing import cast
 import pulumi
 from pydantic import SecretStr
 
-from components import grafana as grafana_component
-from components import prometheus as prometheus_component
-from components.files import HostFile, HostFiles
-from components.grafana import Grafana
+from components.base.files import HostFile, HostFiles
 from components.host import Action, Host, Operation
-from components.prometheus import Prometheus
-from components.sentinel_configuration import ALIAS as GATEWAY
-from components.settings import Settings, secret_output
+from components.monitoring import grafana as grafana_component
+from components.monitoring import prometheus as prometheus_component
+from components.monitoring.grafana import Grafana
+from components.monitoring.prometheus import Prometheus
+from components.n8n_workflow.workflow import Target, targets, workflow
+from components.sentinel.configuration import ALIAS as GATEWAY
 from components.verification import Verification
-from components.watch_workflow import Target, targets, workflow
+from settings import Settings, secret_output
 
 __all__ = ["HealthWatch", "HealthWatchArgs"]
 

@@ -23,8 +23,8 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from components.settings.serving import Host as HostSettings
 from hostctl.build import UNPACKING, packed
+from settings.gateway_sections import Host as HostSettings
 from verify import ssh
 
 __all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "way"]
@@ -100,7 +100,7 @@ class Host(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._first: Sequence[pulumi.Resource] = [installed]
-        limits = self.action(f"{name}-docker-limits", Operation("docker", create="look"), {}, parent=self)
+        limits = self.action(f"{name}-docker-limits", Operation("docker", create="check"), {}, parent=self)
         self._first = [installed, limits.resource]
         self.register_outputs({"folder": args.settings.folder})
 

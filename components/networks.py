@@ -10,7 +10,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.host import Host
-from components.settings.names import EDGE_NETWORK, INTERNAL_NETWORK
+from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
 __all__ = ["Networks"]
 

@@ -1,9 +1,9 @@
-"""The night: a backup that is read back, retention of the audit log, a restore test once a week, and tokens renewed.
+"""The night: a backup that is read back, retention of the audit log, a restore drill once a week, and tokens renewed.
 
 Owns: the document that the night is given every night, what runs it (a block in the operator's script, a timer, a cron
 entry), and its place among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
 
-Deliberately does not: run a night itself, remove a backup on the way back, or touch a crontab of the operator's.
+Deliberately does not: run a night itself, remove a backup on the rollback, or touch a crontab of the operator's.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import pulumi
 
 from components.host import Host, Operation
+from components.monitoring.prometheus import MARKS_SUFFIX, PORT, Prometheus
+from components.monitoring.prometheus import NAME as PROMETHEUS
 from components.postgres import NAME as POSTGRES
-from components.prometheus import MARKS_SUFFIX, PORT, Prometheus
-from components.prometheus import NAME as PROMETHEUS
-from components.sentinel import TOKENS
-from components.settings import Settings
-from components.settings.limits import AUDIT_BATCH_ROWS
-from components.settings.names import DATABASE, DATABASE_OWNER
+from components.sentinel.gateway import TOKENS
 from components.verification import Verification
-from hostctl.documents import Document
-from hostctl.night_trigger import Trigger
+from hostctl.core.documents import Document
+from hostctl.nightly.trigger import Trigger
+from settings import Settings
+from settings.limits import AUDIT_BATCH_ROWS
+from settings.names import DATABASE, DATABASE_OWNER
 
 __all__ = ["Nightly", "NightlyArgs", "night"]
 
@@ -48,7 +48,7 @@ class Nightly(pulumi.ComponentResource):
         document = night(args.settings)
         installed = args.host.action(
             f"{name}-installed",
-            Operation("night", create="install", delete="remove"),
+            Operation("nightly", create="install", delete="remove"),
             {**document, "block": Trigger.of(Document(dict(document))).block.text},
             parent=self,
             depends_on=[args.verification, *([args.prometheus] if args.prometheus else [])],
@@ -74,7 +74,7 @@ def night(settings: Settings) -> Mapping[str, object]:
             "uid": postgres.uid,
         },
         "retention": {"days": nightly.audit_days, "batch_rows": AUDIT_BATCH_ROWS},
-        "restore_test": nightly.restore_test,
+        "restore_drill": nightly.restore_drill,
         "tokens": f"{folder}/{TOKENS}",
         "prometheus": marks if settings.prometheus.enabled else {},
         "trigger": {"kind": nightly.trigger, "script": nightly.script, "at": nightly.at},

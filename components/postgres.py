@@ -13,14 +13,14 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
-from components.container import ContainerSpec, HealthCheck, asked, hardened_container
-from components.files import HostFile, HostFiles
+from components.base.container import ContainerSpec, HealthCheck, asked, hardened_container
+from components.base.files import HostFile, HostFiles
+from components.base.image import image_on_host
 from components.host import Host, Operation
-from components.image import image_on_host
 from components.networks import Networks
-from components.settings.limits import DATABASE_START_SECONDS
-from components.settings.names import DATABASE, DATABASE_OWNER
-from components.settings.serving import Postgres as PostgresSettings
+from settings.gateway_sections import Postgres as PostgresSettings
+from settings.limits import DATABASE_START_SECONDS
+from settings.names import DATABASE, DATABASE_OWNER
 
 __all__ = ["NAME", "Postgres"]
 

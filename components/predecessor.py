@@ -1,10 +1,10 @@
-"""What runs before the cutover, recorded before anything changes: the way back.
+"""What runs before the cutover, recorded before anything changes: the rollback.
 
 Owns: the record, made once, kept in the state and on the host. It is an input of the resource that changes what it
 describes, so that this resource's `delete` can put back exactly what was there.
 
 Deliberately does not: touch ContextForge. `hostctl predecessor record` reads; it refuses, naming what is missing, when
-a container, image, volume or network that the way back needs is gone, or when a stranger holds the port.
+a container, image, volume or network that the rollback needs is gone, or when a stranger holds the port.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import pulumi
 
 from components.host import Host, Operation
-from components.settings import Settings
+from settings import Settings
 
-__all__ = ["Predecessor", "WayBack"]
+__all__ = ["Predecessor", "RollbackCheck"]
 
 
 class Predecessor(pulumi.ComponentResource):
@@ -40,10 +40,10 @@ class Predecessor(pulumi.ComponentResource):
         self.register_outputs({"record": self.record})
 
 
-class WayBack(pulumi.ComponentResource):
-    """The way back, looked at again when the port is about to change hands: the record may be days old by then.
+class RollbackCheck(pulumi.ComponentResource):
+    """The rollback, looked at again when the port is about to change hands: the record may be days old by then.
 
-    In the program only while Sentinel is to serve, so that it is asked at each cutover and never on the way back.
+    In the program only while Sentinel is to serve, so that it is asked at each cutover and never on the rollback.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class WayBack(pulumi.ComponentResource):
         predecessor: Predecessor,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("sentinel-cutover:index:WayBack", name, None, opts)
+        super().__init__("sentinel-cutover:index:RollbackCheck", name, None, opts)
         host.action(
             f"{name}-check",
             Operation("predecessor", create="check"),

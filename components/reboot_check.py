@@ -6,7 +6,7 @@ it after the boot, and the webhook's file for the day on which Grafana cannot te
 It is in the program, whoever has the port: a host restarts when it likes, and no command runs before it. `make
 reboot-check` asks for the result.
 
-Deliberately does not: mend anything, or decide who has the port. Restart policies did that before the boot.
+Deliberately does not: fix anything, or decide who has the port. Restart policies did that before the boot.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.files import HostFile
+from components.base.probes import questions
 from components.claude_client import place
-from components.files import HostFile
 from components.firewall import Firewall, guarded_ports
-from components.grafana import Grafana
 from components.host import Host, Operation
+from components.monitoring.grafana import Grafana
+from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
 from components.postgres import Postgres
-from components.prometheus import Prometheus
-from components.questions import questions
-from components.sentinel import Sentinel
-from components.settings import Settings, secret_output
-from components.settings.names import GRAFANA_ADMIN
+from components.sentinel.gateway import Sentinel
 from dashboards.alerting.discord import CONTACT_POINT
+from settings import Settings, secret_output
+from settings.names import GRAFANA_ADMIN
 from verify.names import offered_name
 
 __all__ = ["RebootCheck", "RebootCheckArgs"]
@@ -39,14 +39,14 @@ _UNIT_FOLDER = "/etc/systemd/system"
 
 @dataclass(frozen=True)
 class RebootCheckArgs:
-    """What must come back. `warm`: Sentinel runs, whoever has the port."""
+    """What must come back. `standby`: Sentinel runs, whoever has the port."""
 
     settings: Settings
     host: Host
     networks: Networks
     postgres: Postgres
     sentinel: Sentinel
-    warm: bool
+    standby: bool
     firewall: Firewall | None
     prometheus: Prometheus | None
     grafana: Grafana | None
@@ -64,7 +64,7 @@ class RebootCheck(pulumi.ComponentResource):
         settings, host = args.settings, args.host
         armed = host.action(
             f"{name}-armed",
-            Operation("reboot", create="arm", delete="disarm"),
+            Operation("reboot-check", create="arm", delete="disarm"),
             {
                 "folder": self._folder,
                 "program": f"{host.folder}/hostctl.pyz",
@@ -76,7 +76,7 @@ class RebootCheck(pulumi.ComponentResource):
                 "port": settings.sentinel.port,
                 "health_port": settings.sentinel.health_port,
                 "sentinel": args.sentinel.container_name,
-                "warm": args.warm,
+                "standby": args.standby,
                 "predecessor": settings.predecessor.gateway_there,
                 "project": settings.predecessor.project,
                 "internal": args.networks.internal,
@@ -138,7 +138,7 @@ class RebootCheck(pulumi.ComponentResource):
         settings = self._args.settings
         asked: list[dict[str, object]] = []
         for one, backend in zip(questions(settings), settings.backends, strict=True):
-            excuse = "optional" if one["optional"] else "known to be broken" if one["known_broken"] else ""
+            why_allowed = "optional" if one["optional"] else "known to be broken" if one["allowed_failure"] else ""
             asked.append(
                 {
                     "name": backend.name,
@@ -147,7 +147,7 @@ class RebootCheck(pulumi.ComponentResource):
                     "contains": list(backend.expect.contains),
                     "excludes": list(backend.expect.excludes),
                     "timeout_seconds": backend.timeout_seconds,
-                    "excuse": excuse,
+                    "why_allowed": why_allowed,
                 }
             )
         return asked
@@ -158,7 +158,7 @@ class RebootCheck(pulumi.ComponentResource):
             return {}
         watched: dict[str, pulumi.Input[object]] = {
             "prometheus_port": settings.prometheus.port,
-            "jobs": ["sentinel", "prometheus"] if self._args.warm else ["prometheus"],
+            "jobs": ["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
         }
         if grafana is None:
             return watched

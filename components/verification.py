@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.probes import questions
 from components.baseline import Baseline, is_asked
 from components.claude_client import ClaudeClient, place
 from components.host import Host, Operation, way
 from components.postgres import Postgres
-from components.questions import questions
-from components.sentinel import Sentinel
-from components.settings import Settings
+from components.sentinel.gateway import Sentinel
+from settings import Settings
 
-__all__ = ["WAY_BACK", "Verification", "VerificationArgs", "question"]
+__all__ = ["ROLLBACK", "Verification", "VerificationArgs", "question"]
 
-WAY_BACK = "pulumi config set active contextforge && pulumi up"
+ROLLBACK = "pulumi config set active contextforge && pulumi up"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Verification(pulumi.ComponentResource):
         settings, host, sentinel = args.settings, args.host, args.sentinel
         asked = host.action(
             f"{name}-asked",
-            Operation("asked", create="keep", delete="forget"),
+            Operation("expected", create="keep", delete="forget"),
             {"folder": host.folder, "containers": [sentinel.asked, args.postgres.asked]},
             parent=self,
             depends_on=[args.claude],
@@ -89,5 +89,5 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         "questions": questions(settings),
         "limit_seconds": settings.verification.limit_seconds,
         # Without a predecessor it would leave nobody at the port.
-        "way_back": WAY_BACK if settings.predecessor.kind == "contextforge" else "",
+        "rollback": ROLLBACK if settings.predecessor.kind == "contextforge" else "",
     }

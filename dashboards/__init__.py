@@ -2,5 +2,5 @@
 
 Owns: what is asked of Prometheus (`queries.py`), the five panels (`panels.py`), the dashboard (`dashboard.py`), the
 rules and what reaches Discord (`alerting/`).
-Deliberately does not: run anything; `components/grafana.py` puts it there.
+Deliberately does not: run anything; `components/monitoring/grafana.py` puts it there.
 """

@@ -4,7 +4,7 @@ Owns: its order, its variables, its annotations. `python -m dashboards` writes `
 reads; a test holds the file equal to this code. Deliberately does not: draw a panel (panels.py).
 
 Where annotations come from: while Sentinel holds the port, Prometheus has one more target (itself, all samples dropped)
-whose labels say which container serves (`components/prometheus.py`). Its `up` appears, changes and ends with the
+whose labels say which container serves (`components/monitoring/prometheus.py`). Its `up` appears, changes and ends with the
 cutover, so nothing but Prometheus is needed to draw them, and they last as long as the series.
 """
 
@@ -34,7 +34,7 @@ def dashboard() -> Dashboard:
         .with_variable(_variable("tool", "Tool", f"label_values({queries.REQUESTS}, tool)"))
         .with_variable(_variable("backend", "Backend", f"label_values({queries.HEALTHY}, backend)"))
         .annotation(_annotation("Cutovers", "green", queries.cutover(), "Sentinel took the port: {{container}}"))
-        .annotation(_annotation("Ways back", "orange", queries.way_back(), "ContextForge has the port again"))
+        .annotation(_annotation("Ways back", "orange", queries.rollback(), "ContextForge has the port again"))
         .annotation(_annotation("New versions", "blue", queries.new_version(), "{{image}} in {{container}}"))
         .with_panel(panels.request_rate())
         .with_panel(panels.latency())

@@ -89,7 +89,7 @@ def backend_health() -> statetimeline.Panel:
         .title("Backends")
         .description(
             "One line a backend. Red: its tools fail while the others serve; make verify says what it answers, and "
-            "its own container or upstream is where to mend. 'gateway not seen': the gateway itself is the problem."
+            "its own container or upstream is where to fix. 'gateway not seen': the gateway itself is the problem."
         )
         .datasource(PROMETHEUS)
         .height(8)

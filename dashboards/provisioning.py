@@ -1,7 +1,7 @@
 """Everything that Grafana is given as files: data source, dashboard, alerts.
 
 Owns: the files' names below `/etc/grafana` and their contents. No secret is in any of them.
-Deliberately does not: put them anywhere (`components/grafana.py` does).
+Deliberately does not: put them anywhere (`components/monitoring/grafana.py` does).
 Format: https://grafana.com/docs/grafana/latest/administration/provisioning/
 """
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from components.settings import Settings
 from dashboards.alerting import discord, rules
 from dashboards.alerting.shape import file_of
 from dashboards.dashboard_file import FILE, RESOURCES_FILE
+from settings import Settings
 
 __all__ = ["DASHBOARDS", "PROVISIONING", "files"]
 

@@ -120,9 +120,9 @@ def backend_healthy() -> str:
 
 
 def slow_share(over: str, seconds: float) -> str:
-    """The share of calls that took longer than `seconds`, which must be a bucket's border."""
-    border = f"{seconds:g}"
-    written = border if "." in border else f"{border}|{border}\\\\.0"
+    """The share of calls that took longer than `seconds`, which must be a bucket's threshold."""
+    threshold = f"{seconds:g}"
+    written = threshold if "." in threshold else f"{threshold}|{threshold}\\\\.0"
     quick = grown(f"{DURATIONS}_bucket", over, f'le=~"{written}"')
     calls = f"sum {grown(f'{DURATIONS}_count', over)}"
     return zero_when_absent(f"({calls}\n- sum {quick})\n/ ({calls} > 0)")
@@ -134,7 +134,7 @@ def cutover() -> str:
     return f'{now} unless on () ({now} offset 1m)\nand on () (up{{job="prometheus"}} offset 1m)'
 
 
-def way_back() -> str:
+def rollback() -> str:
     """Sentinel had the port a minute ago, and now has not."""
     now = f'up{{job="{CUTOVER_JOB}"}}'
     return f'{now} offset 1m unless on () {now}\nand on () up{{job="prometheus"}}'

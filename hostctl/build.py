@@ -18,7 +18,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent
 # The oldest time that a zip can hold; any fixed one will do.
 MEMBER_TIME = (1980, 1, 1, 0, 0, 0)
-LEFT_OUT = {"build.py", "build_id.py"}
+LEFT_OUT = {SOURCE / "build.py", SOURCE / "build_id.py"}
 UNPACKING = (
     "import base64,importlib.util,sys;"
     "importlib.util.find_spec('_bz2') or sys.exit('hostctl cannot be unpacked: python3 on the host has no module bz2; "
@@ -64,7 +64,7 @@ def packed(program: bytes) -> bytes:
 
 
 def _members() -> dict[str, bytes]:
-    sources = (path for path in SOURCE.rglob("*.py") if path.name not in LEFT_OUT)
+    sources = (path for path in SOURCE.rglob("*.py") if path not in LEFT_OUT)
     members = {f"hostctl/{path.relative_to(SOURCE).as_posix()}": path.read_bytes() for path in sources}
     return {**members, "__main__.py": START}
 

@@ -1,7 +1,7 @@
-"""`python -m lab up|down|status|reboot|leftovers`: the box alone, without images, ContextForge or the engine.
+"""`python -m lab up|down|status|reboot|orphans`: the box alone, without images, ContextForge or the engine.
 
 Owns: these five words, their output and exit status.
-Deliberately does not: prepare the stack (`make up` does, through lab/surroundings.py).
+Deliberately does not: prepare the stack (`make up` does, through lab/sandbox.py).
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import argparse
 import json
 import sys
 
+from console.errors import UserError
+from console.paths import LOGS
+from console.progress import Progress
 from lab import box
-from lab.discord import running as discord
-from ops.errors import UserError
-from ops.paths import LOGS
-from ops.progress import Progress
+from lab.doubles.discord import running as discord
 
 _ACTIONS = {
     "up": "start the VPS; nothing happens when it runs",
     "down": "end the VPS and remove everything of it",
     "status": "say whether it runs; exit status 1 when it does not",
     "reboot": "cut its power and start it again",
-    "leftovers": "list everything of it that exists; exit status 1 when there is something",
+    "orphans": "list everything of it that exists; exit status 1 when there is something",
 }
 
 
@@ -40,8 +40,8 @@ def main() -> int:
             print(started.model_dump_json(indent=2))
         case "down":
             box.down(place, progress)
-        case "leftovers":
-            found = box.leftovers(place)
+        case "orphans":
+            found = box.orphans(place)
             print("\n".join(found) or "nothing")
             return 1 if found else 0
         case _:

@@ -14,10 +14,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from console.errors import UserError
+from console.paths import PULUMI_HOME
 from lab.box import Box, Place
 from lab.box.network import namespace
-from ops.errors import UserError
-from ops.paths import PULUMI_HOME
 from toolchain.find import programs
 from toolchain.parts import ENGINE, ENGINE_VERSION, program_folders
 

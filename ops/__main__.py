@@ -1,7 +1,7 @@
 """`python -m ops COMMAND --stack STACK [--json] [--yes]`: what `make` calls.
 
 Owns: arguments, stdout (a command's result, nothing else), exit status: 0 only when what was asked is true.
-Deliberately does not: show a traceback for an error that a person can mend.
+Deliberately does not: show a traceback for an error that a person can fix.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from ops import environment
-from ops.errors import UserError
-from ops.paths import LOGS, VENV
-from ops.progress import Progress
-from ops.result import Result
+from console.errors import UserError
+from console.paths import LOGS, VENV
+from console.progress import Progress
+from console.result import Result
+from ops.engine import environment
 from toolchain import find
 
 INTERRUPTED = 130
@@ -39,8 +39,8 @@ def main() -> int:
     except OSError as error:
         # A full disk, or a file of another user; a program that is missing has had its own sentence before.
         where = f" at {error.filename}" if error.filename else ""
-        mend = f"mend that, then run `make {arguments.command}` again."
-        return _refused(f"{error.strerror or error}{where}: {mend}", arguments)
+        fix = f"fix that, then run `make {arguments.command}` again."
+        return _refused(f"{error.strerror or error}{where}: {fix}", arguments)
     except KeyboardInterrupt:
         progress.end_children()
         print(f"Interrupted; `make {arguments.command}` goes on from here.", file=sys.stderr)
@@ -60,56 +60,56 @@ def _refused(told: str, arguments: argparse.Namespace) -> int:
 
 def _with_link(error: UserError, command: str) -> str:
     """A run that failed links to its heading in the runbook, unless the step that failed has done so."""
-    from ops.engine import EngineFailed
+    from ops.engine.run import EngineFailed
 
     told = str(error)
     return f"{told} (docs/runbook.md#make-{command})" if isinstance(error, EngineFailed) and LINK not in told else told
 
 
 def _up(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import deploying
+    from ops.commands import deploy
 
-    return deploying.up(arguments.stack, progress, yes=arguments.yes)
+    return deploy.up(arguments.stack, progress, yes=arguments.yes)
 
 
 def _preview(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import deploying
+    from ops.commands import deploy
 
-    return deploying.preview(arguments.stack, progress)
+    return deploy.preview(arguments.stack, progress)
 
 
 def _refresh(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import deploying
+    from ops.commands import deploy
 
-    return deploying.refresh(arguments.stack, progress, yes=arguments.yes)
+    return deploy.refresh(arguments.stack, progress, yes=arguments.yes)
 
 
 def _down(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import deploying
+    from ops.commands import deploy
 
-    return deploying.down(arguments.stack, progress, yes=arguments.yes)
+    return deploy.down(arguments.stack, progress, yes=arguments.yes)
 
 
 def _verify(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import asking
+    from ops.commands import verify
 
-    return asking.verify(arguments.stack, progress)
+    return verify.verify(arguments.stack, progress)
 
 
 def _status(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.status import status
+    from ops.commands.status import status
 
     return status(arguments.stack, progress)
 
 
 def _history(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.history import history
+    from ops.commands.history import history
 
     return history(arguments.stack, progress)
 
 
 def _rollback(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.rollback import rollback
+    from ops.commands.rollback import rollback
 
     return rollback(arguments.stack, progress, to=arguments.to, yes=arguments.yes)
 
@@ -120,43 +120,43 @@ def _report(arguments: argparse.Namespace, progress: Progress) -> Result:
     return report(arguments.stack, progress, send=arguments.send, yes=arguments.yes)
 
 
-def _rest(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.rest import rest
+def _stop_predecessor(arguments: argparse.Namespace, progress: Progress) -> Result:
+    from ops.commands.stop_predecessor import stop_predecessor
 
-    return rest(arguments.stack, progress, yes=arguments.yes)
+    return stop_predecessor(arguments.stack, progress, yes=arguments.yes)
 
 
 def _retire(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.retire import retire
+    from ops.commands.retire import retire
 
     return retire(arguments.stack, progress, stale=arguments.stale, yes=arguments.yes)
 
 
 def _doctor(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.doctor import doctor
+    from ops.commands.doctor import doctor
 
     return doctor(arguments.stack)
 
 
 def _secrets(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import readiness
-    from ops.engine import open_stack
-    from ops.secrets import make_secrets
+    from ops.commands.secrets import make_secrets
+    from ops.engine import prerequisites
+    from ops.engine.run import open_stack
 
-    readiness.toolchain_only(progress)
+    prerequisites.toolchain_only(progress)
     open_stack(arguments.stack, progress)
     report = make_secrets(arguments.stack, environment.complete(arguments.stack))
     return Result(report.document(), report.text(arguments.stack), ok=bool(report.document()["ok"]))
 
 
 def _rotate(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.rotate import rotate
+    from ops.commands.rotate import rotate
 
     return rotate(arguments.stack, arguments.secret, progress, yes=arguments.yes)
 
 
 def _pin(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.pin import pin
+    from ops.commands.pin import pin
 
     return pin(arguments.stack, progress)
 
@@ -169,44 +169,44 @@ def _env(arguments: argparse.Namespace, progress: Progress) -> Result:
 
 
 def _ready(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops import readiness
+    from ops.engine import prerequisites
 
-    readiness.toolchain_and_images(arguments.stack, progress)
+    prerequisites.toolchain_and_images(arguments.stack, progress)
     return Result({"ok": True}, "")
 
 
 def _alert_test(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.alert_test import alert_test
+    from ops.commands.alert_drill import alert_drill
 
-    return alert_test(arguments.stack, progress)
+    return alert_drill(arguments.stack, progress)
 
 
 def _dashboard_picture(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.picture import picture
+    from ops.commands.dashboard_picture import picture
 
     return picture(arguments.stack, progress, minutes=arguments.minutes)
 
 
 def _backup(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.backups import backup
+    from ops.commands.backups import backup
 
     return backup(arguments.stack, progress)
 
 
 def _restore_test(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.backups import restore_test
+    from ops.commands.backups import restore_drill
 
-    return restore_test(arguments.stack, progress)
+    return restore_drill(arguments.stack, progress)
 
 
 def _restore(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.backups import restore
+    from ops.commands.backups import restore
 
     return restore(arguments.stack, arguments.from_, progress, yes=arguments.yes)
 
 
 def _reboot_check(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.reboot_check import reboot_check
+    from ops.commands.reboot_check import reboot_check
 
     return reboot_check(arguments.stack, progress, again=arguments.again)
 
@@ -220,15 +220,15 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
     "history": _history,
     "rollback": _rollback,
     "report": _report,
-    "rest": _rest,
+    "stop-predecessor": _stop_predecessor,
     "retire-contextforge": _retire,
     "secrets": _secrets,
     "rotate": _rotate,
     "pin": _pin,
-    "alert-test": _alert_test,
+    "alert-drill": _alert_test,
     "dashboard-picture": _dashboard_picture,
     "backup": _backup,
-    "restore-test": _restore_test,
+    "restore-drill": _restore_test,
     "restore": _restore,
     "reboot-check": _reboot_check,
     "doctor": _doctor,

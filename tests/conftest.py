@@ -11,11 +11,11 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from console.progress import Progress
 from lab import box as vps
-from lab import surroundings
+from lab import sandbox
 from lab.box import Box, Place
-from ops.progress import Progress
-from tests import diagnosis
+from tests.lab import diagnosis
 
 REASON_NO_PROMETHEUS = "prometheus and promtool are not in PATH, and only root can make the lab's image that holds them"
 REASON_NO_LAB = "a box needs Linux and root; run the tests as root"
@@ -67,5 +67,5 @@ def lab_box(progress: Progress) -> Iterator[Box]:
         yield seen.box
         return
     yield vps.up(place, progress)
-    surroundings.remove(progress)
-    assert vps.leftovers(place) == []
+    sandbox.remove(progress)
+    assert vps.orphans(place) == []

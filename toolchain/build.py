@@ -15,8 +15,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ops.errors import UserError
-from ops.progress import Step
+from console.errors import UserError
+from console.progress import Step
 from toolchain.download import put
 from toolchain.parts import BIN, ENGINE_VERSION, EXEC_SCRIPT
 

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from ops.errors import UserError
-from ops.progress import Step
+from console.errors import UserError
+from console.progress import Step
 from toolchain.parts import ENGINE_VERSION, PROGRAMS, Plugin
 
 RELEASES = "https://get.pulumi.com/releases/sdk"

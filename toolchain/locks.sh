@@ -14,8 +14,8 @@ lock requirements.lock pyproject.toml --group lab --group dev --python-version 3
 # What runs in an image: that of the image's Python, and no other platform.
 image=(--python-version 3.13)
 lock bridge/requirements.lock bridge/requirements.in "${image[@]}"
-lock lab/images/sentinel.lock bridge/requirements.in lab/sentinel/requirements.in "${image[@]}"
-lock lab/images/grafana.lock lab/grafana/requirements.in "${image[@]}"
+lock lab/images/sentinel.lock bridge/requirements.in lab/doubles/sentinel/requirements.in "${image[@]}"
+lock lab/images/grafana.lock lab/doubles/grafana/requirements.in "${image[@]}"
 for name in backends contextforge n8n; do
     (cd "lab/images/$name" && lock requirements.lock requirements.in "${image[@]}")
 done

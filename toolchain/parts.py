@@ -55,7 +55,7 @@ PLUGINS = (Plugin("docker", "5.2.0"), Plugin("command", "1.2.1"))
 def program_folders(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> list[Path]:
     """Where an engine may be installed already, best first.
 
-    Folders inside the repository are left out: what lies there is ours (the shims of a stack's surroundings, say, which
+    Folders inside the repository are left out: what lies there is ours (the shims of a stack's sandbox, say, which
     `make env` puts into PATH), and an engine that starts itself never ends.
     """
     path = [Path(folder) for folder in environment.get("PATH", "").split(os.pathsep) if folder]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.progress import LongStep, Progress, Step
+from console.progress import LongStep, Progress, Step
 from toolchain import build, download, find
 from toolchain.parts import BIN, ENGINE, EXEC_SCRIPT, LANGUAGE_HOST, PLUGINS, Plugin
 

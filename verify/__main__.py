@@ -57,7 +57,7 @@ def _verification(content: bytes) -> int:
     if answer["ok"]:
         print(json.dumps(answer))
     else:
-        back = f"; to go back: {asked.way_back}" if asked.way_back else ""
+        back = f"; to go back: {asked.rollback}" if asked.rollback else ""
         print(f"error: {not_ok(answer)}; Sentinel still serves{back}", file=sys.stderr)
     return exit_code_of(answer)
 

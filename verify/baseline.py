@@ -23,7 +23,7 @@ class NoBaseline(Exception):
 
 
 async def baseline(asked: AskedBaseline) -> Baseline | None:
-    """The baseline, recorded or kept; None where there is none on the way back, which it may not hold up.
+    """The baseline, recorded or kept; None where there is none on the rollback, which it may not hold up.
 
     Raises NoBaseline.
     """
@@ -39,7 +39,7 @@ async def baseline(asked: AskedBaseline) -> Baseline | None:
     except TimeoutError:
         raise NoBaseline(f"ContextForge gave no baseline within {asked.limit_seconds:.0f} s") from None
     if kept["baseline"] is None and asked.active == "contextforge":
-        print("baseline: none was kept, and this is the way back, which it may not hold up", file=sys.stderr)
+        print("baseline: none was kept, and this is the rollback, which it may not hold up", file=sys.stderr)
         return None
     if kept["baseline"] is None:
         raise NoBaseline(
@@ -60,7 +60,7 @@ async def _recorded(reach: Reach, asked: AskedBaseline) -> Baseline:
         except NoSession as failed:
             raise NoBaseline(
                 f"ContextForge gives no baseline through Claude's entry {found.name} ({failed.result}: "
-                f"{failed.detail}): mend that, or set verification.baseline to false"
+                f"{failed.detail}): fix that, or set verification.baseline to false"
             ) from None
     for line in _told(asked, outcomes):
         print(line, file=sys.stderr)
@@ -76,8 +76,8 @@ def _told(asked: AskedBaseline, outcomes: list[Outcome]) -> list[str]:
     """What an operator should know before the cutover: what is broken already, and what is not though declared so."""
     lines: list[str] = []
     for question, outcome in zip(asked.questions, outcomes, strict=True):
-        if question.known_broken and outcome.result == "ok":
-            lines.append(f"baseline: {outcome.name} is declared known_broken and answers: take known_broken away")
+        if question.allowed_failure and outcome.result == "ok":
+            lines.append(f"baseline: {outcome.name} is declared allowed_failure and answers: take allowed_failure away")
         elif outcome.result != "ok":
             told = f" ({question.reason})" if question.reason else ""
             lines.append(

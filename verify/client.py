@@ -21,10 +21,10 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
 
 from .expectation import differs, shortened
-from .far_program import FarProgram
 from .names import Active, offered_name
 from .outcome import Outcome, Result
 from .plan import Question
+from .remote_program import FarProgram
 
 Value = TypeVar("Value")
 

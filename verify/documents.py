@@ -1,4 +1,4 @@
-"""What the words of `python -m verify` are asked on stdin: typed, frozen, with one sentence for what is wrong.
+"""What the words of `python -m verify` are asked on stdin: typed, paused, with one sentence for what is wrong.
 
 Owns: the documents' shapes. Deliberately does not: hold a secret; a key's file is named, and tokens stay on the host.
 """
@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .plan import Frozen, Question
+from .plan import Paused, Question
 
 
-class Host(Frozen):
+class Host(Paused):
     """Where the gateways are: this machine, or one reached by ssh; and `hostctl` on it."""
 
     kind: Literal["local", "ssh"] = "local"
@@ -26,14 +26,14 @@ class Host(Frozen):
     docker_socket: str
 
 
-class Tool(Frozen):
+class Tool(Paused):
     """One tool as a gateway offers it; `schema_hash` is of its input schema in a normal form."""
 
     name: str
     schema_hash: str
 
 
-class Seen(Frozen):
+class Seen(Paused):
     """What one backend's harmless call brought at the predecessor; `kind` names the content, such as `text`."""
 
     name: str
@@ -42,7 +42,7 @@ class Seen(Frozen):
     kind: str
 
 
-class Baseline(Frozen):
+class Baseline(Paused):
     """What the predecessor answered, in a normal form: sorted, without times, ids or texts."""
 
     entry: str
@@ -55,7 +55,7 @@ class Baseline(Frozen):
         return {seen.name: seen.result for seen in self.backends if seen.result != "ok"}
 
 
-class AskedBaseline(Frozen):
+class AskedBaseline(Paused):
     """`baseline`: `claude` is the place of the predecessor's entry, as `hostctl claude show` takes it."""
 
     host: Host
@@ -68,14 +68,14 @@ class AskedBaseline(Frozen):
     limit_seconds: float
 
 
-class Database(Frozen):
+class Database(Paused):
     container: str
     user: str
     database: str
 
 
-class AskedGates(Frozen):
-    """`gates`: the warm container and what it must show before it may have the port. Seconds for every limit."""
+class AskedGates(Paused):
+    """`gates`: the standby container and what it must show before it may have the port. Seconds for every limit."""
 
     host: Host
     active: Literal["sentinel", "contextforge"]
@@ -97,7 +97,7 @@ class AskedGates(Frozen):
     upstream_seconds: float
 
 
-class AskedVerification(Frozen):
+class AskedVerification(Paused):
     """`verification`: `claude` has the place of each gateway's entry. `active` of None takes whoever has the port.
 
     `because` is not read: what stands in it makes the engine ask again when it changes.
@@ -115,7 +115,7 @@ class AskedVerification(Frozen):
     baseline: Baseline | None = None
     """Of None the one that is kept on the host, where there is one."""
     limit_seconds: float
-    way_back: str
+    rollback: str
     """The command that gives the port back; empty where there is nobody to give it to."""
     own_ports: tuple[int, ...] = ()
     """What is tried on the host's own addresses from a container; of none, nothing is. `make verify` asks it."""

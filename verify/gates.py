@@ -1,8 +1,8 @@
-"""`python -m verify gates`: what the warm container must show before it may have the port, gate by gate.
+"""`python -m verify gates`: what the standby container must show before it may have the port, gate by gate.
 
 Owns: the gates in their order, each with its limit, and the report of the one that failed.
 Deliberately does not: touch the gateway that serves; a container that has the port already is past its gates. On the
-way back (`active: contextforge` while ContextForge has not got the port) nothing is asked, since a gate must never
+rollback (`active: contextforge` while ContextForge has not got the port) nothing is asked, since a gate must never
 stand in the way of that.
 """
 
@@ -30,15 +30,15 @@ WRONG_TOKEN = "sentinel-cutover.is-no.token"
 class GateFailed(Exception):
     """What one gate found; the gate itself knows what was expected."""
 
-    def __init__(self, found: str, mend: str) -> None:
+    def __init__(self, found: str, fix: str) -> None:
         super().__init__(found)
         self.found = found
-        self.mend = mend
+        self.fix = fix
 
 
 @dataclass
-class Warm:
-    """The warm container while it is asked. `tools` is known after the gate `token`, and `token` is never shown."""
+class Standby:
+    """The standby container while it is asked. `tools` is known after the gate `token`, and `token` is never shown."""
 
     asked: AskedGates
     reach: Reach
@@ -78,26 +78,26 @@ class Gate:
 
     name: str
     expected: str
-    ask: Callable[[Warm], Awaitable[str]]
+    ask: Callable[[Standby], Awaitable[str]]
     limit: Callable[[AskedGates], float] = lambda asked: asked.gate_seconds
 
 
 async def gates(asked: AskedGates) -> dict[str, Any]:
     """{"ok", "gates": [{"name", "result", "ms", "detail"}], …}; what failed has been told on stderr."""
-    warm = Warm(asked, Reach(asked.host))
+    standby = Standby(asked, Reach(asked.host))
     try:
-        warm.facts = await warm.host("look")
+        standby.facts = await standby.host("look")
     except HostRefused as error:
-        print(f"the warm container cannot be looked at: {error}", file=sys.stderr)
+        print(f"the standby container cannot be looked at: {error}", file=sys.stderr)
         return {"ok": False, "gates": [], "reason": str(error)}
-    reason = _nothing_to_ask(asked, warm.facts)
+    reason = _nothing_to_ask(asked, standby.facts)
     if reason:
         print(f"gates: {reason}", file=sys.stderr)
         return {"ok": True, "gates": [], "reason": reason}
     rows: list[dict[str, Any]] = []
     for gate in GATES:
         began = time.monotonic()
-        failure = await _asked(gate, warm)
+        failure = await _asked(gate, standby)
         ms = round((time.monotonic() - began) * 1000)
         passed = not isinstance(failure, GateFailed)
         rows.append(
@@ -110,7 +110,7 @@ async def gates(asked: AskedGates) -> dict[str, Any]:
         )
         print(f"gate {gate.name}: {rows[-1]['result']} ({ms} ms): {rows[-1]['detail']}", file=sys.stderr, flush=True)
         if isinstance(failure, GateFailed):
-            print(await _report(gate, failure, warm), file=sys.stderr, flush=True)
+            print(await _report(gate, failure, standby), file=sys.stderr, flush=True)
             return {"ok": False, "gates": rows, "reason": f"gate {gate.name} failed"}
     return {"ok": True, "gates": rows, "reason": ""}
 
@@ -119,30 +119,30 @@ def _nothing_to_ask(asked: AskedGates, facts: Mapping[str, Any]) -> str:
     if facts["serves"]:
         return f"{facts['name']} has the port already"
     if asked.active == "contextforge" and asked.gateway and facts["active"] != "contextforge":
-        return "this is the way back, which no gate may hold up"
+        return "this is the rollback, which no gate may hold up"
     return ""
 
 
-async def _asked(gate: Gate, warm: Warm) -> str | GateFailed:
-    limit = gate.limit(warm.asked)
+async def _asked(gate: Gate, standby: Standby) -> str | GateFailed:
+    limit = gate.limit(standby.asked)
     try:
         async with asyncio.timeout(limit):
-            return await gate.ask(warm)
+            return await gate.ask(standby)
     except GateFailed as failed:
         return failed
     except HostRefused as error:
-        return GateFailed(runbook.without_host_link(str(error).splitlines()[0]), "mend that, then run again")
+        return GateFailed(runbook.without_host_link(str(error).splitlines()[0]), "fix that, then run again")
     except NoSession as error:
-        return GateFailed(f"{error.result}: {error.detail}", "look at its log, mend the cause, then run again")
+        return GateFailed(f"{error.result}: {error.detail}", "look at its log, fix the cause, then run again")
     except TimeoutError:
-        return GateFailed(f"nothing within {limit:.0f} s", "look at its log, mend the cause, then run again")
+        return GateFailed(f"nothing within {limit:.0f} s", "look at its log, fix the cause, then run again")
 
 
-async def _report(gate: Gate, failed: GateFailed, warm: Warm) -> str:
+async def _report(gate: Gate, failed: GateFailed, standby: Standby) -> str:
     """What an operator needs at the moment of the failure, the container's last lines included, secrets masked."""
     with suppress(HostRefused):
-        warm.facts = {**warm.facts, **await warm.host("look")}
-    facts = warm.facts
+        standby.facts = {**standby.facts, **await standby.host("look")}
+    facts = standby.facts
     serving = {
         "contextforge": "ContextForge has not been touched and has the port.",
         "sentinel": f"The Sentinel that serves ({facts['holder']}) has not been touched and has the port.",
@@ -151,7 +151,7 @@ async def _report(gate: Gate, failed: GateFailed, warm: Warm) -> str:
         f"error: the gate {gate.name} failed: {failed.found} ({runbook.of_gate(gate.name)})",
         f"  expected: {gate.expected}",
         f"  found:    {failed.found}",
-        f"  mend:     {failed.mend}",
+        f"  fix:     {failed.fix}",
         f"  The container {facts['name']} stays to be looked at; its log's last lines:",
         *(f"    {line}" for line in str(facts["log"]).splitlines()),
         serving,
@@ -159,151 +159,165 @@ async def _report(gate: Gate, failed: GateFailed, warm: Warm) -> str:
     return "\n".join(lines)
 
 
-async def _warm(warm: Warm) -> str:
-    asked = warm.asked
+async def _standby(standby: Standby) -> str:
+    asked = standby.asked
     document = {"container": asked.container, "limit_seconds": asked.start_seconds}
     try:
-        answer = await warm.reach.hostctl("warm", "start", document, asked.start_seconds + LOOK_SECONDS, tell=True)
+        answer = await standby.reach.hostctl(
+            "sentinel", "start", document, asked.start_seconds + LOOK_SECONDS, tell=True
+        )
     except HostRefused as error:
         found = runbook.without_host_link(str(error).splitlines()[0]).split(": read its log")[0]
-        raise GateFailed(found, "mend what its log says") from None
-    warm.facts = await warm.host("look")
+        raise GateFailed(found, "fix what its log says") from None
+    standby.facts = await standby.host("look")
     return f"healthy after {answer['healthy_after_ms']} ms"
 
 
-async def _migrations(warm: Warm) -> str:
-    if not warm.asked.audit:
+async def _migrations(standby: Standby) -> str:
+    if not standby.asked.audit:
         return "not asked: sentinel.audit_enabled is false"
-    database = warm.asked.database
-    found = await warm.host("migrations", postgres=database.container, user=database.user, database=database.database)
+    database = standby.asked.database
+    found = await standby.host(
+        "migrations", postgres=database.container, user=database.user, database=database.database
+    )
     return f"{' and '.join(found['tables'])} are there"
 
 
-async def _health(warm: Warm) -> str:
-    return f"{(await warm.host('health'))['status']}"
+async def _health(standby: Standby) -> str:
+    return f"{(await standby.host('health'))['status']}"
 
 
-async def _token(warm: Warm) -> str:
-    await _read_tools(warm)
-    async with warm.way(WRONG_TOKEN) as way:
+async def _token(standby: Standby) -> str:
+    await _read_tools(standby)
+    async with standby.way(WRONG_TOKEN) as way:
         if not await refused(way):
             raise GateFailed("a wrong token is accepted", "this gateway would serve anybody: do not use this image")
     return "accepted, and a wrong one is refused"
 
 
-async def _read_tools(warm: Warm) -> None:
-    shown = await warm.reach.hostctl("token", "show", {"path": warm.asked.token_file}, LOOK_SECONDS)
-    warm.token = str(shown["token"])
+async def _read_tools(standby: Standby) -> None:
+    shown = await standby.reach.hostctl("token", "show", {"path": standby.asked.token_file}, LOOK_SECONDS)
+    standby.token = str(shown["token"])
 
     async def tools(session: Session) -> Mapping[str, str]:
         return session.tools
 
-    async with warm.way(warm.token) as way:
+    async with standby.way(standby.token) as way:
         try:
-            warm.tools = await with_session(way, warm.asked.gate_seconds, tools)
+            standby.tools = await with_session(way, standby.asked.gate_seconds, tools)
         except NoSession as error:
             if error.result != "auth":
                 raise
             raise GateFailed(
                 "the token that was made with the stack's jwt_secret is refused",
-                f"the gateway was started with another secret: restart it ('docker restart {warm.facts['name']}'), "
+                f"the gateway was started with another secret: restart it ('docker restart {standby.facts['name']}'), "
                 "then run again",
             ) from None
 
 
-async def _catalogue(warm: Warm) -> str:
-    asked, again = warm.asked, ""
-    excuses = _excuses(warm)
-    if [question for question in asked.questions if question.tool not in warm.tools and not excuses[question.name]]:
+async def _catalogue(standby: Standby) -> str:
+    asked, again = standby.asked, ""
+    allowed_failures = _excuses(standby)
+    if [
+        question
+        for question in asked.questions
+        if question.tool not in standby.tools and not allowed_failures[question.name]
+    ]:
         # The gateway skips for good a backend that it missed at its start, and nobody is served by this one yet.
-        await warm.reach.hostctl("warm", "stop", {"container": asked.container}, asked.start_seconds)
-        await _warm(warm)
-        await _read_tools(warm)
+        await standby.reach.hostctl("sentinel", "stop", {"container": asked.container}, asked.start_seconds)
+        await _standby(standby)
+        await _read_tools(standby)
         again = "; restarted once, since a backend had been missed at its start"
     file = {"health_token_file": asked.health_token_file} if asked.health_token_file else {}
-    healthy: dict[str, bool] = (await warm.host("metrics", **file))["backends"]
-    # The gauge follows a mended backend only after a while, so where a call will be made, the call decides.
+    healthy: dict[str, bool] = (await standby.host("metrics", **file))["backends"]
+    # The gauge follows a fixed backend only after a while, so where a call will be made, the call decides.
     healthy |= {question.name: True for question in asked.questions if not question.needs_internet}
     faults = {
         question.name: "does not offer " + question.tool
-        if question.tool not in warm.tools
+        if question.tool not in standby.tools
         else "is unhealthy by sentinel_backend_healthy"
         for question in asked.questions
-        if question.tool not in warm.tools or not healthy.get(question.name, True)
+        if question.tool not in standby.tools or not healthy.get(question.name, True)
     }
-    _refuse(warm, faults, "look at the backend ('docker logs' of its container, or the gateway's log), then run again")
-    return f"{len(warm.tools)} tools{again}{_excused(warm, faults)}"
+    _refuse(
+        standby, faults, "look at the backend ('docker logs' of its container, or the gateway's log), then run again"
+    )
+    return f"{len(standby.tools)} tools{again}{_excused(standby, faults)}"
 
 
-async def _tools(warm: Warm) -> str:
-    baseline = warm.asked.baseline
+async def _tools(standby: Standby) -> str:
+    baseline = standby.asked.baseline
     if baseline is None:
         return "not compared: there is no baseline"
-    found = compared(baseline, warm.tools, warm.asked.questions)
+    found = compared(baseline, standby.tools, standby.asked.questions)
     faults = {name: "lacks " + ", ".join(tools) for name, tools in found.missing.items()}
-    _refuse(warm, faults, "bring the backend's own version to what ContextForge uses, then run again")
+    _refuse(standby, faults, "bring the backend's own version to what ContextForge uses, then run again")
     told = [f"{len(found.renamed)} of the baseline under Sentinel's names"]
     told += [f"switched off: {', '.join(found.switched_off)}"] if found.switched_off else []
     told += [f"new: {', '.join(found.new)}"] if found.new else []
     told += [f"another schema: {', '.join(found.changed)}"] if found.changed else []
     told += [f"of no backend of ours: {', '.join(found.foreign)}"] if found.foreign else []
-    return "; ".join(told) + _excused(warm, faults)
+    return "; ".join(told) + _excused(standby, faults)
 
 
-async def _calls(warm: Warm) -> str:
-    questions = [question for question in warm.asked.questions if not question.needs_internet]
+async def _calls(standby: Standby) -> str:
+    questions = [question for question in standby.asked.questions if not question.needs_internet]
     if not questions:
         return "not asked: every backend's call needs the internet"
 
     async def work(session: Session) -> list[Outcome]:
         return await ask_all(session, "sentinel", questions)
 
-    async with warm.way(warm.token) as way:
+    async with standby.way(standby.token) as way:
         outcomes = await with_session(way, longest_of(questions), work)
     faults = {o.name: f"{o.result}: {o.detail}" for o in outcomes if o.result != "ok"}
-    _refuse(warm, faults, "mend the backend, then run again")
-    return f"{sum(o.result == 'ok' for o in outcomes)} of {len(questions)} answer as expected{_excused(warm, faults)}"
+    _refuse(standby, faults, "fix the backend, then run again")
+    return (
+        f"{sum(o.result == 'ok' for o in outcomes)} of {len(questions)} answer as expected{_excused(standby, faults)}"
+    )
 
 
-async def _upstream(warm: Warm) -> str:
-    asked = warm.asked
+async def _upstream(standby: Standby) -> str:
+    asked = standby.asked
     hosts = sorted({host for question in asked.questions for host in question.upstream_hosts})
     if not hosts:
         return "none is declared"
     found: dict[str, str] = (
-        await warm.host("upstream", hosts=hosts, edge=asked.edge, user=asked.user, seconds=asked.upstream_seconds)
+        await standby.host("upstream", hosts=hosts, edge=asked.edge, user=asked.user, seconds=asked.upstream_seconds)
     )["unreachable"]
     faults = {
         question.name: "; ".join(f"{host}: {found[host]}" for host in question.upstream_hosts if host in found)
         for question in asked.questions
         if set(question.upstream_hosts) & set(found)
     }
-    _refuse(warm, faults, "let the edge network out to it (firewall, DNS), or correct upstream_hosts, then run again")
-    return f"{len(hosts) - len(found)} of {len(hosts)} reachable{_excused(warm, faults)}"
+    _refuse(
+        standby, faults, "let the edge network out to it (firewall, DNS), or correct upstream_hosts, then run again"
+    )
+    return f"{len(hosts) - len(found)} of {len(hosts)} reachable{_excused(standby, faults)}"
 
 
-def _excuses(warm: Warm) -> dict[str, str]:
-    broken = warm.asked.baseline.broken() if warm.asked.baseline else {}
-    return {question.name: question.excuse(broken.get(question.name, "")) for question in warm.asked.questions}
+def _excuses(standby: Standby) -> dict[str, str]:
+    broken = standby.asked.baseline.broken() if standby.asked.baseline else {}
+    return {question.name: question.why_allowed(broken.get(question.name, "")) for question in standby.asked.questions}
 
 
-def _refuse(warm: Warm, faults: Mapping[str, str], mend: str) -> None:
-    """Raises GateFailed for faults that nothing excuses."""
-    excuses = _excuses(warm)
-    counting = [f"{name} {what}" for name, what in faults.items() if not excuses[name]]
+def _refuse(standby: Standby, faults: Mapping[str, str], fix: str) -> None:
+    """Raises GateFailed for faults that nothing allowed_failures."""
+    allowed_failures = _excuses(standby)
+    counting = [f"{name} {what}" for name, what in faults.items() if not allowed_failures[name]]
     if counting:
-        raise GateFailed("; ".join(counting), mend)
+        raise GateFailed("; ".join(counting), fix)
 
 
-def _excused(warm: Warm, faults: Mapping[str, str]) -> str:
-    excuses = _excuses(warm)
-    return "".join(f"; {name} {what} ({excuses[name]})" for name, what in faults.items())
+def _excused(standby: Standby, faults: Mapping[str, str]) -> str:
+    allowed_failures = _excuses(standby)
+    return "".join(f"; {name} {what} ({allowed_failures[name]})" for name, what in faults.items())
 
 
 GATES = (
-    Gate("warm", "the container runs and is healthy", _warm, lambda asked: asked.start_seconds + LOOK_SECONDS),
+    Gate("standby", "the container runs and is healthy", _standby, lambda asked: asked.start_seconds + LOOK_SECONDS),
     Gate("migrations", "the gateway's tables are in its database", _migrations),
-    Gate("health", "/health answers 200 on the warm container", _health),
+    Gate("health", "/health answers 200 on the standby container", _health),
     Gate("token", "the gateway accepts the stack's token and refuses a wrong one", _token),
     Gate(
         "catalogue",

@@ -8,16 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class Unusable(Exception):
-    """The user's error in one sentence: what, where, how to mend it."""
+    """The user's error in one sentence: what, where, how to fix it."""
 
 
-class Frozen(BaseModel):
+class Paused(BaseModel):
     """A document from outside: no key that it does not know, and never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Expectation(Frozen):
+class Expectation(Paused):
     """What a good answer looks like; "no error" alone is not enough (context7 reports errors as plain text)."""
 
     result: Literal["text", "structured", "any"] = "any"
@@ -26,7 +26,7 @@ class Expectation(Frozen):
     json_path: str | None = None
 
 
-class Question(Frozen):
+class Question(Paused):
     """One call: the tool under the backend's own name."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -35,18 +35,18 @@ class Question(Frozen):
     expect: Expectation = Expectation()
     timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 30.0
     optional: bool = False
-    known_broken: bool = False
+    allowed_failure: bool = False
     disabled_tools: tuple[str, ...] = ()
     """What the kill switch takes from Sentinel's list, under the backend's own names, so that nobody misses it."""
     reason: str = ""
     needs_internet: bool = False
     upstream_hosts: tuple[str, ...] = ()
 
-    def excuse(self, broken_before: str = "") -> str:
+    def why_allowed(self, broken_before: str = "") -> str:
         """Why a failure of this backend is no failure of the whole; empty where it is one."""
         if self.optional:
             return f"optional: {self.reason}"
-        if self.known_broken:
+        if self.allowed_failure:
             return f"known broken: {self.reason}"
         return f"it was {broken_before} at ContextForge already" if broken_before else ""
 

@@ -23,7 +23,7 @@ from mcp.client.stdio import StdioServerParameters
 
 from . import ssh
 from .documents import Host
-from .far_program import RECEIVING, FarProgram
+from .remote_program import RECEIVING, FarProgram
 
 FORWARD_SECONDS = 20.0
 

@@ -14,7 +14,7 @@ from .outcome import Result
 
 EXIT_CODES: dict[Result, int] = {"ok": 0, "auth": 3, "unreachable": 4, "missing": 5, "tool-error": 6, "differs": 7}
 """1 is the user's error. Of several results the first in this order decides."""
-PART_CODES = {"claude": 8, "tokens": 9, "compared": 10, "bindings": 11, "as_asked": 12, "firewall": 13}
+PART_CODES = {"claude": 8, "tokens": 9, "compared": 10, "bindings": 11, "as_declared": 12, "firewall": 13}
 """Of a verification whose backends all answer."""
 
 
@@ -48,7 +48,7 @@ def _parts_not_ok(verified: Mapping[str, Any]) -> list[str]:
 
 
 def _counting(verified: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The backends that are not well and that nothing excuses."""
+    """The backends that are not well and that nothing allowed_failures."""
     rows = cast("list[dict[str, Any]]", verified["backends"])
     return [row for row in rows if row["result"] != "ok" and "excused" not in row]
 

@@ -2,7 +2,7 @@
 
 Owns: putting the looks together: one call a backend, tokens that must be refused, the comparison with the baseline,
 and what only the host can say (who has the port, its bindings, whether what runs is what was asked).
-Deliberately does not: mend anything, or go back; that is a person's decision.
+Deliberately does not: fix anything, or go back; that is a person's decision.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ async def verification(asked: AskedVerification) -> Document:
     reach = Reach(asked.host)
     firewall = asyncio.create_task(_firewall(reach, asked))
     try:
-        look = await reach.hostctl("verification", "look", _host_document(asked), LOOK_SECONDS)
+        look = await reach.hostctl("verification", "inspect", _host_document(asked), LOOK_SECONDS)
     except HostRefused as error:
-        look = {"active": "unknown", "holder": "", "bindings": _failed(error), "as_asked": _failed(error)}
+        look = {"active": "unknown", "holder": "", "bindings": _failed(error), "as_declared": _failed(error)}
     if asked.baseline is None and look.get("baseline"):
         asked = asked.model_copy(update={"baseline": Baseline.model_validate(look["baseline"])})
     found = str(look["active"])
@@ -49,7 +49,7 @@ async def verification(asked: AskedVerification) -> Document:
         "tokens": tokens,
         "compared": _compared(asked, active, tools, outcomes),
         "bindings": look["bindings"],
-        "as_asked": look["as_asked"],
+        "as_declared": look["as_declared"],
         **await firewall,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -131,7 +131,7 @@ def _compared(asked: AskedVerification, active: Active, tools: Mapping[str, str]
     if asked.baseline is None or active != "sentinel" or not tools:
         return {"ok": True, "detail": "not compared"}
     found = compared(asked.baseline, tools, asked.questions)
-    excuses = _excuses(asked)
+    allowed_failures = _excuses(asked)
     before = {seen.name: seen.kind for seen in asked.baseline.backends if seen.result == "ok"}
     kinds = [
         f"{outcome.name}: {before[outcome.name]} before, {outcome.kind} now"
@@ -139,7 +139,7 @@ def _compared(asked: AskedVerification, active: Active, tools: Mapping[str, str]
         if outcome.kind and outcome.kind != before.get(outcome.name, outcome.kind)
     ]
     return {
-        "ok": not [name for name in found.missing if not excuses[name]],
+        "ok": not [name for name in found.missing if not allowed_failures[name]],
         "missing": {name: list(names) for name, names in found.missing.items()},
         "switched_off": list(found.switched_off),
         "new": list(found.new),
@@ -151,24 +151,24 @@ def _compared(asked: AskedVerification, active: Active, tools: Mapping[str, str]
 
 
 def _rows(asked: AskedVerification, outcomes: list[Outcome]) -> list[Document]:
-    excuses = _excuses(asked)
+    allowed_failures = _excuses(asked)
     questions = {question.name: question for question in asked.questions}
     rows: list[Document] = []
     for outcome in outcomes:
         row: Document = {"name": outcome.name, "tool": outcome.tool, "result": outcome.result, "ms": outcome.ms}
         if outcome.detail:
             row["detail"] = outcome.detail
-        if outcome.result != "ok" and excuses[outcome.name]:
-            row["excused"] = excuses[outcome.name]
-        elif outcome.result == "ok" and questions[outcome.name].known_broken:
-            row["detail"] = "declared known_broken, and answers"
+        if outcome.result != "ok" and allowed_failures[outcome.name]:
+            row["excused"] = allowed_failures[outcome.name]
+        elif outcome.result == "ok" and questions[outcome.name].allowed_failure:
+            row["detail"] = "declared allowed_failure, and answers"
         rows.append(row)
     return rows
 
 
 def _excuses(asked: AskedVerification) -> dict[str, str]:
     broken = asked.baseline.broken() if asked.baseline else {}
-    return {question.name: question.excuse(broken.get(question.name, "")) for question in asked.questions}
+    return {question.name: question.why_allowed(broken.get(question.name, "")) for question in asked.questions}
 
 
 def _is_good(document: Document) -> bool:
@@ -180,5 +180,5 @@ def _failed(error: HostRefused) -> Document:
     return {"ok": False, "detail": str(error)}
 
 
-PARTS = ("claude", "tokens", "compared", "bindings", "as_asked", "firewall")
+PARTS = ("claude", "tokens", "compared", "bindings", "as_declared", "firewall")
 """What must hold beside the backends, in the order in which it is told; the last where it was asked for."""

@@ -9,7 +9,6 @@ Format: https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerti
 
 from __future__ import annotations
 
-from components.settings.watching import Alerts
 from dashboards.alerting.shape import (
     ContactPoint,
     ContactPoints,
@@ -20,6 +19,7 @@ from dashboards.alerting.shape import (
     Template,
     Templates,
 )
+from settings.operations_sections import Alerts
 
 __all__ = ["CONTACT_POINT", "contact_points_file", "policies_file", "templates_file"]
 

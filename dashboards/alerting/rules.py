@@ -1,6 +1,6 @@
 """The alerts, in one place: what each asks, when it fires, what it says.
 
-Owns: expressions, borders, waits, states for no data and for errors, words. Thresholds come from the settings.
+Owns: expressions, thresholds, waits, states for no data and for errors, words. Thresholds come from the settings.
 Deliberately does not: spell Grafana's file (shape.py), nor Discord's messages (discord.py).
 
 States where there is nothing to compare, the same reasoning for all:
@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from components.settings.watching import Alerts
 from dashboards import queries
 from dashboards.alerting.shape import ErrorState, NoDataState, Query, Rule, RuleGroup, Rules, TimeRange
 from dashboards.dashboard_file import RESOURCES_UID
 from dashboards.dashboard_file import UID as DASHBOARD_UID
+from settings.operations_sections import Alerts
 
 __all__ = ["FOLDER", "GROUP", "Alert", "alerts", "heading", "rules_file"]
 
@@ -37,17 +37,17 @@ BACKUP_SECONDS = 600
 """After a cutover the mark of it is there before the nightly job is."""
 
 SLOW_CALLS = 0.01
-"""The share of calls beyond the border that makes p99 exceed it."""
+"""The share of calls beyond the threshold that makes p99 exceed it."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert: it fires when `expression` has been `comparison` `border` for `seconds`."""
+    """One alert: it fires when `expression` has been `comparison` `threshold` for `seconds`."""
 
     title: str
     expression: str
     comparison: Literal["gt", "lt"]
-    border: float
+    threshold: float
     seconds: int
     severity: Literal["critical", "warning"]
     panel: int
@@ -69,7 +69,7 @@ class Alert:
         sign = {"gt": ">", "lt": "<"}[self.comparison]
         return {
             "alert": self.uid,
-            "expr": f"(\n{self.expression}\n) {sign} {self.border:.12g}",
+            "expr": f"(\n{self.expression}\n) {sign} {self.threshold:.12g}",
             "for": f"{self.seconds}s",
         }
 
@@ -87,7 +87,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             title="Gateway down",
             expression=queries.gateway_up(),
             comparison="lt",
-            border=1,
+            threshold=1,
             seconds=int(settings.gateway_minutes * 60),
             severity="critical",
             panel=1,
@@ -100,7 +100,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             title="Backend unhealthy",
             expression=queries.backend_healthy(),
             comparison="lt",
-            border=1,
+            threshold=1,
             seconds=int(settings.backend_minutes * 60),
             severity="critical",
             panel=4,
@@ -111,7 +111,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             title="Calls fail",
             expression=queries.failed_share(error_window),
             comparison="gt",
-            border=settings.error_share,
+            threshold=settings.error_share,
             seconds=0,
             severity="warning",
             panel=3,
@@ -122,7 +122,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             title="Calls are slow",
             expression=queries.slow_share(error_window, settings.latency_seconds),
             comparison="gt",
-            border=SLOW_CALLS,
+            threshold=SLOW_CALLS,
             seconds=0,
             severity="warning",
             panel=2,
@@ -134,7 +134,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             title="Backup too old",
             expression=queries.backup_age_hours(),
             comparison="gt",
-            border=settings.backup_hours,
+            threshold=settings.backup_hours,
             seconds=BACKUP_SECONDS,
             severity="warning",
             panel=1,
@@ -149,7 +149,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             title="Memory above target",
             expression=queries.gateway_memory(),
             comparison="gt",
-            border=settings.memory_target_mb * _MEGABYTE,
+            threshold=settings.memory_target_mb * _MEGABYTE,
             seconds=MEMORY_MINUTES * 60,
             severity="warning",
             panel=4,
@@ -167,7 +167,7 @@ def _token_ends(title: str, days: float, severity: Literal["critical", "warning"
         title=title,
         expression=queries.token_days_left(),
         comparison="lt",
-        border=days,
+        threshold=days,
         seconds=BACKUP_SECONDS,
         severity=severity,
         panel=1,
@@ -242,7 +242,7 @@ def _last() -> Query:
 
 
 def _compared(alert: Alert) -> Query:
-    evaluator = {"type": alert.comparison, "params": [alert.border]}
+    evaluator = {"type": alert.comparison, "params": [alert.threshold]}
     model = {"refId": "C", "type": "threshold", "expression": "B", "conditions": [{"evaluator": evaluator}]}
     return _over_an_earlier_step("C", model)
 

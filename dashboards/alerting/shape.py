@@ -22,7 +22,7 @@ ErrorState = Literal["Error", "OK", "Alerting", "KeepLast"]
 
 
 class Shape(BaseModel):
-    """Frozen, camelCase in the file, and nothing that Grafana does not know."""
+    """Paused, camelCase in the file, and nothing that Grafana does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 

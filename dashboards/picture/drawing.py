@@ -116,11 +116,11 @@ _LEGEND: Mapping[str, Any] = {
 def _thresholds(axes: Axes, steps: Sequence[Mapping[str, Any]], highest: float) -> None:
     """A line where the panel's colour changes, as far as the values come near it."""
     for step in steps:
-        border = step.get("value")
-        if border is not None and border <= max(highest * 1.15, 1):
-            axes.axhline(border, color=COLORS[step["color"]], linewidth=0.9, linestyle=":")
+        threshold = step.get("value")
+        if threshold is not None and threshold <= max(highest * 1.15, 1):
+            axes.axhline(threshold, color=COLORS[step["color"]], linewidth=0.9, linestyle=":")
             axes.annotate(
-                f"{border:g}", (1, border), xycoords=("axes fraction", "data"), xytext=(3, 0),
+                f"{threshold:g}", (1, threshold), xycoords=("axes fraction", "data"), xytext=(3, 0),
                 textcoords="offset points", fontsize=7, color=COLORS[step["color"]], va="center",
             )  # fmt: skip
 

@@ -12,35 +12,35 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from hostctl import lock
-from hostctl.docker import Engine
-from hostctl.documents import Document
-from hostctl.handover import examples, moves, report
+from hostctl.core import lock
+from hostctl.core.documents import Document
+from hostctl.docker.engine import Engine
+from hostctl.handover import procedure, report, scenarios
+from hostctl.handover.journal import Journal
 from hostctl.handover.request import Request
-from hostctl.journal import Journal
 
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def take(document: Document) -> dict[str, Any]:
+def cutover(document: Document) -> dict[str, Any]:
     """The port goes to the request's container; raises Refusal when not, and then the previous one serves again."""
     request = Request.read(document)
-    with _alone(request, "handover take"):
-        return _told(moves.take(Engine(request.docker_socket), request, Journal(request.folder)))
+    with _alone(request, "handover cutover"):
+        return _told(procedure.cutover(Engine(request.docker_socket), request, Journal(request.folder)))
 
 
-def give(document: Document) -> dict[str, Any]:
+def rollback(document: Document) -> dict[str, Any]:
     """The port goes back to the predecessor; nothing is done when the request's container is not the holder."""
     request = Request.read(document)
-    with _alone(request, "handover give"):
-        return _told(moves.give(Engine(request.docker_socket), request, Journal(request.folder)))
+    with _alone(request, "handover rollback"):
+        return _told(procedure.rollback(Engine(request.docker_socket), request, Journal(request.folder)))
 
 
-def rest(document: Document) -> dict[str, Any]:
-    """A frozen predecessor becomes a stopped one; its database and other containers go on."""
+def stop_predecessor(document: Document) -> dict[str, Any]:
+    """A paused predecessor becomes a stopped one; its database and other containers go on."""
     request = Request.read(document)
-    with _alone(request, "handover rest"):
-        return moves.rest(Engine(request.docker_socket), request, Journal(request.folder))
+    with _alone(request, "handover stop-predecessor"):
+        return procedure.stop_predecessor(Engine(request.docker_socket), request, Journal(request.folder))
 
 
 def status(document: Document) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def status(document: Document) -> dict[str, Any]:
 
 def points() -> dict[str, Any]:
     """Every point of the journal, taken from the plans themselves."""
-    return examples.points()
+    return scenarios.points()
 
 
 def _told(answer: dict[str, Any]) -> dict[str, Any]:

@@ -3,18 +3,18 @@
 Owns: the order of steps. Deliberately does not: read or change anything.
 Why the order (measured, Docker 20.10 and 29): ports are published by the first network that is not internal; taking a
 container off that one while an internal one remains publishes them there on 20.10, so the publishing one is left last.
-What lengthens the window without need stands before it (`prepare`) or after it (`settle`).
+What lengthens the window without need stands before it (`prepare`) or after it (`finish`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hostctl.containers import Container
+from hostctl.docker.containers import Container
 from hostctl.handover import steps
+from hostctl.handover.observed import World
 from hostctl.handover.request import Request
 from hostctl.handover.steps import Step
-from hostctl.handover.world import World
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Plan:
     prepare: tuple[Step, ...] = ()
     release: tuple[Step, ...] = ()
     connect: tuple[Step, ...] = ()
-    settle: tuple[Step, ...] = ()
+    finish: tuple[Step, ...] = ()
     reason: str = ""
 
     def is_empty(self) -> bool:
-        return not (self.prepare or self.release or self.connect or self.settle)
+        return not (self.prepare or self.release or self.connect or self.finish)
 
 
 def sentinel_serves(world: World, request: Request, serving: Container) -> Plan:
@@ -36,7 +36,7 @@ def sentinel_serves(world: World, request: Request, serving: Container) -> Plan:
     prepare: list[Step] = []
     release: list[Step] = []
     connect: list[Step] = []
-    settle: list[Step] = []
+    finish: list[Step] = []
     predecessor = world.predecessor
     if predecessor:
         if predecessor.restart[0] != "no":
@@ -44,10 +44,10 @@ def sentinel_serves(world: World, request: Request, serving: Container) -> Plan:
         release += _out_of_service(predecessor, request)
     for other in world.gateways:
         if other.id != serving.id:
-            prepare_other, release_other, settle_other = _unpublished(other, request)
+            prepare_other, release_other, finish_other = _unpublished(other, request)
             prepare += prepare_other
             release += release_other
-            settle += settle_other
+            finish += finish_other
     on_edge = serving.on(request.edge)
     if on_edge and not serving.publishes(request.port):
         # It joined while the port was held (a restarted dockerd can do that): joining again publishes.
@@ -57,8 +57,8 @@ def sentinel_serves(world: World, request: Request, serving: Container) -> Plan:
         connect.append(steps.connect(serving, request.edge, request.aliases))
     if not serving.on(request.internal):
         connect.append(steps.connect(serving, request.internal, request.aliases))
-    settle = [steps.connect(serving, name, request.aliases) for name in request.also if not serving.on(name)] + settle
-    return _plan(prepare, release, connect, settle, f"{serving.name} already holds port {request.port}")
+    finish = [steps.connect(serving, name, request.aliases) for name in request.also if not serving.on(name)] + finish
+    return _plan(prepare, release, connect, finish, f"{serving.name} already holds port {request.port}")
 
 
 def predecessor_serves(world: World, request: Request) -> Plan:
@@ -66,7 +66,7 @@ def predecessor_serves(world: World, request: Request) -> Plan:
     predecessor, recorded = world.predecessor, request.predecessor.gateway
     if predecessor is None or recorded is None:
         return nobody_serves(world, request)
-    prepare, release, settle = _all_unpublished(world, request)
+    prepare, release, finish = _all_unpublished(world, request)
     connect: list[Step] = []
     running = {container.name: container for container in world.others}
     prepare += [
@@ -87,21 +87,21 @@ def predecessor_serves(world: World, request: Request) -> Plan:
         if predecessor.paused:
             connect.append(steps.unpause(predecessor))
     if predecessor.restart != recorded.restart:
-        settle.append(steps.restart_policy(predecessor, recorded.restart))
-    return _plan(prepare, release, connect, settle, f"{predecessor.name} already holds port {request.port}")
+        finish.append(steps.restart_policy(predecessor, recorded.restart))
+    return _plan(prepare, release, connect, finish, f"{predecessor.name} already holds port {request.port}")
 
 
 def nobody_serves(world: World, request: Request) -> Plan:
     """No Sentinel container has the port; a predecessor that did not serve before stays as it is."""
-    prepare, release, settle = _all_unpublished(world, request)
+    prepare, release, finish = _all_unpublished(world, request)
     recorded = request.predecessor.gateway
     if world.predecessor and recorded and world.predecessor.restart != recorded.restart:
-        settle.append(steps.restart_policy(world.predecessor, recorded.restart))
-    return _plan(prepare, release, [], settle, f"no Sentinel container holds port {request.port}")
+        finish.append(steps.restart_policy(world.predecessor, recorded.restart))
+    return _plan(prepare, release, [], finish, f"no Sentinel container holds port {request.port}")
 
 
 def predecessor_rests(world: World, request: Request) -> Plan:
-    """A frozen predecessor is stopped. Off its networks, unpaused for its own shutdown, it answers nobody."""
+    """A paused predecessor is stopped. Off its networks, unpaused for its own shutdown, it answers nobody."""
     predecessor = world.predecessor
     if predecessor is None:
         return Plan(reason="there is no predecessor to stop")
@@ -110,11 +110,11 @@ def predecessor_rests(world: World, request: Request) -> Plan:
     if not predecessor.running:
         return Plan(reason=f"{predecessor.name} is stopped already")
     prepare = [steps.restart_policy(predecessor, ("no", 0))] if predecessor.restart[0] != "no" else []
-    settle = [steps.disconnect(predecessor, network) for network in _publishing_last(predecessor)]
+    finish = [steps.disconnect(predecessor, network) for network in _publishing_last(predecessor)]
     if predecessor.paused:
-        settle.append(steps.unpause(predecessor))
-    settle.append(steps.stop(predecessor, request.drain_seconds))
-    return _plan(prepare, [], [], settle, "")
+        finish.append(steps.unpause(predecessor))
+    finish.append(steps.stop(predecessor, request.drain_seconds))
+    return _plan(prepare, [], [], finish, "")
 
 
 def _out_of_service(predecessor: Container, request: Request) -> list[Step]:
@@ -149,8 +149,8 @@ def _all_unpublished(world: World, request: Request) -> tuple[list[Step], list[S
     parts = [_unpublished(gateway, request) for gateway in world.gateways]
     prepare = [step for part in parts for step in part[0]]
     release = [step for part in parts for step in part[1]]
-    settle = [step for part in parts for step in part[2]]
-    return prepare, release, settle
+    finish = [step for part in parts for step in part[2]]
+    return prepare, release, finish
 
 
 def _joined_again(predecessor: Container, request: Request) -> list[Step]:
@@ -165,6 +165,6 @@ def _publishing_last(container: Container) -> list[str]:
     return [found.network for found in sorted(container.attachments, key=lambda found: not found.internal)]
 
 
-def _plan(prepare: list[Step], release: list[Step], connect: list[Step], settle: list[Step], reason: str) -> Plan:
-    plan = Plan(tuple(prepare), tuple(release), tuple(connect), tuple(settle))
+def _plan(prepare: list[Step], release: list[Step], connect: list[Step], finish: list[Step], reason: str) -> Plan:
+    plan = Plan(tuple(prepare), tuple(release), tuple(connect), tuple(finish))
     return plan if not plan.is_empty() else Plan(reason=reason)

@@ -8,15 +8,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from hostctl import lock
-from hostctl.clock import now, seconds_of
-from hostctl.containers import Container
-from hostctl.docker import Engine
-from hostctl.errors import Refusal
-from hostctl.handover import world
-from hostctl.handover.goals import Goal
+from hostctl.core import lock
+from hostctl.core.errors import Refusal
+from hostctl.core.timestamps import now, seconds_of
+from hostctl.docker.containers import Container
+from hostctl.docker.engine import Engine
+from hostctl.handover import observed
+from hostctl.handover.journal import Entry, Journal
+from hostctl.handover.port_owner import Goal
 from hostctl.handover.request import Request
-from hostctl.journal import Entry, Journal
 
 ACTIVE = {"sentinel": "sentinel", "predecessor": "contextforge", "nobody": "none"}
 __all__ = ["figures", "now", "serving_now", "status", "told", "unchanged", "why_not_given"]
@@ -76,7 +76,7 @@ def unchanged(journal: Journal, request: Request, name: str, reason: str) -> dic
     }
 
 
-def why_not_given(now_: world.World, request: Request) -> str:
+def why_not_given(now_: observed.World, request: Request) -> str:
     """Why `give` has nothing to do for this container, empty when it has.
 
     A container on the edge network is the holder even when it has ended; where nobody holds the port the
@@ -93,7 +93,7 @@ def why_not_given(now_: world.World, request: Request) -> str:
 
 def status(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]:
     """Who serves; "unfinished" is what a killed run left behind, "busy" who is at work."""
-    found = world.read(engine, request)
+    found = observed.read(engine, request)
     holder = found.holder(request.port)
     entry = journal.unfinished()
     last = journal.state()
@@ -118,7 +118,7 @@ def status(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]
 def serving_now(engine: Engine, request: Request) -> str:
     """Half a sentence on who has the port now."""
     try:
-        holder = world.read(engine, request).holder(request.port)
+        holder = observed.read(engine, request).holder(request.port)
     except Refusal:
         return "who holds the port cannot be told"
     return f"{holder.name} holds port {request.port}" if holder else f"nobody holds port {request.port}"
@@ -141,10 +141,10 @@ def _predecessor_word(predecessor: Container | None, port: int) -> str:
         return "absent"
     if not predecessor.running:
         return "stopped"
-    return "serving" if predecessor.publishes(port) and not predecessor.paused else "frozen"
+    return "serving" if predecessor.publishes(port) and not predecessor.paused else "paused"
 
 
-def _sentinel_word(found: world.World, port: int) -> str:
+def _sentinel_word(found: observed.World, port: int) -> str:
     if any(gateway.publishes(port) for gateway in found.gateways):
         return "serving"
     return "standby" if found.gateways else "absent"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl.documents import Document
-from hostctl.errors import Refusal
+from hostctl.core.documents import Document
+from hostctl.core.errors import Refusal
 
-RELEASES = ("freeze", "stop")
+RELEASES = ("pause", "stop")
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class Request:
     def read(cls, document: Document) -> Request:
         """Raises Refusal for what is missing or wrong."""
         limits, probe = document.object("limits", {}), document.object("probe", {})
-        release = document.text("release", "freeze")
+        release = document.text("release", "pause")
         if release not in RELEASES:
-            raise Refusal('\'release\' must be "freeze" or "stop"')
+            raise Refusal('\'release\' must be "pause" or "stop"')
         folder, port = document.text("folder"), document.whole_number("port")
         if not 1 <= port <= 65535:
             raise Refusal("'port' must be from 1 to 65535")

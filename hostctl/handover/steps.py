@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hostctl.containers import Container
-from hostctl.docker import Engine
-from hostctl.handover import freeze
-from hostctl.journal import Entry
+from hostctl.docker.containers import Container
+from hostctl.docker.engine import Engine
+from hostctl.handover import safe_pause
+from hostctl.handover.journal import Entry
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def disconnect(container: Container, network: str) -> Step:
 
 
 def points(verb: str, phase: str, steps: Sequence[Step]) -> Iterator[tuple[str, Step]]:
-    """Each step with the name of its point, such as "take.release.disconnect", the second of a kind ending in ".2"."""
+    """Each step with the name of its point, such as "cutover.release.disconnect", the second of a kind ending in ".2"."""
     seen: dict[str, int] = {}
     for step in steps:
         seen[step.action] = seen.get(step.action, 0) + 1
@@ -78,7 +78,7 @@ def execute(engine: Engine, step: Step) -> None:
     """Do one step, as a rule by one request; raises DockerError."""
     base = f"/containers/{step.container}"
     if step.action == "pause":
-        freeze.freeze(engine, step.container, step.process)
+        safe_pause.pause(engine, step.container, step.process)
     elif step.action in ("unpause", "start"):
         engine.post(f"{base}/{step.action}")
     elif step.action == "stop":

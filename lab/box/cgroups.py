@@ -57,7 +57,7 @@ def members(place: Place) -> set[int]:
 
 
 def thaw(place: Place) -> None:
-    """Let frozen processes run: with cgroup v1 a kill reaches them only then. `docker pause` freezes."""
+    """Let paused processes run: with cgroup v1 a kill reaches them only then. `docker pause` pauses."""
     for folder in folders(place):
         for name, word in _THAW.items():
             if (folder / name).exists():

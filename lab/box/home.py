@@ -2,7 +2,7 @@
 
 Owns: the operator's home, the product's folder and cron's, empty; running `fix-iptables.sh` and every `@reboot` line of
 cron's folder as cron does. The box has no cron of its own: nothing but a boot runs what stands there.
-Deliberately does not: write any file of the operator (lab/predecessor/files.py does).
+Deliberately does not: write any file of the operator (lab/real/contextforge/files.py does).
 """
 
 from __future__ import annotations

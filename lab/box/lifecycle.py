@@ -5,7 +5,7 @@ There are two moves only. `halt` ends everything that runs, as hard as a power c
 anywhere is healed by the next `up` or `down`: both begin with `halt`, which works from names and not from records.
 
 Owns: the order of things, the folders in /run, what counts as left behind.
-Deliberately does not: put anything into the box (images, ContextForge: lab/surroundings.py).
+Deliberately does not: put anything into the box (images, ContextForge: lab/sandbox.py).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from console.errors import UserError
+from console.progress import Progress
 from lab.box import cgroups, daemon, facts, home, lock, mounts, network, outside, processes, ssh, tools
 from lab.box.facts import Box, Process
 from lab.box.place import Place
-from ops.errors import UserError
-from ops.progress import Progress
 
 _SSHD_FOLDER = Path("/run/sshd")
 _SHARED = (
@@ -89,7 +89,7 @@ def restart_docker(place: Place, progress: Progress) -> Box:
 def down(place: Place, progress: Progress) -> None:
     """Nothing is left: no process, namespace, mount, cgroup, folder in /run, nor `.lab`."""
     with lock.held(place.lock, "lab down", progress.line):
-        if not leftovers(place):
+        if not orphans(place):
             return
         tools.require_system()
         with progress.step("Removing the VPS") as step:
@@ -99,7 +99,7 @@ def down(place: Place, progress: Progress) -> None:
             _remove_shared(place)
             # What cannot be removed, since somebody still writes there, is among what is left.
             shutil.rmtree(place.folder, ignore_errors=True)
-    left = leftovers(place)
+    left = orphans(place)
     if left:
         raise UserError(f"The lab could not be removed whole: {'; '.join(left)}; run `make down` again.")
 
@@ -119,7 +119,7 @@ def status(place: Place) -> Status:
     return Status(box, tuple(problems))
 
 
-def leftovers(place: Place) -> list[str]:
+def orphans(place: Place) -> list[str]:
     """Everything of this lab that exists, each in a few words; empty after `down`."""
     running = processes.survivors(place, _recorded_processes(place))
     found = [f"process {pid} ({command[:80]})" for pid, command in running.items()]

@@ -1,8 +1,8 @@
 """What the outside offers to the VPS: a name server, and stand-ins of the APIs that the backends call.
 
-        203.0.113.1:53   dnsmasq: the declared names and nothing else (lab/outside/upstreams.py), in place of whichever
+        203.0.113.1:53   dnsmasq: the declared names and nothing else (lab/doubles/upstreams/hosts.py), in place of whichever
                          name server this machine is configured with, since the VPS has its /etc/resolv.conf
-        203.0.113.21…    one address for each upstream: lab/outside/stand_in.py
+        203.0.113.21…    one address for each upstream: lab/doubles/upstreams/server.py
 
 Owns: the addresses of the upstreams, both processes, and taking one upstream away.
 Deliberately does not: resolve, forward or route anything further; no other name exists.
@@ -20,7 +20,7 @@ from pathlib import Path
 from lab.box import network, processes
 from lab.box.facts import Box, Process
 from lab.box.place import REPOSITORY, Place
-from lab.outside.upstreams import NAMES, UPSTREAMS, Upstream
+from lab.doubles.upstreams.hosts import NAMES, UPSTREAMS, Upstream
 
 READY_WITHIN_SECONDS = 20.0
 _LOOK_EVERY_SECONDS = 0.05
@@ -58,7 +58,7 @@ def start(place: Place) -> tuple[Process, ...]:
     """Start both and wait until they listen. Raises OSError when one ends first, or after 20 s."""
     for command in (*addresses(place), *every_name_server(place)):
         subprocess.run(command, check=True, capture_output=True, text=True)
-    stand_ins = network.inside(place.wan, [sys.executable, "-m", "lab.outside.stand_in"])
+    stand_ins = network.inside(place.wan, [sys.executable, "-m", "lab.doubles.upstreams.server"])
     started = (
         processes.start(place, "dnsmasq", name_server(place), place.logs / "dnsmasq.log"),
         processes.start(place, "upstreams", stand_ins, place.logs / "upstreams.log", {"PYTHONPATH": str(REPOSITORY)}),

@@ -90,7 +90,7 @@ def end_all(place: Place, recorded: Iterable[Process]) -> None:
         if time.monotonic() > deadline:
             raise OSError(f"processes {sorted(victims)} do not end")
         handles = [handle for pid, ticks in victims.items() if (handle := _kill(pid, ticks)) is not None]
-        # After the kill, so that a frozen process dies without running again.
+        # After the kill, so that a paused process dies without running again.
         cgroups.thaw(place)
         _wait_for_end(handles)
 

@@ -13,8 +13,8 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ops.errors import UserError
-from ops.progress import Progress, Step
+from console.errors import UserError
+from console.progress import Progress, Step
 
 TOOLS: Mapping[str, str] = {
     "dnsmasq": "dnsmasq-base",

@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.errors import UserError
-from ops.progress import Step
+from console.errors import UserError
+from console.progress import Step
 
 EPOCH = 1767225600
 """Every file's time, 2026-01-01, so that the same recipe gives the same bytes."""

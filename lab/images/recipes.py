@@ -164,8 +164,8 @@ N8N = Image(
     (
         PROGRAMS,
         Python(PROGRAMS, "/opt/n8n/packages", HERE / "n8n" / "requirements.lock"),
-        Sources(PROGRAMS, "/opt/n8n/sources", {"lab/backends": ROOT / "lab" / "backends"}),
-        Files((_program("/usr/local/bin/n8n-mcp", "/opt/n8n/sources:/opt/n8n/packages", "lab.backends.n8n"),)),
+        Sources(PROGRAMS, "/opt/n8n/sources", {"lab/doubles/backends": ROOT / "lab" / "doubles" / "backends"}),
+        Files((_program("/usr/local/bin/n8n-mcp", "/opt/n8n/sources:/opt/n8n/packages", "lab.doubles.backends.n8n"),)),
     ),
     {
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"],
@@ -187,12 +187,14 @@ SENTINEL = Image(
         Sources(
             PROGRAMS,
             "/opt/sentinel/sources",
-            {"lab/sentinel": ROOT / "lab" / "sentinel"},
+            {"lab/doubles/sentinel": ROOT / "lab" / "doubles" / "sentinel"},
         ),
         Files(
             (
                 _program(
-                    "/usr/local/bin/sentinel-gateway", "/opt/sentinel/sources:/opt/sentinel/packages", "lab.sentinel"
+                    "/usr/local/bin/sentinel-gateway",
+                    "/opt/sentinel/sources:/opt/sentinel/packages",
+                    "lab.doubles.sentinel",
                 ),
             )
         ),
@@ -225,10 +227,10 @@ GRAFANA = Image(
     (
         PROGRAMS,
         Python(PROGRAMS, "/opt/grafana/packages", HERE / "grafana.lock"),
-        Sources(PROGRAMS, "/opt/grafana/sources", {"lab/grafana": ROOT / "lab" / "grafana"}),
+        Sources(PROGRAMS, "/opt/grafana/sources", {"lab/doubles/grafana": ROOT / "lab" / "doubles" / "grafana"}),
         Files(
             (
-                _program("/usr/local/bin/grafana", "/opt/grafana/sources:/opt/grafana/packages", "lab.grafana"),
+                _program("/usr/local/bin/grafana", "/opt/grafana/sources:/opt/grafana/packages", "lab.doubles.grafana"),
                 File("/var/lib/grafana", mode=0o755, owner=GRAFANA_USER),
             )
         ),

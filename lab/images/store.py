@@ -16,12 +16,12 @@ from typing import IO
 
 import docker
 
+from console.errors import UserError
+from console.paths import WORK
+from console.progress import LongStep, Progress, Step
 from lab.images import archive
 from lab.images.layers import Layer
 from lab.images.recipes import CUTOVER, IMAGES, Image
-from ops.errors import UserError
-from ops.paths import WORK
-from ops.progress import LongStep, Progress, Step
 
 CACHE = WORK / "images"
 

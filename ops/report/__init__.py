@@ -15,13 +15,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from components.settings import Settings
-from ops import host
-from ops.errors import UserError
-from ops.paths import REPORTS
-from ops.progress import Progress
+from console.errors import UserError
+from console.paths import REPORTS
+from console.progress import Progress
+from console.result import Result
+from ops.engine import host
 from ops.report import claims, evidence, page, plain
-from ops.result import Result
+from settings import Settings
 
 __all__ = ["post", "report"]
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hostctl.documents import rows, table
+from hostctl.core.documents import rows, table
 from ops.report import nightly, tables
 from ops.report.tables import Table, amount
 from ops.report.window import Window
 
 Verdict = Literal["proven", "disproved", "not checked", ""]
 Facts = Mapping[str, Any]
-RELEASES = {"freeze": "freeze: it waits in memory", "stop": "stop, in order"}
+RELEASES = {"pause": "pause: it waits in memory", "stop": "stop, in order"}
 SLACK_MS = 150
 """By how much the look from aside may exceed the handover's own figure: two pauses, and an attempt in vain."""
 
@@ -51,7 +51,7 @@ class Report:
     @classmethod
     def of(cls, facts: Facts) -> Report:
         last = facts["seen"]["last"]
-        way = "Return to ContextForge" if _is_way_back(facts) else "Cutover to Sentinel"
+        way = "Return to ContextForge" if _is_rollback(facts) else "Cutover to Sentinel"
         parts = tuple(claim(facts) for claim in CLAIMS)
         return cls(
             facts["stack"], int(facts["update"]["number"]), last["at"], facts["made_at"], way, parts, _figures(facts)
@@ -98,7 +98,7 @@ def _port(facts: Facts) -> Part:
         ("update", f"{update['number']} of stack {facts['stack']}, {update.get('result', 'still running')}"
          if update["number"] else "not in the stack's history"),
         ("took", tables.duration(update.get("at", ""), update.get("ended", "")) or "not recorded"),
-        ("released by", "" if _is_way_back(facts) else RELEASES.get(last["release"], "")),
+        ("released by", "" if _is_rollback(facts) else RELEASES.get(last["release"], "")),
         ("program", tables.program(around) or "not recorded"),
     )  # fmt: skip
     words = f"{last['from'] or 'Nobody'} let it go, {last['to'] or 'nobody'} took it, and {now}."
@@ -127,7 +127,7 @@ def _downtime(facts: Facts) -> Part:
     )
 
 
-def _is_way_back(facts: Facts) -> bool:
+def _is_rollback(facts: Facts) -> bool:
     return facts["seen"]["last"]["active"] != "sentinel"
 
 
@@ -171,8 +171,8 @@ def _claude(facts: Facts) -> Part:
 
 def _gates(facts: Facts) -> Part:
     title, found = "It was tested before the port was touched", facts["gates"]
-    if _is_way_back(facts):
-        return Part("gates", title, "not checked", "On the way back no gate is asked: none may hold it up.")
+    if _is_rollback(facts):
+        return Part("gates", title, "not checked", "On the rollback no gate is asked: none may hold it up.")
     if not found or not found.get("gates"):
         reason = table(found).get("reason") or "no gates were asked"
         return Part("gates", title, "not checked", f"The stack keeps no answer of the gates: {reason}.")
@@ -181,7 +181,7 @@ def _gates(facts: Facts) -> Part:
 
 
 def _running(facts: Facts) -> Part:
-    asked = facts["verification"]["as_asked"]
+    asked = facts["verification"]["as_declared"]
     found = (tables.containers(facts["seen"]["containers"]),)
     title, host = "What runs is what was asked", facts["seen"]["host"]
     versions = (
@@ -190,7 +190,7 @@ def _running(facts: Facts) -> Part:
         ("plugins", ", ".join(f"{name} {version}" for name, version in facts["plugins"].items())),
     )
     if not asked.get("containers"):
-        why = "Of ContextForge nothing was asked" if _is_way_back(facts) else "What was asked is not kept there"
+        why = "Of ContextForge nothing was asked" if _is_rollback(facts) else "What was asked is not kept there"
         return Part("running", title, "not checked", f"{why}, so nothing is compared.", versions, found)
     words = f"Compared with docker inspect: {', '.join(asked['containers'])}."
     words += "".join(f" {one}." for one in asked["differences"])
@@ -234,15 +234,15 @@ def _at_boot(place: str) -> str:
     return f"which {place} runs" if place else "of which nothing that runs at boot was found to know"
 
 
-def _way_back(facts: Facts) -> Part:
-    title, found, kept = "The way back stands", facts["way_back"], facts["status"]["predecessor"]
+def _rollback(facts: Facts) -> Part:
+    title, found, kept = "The rollback stands", facts["rollback"], facts["status"]["predecessor"]
     if "reason" in found:
-        return Part("way-back", title, "not checked", f"There is none: {found['reason']}.")
+        return Part("rollback", title, "not checked", f"There is none: {found['reason']}.")
     if "error" in found:
-        return Part("way-back", title, "disproved", str(found["error"]))
+        return Part("rollback", title, "disproved", str(found["error"]))
     names = ", ".join(str(name) for name in found["predecessor"])
     words = f"Containers, images, networks and volumes are there ({names}); its gateway is {kept}."
-    return Part("way-back", title, "proven", words, (("command", f"make rollback STACK={facts['stack']}"),))
+    return Part("rollback", title, "proven", words, (("command", f"make rollback STACK={facts['stack']}"),))
 
 
 def _backup(facts: Facts) -> Part:
@@ -250,7 +250,7 @@ def _backup(facts: Facts) -> Part:
 
 
 def _restore(facts: Facts) -> Part:
-    return Part("restore", "A backup was restored as a proof", *nightly.told(facts, "restore_test", "restore test"))
+    return Part("restore", "A backup was restored as a proof", *nightly.told(facts, "restore_drill", "restore drill"))
 
 
 def _history(facts: Facts) -> Part:
@@ -260,6 +260,6 @@ def _history(facts: Facts) -> Part:
 
 
 CLAIMS: tuple[Callable[[Facts], Part], ...] = (
-    _port, _downtime, _backends, _claude, _gates, _running, _loopback, _firewall, _way_back, _backup, _restore,
+    _port, _downtime, _backends, _claude, _gates, _running, _loopback, _firewall, _rollback, _backup, _restore,
     _history,
 )  # fmt: skip

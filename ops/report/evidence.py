@@ -15,13 +15,14 @@ from urllib.parse import quote
 
 from pulumi import automation
 
-from components.settings import Settings
-from hostctl.masking import masked
-from ops import asking, host
-from ops.engine import open_stack, told_in_one_sentence
-from ops.errors import UserError
-from ops.history import Update, image_of, rows_of, updates_of
-from ops.progress import Progress
+from console.errors import UserError
+from console.progress import Progress
+from hostctl.docker.redacted_logs import masked
+from ops.commands import verify
+from ops.commands.history import Update, image_of, rows_of, updates_of
+from ops.engine import host
+from ops.engine.run import as_user_error, open_stack
+from settings import Settings
 
 Facts = dict[str, Any]
 CONTAINER = "docker:index/container:Container"
@@ -43,16 +44,16 @@ def gathered(stack: str, progress: Progress) -> Gathered:
     outputs, resources = host.outputs_in(deployment), host.resources_in(deployment)
     if not outputs.get("active"):
         raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    settings = asking.settings_of(opened, stack)
+    settings = verify.settings_of(opened, stack)
     question = {"folder": settings.host.folder, "containers": containers_in(resources)}
-    seen = host.run(stack, settings, "evidence", "look", question)
+    seen = host.run(stack, settings, "report", "inspect", question)
     last = seen["last"]
     if not last.get("at"):
         raise UserError(
             f"There is nothing to report of stack {stack}: its port has never changed hands. "
             f"`make up STACK={stack}` with active: sentinel cuts over."
         )
-    progress.line("Asking the host: who serves, the firewall, the way back …")
+    progress.line("Asking the host: who serves, the firewall, the rollback …")
     updates = updates_of(opened, stack)
     facts: Facts = {
         "stack": stack,
@@ -67,7 +68,7 @@ def gathered(stack: str, progress: Progress) -> Gathered:
         "gates": host.answer_of(resources, "verify", "gates"),
         "verification": _verification(stack, settings, outputs, last["at"]),
         "firewall": _firewall(stack, settings, resources),
-        "way_back": _way_back(stack, settings, resources),
+        "rollback": _rollback(stack, settings, resources),
         "plugins": plugins_in(resources),
         "nightly": settings.nightly.enabled,
     }
@@ -99,7 +100,7 @@ def plugins_in(resources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def secrets_of(opened: automation.Stack, stack: str) -> list[str]:
     """The values of the stack's secrets, whole, and of those that are objects each text within."""
-    with told_in_one_sentence(f"reading the configuration of stack {stack}"):
+    with as_user_error(f"reading the configuration of stack {stack}"):
         config = opened.get_all_config()
     return [word for one in config.values() if one.secret for word in words_in(one.value)]
 
@@ -161,7 +162,7 @@ def _verification(stack: str, settings: Settings, outputs: Mapping[str, Any], mo
     told = cast("Facts | None", outputs.get("verification"))
     if told and datetime.fromisoformat(told["at"]).timestamp() >= int(datetime.fromisoformat(moment).timestamp()):
         return {**told, "asked": "by the cutover itself"}
-    return {**asking.every_backend(stack, settings).document, "asked": "by this report"}
+    return {**verify.every_backend(stack, settings).document, "asked": "by this report"}
 
 
 def _firewall(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
@@ -172,11 +173,11 @@ def _firewall(stack: str, settings: Settings, resources: Sequence[Mapping[str, A
     return {word: _tried(stack, settings, "firewall", word, asked) for word in ("show", "probe")}
 
 
-def _way_back(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
+def _rollback(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
     record = host.predecessor_record(resources)
     if record["kind"] == "absent":
         return {"reason": "there was no predecessor"}
-    return _tried(stack, settings, "way-back", "check", {"images": [settings.postgres.image], "predecessor": record})
+    return _tried(stack, settings, "rollback", "check", {"images": [settings.postgres.image], "predecessor": record})
 
 
 def _tried(stack: str, settings: Settings, verb: str, word: str, document: Mapping[str, Any]) -> Facts:

@@ -1,4 +1,4 @@
-"""What the nightly job's own files say: `backup.json` and `restore-test.json`, as the host keeps them.
+"""What the nightly job's own files say: `backup.json` and `restore-drill.json`, as the host keeps them.
 
 Owns: reading their result, whatever else they hold. Deliberately does not: take a file's silence for a success.
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from ops.history import changes_in_words
+from ops.commands.history import changes_in_words
 
 Tone = Literal["", "good", "bad", "unknown", "code", "short"]
 Facts = Mapping[str, Any]
@@ -88,7 +88,7 @@ def handovers(rows: Sequence[Facts]) -> Table:
             Cell(row["outcome"], tone="good" if row["outcome"] == "done" else "unknown"),
         )
         for row in rows
-        if row["verb"] != "rest"
+        if row["verb"] != "stop-predecessor"
     )
     return Table("Handovers that the host remembers", ("at", "from -> to", "nobody answered", "ended"), found)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.paths import ROOT
+from console.paths import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCK = r"\n\n```\w+\n(.*?)```"

@@ -6,7 +6,7 @@ import re
 import tomllib
 from typing import Any
 
-from ops.paths import ROOT
+from console.paths import ROOT
 
 
 def test_every_package_has_its_reason_and_no_reason_is_left_of_one_that_went() -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from lab.measure import FIGURES, PAGES, render
-from lab.measure.security import TABLES
-from ops.paths import ROOT
-from tests.ways_back.sums import Cut, Sums
+from console.paths import ROOT
+from lab.benchmarks import FIGURES, PAGES, render
+from lab.benchmarks.security import TABLES
+from tests.lab.rollback.sums import Cut, Sums
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_shows_the_figures_that_were_taken(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert text == render(text, json.loads(FIGURES.read_text(encoding="utf-8"))), "run python -m lab.measure render"
+    assert text == render(text, json.loads(FIGURES.read_text(encoding="utf-8"))), "run python -m lab.benchmarks render"
     assert "measured:" in text
 
 
@@ -58,7 +58,7 @@ def test_the_tables_of_security_show_what_was_seen_and_nothing_where_it_was_not_
     ):
         assert line in shown
     assert "tried 3 times" in shown and "two 70 times" in shown and "`jwt_secret`, the state's passphrase" in shown
-    assert render(blocks, {}).count("Not taken yet: `python -m lab.measure security` takes it.") == len(TABLES)
+    assert render(blocks, {}).count("Not taken yet: `python -m lab.benchmarks security` takes it.") == len(TABLES)
 
 
 def test_a_soak_taken_in_parts_keeps_the_parts_that_were_not_run_again() -> None:

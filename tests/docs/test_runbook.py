@@ -11,12 +11,12 @@ from typing import Any, get_args
 
 import pytest
 
+from console.errors import UserError
+from console.paths import ROOT
 from hostctl.__main__ import VERBS
 from hostctl.__main__ import main as hostctl
 from ops import __main__ as operator
-from ops.engine import EngineFailed
-from ops.errors import UserError
-from ops.paths import ROOT
+from ops.engine.run import EngineFailed
 from verify import gates, report
 from verify.outcome import Result
 from verify.reach import HostRefused
@@ -60,7 +60,7 @@ def test_an_error_on_the_host_links_to_its_heading(
     ("error", "link"),
     [
         (EngineFailed("pulumi up failed."), "make-up"),
-        (EngineFailed("hostctl x y: no (docs/runbook.md#hostctl-warm-start)."), "hostctl-warm-start"),
+        (EngineFailed("hostctl x y: no (docs/runbook.md#hostctl-sentinel-start)."), "hostctl-sentinel-start"),
         (UserError("There is no stack x yet."), None),
     ],
 )
@@ -88,8 +88,8 @@ def test_a_gate_that_fails_links_to_its_heading(
             facts = {"serves": False, "active": "contextforge", "holder": "x"}
             return {**facts, "name": "y", "log": ""}
 
-    async def fails(_: gates.Warm) -> str:
-        raise HostRefused("no (docs/runbook.md#hostctl-gates-look)")
+    async def fails(_: gates.Standby) -> str:
+        raise HostRefused("no (docs/runbook.md#hostctl-gates-inspect)")
 
     monkeypatch.setattr(gates, "Reach", Host)
     monkeypatch.setattr(gates, "GATES", [gates.Gate(gate.name, gate.expected, fails, lambda _: 5.0)])

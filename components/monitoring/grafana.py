@@ -1,0 +1,203 @@
+"""Grafana: the dashboard, and the alerts that go to Discord.
+
+Owns: its provisioning files, its secrets as files, its container, its volume, and a look at the Discord webhook that
+posts nothing.
+
+Deliberately does not: keep anything by hand in its database: data source, dashboard, rules, contact point and policy
+come from files on every start, and a changed file is a new container over the same volume. It takes no part in the
+handover and stays on the rollback. A bad alerting file makes Grafana end at its start, which `pulumi up` then tells; a
+test holds what we write to the formats that it reads.
+
+Two secrets count when the database is made and not later: the admin's password, which `hostctl grafana password`
+brings into it, and the key that what is secret in it is encrypted with. With a database of another key Grafana does not
+start; so the database's name has the key's hash, and another key begins an empty one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import cast
+
+import pulumi
+import pulumi_docker as docker
+from pydantic import SecretStr
+
+from components.base.container import HealthCheck, hardened_container
+from components.base.files import HostFile, HostFiles
+from components.host import Host, Operation
+from components.monitoring.container import Watcher
+from components.monitoring.prometheus import ALIAS as PROMETHEUS
+from components.monitoring.prometheus import PORT as PROMETHEUS_PORT
+from components.monitoring.prometheus import Prometheus
+from components.networks import Networks
+from dashboards.provisioning import files as provisioning_files
+from settings import Settings, secret_output
+from settings.names import GRAFANA_ADMIN
+
+__all__ = ["ALIAS", "PORT", "Grafana", "GrafanaArgs", "environment"]
+
+USER = 472
+"""The image's own user, whom its volume belongs to."""
+
+ALIAS = "grafana"
+PORT = 3000
+_DATA = "/var/lib/grafana"
+_VOLUME = "sentinel-grafana"
+_ADMIN = "/run/secrets/grafana_admin"
+_SECRET_KEY = "/run/secrets/grafana_secret_key"
+_WEBHOOK = "/run/secrets/discord_webhook"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Grafana's configuration: no sign-up, nobody anonymous, nothing that calls home or downloads.
+
+    `*__FILE` is read by the image's start script. `PREINSTALL_AUTO_UPDATE` off is what keeps 13.2 and newer from
+    replacing the bundled Prometheus plugin, which fails on a read-only root and leaves every panel dead.
+    """
+    grafana = settings.grafana
+    return {
+        "GF_SECURITY_ADMIN_USER": GRAFANA_ADMIN,
+        "GF_SECURITY_ADMIN_PASSWORD__FILE": _ADMIN,
+        "GF_SECURITY_SECRET_KEY__FILE": _SECRET_KEY,
+        "GF_SECURITY_DISABLE_GRAVATAR": "true",
+        "GF_SECURITY_COOKIE_SECURE": str(grafana.root_url.startswith("https:")).lower(),
+        "GF_SECURITY_COOKIE_SAMESITE": "strict",
+        "GF_AUTH_ANONYMOUS_ENABLED": "false",
+        "GF_AUTH_ANONYMOUS_HIDE_VERSION": "true",
+        "GF_USERS_ALLOW_SIGN_UP": "false",
+        "GF_DATABASE_PATH": database(settings),
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+        "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED": "false",
+        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
+        "GF_PLUGINS_PREINSTALL_AUTO_UPDATE": "false",
+        "GF_PLUGINS_PLUGIN_ADMIN_ENABLED": "false",
+        "GF_SNAPSHOTS_ENABLED": "false",
+        "GF_PUBLIC_DASHBOARDS_ENABLED": "false",
+        "GF_NEWS_NEWS_FEED_ENABLED": "false",
+        "GF_LOG_MODE": "console",
+        "GF_SERVER_ROOT_URL": grafana.root_url,
+    }
+
+
+def database(settings: Settings) -> str:
+    """The database's file in the volume, one for each secret key."""
+    key = cast(SecretStr, settings.grafana_secret_key).get_secret_value()
+    return f"grafana-{hashlib.sha256(key.encode()).hexdigest()[:12]}.db"
+
+
+@dataclass(frozen=True)
+class GrafanaArgs:
+    """What it stands on. With `standby` of false Sentinel is stopped on purpose, and the rules are paused."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    prometheus: Prometheus
+    standby: bool
+
+
+class Grafana(pulumi.ComponentResource):
+    """One Grafana, healthy with everything provisioned once it is done. `admin_password_file` lies on the host."""
+
+    container: docker.Container
+    admin_password_file: pulumi.Output[str]
+
+    def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Grafana", name, None, opts)
+        self._name, self._args = name, args
+        host, settings = args.host, args.settings.grafana
+        image = docker.RemoteImage(
+            f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
+        )
+        volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
+        host.action(
+            f"{name}-webhook",
+            Operation("discord", create="check"),
+            {"webhook": self._secret("discord_webhook")},
+            parent=self,
+            secret=True,
+        )
+        contents = self._contents()
+        files = HostFiles(
+            f"{name}-files",
+            {_file(path): HostFile(content) for path, content in contents.items()},
+            owner=USER,
+            host=host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.admin_password_file = files.path(_file(_ADMIN))
+        self.container = hardened_container(
+            f"{name}-container",
+            self._watcher().spec(
+                settings,
+                args.networks,
+                image=image.image_id,
+                volume=volume.name,
+                files={path: files.path(_file(path)) for path in contents},
+                files_hash=files.hash,
+            ),
+            host.docker_options(self, delete_before_replace=True),
+        )
+        host.action(
+            f"{name}-password",
+            # No delete: it goes with the volume, or stays with it.
+            Operation("grafana", create="password"),
+            {
+                "container": self.container.name,
+                "user": GRAFANA_ADMIN,
+                "port": PORT,
+                "password_file": _ADMIN,
+                "key_file": _SECRET_KEY,
+                "data": _DATA,
+                "database": database(args.settings),
+            },
+            parent=self,
+            depends_on=[self.container],
+            triggers=[files.hash],
+        )
+        self.register_outputs({"container": self.container.name, "volume": volume.name})
+
+    def _contents(self) -> dict[str, pulumi.Input[str]]:
+        """Every file by its path inside the container."""
+        provisioned = provisioning_files(
+            self._args.settings,
+            prometheus=f"http://{PROMETHEUS}:{PROMETHEUS_PORT}",
+            webhook_file=_WEBHOOK,
+            paused=not self._args.standby,
+        )
+        return {
+            **provisioned,
+            _ADMIN: self._secret("grafana_admin_password"),
+            _SECRET_KEY: self._secret("grafana_secret_key"),
+            _WEBHOOK: self._secret("discord_webhook"),
+        }
+
+    def _secret(self, key: str) -> pulumi.Output[str]:
+        """A secret that the settings refuse to do without while Grafana is enabled."""
+        return secret_output(cast(SecretStr, self._args.settings.secret(key)))
+
+    def _watcher(self) -> Watcher:
+        return Watcher(
+            name=self._name,
+            alias=ALIAS,
+            uid=USER,
+            port=PORT,
+            data=_DATA,
+            environment=environment(self._args.settings),
+            tmpfs={"/tmp": "mode=1777"},
+            health=HealthCheck(
+                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{PORT}/api/health"],
+                interval=5,
+                timeout=5,
+                retries=6,
+                start_period=60,
+            ),
+        )
+
+
+def _file(path: str) -> str:
+    """A file's name on the host, where all lie in one folder: `/run/secrets/x` is `run-secrets-x`."""
+    return path.strip("/").replace("/", "-")

@@ -1,0 +1,255 @@
+"""Prometheus, which sees Sentinel while it is still standby.
+
+Owns: its configuration, the check of it by the image's own `promtool` before the container that runs is touched, its
+container, its volume, the wait until Sentinel's target is up, and the mark by which the dashboard knows a cutover.
+
+Deliberately does not: hold rules or send alerts (Grafana does), take part in the handover, or leave on the rollback. A
+changed configuration makes a new container over the same volume; `pulumi destroy` keeps the volume.
+
+Retention is given by flags: 3.13 calls them deprecated and obeys them, 2.53 knows nothing else, and the form of the
+configuration file was read wrongly before 3.11 (`reference/formats.md`, section 7).
+
+It joins the edge and the internal network at once. Docker publishes its port on the edge, whatever their order: the
+published plugin keeps networks as a set and connects before it starts (measured on the lab's Docker).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+import yaml
+
+from components.base.container import HealthCheck, hardened_container
+from components.base.files import HostFile, HostFiles
+from components.handover import Handover
+from components.host import Host, Operation
+from components.monitoring.container import Watcher
+from components.networks import Networks
+from components.sentinel.configuration import ALIAS as GATEWAY
+from components.sentinel.gateway import Sentinel
+from hostctl.nightly.results import TARGET_FILE
+from settings import Settings, secret_output
+
+__all__ = ["ALIAS", "MARKS_SUFFIX", "NAME", "PORT", "CutoverMark", "Prometheus", "PrometheusArgs", "prometheus_yml"]
+
+NAME = "sentinel-prometheus"
+"""The component's and the container's name."""
+
+ALIAS = "prometheus"
+PORT = 9090
+MARKS_SUFFIX = "-marks"
+"""What follows the component's name in the name of its folder of marks."""
+
+USER = 65534
+"""`nobody`, whom the image's folder belongs to."""
+
+_CONFIGURATION = "/etc/prometheus/prometheus.yml"
+_TOKEN = "/run/secrets/health_token"
+_MARKS = "/etc/prometheus/marks"
+_DATA = "/prometheus"
+_VOLUME = "sentinel-prometheus"
+_MARK = "cutover.json"
+RESOURCES = "resources.txt"
+"""The host's file of metrics among the marks, whose folder Prometheus serves itself."""
+
+
+def prometheus_yml(settings: Settings) -> str:
+    """The configuration, in words that 2.53 and 3.x both know.
+
+    The job `cutover` has a target only while a mark lies in its folder: Prometheus itself, with every sample dropped,
+    so that nothing but `up`, with the mark's labels, is kept. The jobs `host` and `resources` scrape the files that the
+    host's own jobs write there: Prometheus serves the folder itself, below its own `/user`, so that no exporter is.
+    """
+    seconds = settings.prometheus.scrape_seconds
+    sentinel: dict[str, Any] = {
+        "job_name": "sentinel",
+        "sample_limit": settings.prometheus.sample_limit,
+        "body_size_limit": "10MB",
+        "static_configs": [{"targets": [f"{GATEWAY}:{settings.sentinel.health_port}"]}],
+    }
+    if settings.health_token is not None:
+        sentinel["authorization"] = {"type": "Bearer", "credentials_file": _TOKEN}
+    itself = {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{PORT}"]}]}
+    cutover: dict[str, Any] = {
+        "job_name": "cutover",
+        "file_sd_configs": [{"files": [f"{_MARKS}/{_MARK}"], "refresh_interval": f"{seconds}s"}],
+        "metric_relabel_configs": [{"action": "drop", "source_labels": ["__name__"], "regex": ".+"}],
+    }
+    host: dict[str, Any] = {
+        "job_name": "host",
+        "file_sd_configs": [{"files": [f"{_MARKS}/{TARGET_FILE}"], "refresh_interval": f"{seconds}s"}],
+    }
+    times = {"scrape_interval": f"{seconds}s", "scrape_timeout": f"{min(10, seconds)}s"}
+    jobs = [sentinel, itself, cutover, host, *_resources(settings)]
+    return yaml.safe_dump({"global": times, "scrape_configs": jobs}, sort_keys=False)
+
+
+def _resources(settings: Settings) -> list[dict[str, Any]]:
+    """The job for memory and CPU of the containers, none where nobody writes them."""
+    if not settings.resources.enabled:
+        return []
+    static = [{"targets": [f"127.0.0.1:{PORT}"]}]
+    return [{"job_name": "resources", "metrics_path": f"/user/{RESOURCES}", "static_configs": static}]
+
+
+@dataclass(frozen=True)
+class PrometheusArgs:
+    """What it stands on. With `standby` of false Sentinel is stopped on purpose, and nobody waits for it."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    sentinel: Sentinel
+    standby: bool
+
+
+class Prometheus(pulumi.ComponentResource):
+    """One Prometheus; once it is done, Sentinel's target is up. `marks` is its folder of marks on the host."""
+
+    container: docker.Container
+    marks: str
+
+    def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Prometheus", name, None, opts)
+        self._name, self._args = name, args
+        host, settings = args.host, args.settings.prometheus
+        self.marks = f"{host.folder}/{name}{MARKS_SUFFIX}"
+        image = docker.RemoteImage(
+            f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
+        )
+        volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
+        files = self._files()
+        mounted = self._mounted(files)
+        marks = host.action(
+            f"{name}-marks",
+            Operation("files", create="write", delete="remove"),
+            {"folder": self.marks, "folder_mode": "0755", "uid": USER, "gid": USER, "files": []},
+            parent=self,
+        )
+        checked = host.action(
+            f"{name}-check",
+            Operation("one-shot", create="run"),
+            {
+                "image": image.image_id,
+                "command": ["promtool", "check", "config", _CONFIGURATION],
+                "files": mounted,
+                "user": f"{USER}:{USER}",
+            },
+            parent=self,
+        )
+        self.container = hardened_container(
+            f"{name}-container",
+            self._watcher().spec(
+                settings,
+                args.networks,
+                image=image.image_id,
+                volume=volume.name,
+                files={**mounted, _MARKS: self.marks},
+                files_hash=files.hash,
+            ),
+            pulumi.ResourceOptions.merge(
+                host.docker_options(self, delete_before_replace=True),
+                pulumi.ResourceOptions(depends_on=[checked.resource, marks.resource]),
+            ),
+        )
+        self._wait()
+        self.register_outputs({"container": self.container.name, "volume": volume.name})
+
+    def _files(self) -> HostFiles:
+        settings = self._args.settings
+        files = {"prometheus.yml": HostFile(prometheus_yml(settings))}
+        if settings.health_token is not None:
+            files["health_token"] = HostFile(secret_output(settings.health_token))
+        return HostFiles(
+            f"{self._name}-files",
+            files,
+            owner=USER,
+            host=self._args.host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _mounted(self, files: HostFiles) -> Mapping[str, pulumi.Input[str]]:
+        token = {_TOKEN: files.path("health_token")} if self._args.settings.health_token is not None else {}
+        return {_CONFIGURATION: files.path("prometheus.yml"), **token}
+
+    def _watcher(self) -> Watcher:
+        settings = self._args.settings.prometheus
+        return Watcher(
+            name=self._name,
+            alias=ALIAS,
+            uid=USER,
+            port=PORT,
+            data=_DATA,
+            command=[
+                f"--config.file={_CONFIGURATION}",
+                f"--storage.tsdb.path={_DATA}",
+                f"--storage.tsdb.retention.time={settings.retention_days}d",
+                f"--storage.tsdb.retention.size={settings.retention_mb}MB",
+                # What the host's own jobs write there is served below /user, and scraped from there.
+                f"--web.user-assets={_MARKS}",
+                f"--web.external-url=http://127.0.0.1:{settings.port}/",
+            ],
+            health=HealthCheck(
+                command=["promtool", "check", "ready", f"--url=http://127.0.0.1:{PORT}"],
+                interval=5,
+                timeout=3,
+                retries=6,
+                start_period=30,
+            ),
+        )
+
+    def _wait(self) -> None:
+        settings = self._args.settings.prometheus
+        self._args.host.action(
+            f"{self._name}-up",
+            Operation("prometheus", create="wait"),
+            {
+                "address": "127.0.0.1",
+                "port": settings.port,
+                "jobs": ["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
+                "limit_seconds": 30 + 2 * settings.scrape_seconds,
+                # Another container of either is another wait.
+                "containers": [self.container.id, self._args.sentinel.container_id],
+            },
+            parent=self,
+        )
+
+
+class CutoverMark(pulumi.ComponentResource):
+    """While Sentinel holds the port: one file that says so to Prometheus, without touching its container.
+
+    It is made after the handover and removed before the port goes back, so the dashboard shows both.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        host: Host,
+        prometheus: Prometheus,
+        sentinel: Sentinel,
+        handover: Handover,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:CutoverMark", name, None, opts)
+        labels = {"container": sentinel.container_name, "image": settings.sentinel.image}
+        content = pulumi.Output.json_dumps([{"targets": [f"127.0.0.1:{PORT}"], "labels": labels}])
+        host.action(
+            f"{name}-file",
+            Operation("files", create="write", delete="remove"),
+            {
+                "folder": prometheus.marks,
+                "folder_mode": "0755",
+                "uid": USER,
+                "gid": USER,
+                "files": [{"name": _MARK, "content": content, "mode": "0444", "uid": USER, "gid": USER}],
+            },
+            parent=self,
+            depends_on=[handover, prometheus],
+        )
+        self.register_outputs({"container": sentinel.container_name})

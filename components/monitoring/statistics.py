@@ -1,0 +1,46 @@
+"""Memory and CPU of the stack's containers.
+
+Owns: `Statistics`, the reading of Docker's statistics by `hostctl` once a minute, which Prometheus reads as a file: no
+container more, no socket mounted, and the memory of bridge and gateway alone, which is what the target means.
+
+Deliberately does not: take part in the cutover, or draw (`dashboards/resources.py`).
+"""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.host import Host, Operation
+from components.monitoring.prometheus import RESOURCES, Prometheus
+from settings import Settings
+
+__all__ = ["Statistics"]
+
+
+class Statistics(pulumi.ComponentResource):
+    """Docker's statistics as a file of metrics. Its delete takes the timer away."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        host: Host,
+        prometheus: Prometheus,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:Statistics", name, None, opts)
+        host.action(
+            f"{name}-kept",
+            Operation("resources", create="keep", delete="forget"),
+            {
+                "folder": f"{host.folder}/{name}",
+                "program": f"{host.folder}/hostctl.pyz",
+                "file": f"{prometheus.marks}/{RESOURCES}",
+                "target_mb": settings.alerts.memory_target_mb,
+                "trigger": settings.resources.trigger,
+            },
+            parent=self,
+            depends_on=[prometheus],
+        )
+        self.register_outputs({})

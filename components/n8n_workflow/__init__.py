@@ -1,0 +1,1 @@
+"""The uptime check as an n8n workflow."""

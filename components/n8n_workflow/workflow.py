@@ -1,0 +1,167 @@
+"""The workflow by which n8n watches the gateway, and Prometheus and Grafana, in the shape of the operator's heartbeat.
+
+    Every 5 minutes -> What to look at -> GET -> What changed -> Discord -> Told
+
+Owns: its nodes and their order, what each target's embeds say; the two programs of its Code nodes lie beside this file.
+Its memory is n8n's static data of the workflow, which survives an update in place and a restart of n8n.
+
+Deliberately does not: hold the webhook. The Discord node names a credential, which `hostctl n8n` makes and enters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from settings import Settings
+
+__all__ = ["MARK", "NAME", "Target", "targets", "workflow"]
+
+NAME = "Sentinel health watch"
+DISCORD = "n8n-nodes-base.discord"
+LONGEST_LOOK_SECONDS = 10
+LIMIT_SECONDS = 90
+"""Of one run: a look that times out, then three tries at Discord. Runs must not overlap, since none sees what another
+remembers; so a look may take a third of the time between two, and ten seconds at most."""
+
+_HERE = Path(__file__).parent
+MARK = "5e471e1a-0a7c-4d1e-9c00-000000000001"
+"""The first node's id, by which `hostctl n8n` knows the workflow as ours, whatever its name."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One address that is looked at, and the words of its embeds."""
+
+    name: str
+    url: str
+    down: str
+    up: str
+    impact: str
+
+
+def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) -> list[Target]:
+    """What this stack has to be watched, by the `host:port` at which n8n reaches each."""
+    found = [
+        Target(
+            "gateway",
+            f"http://{gateway}/health",
+            "Sentinel is down",
+            "Sentinel is back",
+            "Claude's tools fail. First look: make status. The rollback: make rollback.",
+        )
+    ]
+    if settings.prometheus.enabled:
+        found.append(
+            Target(
+                "prometheus",
+                f"http://{prometheus}/-/ready",
+                "Prometheus is down",
+                "Prometheus is back",
+                "The alerts see nothing; the gateway itself is not touched. First look: docker logs.",
+            )
+        )
+    if settings.prometheus.enabled and settings.grafana.enabled:
+        found.append(
+            Target(
+                "grafana",
+                f"http://{grafana}/api/health",
+                "Grafana is down",
+                "Grafana is back",
+                "No alert would be sent; the gateway itself is not touched. First look: docker logs.",
+            )
+        )
+    return found
+
+
+def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Mapping[str, Any]:
+    """As n8n's public API takes it: name, nodes, connections, settings. Below a minute the schedule counts seconds."""
+    nodes = [
+        _node("Schedule", "n8n-nodes-base.scheduleTrigger", 1.2, {"rule": {"interval": [_interval(minutes)]}}),
+        _node("What to look at", "n8n-nodes-base.code", 2, _code(_looked_at(watched))),
+        _node(
+            "GET",
+            "n8n-nodes-base.httpRequest",
+            4.2,
+            {
+                "method": "GET",
+                "url": "={{ $json.url }}",
+                "options": {
+                    "timeout": round(1000 * min(LONGEST_LOOK_SECONDS, 20 * minutes)),
+                    "response": {"response": {"fullResponse": True, "neverError": True}},
+                },
+            },
+            onError="continueRegularOutput",
+        ),
+        _node("What changed", "n8n-nodes-base.code", 2, _code(_judged(watched, failures))),
+        _node(
+            "Discord",
+            DISCORD,
+            2,
+            {
+                "authentication": "webhook",
+                "operation": "sendLegacy",
+                "content": "",
+                "embeds": {"values": [{"inputMethod": "json", "json": "={{ JSON.stringify($json.embed) }}"}]},
+                "options": {"username": "Sentinel"},
+            },
+            webhookId=_identity(9),
+            onError="continueRegularOutput",
+            retryOnFail=True,
+            maxTries=3,
+            waitBetweenTries=5000,
+        ),
+        _node("Told", "n8n-nodes-base.code", 2, _code(_program("acknowledged.js"))),
+    ]
+    placed = [{**node, "id": _identity(at), "position": [220 * at, 0]} for at, node in enumerate(nodes, start=1)]
+    names = [node["name"] for node in placed]
+    return {
+        "name": NAME,
+        "nodes": placed,
+        "connections": {
+            name: {"main": [[{"node": after, "type": "main", "index": 0}]]} for name, after in pairwise(names)
+        },
+        "settings": {
+            "executionOrder": "v1",
+            "timezone": "UTC",
+            "saveDataSuccessExecution": "none",
+            "saveDataErrorExecution": "all",
+            "executionTimeout": LIMIT_SECONDS,
+        },
+    }
+
+
+def _identity(number: int) -> str:
+    return f"{MARK[:-1]}{number}"
+
+
+def _interval(minutes: float) -> Mapping[str, object]:
+    if minutes < 1:
+        return {"field": "seconds", "secondsInterval": round(minutes * 60)}
+    return {"field": "minutes", "minutesInterval": int(minutes)}
+
+
+def _node(name: str, kind: str, version: float, parameters: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "typeVersion": version, "parameters": dict(parameters), **options}
+
+
+def _code(program: str) -> Mapping[str, str]:
+    return {"mode": "runOnceForAllItems", "language": "javaScript", "jsCode": program}
+
+
+def _looked_at(watched: Sequence[Target]) -> str:
+    items = json.dumps([{"json": {"name": one.name, "url": one.url}} for one in watched], indent=1)
+    return f"return {items};\n"
+
+
+def _judged(watched: Sequence[Target], failures: int) -> str:
+    words = json.dumps([{key: value for key, value in asdict(one).items() if key != "url"} for one in watched])
+    return f"const TARGETS = {words};\nconst FAILURES = {failures};\n{_program('state.js')}"
+
+
+def _program(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")

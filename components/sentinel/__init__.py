@@ -1,0 +1,1 @@
+"""The gateway in standby: image, configuration, container, live settings."""

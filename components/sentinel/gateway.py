@@ -1,0 +1,233 @@
+"""Sentinel, standby: the container that will serve, complete and running beside the gateway that still holds the port.
+
+Owns: its image reference, its files, its container, the token with which the handover asks for the first answer, and
+its start. The sidecar backends join the internal network first: the gateway skips for good an HTTP backend that it
+cannot reach when it starts (read in its source).
+
+Deliberately does not: publish anything. Docker publishes a container's ports when it joins its first network that is
+not internal, and that is the handover. A new image or configuration makes a new container beside the serving one
+(`delete_before_replace=False`, given explicitly since the plugin's own default would take the old one away first), so
+its name is left to auto-naming; the alias stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.base.container import ContainerSpec, HealthCheck, Port, asked, hardened_container
+from components.base.files import HostFile, HostFiles
+from components.base.image import Base, image_built_on_host, image_on_host
+from components.host import Action, Host, Operation
+from components.networks import Networks
+from components.postgres import Postgres
+from components.sentinel.bridge_image import BRIDGE_LAYERS
+from components.sentinel.configuration import ALIAS, AUDIENCE, CONFIGURATION, ISSUER, ROLE, SECRETS
+from components.sentinel.live_settings import LiveSettings, LiveSettingsArgs, configuration_files
+from settings import Settings, secret_output
+from settings.limits import HEALTH_RETRIES, RENEW_SHARE
+from settings.names import LOOPBACK
+
+__all__ = ["TOKENS", "Sentinel", "SentinelArgs"]
+
+TOKENS = "tokens"
+"""Folder below the product's own: what each token on the host was asked to be, so that the night renews it."""
+
+
+@dataclass(frozen=True)
+class SentinelArgs:
+    """What Sentinel stands on. `standby` of false keeps the container declared and stopped."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+    postgres: Postgres
+    standby: bool
+
+
+class Sentinel(pulumi.ComponentResource):
+    """The gateway that will serve. `container_id` is known, and the container healthy, once this component is done.
+
+    `asked` is what must be seen of the container once it serves; `files_hash` names its configuration and its secrets.
+    """
+
+    container_id: pulumi.Output[str]
+    container_name: pulumi.Output[str]
+    token_file: str
+    secret_file: pulumi.Output[str]
+    health_token_file: pulumi.Output[str] | None
+    files_hash: pulumi.Output[str]
+    asked: Mapping[str, object]
+
+    def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
+        self._name, self._args = name, args
+        self.token_file = f"{args.host.folder}/handover-token"
+        variables = self._variables()
+        configuration = self._configuration(list(variables))
+        files = self._files(variables)
+        self.files_hash = pulumi.Output.concat(configuration.hash, "-", files.hash)
+        self.secret_file = files.path("JWT_SECRET_KEY")
+        self.health_token_file = files.path("HEALTH_TOKEN") if args.settings.health_token else None
+        container = self._container(configuration, files, list(variables))
+        token = self._token(files)
+        if args.standby:
+            standby = self._standby(container, self._sidecars())
+            LiveSettings(
+                f"{name}-live",
+                LiveSettingsArgs(args.settings, args.host, container, configuration, self.token_file),
+                after=[standby.resource, token.resource],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.container_id = container.id
+        self.container_name = container.name
+        self.register_outputs({"container": container.name})
+
+    def _configuration(self, variables: Sequence[str]) -> HostFiles:
+        return configuration_files(
+            f"{self._name}-configuration",
+            self._args.settings,
+            variables,
+            self._args.host,
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _files(self, variables: Mapping[str, pulumi.Output[str]]) -> HostFiles:
+        return HostFiles(
+            f"{self._name}-files",
+            {variable: HostFile(value) for variable, value in variables.items()},
+            owner=self._args.settings.sentinel.uid,
+            host=self._args.host,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _variables(self) -> dict[str, pulumi.Output[str]]:
+        """The gateway's secret environment, each variable a file; the bridge hands them to its child only."""
+        settings = self._args.settings
+        variables = {"JWT_SECRET_KEY": secret_output(settings.jwt_secret), "DATABASE_URL": self._args.postgres.url}
+        if settings.health_token is not None:
+            variables["HEALTH_TOKEN"] = secret_output(settings.health_token)
+        for backend in settings.backends:
+            for variable, key in backend.environment_secrets.items():
+                value = settings.secret(key)
+                if value is not None:
+                    variables[variable] = secret_output(value)
+        return variables
+
+    def _container(self, configuration: HostFiles, files: HostFiles, variables: Sequence[str]) -> docker.Container:
+        settings, host = self._args.settings.sentinel, self._args.host
+        image = self._image()
+        mounted = {CONFIGURATION: configuration.folder}
+        mounted |= {f"{SECRETS}/{variable}": files.path(variable) for variable in variables}
+        spec = ContainerSpec(
+            image=image,
+            command=["--config", f"{CONFIGURATION}/bridge.json"] if settings.serve == "bridge" else None,
+            user=f"{settings.uid}:{settings.uid}",
+            memory_mb=settings.memory_mb,
+            network=self._args.networks.internal,
+            aliases=[ALIAS],
+            environment={"HOME": "/tmp"},
+            files=mounted,
+            tmpfs={"/tmp": "mode=1777"},
+            ports=[
+                Port(LOOPBACK, settings.port, settings.port),
+                Port(LOOPBACK, settings.health_port, settings.health_port),
+            ],
+            health=HealthCheck(
+                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{settings.health_port}/health"],
+                interval=settings.health_interval_seconds,
+                timeout=min(5, settings.health_interval_seconds),
+                retries=HEALTH_RETRIES,
+                start_period=settings.start_seconds,
+            ),
+            labels={
+                "sentinel-cutover.role": "gateway",
+                "sentinel-cutover.configuration": configuration.hash,
+                "sentinel-cutover.files": files.hash,
+            },
+            started=False,
+            stop_seconds=settings.stop_seconds,
+        )
+        container = hardened_container(
+            f"{self._name}-gateway",
+            spec,
+            host.docker_options(self, delete_before_replace=False, ignore_changes=["ports"]),
+        )
+        networks = self._args.networks
+        also = self._args.settings.networks.also
+        self.asked = asked(container.name, spec, [networks.internal, networks.edge, *also])
+        return container
+
+    def _image(self) -> pulumi.Output[str]:
+        """The id of the image that the container runs: the operator's own, or one that is made over it on the host."""
+        settings, host, name = self._args.settings.sentinel, self._args.host, f"{self._name}-image"
+        given = image_on_host(name, settings.image, "sentinel.image", host=host, parent=self, context=settings.context)
+        image = given.image_id
+        if settings.serve == "native":
+            return image
+        for layer in BRIDGE_LAYERS[settings.layers]:
+            base = Base(image, settings.image, "sentinel.image")
+            image = image_built_on_host(f"{name}-{layer.name}", layer, base, host=host, parent=self)
+        return image
+
+    def _sidecars(self) -> Sequence[pulumi.Resource]:
+        """Joins the backends that are containers of their own to the internal network, under their names."""
+        members = [
+            {"container": backend.container, "aliases": list(backend.aliases)}
+            for backend in self._args.settings.backends
+            if backend.container
+        ]
+        if not members:
+            return ()
+        joined = self._args.host.action(
+            f"{self._name}-sidecars",
+            Operation("networks", create="join", delete="leave"),
+            {"network": self._args.networks.internal, "members": members},
+            parent=self,
+        )
+        if not self._args.settings.networks.sidecars_out:
+            return (joined.resource,)
+        out = self._args.host.action(
+            f"{self._name}-sidecars-out",
+            Operation("networks", create="join", delete="leave"),
+            {
+                "network": self._args.networks.edge,
+                "members": [{"container": member["container"], "aliases": []} for member in members],
+            },
+            parent=self,
+        )
+        return (joined.resource, out.resource)
+
+    def _token(self, files: HostFiles) -> Action:
+        """A token for the handover's own first question, made and renewed on the host, so that it is in no state."""
+        client = self._args.settings.client
+        return self._args.host.action(
+            f"{self._name}-token",
+            Operation("token", create="write", delete="remove"),
+            {
+                "path": self.token_file,
+                "asked_file": f"{self._args.host.folder}/{TOKENS}/handover.json",
+                "secret_file": files.path("JWT_SECRET_KEY"),
+                "issuer": ISSUER,
+                "audience": AUDIENCE,
+                "subject": "sentinel-cutover",
+                "role": ROLE,
+                "days": client.token_days,
+                "renew_share": RENEW_SHARE,
+                "mode": "0600",
+            },
+            parent=self,
+        )
+
+    def _standby(self, container: docker.Container, before: Sequence[pulumi.Resource]) -> Action:
+        return self._args.host.action(
+            f"{self._name}-standby",
+            Operation("sentinel", create="start", delete="stop"),
+            {"container": container.id, "limit_seconds": self._args.settings.sentinel.start_seconds},
+            parent=self,
+            depends_on=[container, *before],
+            triggers=[container.id],
+        )

@@ -1,0 +1,93 @@
+"""What the running gateway takes over: the kill switch and the rate limits, by SIGHUP, in the same container.
+
+Owns: `configuration_files`, the folder that is mounted whole at /etc/sentinel and is named by what the gateway reads at
+its start only, so that a change of the rest replaces a file in it and no container; and `LiveSettings`, the signal
+after such a change and the proof that it was taken.
+
+Deliberately does not: hold anything else that a running gateway could learn. It reads these two tables again and no
+others (`reference/sentinel.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.base.files import HostFile, HostFiles
+from components.host import Host, Operation
+from components.sentinel.configuration import bridge_json, live, sentinel_toml, start_toml
+from settings import Settings
+from settings.live_rules import is_switched_off
+
+__all__ = ["LiveSettings", "LiveSettingsArgs", "configuration_files"]
+
+_LEVELS_THAT_SHOW_A_RELOAD = {"info", "debug", "trace"}
+_RELOAD_SECONDS = 10
+
+
+def configuration_files(
+    name: str, settings: Settings, variables: Sequence[str], host: Host, opts: pulumi.ResourceOptions
+) -> HostFiles:
+    """`sentinel.toml` and `bridge.json`, which hold no secret; `variables` are those of the gateway's environment."""
+    sentinel = settings.sentinel
+    bridge = bridge_json(sentinel, settings.backends, variables)
+    return HostFiles(
+        name,
+        {
+            "sentinel.toml": HostFile(sentinel_toml(sentinel, settings.backends)),
+            "bridge.json": HostFile(bridge),
+        },
+        owner=sentinel.uid,
+        host=host,
+        identity={"sentinel.toml": start_toml(sentinel, settings.backends), "bridge.json": bridge},
+        opts=opts,
+    )
+
+
+@dataclass(frozen=True)
+class LiveSettingsArgs:
+    """The container that runs, and the files that it reads again."""
+
+    settings: Settings
+    host: Host
+    container: docker.Container
+    files: HostFiles
+    token_file: str
+
+
+class LiveSettings(pulumi.ComponentResource):
+    """Kill switch and rate limits in the running container. On create they are what it started with: then a check."""
+
+    def __init__(
+        self,
+        name: str,
+        args: LiveSettingsArgs,
+        *,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sentinel-cutover:index:LiveSettings", name, None, opts)
+        settings, sentinel = args.settings, args.settings.sentinel
+        off = [backend for backend in settings.backends if is_switched_off(settings, backend)]
+        on = [one for one in settings.backends if one not in off and not (one.optional or one.allowed_failure)]
+        args.host.action(
+            f"{name}-reload",
+            Operation("sentinel", create="reload"),
+            {
+                "container": args.container.id,
+                "tables": live(sentinel),
+                # A tool that is disabled stands in no list, and one that is enabled again stands there.
+                "hidden": sorted({*sentinel.kill_switch.disabled_tools, *(one.tool for one in off)}),
+                "listed": sorted({one.tool for one in on}),
+                "port": sentinel.port,
+                "probe": {"path": "/mcp", "token_file": args.token_file},
+                "logs_it": sentinel.serve == "bridge" and sentinel.log_level in _LEVELS_THAT_SHOW_A_RELOAD,
+                "limit_seconds": _RELOAD_SECONDS,
+            },
+            parent=self,
+            depends_on=[args.files.written.resource, *after],
+        )
+        self.register_outputs({})

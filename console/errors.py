@@ -1,0 +1,11 @@
+"""The one error that a person may see: a sentence that says what, where, and how to fix it.
+
+Owns: `UserError`.
+Deliberately does not: print or exit; `ops.__main__` does.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """One sentence for the operator; shown without a traceback, exit status 1."""

@@ -1,0 +1,156 @@
+"""`claude show`: an entry of Claude's file as Claude itself would use it, its header included.
+
+Owns: expanding `${VAR}`, and running the program that gives Claude its header, as Claude does.
+Deliberately does not: write anything. **Its answer holds a secret**, with `token show` the only ones that do: it goes
+through a pipe to `verify`, which keeps it in memory, and is never an action of the program.
+Source: Claude Code 2.1.330 (`headersHelper` gets CLAUDE_CODE_MCP_SERVER_URL and CLAUDE_CODE_MCP_SERVER_NAME and prints
+one JSON object of headers; `${VAR}` and `${VAR:-x}` expand in url, headers, command, args and env; an unset variable is
+sent as it is written).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pwd
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from hostctl.claude_client.record import RECORD, Place, read_file
+from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.errors import Refusal
+
+HELPER_SECONDS = 10.0
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def show(document: Document) -> dict[str, Any]:
+    """The entry, resolved, and the header values that the predecessor's entry had; raises Refusal naming the cause."""
+    place = Place.of(document)
+    entry = _entry(place)
+    unset: set[str] = set()
+    resolved = _expanded(entry, unset)
+    answer: dict[str, Any] = {"file": place.file, "entry": place.entry, "before": _before(place)}
+    if isinstance(resolved.get("command"), str):
+        environment = {str(key): str(value) for key, value in table(resolved.get("env")).items()}
+        words = [str(word) for word in rows(resolved.get("args"))]
+        answer |= {"transport": "stdio", "command": resolved["command"], "args": words, "env": environment}
+    elif isinstance(resolved.get("url"), str) and resolved.get("type", "http") in ("http", "streamable-http"):
+        headers = {str(key): str(value) for key, value in table(resolved.get("headers")).items()}
+        helper = resolved.get("headersHelper")
+        if isinstance(helper, str) and helper:
+            headers = {**headers, **_from_helper(place, helper, resolved["url"])}
+        answer |= {"transport": "http", "url": resolved["url"], "headers": headers, "helper": helper or ""}
+    else:
+        raise Refusal(
+            f"the entry {place.entry} in {place.file} is of a kind that cannot be asked "
+            f"({resolved.get('type', 'no type')}): make it an http or a stdio entry"
+        )
+    return {**answer, "unset": sorted(unset)}
+
+
+def _entry(place: Place) -> dict[str, Any]:
+    text = read_file(place.file)
+    if text is None:
+        raise Refusal(f"Claude's file {place.file} does not exist: start Claude Code once, or correct client.file")
+    found = parsed(text)
+    if found is None:
+        raise Refusal(f"Claude's file {place.file} is broken JSON: fix it, then run again; it was left as it is")
+    for key in place.path:
+        found = table(found.get(key))
+    entry = table(found.get(place.entry))
+    if not entry:
+        raise Refusal(
+            f"Claude's file {place.file} has no entry {place.entry}, which has been lost or never was there: "
+            "'make up' puts ours back, or correct client.entry or predecessor.entry"
+        )
+    return entry
+
+
+def _expanded(found: Any, unset: set[str]) -> Any:
+    if isinstance(found, str):
+        return _VARIABLE.sub(lambda match: _value(match, unset), found)
+    if isinstance(found, dict):
+        return {key: _expanded(value, unset) for key, value in table(found).items()}
+    if isinstance(found, list):
+        return [_expanded(item, unset) for item in rows(found)]
+    return found
+
+
+def _value(match: re.Match[str], unset: set[str]) -> str:
+    name, otherwise = match.group(1), match.group(2)
+    if name in os.environ:
+        return os.environ[name]
+    if otherwise is not None:
+        return otherwise
+    unset.add(name)
+    return match.group(0)
+
+
+def _from_helper(place: Place, helper: str, url: str) -> dict[str, str]:
+    """What the program prints, run as the owner of Claude's file: root may read what Claude may not."""
+    variables = {"CLAUDE_CODE_MCP_SERVER_URL": url, "CLAUDE_CODE_MCP_SERVER_NAME": place.entry}
+    owner = _as_owner(place.file, variables)
+    told = f"Claude's program for the header of entry {place.entry} ({helper})"
+    try:
+        code, out, err = _run(["/bin/sh", "-c", helper], owner)
+    except subprocess.TimeoutExpired:
+        raise Refusal(f"{told} printed no header within {HELPER_SECONDS:.0f} s: fix it") from None
+    except OSError as error:
+        raise Refusal(f"{told} cannot be run ({error.strerror}): fix it") from None
+    if code:
+        # Its stderr may hold what it read; only the first line of it is told, and no token would be one line of words.
+        said = err.decode("utf-8", "replace").strip().splitlines()
+        reason = re.sub(r"[A-Za-z0-9._~+/=-]{40,}", "[hidden]", said[0]) if said else "it says nothing"
+        raise Refusal(
+            f"{told} failed with exit code {code} ({reason}): Claude itself would report a confusing OAuth "
+            "error; run 'make up', or fix the program or the token file"
+        )
+    headers = parsed(out)
+    if headers is None or not all(isinstance(value, str) for value in headers.values()):
+        raise Refusal(f"{told} did not print one JSON object of headers: fix it")
+    return headers
+
+
+def _run(words: Sequence[str], owner: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with cast("subprocess.Popen[bytes]", subprocess.Popen(words, **options, **owner)) as process:
+        try:
+            out, err = process.communicate(timeout=HELPER_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return process.returncode, out, err
+
+
+def _as_owner(path: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    environment = {**os.environ, **variables}
+    owner = os.stat(os.path.realpath(path))
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return {"env": environment}
+    try:
+        environment["HOME"] = pwd.getpwuid(owner.st_uid).pw_dir
+    except KeyError:
+        environment["HOME"] = os.path.dirname(path)
+    return {"env": environment, "user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+
+
+def _before(place: Place) -> list[str]:
+    """The Authorization values with which Claude reached the predecessor, from the record; empty without one."""
+    record = parsed(read_file(place.within(RECORD)) or "{}") or {}
+    found: list[str] = []
+    recorded = table(record.get("found"))
+    # Where both gateways' entries have one name the former one is recorded as ours.
+    for name, raw in ((place.replaces, table(recorded.get("theirs"))), (place.entry, table(recorded.get("ours")))):
+        if raw:
+            former = table(_expanded(table(json.loads("{" + raw["member"] + "}").get(name)), set()))
+            headers = table(former.get("headers"))
+            found += [str(value) for key, value in headers.items() if key.lower() == "authorization"]
+    token = table(record.get("token"))
+    if token.get("exists"):
+        text = base64.b64decode(token["content"]).decode("ascii", "replace").strip()
+        found += [f"Bearer {text}"] if text else []
+    return list(dict.fromkeys(found))

@@ -1,0 +1,1 @@
+"""Ground floor of hostctl: documents, files, locks, times, errors."""

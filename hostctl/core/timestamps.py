@@ -1,0 +1,32 @@
+"""Wall-clock times as documents, the journal and Docker write them.
+
+Owns: `now` and `seconds_of`. Deliberately does not: measure durations (time.monotonic does).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime
+
+from hostctl.core.errors import Refusal
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+def now() -> str:
+    """The time in UTC, such as 2026-11-24T01:02:03.456Z."""
+    seconds = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+def seconds_of(moment: str) -> float:
+    """Seconds since 1970 of such a time; Docker's nine decimals too, which Python reads from 3.11 on only.
+
+    Raises Refusal.
+    """
+    match = _MOMENT.fullmatch(moment)
+    if match is None:
+        raise Refusal(f"a moment was told that is none ({moment}): report it as a fault of this program")
+    whole = datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
+    return whole.timestamp() + float(match[2] or 0)

@@ -1,0 +1,55 @@
+"""Secrets out of a text that a person will read, such as a container's log.
+
+Owns: what counts as one: what the container's own secret files hold, and what looks like a token or a password.
+Deliberately does not: promise anything of a secret that it cannot know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from hostctl.core.documents import rows
+from hostctl.docker.engine import Engine
+
+HIDDEN = "[hidden]"
+SECRETS = "/run/secrets/"
+SHORTEST = 8
+_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_BEARER = re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
+_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+]*://[^\s:/@]+:)[^\s@]+(@)")
+
+
+def masked(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without these secrets, and without anything that looks like a token or a password in an address."""
+    for secret in sorted({one for one in secrets if len(one) >= SHORTEST}, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    text = _TOKEN.sub(HIDDEN, text)
+    text = _BEARER.sub(rf"\g<1>{HIDDEN}", text)
+    return _PASSWORD.sub(rf"\g<1>{HIDDEN}\g<2>", text)
+
+
+def log_tail(engine: Engine, container: str, lines: int) -> str:
+    """The container's last lines, masked; "(nothing)" where it wrote none."""
+    found = engine.find(f"/containers/{quote(container, safe='')}/json")
+    if found is None:
+        return "(the container is gone)"
+    text = engine.log_tail(found["Id"], lines).strip()
+    return masked(text, _secrets(found)) or "(nothing)"
+
+
+def _secrets(found: dict[str, Any]) -> list[str]:
+    """What the files that are mounted as its secrets hold, whole and line by line."""
+    known: list[str] = []
+    for mount in rows(found.get("Mounts")):
+        if not str(mount.get("Destination", "")).startswith(SECRETS):
+            continue
+        try:
+            with open(mount["Source"], encoding="utf-8") as file:
+                content = file.read()
+        except (OSError, UnicodeDecodeError):
+            continue
+        known += [content.strip(), *content.split()]
+    return known

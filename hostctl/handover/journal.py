@@ -1,0 +1,144 @@
+"""What a handover was about to do, on disk before it does it, so that a killed one can be finished or reversed.
+
+Owns: `in-progress.jsonl` (one line a point, each synced before its step), `state.json` (the last that ended) and the
+`finished` folder. States of an entry: in progress -> finalized (one rename); a failed undo leaves it in progress.
+All of it can be read with `cat`. Deliberately does not: judge the world.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+from hostctl.core import atomic_file
+from hostctl.core.documents import parsed
+from hostctl.core.timestamps import now
+
+KEPT_ENTRIES = 20
+FINISHED = "finished"
+# For tests only: the process kills itself (SIGKILL) right after this point has been written and synced.
+DIE_AT = "HOSTCTL_DIE_AT"
+
+
+@dataclass
+class Entry:
+    """One handover in progress; `opening` holds verb, container, request and the undo.
+
+    `attempts` are those of `handover.watch`; they are written once, with the result, and never inside the window.
+    """
+
+    journal: Journal
+    opening: dict[str, Any]
+    lines: list[dict[str, Any]] = field(default_factory=lambda: [])
+    attempts: list[list[Any]] = field(default_factory=lambda: [])
+
+    def point(self, name: str, tolerant: bool = False, **facts: Any) -> None:
+        """Write and sync one line; `tolerant` lets an undo go on where the disk does not."""
+        try:
+            self.journal.append({"point": name, "at": now(), **facts})
+        except OSError:
+            if not tolerant:
+                raise
+        self.lines.append({"point": name, **facts})
+        _die_here(name)
+
+    def first(self, word: str) -> dict[str, Any] | None:
+        """The first line whose point holds `word` between dots."""
+        return next((line for line in self.lines if word in line["point"].split(".")), None)
+
+
+class Journal:
+    """The journal in one folder."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.path = os.path.join(folder, "in-progress.jsonl")
+        self.state_path = os.path.join(folder, "state.json")
+
+    def begin(self, opening: dict[str, Any]) -> Entry:
+        """Register what is about to happen and its undo; raises OSError and then nothing has been done."""
+        opening = {**opening, "point": f"{opening['verb']}.begin", "at": now()}
+        os.makedirs(self.folder, mode=0o750, exist_ok=True)
+        atomic_file.write(self.path, _line(opening), mode=0o640)
+        _die_here(opening["point"])
+        return Entry(self, opening)
+
+    def unfinished(self) -> Entry | None:
+        """The entry that a killed run left behind; a last line that was torn by the kill does not count."""
+        whole = _lines(self.path)
+        if not whole:
+            return None
+        return Entry(self, whole[0], whole[1:])
+
+    def resume(self, entry: Entry, verb: str) -> Entry:
+        """Go on with an entry that a killed run left behind, without its torn line."""
+        lines = [entry.opening, *entry.lines]
+        atomic_file.write(self.path, b"".join(_line(line) for line in lines), mode=0o640)
+        entry.point(f"{verb}.resume")
+        return entry
+
+    def append(self, line: dict[str, Any]) -> None:
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            os.write(handle, _line(line))
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
+
+    def state(self) -> dict[str, Any]:
+        """The last finished handover, empty when there was none."""
+        try:
+            with open(self.state_path, encoding="utf-8") as file:
+                return parsed(file.read()) or {}
+        except FileNotFoundError:
+            return {}
+
+    def finished(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Name and lines of each entry that ended and is kept, newest first."""
+        folder = os.path.join(self.folder, FINISHED)
+        try:
+            names = sorted(os.listdir(folder), reverse=True)
+        except FileNotFoundError:
+            return []
+        found = [(name, _lines(os.path.join(folder, name))) for name in names]
+        return [(name, lines) for name, lines in found if lines]
+
+    def finalize(self, entry: Entry, state: dict[str, Any]) -> None:
+        """Write the new state, then close the entry by one rename."""
+        verb = entry.opening["verb"]
+        entry.point(f"{verb}.finalize", result=state)
+        atomic_file.write(self.state_path, (json.dumps(state, indent=2) + "\n").encode(), mode=0o640)
+        entry.point(f"{verb}.state")
+        self.close(entry, "done")
+
+    def close(self, entry: Entry, outcome: str) -> None:
+        """Move the entry to the finished ones; the oldest of many goes."""
+        finished = os.path.join(self.folder, FINISHED)
+        os.makedirs(finished, mode=0o750, exist_ok=True)
+        stamp = entry.opening["at"].replace(":", "").replace(".", "")
+        os.rename(self.path, os.path.join(finished, f"{stamp}-{entry.opening['verb']}-{outcome}.jsonl"))
+        atomic_file.sync_folder(self.folder)
+        for name in sorted(os.listdir(finished))[:-KEPT_ENTRIES]:
+            os.unlink(os.path.join(finished, name))
+
+
+def _lines(path: str) -> list[dict[str, Any]]:
+    """The whole lines of an entry's file, none where it is not there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [parsed(text) for text in file]
+    except FileNotFoundError:
+        return []
+    return [line for line in lines if line is not None and "point" in line]
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values) + "\n").encode()
+
+
+def _die_here(name: str) -> None:
+    if os.environ.get(DIE_AT) == name:
+        os.kill(os.getpid(), signal.SIGKILL)

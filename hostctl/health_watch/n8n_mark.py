@@ -1,0 +1,32 @@
+"""Workflows as n8n gives them, and the mark of ours: the id of the first node. Deliberately does not: ask n8n."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hostctl.core.documents import rows, table
+
+CREDENTIAL = "discordWebhookApi"
+"""n8n's type of a Discord webhook; its one field is `webhookUri`."""
+
+
+def mark(workflow: dict[str, Any]) -> str:
+    """The id of its first node."""
+    return str(nodes(workflow)[0]["id"])
+
+
+def ours(found: list[dict[str, Any]], first: str) -> dict[str, Any] | None:
+    """The workflow with a node of this id in it; the oldest, since a copy is somebody's own."""
+    marked = [one for one in found if any(node.get("id") == first for node in nodes(one))]
+    return min(marked, key=lambda one: str(one.get("createdAt", "")), default=None)
+
+
+def nodes(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its nodes as objects, whatever n8n gave."""
+    return [table(node) for node in rows(workflow.get("nodes"))]
+
+
+def sender(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The node that posts to Discord, empty when somebody took it out."""
+    empty: dict[str, Any] = {}
+    return next((node for node in nodes(workflow) if node.get("type") == "n8n-nodes-base.discord"), empty)

@@ -1,0 +1,1 @@
+"""Facts of the host: sockets, callers, bindings."""

@@ -1,0 +1,1 @@
+"""MCP clients of the host's verbs, standard library only."""

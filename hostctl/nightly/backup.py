@@ -1,0 +1,171 @@
+"""`backup take`: a dump of Sentinel's database that has been read back whole, then the old ones that are not kept go.
+
+Owns: the order. Beside its name, 0600: dump, sync, read back (`pg_restore` decompresses all of it; `--list` would prove
+nothing), the same bytes on the disk as came in; then the facts, then the rename, and only after it the rotation. What
+fails on the way leaves no file that counts, and all older ones.
+
+Rows and newest timestamp are counted in the very snapshot that is dumped, so that a restore can be compared exactly.
+
+Deliberately does not: dump another database, keep roles (the program makes the only one), or
+copy anything off the host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from datetime import datetime, timezone
+from typing import Any, BinaryIO, cast
+
+from hostctl.core import atomic_file
+from hostctl.core.documents import Document
+from hostctl.core.errors import Refusal
+from hostctl.core.lock import held
+from hostctl.docker import one_shot
+from hostctl.docker.exec_streams import streamed
+from hostctl.nightly import backup_catalog
+from hostctl.nightly.backup_catalog import FILE_MODE, FOLDER_MODE, Keep, beside
+from hostctl.nightly.results import note, noted
+from hostctl.postgres.psql import COUNTS, SOCKET, Counts, Database, as_document, complaint
+
+STEP = "backup"
+SILENT_SECONDS = 600.0
+"""Nothing of a dump for so long, and it is given up; also the limit of reading it back."""
+
+_ENDED = "sentinel-cutover: pg_dump ended with"
+_DUMP = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
+    # Its stdout is the dump's.
+    r"\o |cat >&2",
+    *COUNTS,
+    r"\o",
+    r"SELECT pg_export_snapshot() AS snapshot \gset",
+    r"\setenv PGSNAPSHOT :snapshot",
+    # psql before 16 does not say how a shell command ended.
+    rf'\! nice -n 10 pg_dump -w -Fc --snapshot="$PGSNAPSHOT" -h {SOCKET} -U "$PGROLE" -d "$PGNAME"; '
+    f'echo "{_ENDED} $?" >&2',
+)
+
+
+def take(document: Document) -> dict[str, Any]:
+    """A new backup; raises Refusal, and says so to Prometheus, when none that counts was made."""
+    with held(document.text("folder"), "backup take"):
+        return step(document)
+
+
+def step(document: Document) -> dict[str, Any]:
+    """The same for who holds the folder already."""
+    keep, folder = Keep.of(document), _folder(document)
+    try:
+        path, facts = _made(document, folder)
+    except (Refusal, OSError) as failure:
+        reason = str(failure) if isinstance(failure, Refusal) else _of_the_disk(failure, folder)
+        tell(document, {"result": "failed", "reason": reason})
+        raise Refusal(f"no backup was taken: {reason}; those of before are kept") from None
+    removed = backup_catalog.rotate(folder, keep)
+    kept = len(backup_catalog.found(folder))
+    tell(document, {"result": "good", "reason": "", "kept": kept, "removed": removed})
+    return {"result": "good", "file": path, **facts, "kept": kept, "removed": removed}
+
+
+def tell(document: Document, facts: dict[str, Any]) -> None:
+    """Note it, with the newest backup that still counts as good."""
+    good = backup_catalog.newest_good(_folder(document))
+    metrics = {"sentinel_backup_last_try_good": float(facts["result"] == "good")}
+    if good is not None:
+        metrics["sentinel_backup_last_good_timestamp_seconds"] = good.at.timestamp()
+        metrics["sentinel_backup_last_bytes"] = float(good.facts.get("bytes", 0))
+    try:
+        note(document, STEP, {**facts, "last_good": None if good is None else good.document()}, metrics)
+    except OSError as error:
+        raise Refusal(f"{error.filename or 'the product folder'} cannot be written ({error.strerror})") from None
+
+
+def tell_again(document: Document) -> None:
+    """After a restore drill: the last try's words, with what counts now."""
+    before = noted(document, STEP)
+    if before:
+        tell(document, {key: before[key] for key in before if key not in ("at", "metrics", "last_good")})
+
+
+def read_back(database: Database, path: str) -> str:
+    """What is wrong with the dump, empty when `pg_restore` reads all of it."""
+    words = ["pg_restore", "-f", "/dev/null", path]
+    status, said = one_shot.ran(database.engine, database.image, words, path, SILENT_SECONDS)
+    return (complaint(said) or f"exit code {status}") if status else ""
+
+
+def _made(document: Document, folder: str) -> tuple[str, dict[str, Any]]:
+    """The new backup's path and facts, once it has its name."""
+    os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
+    backup_catalog.clear(folder)
+    database = Database.of(document)
+    one_shot.clear(database.engine)
+    began = time.monotonic()
+    path = os.path.join(folder, backup_catalog.name_at(datetime.now(timezone.utc)))
+    partial = os.path.join(folder, f".{os.path.basename(path)}.partial")
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE), "wb") as file:
+            out = _Hashing(file)
+            counts = dumped(database, out)
+            file.flush()
+            os.fsync(file.fileno())
+        wrong = read_back(database, partial)
+        if wrong:
+            raise Refusal(f"the new dump cannot be read back ({wrong})")
+        if backup_catalog.digest(partial) != out.digest:
+            raise Refusal(f"what lies in {folder} is not what was written: look at the disk")
+        facts = {
+            **as_document(counts),
+            "sha256": out.digest,
+            "bytes": out.size,
+            "ms": round((time.monotonic() - began) * 1000),
+        }
+        backup_catalog.write_facts(path, facts)
+        os.rename(partial, path)
+        atomic_file.sync_folder(folder)
+    except BaseException:
+        for left in (partial, beside(path)):
+            if os.path.exists(left) and not os.path.exists(path):
+                os.unlink(left)
+        raise
+    return path, facts
+
+
+def dumped(database: Database, out: _Hashing) -> Counts:
+    """Write the dump to `out`; what its snapshot holds. Raises Refusal when pg_dump did not end well."""
+    words = database.words(_DUMP)
+    status, said = streamed(database.engine, database.container, words, SILENT_SECONDS, out=cast(BinaryIO, out))
+    ended = [line[len(_ENDED) :].strip() for line in said.splitlines() if line.startswith(_ENDED)]
+    if status or ended != ["0"]:
+        words = "\n".join(line for line in said.splitlines() if not line.startswith(_ENDED))
+        raise Refusal(f"pg_dump did not end well ({complaint(words) or 'its container ended'})")
+    return Counts.of(said)
+
+
+def _folder(document: Document) -> str:
+    folder = document.text("backups")
+    if not os.path.isabs(folder):
+        raise Refusal("'backups' in the document on stdin is a relative path: give an absolute one")
+    return folder
+
+
+def _of_the_disk(error: OSError, folder: str) -> str:
+    return f"{error.filename or folder} cannot be written ({error.strerror}): make room, or fix that"
+
+
+class _Hashing:
+    """A file that knows the SHA-256 and the size of what went through."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash, self.size = file, hashlib.sha256(), 0
+
+    def write(self, content: bytes) -> int:
+        self._hash.update(content)
+        self.size += len(content)
+        return self._file.write(content)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()

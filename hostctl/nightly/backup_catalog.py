@@ -1,0 +1,158 @@
+"""The folder of backups: names, what is known of each beside it, and which are kept.
+
+A backup is two files: `sentinel-20261126T031700Z.dump` and the same with `.json`, which is written first. One without
+the other does not count.
+
+Owns: these files. Deliberately does not: touch any other file in the folder, or make a dump.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from hostctl.core import atomic_file
+from hostctl.core.documents import Document, parsed, table
+from hostctl.core.errors import Refusal
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_NAME = re.compile(r"sentinel-(\d{8}T\d{6}Z)\.dump")
+_PARTIAL = re.compile(r"\.sentinel-\d{8}T\d{6}Z\.dump\.partial")
+_TIME = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How many days, weeks and months have a backup kept: the newest of each."""
+
+    daily: int
+    weekly: int
+    monthly: int
+
+    @classmethod
+    def of(cls, document: Document) -> Keep:
+        asked = document.object("keep")
+        kept = cls(asked.whole_number("daily"), asked.whole_number("weekly"), asked.whole_number("monthly"))
+        if kept.daily < 1 or kept.weekly < 0 or kept.monthly < 0:
+            raise Refusal("'keep' in the document on stdin must keep at least one day, and no negative number")
+        return kept
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One of the folder. `facts` is what stands beside it: sha256, bytes, rows, newest, ms, `restores`."""
+
+    path: str
+    at: datetime
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+    @property
+    def counts_as_good(self) -> bool:
+        """Read back whole when it was made, and not proven bad by a restore since."""
+        return self.facts.get("restores") is not False
+
+    def document(self) -> dict[str, Any]:
+        return {"file": self.path, "at": self.at.strftime("%Y-%m-%dT%H:%M:%SZ"), **self.facts}
+
+
+def name_at(moment: datetime) -> str:
+    return f"sentinel-{moment.astimezone(timezone.utc).strftime(_TIME)}.dump"
+
+
+def found(folder: str) -> list[Backup]:
+    """Every backup of the folder, the newest first; none where there is no folder."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    backups = [at(os.path.join(folder, name)) for name in names]
+    return sorted((one for one in backups if one is not None), key=lambda one: one.at, reverse=True)
+
+
+def at(path: str) -> Backup | None:
+    """The backup at this path, None where it is none of ours or has nothing beside it."""
+    named = _NAME.fullmatch(os.path.basename(path))
+    if named is None or not os.path.isfile(path):
+        return None
+    try:
+        with open(beside(path), "rb") as file:
+            facts = parsed(file.read())
+    except FileNotFoundError:
+        return None
+    moment = datetime.strptime(named[1], _TIME).replace(tzinfo=timezone.utc)
+    return None if facts is None else Backup(path, moment, table(facts))
+
+
+def beside(path: str) -> str:
+    return f"{path}.json"
+
+
+def write_facts(path: str, facts: dict[str, Any]) -> None:
+    atomic_file.write(beside(path), (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode(), FILE_MODE)
+
+
+def newest_good(folder: str) -> Backup | None:
+    return next((one for one in found(folder) if one.counts_as_good), None)
+
+
+def kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
+    """The paths that stay: the newest of each of the last days, ISO weeks and months that have one, in UTC.
+
+    One that is proven bad takes nobody's place, and the newest that a restore has proven good stays in any case.
+    """
+    good = [one for one in backups if one.counts_as_good]
+    proven = sorted((one for one in backups if one.facts.get("restores") is True), key=lambda one: one.at)
+    return _kept(backups, keep) | _kept(good, keep) | {one.path for one in proven[-1:]}
+
+
+def _kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
+    periods: tuple[tuple[int, Callable[[datetime], tuple[int, ...]]], ...] = (
+        (keep.daily, lambda moment: (moment.year, moment.month, moment.day)),
+        (keep.weekly, lambda moment: tuple(moment.isocalendar()[:2])),
+        (keep.monthly, lambda moment: (moment.year, moment.month)),
+    )
+    stay: set[str] = set()
+    for count, period in periods:
+        newest: dict[tuple[int, ...], str] = {}
+        for one in sorted(backups, key=lambda one: one.at, reverse=True):
+            newest.setdefault(period(one.at), one.path)
+        stay.update(list(newest.values())[:count])
+    return stay
+
+
+def rotate(folder: str, keep: Keep) -> list[str]:
+    """Remove what is not kept; the names that went. To be called after a good new one only."""
+    backups = found(folder)
+    stay = kept(backups, keep)
+    gone = [one for one in backups if one.path not in stay]
+    for one in gone:
+        # The dump first: what is left of a removal that was killed is no backup, and goes with the next clearing.
+        os.unlink(one.path)
+        os.unlink(beside(one.path))
+    return [one.name for one in gone]
+
+
+def clear(folder: str) -> None:
+    """Remove what a killed run left: half a dump, or facts without their dump."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        facts_of = _NAME.fullmatch(name[: -len(".json")]) if name.endswith(".json") else None
+        if _PARTIAL.fullmatch(name) or (facts_of and not os.path.exists(path[: -len(".json")])):
+            os.unlink(path)
+
+
+def digest(path: str) -> str:
+    """The file's SHA-256, in hex, read anew."""
+    hashed = hashlib.sha256()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            hashed.update(piece)
+    return hashed.hexdigest()

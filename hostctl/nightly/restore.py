@@ -1,0 +1,134 @@
+"""`backup restore`: a backup takes the live database's place; what was live stays beside it under another name.
+
+    restore into sentinel_restoring  ->  nobody may connect, connections end  ->  both renamed at once  ->  open again
+
+The gateway stays up: its writer connects anew within seconds, and calls are answered meanwhile. A restore that fails
+before the renaming has changed nothing, and one that is killed is begun anew by the next.
+
+Owns: these databases' names. Deliberately does not: remove the former data (the runbook says how), or ask; `make
+restore` does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from hostctl.core.documents import Document
+from hostctl.core.errors import Refusal
+from hostctl.core.lock import held
+from hostctl.docker import one_shot
+from hostctl.docker.exec_streams import streamed
+from hostctl.nightly import backup, backup_catalog
+from hostctl.nightly.backup_catalog import Backup
+from hostctl.nightly.restore_drill import RESTORE_SECONDS
+from hostctl.postgres.psql import SOCKET, Database, as_document, complaint
+
+_MAINTENANCE = "postgres"
+_TRIES = 5
+
+
+def restore(document: Document) -> dict[str, Any]:
+    """Restore the file `from`, a name in the folder of backups or an absolute path. Raises Refusal."""
+    with held(document.text("folder"), "backup restore"):
+        chosen = _chosen(document)
+        database = Database.of(document)
+        if re.fullmatch(r"[a-z_][a-z0-9_]{0,40}", database.name) is None:
+            raise Refusal(f"the database's name {database.name} needs quoting: restore it by hand, as the runbook says")
+        one_shot.clear(database.engine)
+        began = time.monotonic()
+        before = database.counts()
+        after = _restored_beside(database, chosen)
+        kept = f"{database.name}_before_{datetime.now(timezone.utc):%Y%m%dt%H%M%S}"
+        exchanged = time.monotonic()
+        _exchange(database, kept)
+        return {
+            "file": chosen.path,
+            "taken": chosen.document()["at"],
+            "database": database.name,
+            "before": as_document(before),
+            "after": after,
+            "compared": bool(chosen.facts),
+            "kept": kept,
+            "closed_ms": round((time.monotonic() - exchanged) * 1000),
+            "ms": round((time.monotonic() - began) * 1000),
+        }
+
+
+def _chosen(document: Document) -> Backup:
+    asked = document.text("from")
+    path = asked if os.path.isabs(asked) else os.path.join(document.text("backups"), os.path.basename(asked))
+    found = backup_catalog.at(path)
+    if found is None and path.endswith(".dump") and os.path.isfile(path):
+        # Brought back from elsewhere without what stood beside it: pg_restore alone can judge it then.
+        found = Backup(path, datetime.fromtimestamp(os.path.getmtime(path), timezone.utc), {})
+    if found is None:
+        names = [one.name for one in backup_catalog.found(document.text("backups"))][:5]
+        told = f"the newest are {', '.join(names)}" if names else f"there is none in {document.text('backups')}"
+        raise Refusal(f"{path} is no backup; {told}: give FROM= one of them")
+    if found.facts and backup_catalog.digest(found.path) != found.facts.get("sha256"):
+        raise Refusal(f"{found.name} is not the file that was written (its SHA-256 differs): choose an older one")
+    return found
+
+
+def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
+    """A database of its own with the backup's contents, compared with what was counted at its time."""
+    beside = _beside(database)
+    _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
+    wrong = backup.read_back(database, chosen.path)
+    if wrong:
+        raise Refusal(f"{chosen.name} cannot be read whole ({wrong}): choose an older one; nothing was changed")
+    _maintain(database, f'CREATE DATABASE "{beside}" OWNER "{database.role}" TEMPLATE template0;')
+    try:
+        _fill(database, beside, chosen)
+        copy = Database(database.engine, database.container, database.role, beside, database.image, database.uid)
+        counts = as_document(copy.counts())
+        if chosen.facts and any(counts[key] != chosen.facts.get(key) for key in ("rows", "newest")):
+            raise Refusal(f"{chosen.name} holds other rows than were counted at its time: nothing was changed")
+    except BaseException:
+        _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
+        raise
+    return counts
+
+
+def _fill(database: Database, beside: str, chosen: Backup) -> None:
+    """`pg_restore` inside the server's container, where its socket asks for no password; the dump comes through."""
+    words = ["pg_restore", "--exit-on-error", "-w", "-h", SOCKET, "-U", database.role, "-d", beside]
+    with open(chosen.path, "rb") as dump:
+        status, said = streamed(database.engine, database.container, words, RESTORE_SECONDS, feed=dump)
+    if status:
+        raise Refusal(
+            f"{chosen.name} could not be restored ({complaint(said) or f'exit code {status}'}): nothing was changed"
+        )
+
+
+def _exchange(database: Database, kept: str) -> None:
+    name, beside = database.name, _beside(database)
+    for left in range(_TRIES, 0, -1):
+        try:
+            _maintain(
+                database,
+                f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false;',
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' \\g /dev/null",
+                "BEGIN;",
+                f'ALTER DATABASE "{name}" RENAME TO "{kept}";',
+                f'ALTER DATABASE "{beside}" RENAME TO "{name}";',
+                "COMMIT;",
+            )
+            break
+        except Refusal:
+            if left == 1:
+                _maintain(database, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true;')
+                raise
+    _maintain(database, f'ALTER DATABASE "{kept}" ALLOW_CONNECTIONS true;')
+
+
+def _maintain(database: Database, *lines: str) -> None:
+    database.run(lines, "exchanging the databases", name=_MAINTENANCE)
+
+
+def _beside(database: Database) -> str:
+    return f"{database.name}_restoring"

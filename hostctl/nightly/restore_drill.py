@@ -1,0 +1,175 @@
+"""`backup drill`: the newest backup, restored into a one-shot Postgres, holds what the database held at its time.
+
+good             every table has the rows that were counted in the dump's own snapshot, and the newest timestamp too
+bad              the dump does not restore, or holds something else; it no longer counts as a good backup
+could-not-check  there is none, or no container could be made to try: nothing is known
+
+Owns: the one-shot container (the database's own image, no network, its data in a volume that goes with it), the
+comparison, the verdict beside the backup. Deliberately does not: touch the live database, or remove a bad backup.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from hostctl.core.documents import Document, table
+from hostctl.core.errors import Refusal
+from hostctl.core.lock import held
+from hostctl.core.timestamps import now, seconds_of
+from hostctl.docker import containers, one_shot
+from hostctl.docker.engine import Engine
+from hostctl.nightly import backup, backup_catalog
+from hostctl.nightly.backup_catalog import Backup
+from hostctl.nightly.results import note, noted
+from hostctl.postgres.psql import Database, as_document, complaint
+
+STEP = "restore-drill"
+GOOD, BAD, COULD_NOT_CHECK = "good", "bad", "could-not-check"
+START_SECONDS = 120.0
+RESTORE_SECONDS = 3600.0
+POLL_SECONDS = 0.25
+WEEK_SECONDS = 6.5 * 86400
+"""A little less than a week, so that the test keeps its night of the week."""
+
+_DATA = "/var/lib/postgresql/data"
+_LOOPBACK = "127.0.0.1"
+
+
+class _CouldNot(Exception):
+    """The check itself did not work, so that nothing is known of the backup."""
+
+
+class _Bad(Exception):
+    """The backup is not what it should be."""
+
+
+def run(document: Document) -> dict[str, Any]:
+    """The verdict on the newest backup, noted; raises Refusal only where not even that could be done."""
+    with held(document.text("folder"), "backup drill"):
+        return _tested(document)
+
+
+def weekly(document: Document) -> dict[str, Any]:
+    """The night's step: once a week, and every night until it is good; raises Refusal for any other verdict."""
+    if document.text("restore_drill", "off") == "off":
+        return {"result": "skipped", "reason": "nightly.restore_drill is off"}
+    good = table(noted(document, STEP).get("last_good"))
+    if good and time.time() - seconds_of(good["at"]) < WEEK_SECONDS:
+        return {"result": "skipped", "reason": f"the test of {good['at']} was good"}
+    tested = _tested(document)
+    if tested["result"] != GOOD:
+        raise Refusal(f"the restore drill says {tested['result']}: {tested['reason']}")
+    return tested
+
+
+def _tested(document: Document) -> dict[str, Any]:
+    began = time.monotonic()
+    newest = next(iter(backup_catalog.found(document.text("backups"))), None)
+    result, reason, counts = COULD_NOT_CHECK, "", {}
+    try:
+        counts = _compared(document, newest)
+        result = GOOD
+    except _Bad as found:
+        result, reason = BAD, str(found)
+    except (_CouldNot, Refusal, OSError) as failure:
+        reason = str(failure)
+    facts: dict[str, Any] = {
+        "result": result,
+        "reason": reason,
+        "file": "" if newest is None else newest.path,
+        "taken": "" if newest is None else newest.document()["at"],
+        "ms": round((time.monotonic() - began) * 1000),
+        **counts,
+    }
+    if newest is not None and result != COULD_NOT_CHECK:
+        backup_catalog.write_facts(newest.path, {**newest.facts, "restores": result == GOOD, "tested": now()})
+    _note(document, facts)
+    backup.tell_again(document)
+    return facts
+
+
+def _note(document: Document, facts: dict[str, Any]) -> None:
+    before = noted(document, STEP)
+    kept = ("file", "taken", "ms", "rows", "newest")
+    good = {"at": now(), **{key: facts[key] for key in kept if key in facts}}
+    last = good if facts["result"] == GOOD else before.get("last_good")
+    metrics: dict[str, float] = {}
+    if facts["result"] != COULD_NOT_CHECK:
+        metrics["sentinel_restore_test_good"] = float(facts["result"] == GOOD)
+    if last:
+        metrics["sentinel_restore_test_last_good_timestamp_seconds"] = seconds_of(last["at"])
+    note(document, STEP, {**facts, "last_good": last}, metrics)
+
+
+def _compared(document: Document, newest: Backup | None) -> dict[str, Any]:
+    """What the restored database holds; raises _Bad or _CouldNot."""
+    if newest is None:
+        raise _CouldNot(f"there is no backup in {document.text('backups')} yet: run 'make backup'")
+    if backup_catalog.digest(newest.path) != newest.facts.get("sha256"):
+        raise _Bad(f"{newest.name} is not the file that was written (its SHA-256 differs)")
+    engine, image = _image(document)
+    one_shot.clear(engine)
+    asked = document.object("database")
+    uid, role, name = asked.whole_number("uid"), asked.text("role"), asked.text("name")
+    with one_shot.started(engine, image, _body(uid, role, name), _host(uid)) as made:
+        copy = Database(engine, made, role, name, image, uid)
+        _wait(copy)
+        words = ["pg_restore", "--exit-on-error", "-w", "-h", _LOOPBACK, "-U", role, "-d", name, newest.path]
+        status, said = one_shot.ran(engine, image, words, newest.path, RESTORE_SECONDS, f"container:{made}")
+        if status and "No space left" in said:
+            raise _CouldNot(f"there is no room on the host for a copy ({complaint(said)})")
+        if status:
+            raise _Bad(f"{newest.name} does not restore ({complaint(said) or f'exit code {status}'})")
+        counts = as_document(copy.counts())
+    for key in ("rows", "newest"):
+        if counts[key] != newest.facts.get(key):
+            raise _Bad(f"{newest.name} holds {key} {counts[key]}, and the database held {newest.facts.get(key)}")
+    return counts
+
+
+def _image(document: Document) -> tuple[Engine, str]:
+    """The image of the database's container, running or not."""
+    engine, name = Engine(document.text("docker_socket")), document.object("database").text("container")
+    found = containers.find(engine, name, {})
+    if found is None:
+        raise _CouldNot(f"there is no container {name} whose image could be used: 'make up' makes it")
+    return engine, found.image
+
+
+def _body(uid: int, role: str, name: str) -> dict[str, Any]:
+    variables = {
+        "PGDATA": _DATA,
+        "POSTGRES_DB": name,
+        "POSTGRES_USER": role,
+        # The image demands one. Nobody can reach this server, and on its own loopback it asks for none.
+        "POSTGRES_PASSWORD": "nobody-can-reach-this-server",
+    }
+    return {"User": f"{uid}:{uid}", "Env": [f"{key}={value}" for key, value in variables.items()]}
+
+
+def _host(uid: int) -> dict[str, Any]:
+    memory = 512 * one_shot.MEGABYTE
+    return {
+        "Memory": memory,
+        "MemorySwap": memory,
+        "Init": True,
+        "Tmpfs": {"/run/postgresql": f"uid={uid},gid={uid},mode=0775", "/tmp": "mode=1777"},
+        "Mounts": [{"Type": "volume", "Target": _DATA}],
+    }
+
+
+def _wait(copy: Database) -> None:
+    """Over TCP: while it initialises the data folder the server listens on its socket only."""
+    deadline = time.monotonic() + START_SECONDS
+    ready = ["pg_isready", "-q", "-h", _LOOPBACK, "-U", copy.role, "-d", copy.name]
+    while True:
+        state = copy.engine.get(f"/containers/{copy.container}/json")["State"]
+        if not state["Running"]:
+            said = complaint(copy.engine.log_tail(copy.container, 20)) or f"exit code {state['ExitCode']}"
+            raise _CouldNot(f"the one-shot Postgres ended ({said})")
+        if copy.engine.inside(copy.container, ready, START_SECONDS)[0] == 0:
+            return
+        if time.monotonic() > deadline:
+            raise _CouldNot(f"the one-shot Postgres was not ready within {START_SECONDS:.0f} s")
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,91 @@
+"""Retention of the audit log: rows older than the configured days go, a bounded batch at a time.
+
+Each batch is a transaction of its own, followed by a pause at least as long as it took, so that the gateway's writer
+waits for one batch at most and half of the time belongs to it. Rows are found by `timestamp`, which has an index
+(`created_at` has none), each batch beginning where the one before ended. What is freed is used again: a vacuum follows
+that gives nothing back to the disk, since that would lock the table.
+
+Owns: these rows. Deliberately does not: remove anything before a good backup of the same night (hostctl/nightly/__init__.py).
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from hostctl.core.documents import Document, parsed
+from hostctl.core.errors import Refusal
+from hostctl.nightly.results import note
+from hostctl.postgres.psql import Database
+
+STEP = "retention"
+LIMIT_SECONDS = 3600.0
+
+_REMOVE = """DO $$
+DECLARE
+    began timestamptz; gone bigint; total bigint := 0; first timestamptz := '-infinity'; last timestamptz;
+BEGIN
+    IF to_regclass('audit_log') IS NOT NULL THEN
+        LOOP
+            began := clock_timestamp();
+            WITH old AS (
+                SELECT ctid FROM audit_log WHERE "timestamp" >= first AND "timestamp" < '{before}'
+                ORDER BY "timestamp" LIMIT {batch}
+            ), removed AS (
+                DELETE FROM audit_log USING old WHERE audit_log.ctid = old.ctid RETURNING audit_log."timestamp"
+            ) SELECT count(*), max("timestamp") INTO gone, last FROM removed;
+            COMMIT;
+            EXIT WHEN gone = 0;
+            total := total + gone;
+            first := last;
+            PERFORM pg_sleep(greatest(0.02, extract(epoch FROM clock_timestamp() - began)));
+        END LOOP;
+    END IF;
+    PERFORM set_config('sentinel_cutover.removed', total::text, false);
+END $$;"""
+_AFTER = (
+    # In small bites; the default would take all that the disk gives.
+    "SET vacuum_cost_delay = '2ms';",
+    r"SELECT to_regclass('audit_log') IS NOT NULL AS there \gset",
+    r"\if :there",
+    "VACUUM (TRUNCATE false, ANALYZE) audit_log;",
+    "SELECT json_build_object('removed', current_setting('sentinel_cutover.removed')::bigint, 'rows', "
+    "(SELECT count(*) FROM audit_log), 'bytes', pg_total_relation_size('audit_log'));",
+    r"\else",
+    "SELECT json_build_object('removed', 0, 'rows', 0, 'bytes', 0);",
+    r"\endif",
+)
+
+
+def step(document: Document) -> dict[str, Any]:
+    """Remove the old rows now; raises Refusal."""
+    asked = document.object("retention")
+    days, batch = asked.whole_number("days"), asked.whole_number("batch_rows")
+    if days < 1 or batch < 1:
+        raise Refusal("'retention' in the document on stdin must keep at least one day, in batches of at least one row")
+    began = time.monotonic()
+    before = datetime.now(timezone.utc) - timedelta(days=days)
+    found = removed(Database.of(document), before, batch)
+    facts = {
+        "result": "done",
+        "reason": "",
+        "before": before.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **found,
+        "ms": round((time.monotonic() - began) * 1000),
+    }
+    metrics = {"sentinel_audit_rows_removed": found["removed"], "sentinel_audit_log_bytes": found["bytes"]}
+    note(document, STEP, facts, metrics)
+    return facts
+
+
+def removed(database: Database, before: datetime, batch: int) -> dict[str, int]:
+    """{"removed", "rows", "bytes"}: how many went, how many are left, and the table's size with its indexes."""
+    line = " ".join(_REMOVE.format(before=before.isoformat(), batch=batch).split())
+    said = database.run([line, *_AFTER], "removing old rows of audit_log", LIMIT_SECONDS)
+    found = next((one for one in map(parsed, said.splitlines()) if one is not None and "removed" in one), None)
+    if found is None:
+        raise Refusal(
+            "Postgres did not say how many rows of audit_log were removed: see 'docker logs sentinel-postgres'"
+        )
+    return {name: int(found[name]) for name in ("removed", "rows", "bytes")}

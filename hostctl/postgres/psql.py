@@ -1,0 +1,93 @@
+"""Sentinel's database, asked inside its container over the server's own socket.
+
+Owns: running psql's lines there, and what is counted of the database. Deliberately does not: know a password; the
+socket asks the container's own user for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hostctl.core.documents import Document, parsed
+from hostctl.core.errors import Refusal
+from hostctl.docker import containers
+from hostctl.docker.engine import Engine
+
+SOCKET = "/run/postgresql"
+SECONDS = 300.0
+COUNTS = (
+    "SET TIME ZONE 'UTC';",
+    "SELECT format('SELECT json_build_object(''table'', %L, ''rows'', count(*)) FROM %I.%I', "
+    "schemaname || '.' || tablename, schemaname, tablename) FROM pg_tables "
+    r"WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1 \gexec",
+    """SELECT 'SELECT json_build_object(''newest'', max("timestamp")) FROM audit_log' """
+    r"WHERE to_regclass('audit_log') IS NOT NULL \gexec",
+)
+"""psql's lines that print the rows of each table and the newest of the audit log, a JSON object a line."""
+
+RUN = 'printf "%s\\n" "$@" | psql -qXAt -v ON_ERROR_STOP=1 -h "$PGSOCKET" -U "$PGROLE" -d "$PGNAME"'
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is compared of a dump: {"public.audit_log": 120} and the newest timestamp of the audit log, "" for none."""
+
+    rows: dict[str, int] = field(default_factory=lambda: {})
+    newest: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> Counts:
+        """From the lines that `COUNTS` printed; other lines are left out."""
+        found = [one for one in map(parsed, text.splitlines()) if one is not None]
+        rows = {str(one["table"]): int(one["rows"]) for one in found if "table" in one}
+        return cls(rows, next((str(one["newest"] or "") for one in found if "newest" in one), ""))
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database of one running container; `uid` is the image's own user."""
+
+    engine: Engine
+    container: str
+    role: str
+    name: str
+    image: str
+    uid: int
+
+    @classmethod
+    def of(cls, document: Document) -> Database:
+        """The one that the document names; raises Refusal when its container does not run."""
+        asked = document.object("database")
+        name, role = asked.text("container"), asked.text("role")
+        engine = Engine(document.text("docker_socket"))
+        found = containers.find(engine, name, {})
+        if found is None or not found.running or found.paused:
+            raise Refusal(f"the container {name} does not run, so its database cannot be read: 'docker start {name}'")
+        return cls(engine, found.id, role, asked.text("name"), found.image, asked.whole_number("uid"))
+
+    def words(self, lines: Sequence[str], name: str = "") -> list[str]:
+        """The command that gives these lines to psql, on the database `name` where that is not this one."""
+        variables = [f"PGSOCKET={SOCKET}", f"PGROLE={self.role}", f"PGNAME={name or self.name}"]
+        return ["env", *variables, "sh", "-eu", "-c", RUN, "sh", *lines]
+
+    def run(self, lines: Sequence[str], doing: str, seconds: float = SECONDS, name: str = "") -> str:
+        """What psql prints; raises Refusal that says what was being done, with psql's first complaint."""
+        status, said = self.engine.inside(self.container, self.words(lines, name), seconds)
+        if status:
+            raise Refusal(f"Postgres refused while {doing} ({complaint(said) or f'exit code {status}'})")
+        return said
+
+    def counts(self) -> Counts:
+        return Counts.of(self.run(COUNTS, "counting its rows"))
+
+
+def complaint(said: str) -> str:
+    """The first line that tells an error, else the last one."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and parsed(line) is None]
+    return next((line for line in lines if "error" in line.lower() or "fatal" in line.lower()), "".join(lines[-1:]))
+
+
+def as_document(counts: Counts) -> dict[str, Any]:
+    return {"rows": counts.rows, "newest": counts.newest}

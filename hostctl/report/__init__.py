@@ -1,0 +1,111 @@
+"""`report inspect`: what the host itself keeps of its handovers and backups, and what runs there, for `make report`.
+
+Owns: reading the journal's finished entries, the nightly job's own files, the containers' images by digest.
+Deliberately does not: change or judge anything, nor repeat a request, whose paths and networks nobody needs there.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.timestamps import now
+from hostctl.docker import containers
+from hostctl.docker.engine import Engine
+from hostctl.handover.journal import Journal
+from hostctl.host import invoker
+
+KEPT_BY_THE_NIGHT = {"backup": "backup.json", "restore_drill": "restore-drill.json"}
+NIGHTLY = "nightly"
+_LEFT_OUT = ("container", "predecessor", "rested_at")
+
+
+def inspect(document: Document) -> dict[str, Any]:
+    """The host, the named `containers` with their images, every handover that is kept, newest first, and the backups.
+
+    "backup" and "restore_drill" are the files' own documents, None where there is none.
+    """
+    folder, engine = document.text("folder"), Engine(document.text("docker_socket"))
+    journal = Journal(os.path.join(folder, "handover"))
+    last = journal.state()
+    return {
+        "at": now(),
+        "by": invoker.told(),
+        "host": _host(engine),
+        "containers": [_described(engine, name) for name in document.texts("containers")],
+        "last": {key: value for key, value in last.items() if key not in _LEFT_OUT},
+        "handovers": [_summary(name, lines) for name, lines in journal.finished()],
+        **{key: kept(folder, name) for key, name in KEPT_BY_THE_NIGHT.items()},
+    }
+
+
+def kept(folder: str, name: str) -> dict[str, Any] | None:
+    """A file of the nightly job, in its own folder or the product's; None where it is not there or no JSON object."""
+    for place in (os.path.join(folder, NIGHTLY), folder):
+        try:
+            with open(os.path.join(place, name), encoding="utf-8") as file:
+                return parsed(file.read())
+        except (FileNotFoundError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def _host(engine: Engine) -> dict[str, str]:
+    version = table(engine.get("/version"))
+    return {
+        "name": socket.gethostname(),
+        "system": _system(),
+        "kernel": platform.release(),
+        "docker": str(version.get("Version", "")),
+        "python": platform.python_version(),
+    }
+
+
+def _system() -> str:
+    """os-release(5)."""
+    try:
+        with open("/etc/os-release", encoding="utf-8") as file:
+            named = dict(line.strip().split("=", 1) for line in file if "=" in line)
+    except OSError:
+        return platform.system()
+    return named.get("PRETTY_NAME", platform.system()).strip('"')
+
+
+def _described(engine: Engine, name: str) -> dict[str, Any]:
+    found = engine.find(f"/containers/{quote(name, safe='')}/json")
+    if found is None:
+        return {"name": name, "state": "absent"}
+    seen = containers.described(found, {})
+    image = table(engine.find(f"/images/{quote(seen.image, safe='')}/json"))
+    digests = [str(one).rpartition("@")[2] for one in rows(image.get("RepoDigests"))]
+    return {
+        "name": seen.name,
+        "state": "paused" if seen.paused else "running" if seen.running else "stopped",
+        "image": _named(str(table(found["Config"]).get("Image", "")), image),
+        "image_id": seen.image,
+        "digest": digests[0] if digests else "",
+        "made_at": str(image.get("Created", "")),
+    }
+
+
+def _named(asked: str, image: dict[str, Any]) -> str:
+    """The image's name; of one that was asked for by its id, a name that Docker has for it."""
+    if not asked.startswith("sha256:"):
+        return asked
+    known = [*rows(image.get("RepoTags")), *rows(image.get("RepoDigests"))]
+    return str(known[0]) if known else ""
+
+
+def _summary(name: str, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One finished entry; the file's name ends with its outcome: done, undone, finished or reversed."""
+    opening, results = lines[0], [table(one["result"]) for one in lines if "result" in one]
+    result = results[-1] if results else dict[str, Any]()
+    goals = {key: str(table(opening.get(key)).get("name", "")) for key in ("from", "to")}
+    told = {key: result[key] for key in ("downtime_ms", "parts", "release", "at") if key in result}
+    outcome = name.rpartition("-")[2].partition(".")[0]
+    return {"verb": opening["verb"], "at": opening["at"], **goals, **told, "outcome": outcome}

@@ -1,0 +1,157 @@
+"""`resources keep | write | forget`: memory and CPU of the product's containers, as Docker's own statistics have them.
+
+Owns: `asked.json` in its folder, the timer that runs `write` once a minute, and the file of metrics that Prometheus
+reads. Deliberately does not: run on between two looks, or need more of Docker than its statistics; a container that
+does not run has no line. Each sample carries its moment, so that of a timer that stopped nothing stays as if it were
+new. Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from hostctl.core import atomic_file
+from hostctl.core.documents import Document, table
+from hostctl.core.errors import Refusal
+from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL
+from hostctl.docker.engine import DockerError, Engine
+from hostctl.resources import process_memory
+from hostctl.schedule import every_minute
+
+ASKED = "asked.json"
+LABEL = "sentinel-cutover"
+MOST_AT_ONCE = 8
+MEMORY, LIMIT = "sentinel_container_memory_bytes", "sentinel_container_memory_limit_bytes"
+CPU, PROCESS, TARGET = (
+    "sentinel_container_cpu_seconds_total",
+    "sentinel_process_memory_bytes",
+    "sentinel_memory_target_bytes",
+)
+_HELP = {
+    MEMORY: ("gauge", "Memory of a container without the file cache that the kernel can drop, as docker stats has it."),
+    LIMIT: ("gauge", "Most memory that the container may have."),
+    CPU: ("counter", "CPU time of a container."),
+    PROCESS: ("gauge", "Resident memory of the bridge and of the gateway, without their backends."),
+    TARGET: ("gauge", "What bridge and gateway together should stay under."),
+}
+Samples = dict[str, list[tuple[str, float]]]
+"""By metric: the label as it is written, and the value."""
+
+
+def keep(document: Document) -> dict[str, Any]:
+    """Keep what is asked, write the first file, and have the timer write it from now on; raises Refusal."""
+    folder, trigger = document.text("folder"), document.text("trigger")
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    path = os.path.join(folder, ASKED)
+    atomic_file.write(path, json.dumps(document.values, indent=1, sort_keys=True).encode() + b"\n", 0o644)
+    written = write(document)
+    changed = every_minute.keep(_timer(document, path), trigger)
+    return {**written, "trigger": trigger, "changed": changed}
+
+
+def write(document: Document) -> dict[str, Any]:
+    """One look at every container of the product, and the file anew; raises Refusal."""
+    engine, file = Engine(document.text("docker_socket")), document.text("file")
+    target = document.whole_number("target_mb") * 1024 * 1024
+    found: Samples = {name: [] for name in _HELP}
+    found[TARGET].append(("", target))
+    running = _running(engine)
+    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
+        # Docker answers each in a second or so, since it takes its statistics once in that time.
+        looked = list(pool.map(partial(_look, engine.path), running))
+    for _, samples in looked:
+        for metric, more in samples.items():
+            found[metric] += more
+    names = [name for name, _ in looked]
+    content = "".join(lines(found, round(time.time() * 1000)))
+    try:
+        atomic_file.write(file, content.encode(), 0o444)
+    except OSError as error:
+        raise Refusal(f"{file} cannot be written ({error.strerror}): fix that, then run again") from None
+    return {"file": file, "containers": sorted(names)}
+
+
+def alone() -> None:
+    """`write` as the timer runs it, without the other verbs, whose reading alone would cost more than the look."""
+    try:
+        write(Document.parse(sys.stdin.read()))
+    except (Refusal, OSError) as failure:
+        sys.exit(f"hostctl resources write: {failure} (docs/runbook.md#hostctl-resources-write)")
+
+
+def forget(document: Document) -> dict[str, Any]:
+    """The timer, the file of metrics and what was asked are gone; nothing there is no error."""
+    path = os.path.join(document.text("folder"), ASKED)
+    removed = every_minute.forget(_timer(document, path))
+    for one in (document.text("file"), path):
+        try:
+            os.unlink(one)
+            removed.append(one)
+        except FileNotFoundError:
+            continue
+    if os.path.isdir(os.path.dirname(path)) and not os.listdir(os.path.dirname(path)):
+        os.rmdir(os.path.dirname(path))
+    return {"removed": removed}
+
+
+def _timer(document: Document, asked: str) -> every_minute.Timer:
+    return every_minute.Timer(
+        name="sentinel-resources",
+        what="memory and CPU of the stack's containers for Prometheus",
+        program=document.text("program"),
+        module="resources",
+        document=asked,
+    )
+
+
+def _running(engine: Engine) -> list[dict[str, Any]]:
+    every = engine.get("/containers/json")
+    return [short for short in every if table(short.get("Labels")).get(LABEL) == "true"]
+
+
+def _look(socket_path: str, short: Mapping[str, Any]) -> tuple[str, Samples]:
+    """Its name and its samples, on a connection of its own."""
+    engine, found = Engine(socket_path), Samples()
+    name, identifier = str(short["Names"][0]).lstrip("/"), short["Id"]
+    try:
+        seen = table(engine.get(f"/containers/{identifier}/stats?stream=false&one-shot=true"))
+        inspected = table(engine.get(f"/containers/{identifier}/json"))
+    except DockerError as error:
+        if error.status in (404, 409):
+            # Gone since it was listed: the next look has none of it.
+            return name, found
+        raise
+    memory, cpu = table(seen.get("memory_stats")), table(table(seen.get("cpu_stats")).get("cpu_usage"))
+    label = f'{{container="{name}"}}'
+    if "usage" in memory:
+        found[MEMORY] = [(label, memory["usage"] - droppable(memory))]
+        found[LIMIT] = [(label, memory.get("limit", 0))]
+        found[CPU] = [(label, cpu.get("total_usage", 0) / 1e9)]
+    if table(short.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE:
+        first = int(table(inspected.get("State")).get("Pid") or 0)
+        found[PROCESS] = [
+            (f'{{container="{name}",process="{process}"}}', resident)
+            for process, resident in process_memory.of_bridge_and_gateway(first).items()
+        ]
+    return name, found
+
+
+def droppable(memory: Mapping[str, Any]) -> int:
+    """Bytes of file cache that have not been used lately: `inactive_file` of cgroup 2, `total_inactive_file` of 1."""
+    details = table(memory.get("stats"))
+    return min(int(details.get("inactive_file", details.get("total_inactive_file", 0))), int(memory["usage"]))
+
+
+def lines(found: Samples, moment: int) -> Iterator[str]:
+    """The file; `moment` is in milliseconds since 1970."""
+    for name, (kind, words) in _HELP.items():
+        yield f"# HELP {name} {words}\n# TYPE {name} {kind}\n"
+        for label, value in found[name]:
+            yield f"{name}{label} {value:.10g} {moment}\n"

@@ -1,0 +1,146 @@
+"""The last dump of ContextForge's database, and a copy of the files that start it, before either goes.
+
+Owns: both, 0600 in a folder of 0700, each written beside and renamed once it has been verified: the dump is read back
+whole by its own server's `pg_restore` (`--list` would prove nothing), and what arrived here has the same SHA-256.
+Deliberately does not: know a password; the database's own client asks over the server's socket. Neither file is ever
+removed by the product: without the key in `.env` the dump's encrypted fields cannot be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from hostctl.core import atomic_file
+from hostctl.core.documents import rows
+from hostctl.core.errors import Refusal
+from hostctl.core.timestamps import now
+from hostctl.docker import containers
+from hostctl.docker.containers import Container
+from hostctl.docker.engine import Engine
+
+DUMP, FILES = "contextforge.dump", "contextforge-files.tar"
+INSIDE = "/tmp/sentinel-cutover-last.dump"
+DUMP_SECONDS, READY_SECONDS = 900.0, 60.0
+_PIECE_BYTES = 1 << 20
+_NAMES = 'user="${POSTGRES_USER:-postgres}"; base="${POSTGRES_DB:-$user}"'
+_RUN = (
+    f'umask 077; {_NAMES}; pg_dump -Fc -w --lock-wait-timeout=30s -h /run/postgresql -U "$user" -f "$0" "$base" && '
+    'pg_restore -f /dev/null "$0" && sha256sum "$0"'
+)
+
+
+def take(engine: Engine, folder: str, going: Sequence[Container]) -> dict[str, Any]:
+    """{"path", "bytes", "sha256", "at"}; raises Refusal, and then a dump of before is still there."""
+    database = _database(engine, going)
+    started = not database.running
+    if started:
+        engine.post(f"/containers/{database.id}/start")
+    try:
+        _wait(engine, database)
+        return _taken(engine, folder, database)
+    finally:
+        engine.inside(database.id, ["rm", "-f", INSIDE], READY_SECONDS)
+        if started:
+            engine.post(f"/containers/{database.id}/stop?t=30", seconds=READY_SECONDS)
+
+
+def keep_files(folder: str, paths: Sequence[str]) -> dict[str, Any]:
+    """A tar of the files, read back; none is no error."""
+    target = os.path.join(folder, FILES)
+    there = [path for path in paths if os.path.isfile(path)]
+    if not there:
+        return {"path": target if os.path.exists(target) else "", "files": 0}
+    partial = _beside(target)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            for path in there:
+                tar.add(path, arcname=path.lstrip("/"))
+        file.flush()
+        os.fsync(file.fileno())
+    with tarfile.open(partial) as tar:
+        for path in there:
+            inside = tar.extractfile(path.lstrip("/"))
+            with open(path, "rb") as original:
+                if inside is None or inside.read() != original.read():
+                    raise Refusal(f"the copy of {path} is not what it was: look at the disk, then run again")
+    os.replace(partial, target)
+    atomic_file.sync_folder(folder)
+    return {"path": target, "files": len(there)}
+
+
+def make_folder(folder: str) -> None:
+    """For its owner alone, whatever was there before."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.chmod(folder, 0o700)
+
+
+def _database(engine: Engine, going: Sequence[Container]) -> Container:
+    for one in going:
+        seen = engine.get(f"/containers/{one.id}/json")
+        names = {str(line).partition("=")[0] for line in rows(seen["Config"].get("Env"))}
+        if one.service == "postgres" or {"POSTGRES_USER", "PGDATA"} & names:
+            return one
+    raise Refusal(
+        "none of ContextForge's containers is a Postgres, so its last dump cannot be taken here: copy its database "
+        "yourself, then remove ContextForge by 'docker compose down' in its folder"
+    )
+
+
+def _wait(engine: Engine, database: Container) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    ready = ["sh", "-c", f'{_NAMES}; pg_isready -q -h /run/postgresql -U "$user" -d "$base"']
+    while engine.inside(database.id, ready, READY_SECONDS)[0]:
+        if time.monotonic() > deadline:
+            raise Refusal(f"Postgres in {database.name} is not ready after {READY_SECONDS:.0f} s: see 'docker logs'")
+        time.sleep(0.25)
+
+
+def _taken(engine: Engine, folder: str, database: Container) -> dict[str, Any]:
+    status, said = engine.inside(database.id, ["sh", "-c", _RUN, INSIDE], DUMP_SECONDS)
+    lines = said.strip().splitlines()
+    if status or not lines:
+        reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no reason given")
+        raise Refusal(f"the last dump of {database.name} failed ({reason}): fix that, then run again; nothing is gone")
+    digest, target = lines[-1].split()[0], os.path.join(folder, DUMP)
+    partial = _beside(target)
+    path = f"/containers/{quote(database.id)}/archive?path={quote(INSIDE)}"
+    with engine.download(path, DUMP_SECONDS) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        source = next((tar.extractfile(member) for member in tar if member.isfile()), None)
+        if source is None:
+            raise Refusal(f"Docker gave no dump out of {database.name}: run again")
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            shutil.copyfileobj(source, file, _PIECE_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
+    if _digest(partial) != digest:
+        os.unlink(partial)
+        raise Refusal(f"what arrived in {folder} is not what was dumped: look at the disk, then run again")
+    os.replace(partial, target)
+    atomic_file.sync_folder(folder)
+    return {"path": target, "bytes": os.path.getsize(target), "sha256": digest, "at": now()}
+
+
+def _digest(path: str) -> str:
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def _beside(target: str) -> str:
+    return os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.partial")
+
+
+def described(engine: Engine, identifiers: Sequence[str]) -> list[Container]:
+    """The containers that are still there."""
+    found = [containers.find(engine, identifier, {}) for identifier in identifiers]
+    return [one for one in found if one is not None]

@@ -1,0 +1,1 @@
+"""Schedulers of the host: boot, every minute, the operator's scripts."""

@@ -1,0 +1,249 @@
+"""The pages that show figures, and the tables between their marks.
+
+Owns: where the figures lie, and each table's rows and words.
+Deliberately does not: take a figure, or hold one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from console.paths import ROOT
+from lab.benchmarks import security
+
+FIGURES = ROOT / "docs" / "measured.json"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "security-proof.md")
+
+Figures = Mapping[str, Any]
+Rows = Sequence[Sequence[object]]
+
+_BLOCK = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_WAYS = {
+    "pause_there": "there, `release: pause`",
+    "pause_back": "back, from paused",
+    "stop_there": "there, `release: stop`",
+    "stop_back": "back, from stopped",
+    "bare_there": "there, bare `docker stop` and `docker run`",
+    "bare_back": "back, bare `docker stop` and `docker start`",
+}
+_PARTS = ("release_ms", "connect_ms", "answer_ms")
+
+
+def write(figures: Figures) -> None:
+    """The figures into their file, and into every page that shows some."""
+    # In the order in which they were taken, which is that of the tables' rows.
+    FIGURES.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for page in PAGES:
+        page.write_text(render(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
+
+
+def render(text: str, figures: Figures) -> str:
+    """The page with every block between marks written anew."""
+    return _BLOCK.sub(lambda found: found[1] + _block(found[2], figures) + found[3], text)
+
+
+def _block(name: str, figures: Figures) -> str:
+    if name in security.TABLES:
+        if "security" not in figures:
+            return f"Not taken yet: `{security.TAKEN_BY}` takes it.\n"
+        return security.TABLES[name](figures["security"], _table)
+    if not _NEEDS[name] <= set(figures):
+        return f"Not taken yet: `{_TAKEN_BY.get(name, 'make bench')}` takes it.\n"
+    return _TABLES[name](figures)
+
+
+def _table(head: Sequence[str], rows: Rows) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+def _first_screen(figures: Figures) -> str:
+    """README's table: what a new user waits for, and what their client sees."""
+    there, back, bare = (figures["downtimes"][f"{way}_seen_ms"] for way in ("pause_there", "pause_back", "bare_there"))
+    rows = [
+        ("`make up`, fresh clone and empty caches, to the finished cutover", _duration(figures["cold_up_seconds"])),
+        ("`make up` again, with nothing to do", _duration(figures["up_again_seconds"])),
+        (f"nobody answers on the port, there (median of {there['rounds']})", _milliseconds(there["median"])),
+        (f"nobody answers on the port, back (median of {back['rounds']})", _milliseconds(back["median"])),
+        ("the same two containers by bare `docker stop` and `docker run`", _milliseconds(bare["median"])),
+    ]
+    return _table(("what", "measured"), rows)
+
+
+def _downtimes(figures: Figures) -> str:
+    """The program's own figure beside what an independent client sees."""
+    downtimes = figures["downtimes"]
+    rows = [(words, *_cells(downtimes.get(f"{way}_ms")), *_cells(downtimes[f"{way}_seen_ms"]),
+             downtimes[f"{way}_seen_ms"]["rounds"]) for way, words in _WAYS.items()]  # fmt: skip
+    head = ("ms", "program, median", "max", "client, median", "max", "rounds")
+    machine = figures["machine"]
+    taken = f"Taken {figures['at']} on {machine['cores']} cores, Docker {machine['docker']}, Linux {machine['linux']}."
+    return f"{_table(head, rows)}\n{taken}\n"
+
+
+def _parts(figures: Figures) -> str:
+    """The medians of the parts of the program's own figure."""
+    downtimes = figures["downtimes"]
+    rows = [
+        (words, *(f"{downtimes[f'{way}_{part}']['median']:.0f}" for part in _PARTS))
+        for way, words in _WAYS.items()
+        if f"{way}_ms" in downtimes
+    ]
+    return _table(("ms, median", "release", "connect", "answer"), rows)
+
+
+def _overhead(figures: Figures) -> str:
+    """A call through the bridge beside the same call on the gateway's own stdio."""
+    overhead = figures["overhead"]
+    rows = [
+        (
+            f"{clients} client{'' if clients == '1' else 's'}",
+            *_percentiles(overhead["stdio"][clients]),
+            *_percentiles(overhead["bridge"][clients]),
+            f"{overhead['bridge'][clients]['p50'] - overhead['stdio'][clients]['p50']:+.1f}",
+        )
+        for clients in overhead["bridge"]
+    ]
+    head = ("ms a call", "stdio p50", "p99", "bridge p50", "p99", "bridge adds, p50")
+    resident = overhead["resident_mb"]
+    words = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
+    return f"{_table(head, rows)}\n{words}\n"
+
+
+def _alerts(figures: Figures) -> str:
+    """From a fault to Discord, beside what the lab's settings allow."""
+    rows = [
+        (title, *(f"{one[key]:.0f}" for key in ("earliest_s", "fired_s", "fired_within_s")),
+         *(f"{one[key]:.0f}" for key in ("resolved_s", "resolved_within_s")))
+        for title, one in figures["alerts"].items()
+    ]  # fmt: skip
+    head = ("s", "not before", "message after", "at most", "over after", "at most")
+    return _table(head, rows)
+
+
+def _monitoring(figures: Figures) -> str:
+    """What the containers that watch need."""
+    rows = [
+        (
+            f"`{name}`{' (a double in the lab)' if name == 'sentinel-grafana' else ''}",
+            f"{one['used']:.0f}",
+            one["limit"],
+        )
+        for name, one in figures["monitoring_mb"].items()
+    ]
+    return _table(("memory, MB", "as measured on the lab", "limit"), rows)
+
+
+def _retention(figures: Figures) -> str:
+    """Calls beside the removal of many rows, and beside nothing."""
+    taken = figures["retention"]
+    ways = (("alone", "nothing else"), ("meanwhile", f"{taken['rows']:,} rows removed in {taken['seconds']:.0f} s"))
+    rows = [
+        (words, *(f"{taken[way][key]:.0f}" for key in ("p50", "p99", "longest")), taken[way]["calls"])
+        for way, words in ways
+    ]
+    return _table(("ms a call, meanwhile", "p50", "p99", "longest", "calls"), rows)
+
+
+def _months(figures: Figures) -> str:
+    """The audit log's size after each month's last night."""
+    sizes = figures["retention"]["months_mb"]
+    return _table(("month", *map(str, range(1, len(sizes) + 1))), [("MB", *(f"{size:.0f}" for size in sizes))])
+
+
+def converged(matrix: Mapping[str, Mapping[str, int]]) -> str:
+    """The sums over every way of cutting off, as they are said at a session's end and under the table."""
+    points, ended_well, served, only = (
+        sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
+    )
+    # Where more than the engine died, nobody has promised that the port is served meanwhile.
+    told = f", {served}/{only} always served" if only else ""
+    return f"{points} points, {ended_well} converged{told}"
+
+
+def _kill_matrix(figures: Figures) -> str:
+    """Every run that was cut off, and where it ended."""
+    matrix = figures["kill_matrix"]
+    rows = [
+        (way, cut["points"], cut["converged"], f"{cut['served']}/{cut['only_engine']}" if cut["only_engine"] else "")
+        for way, cut in sorted(matrix.items())
+    ]
+    return f"{_table(('what is cut off', 'points', 'converged', 'always served'), rows)}\n{converged(matrix)}.\n"
+
+
+def _round_trips(figures: Figures) -> str:
+    """The program's own downtimes, trip by trip."""
+    trips = figures["round_trips"]
+    head = ("ms", *map(str, range(1, len(trips) + 1)))
+    return _table(head, [(way, *(trip[way] for trip in trips)) for way in ("there", "back")])
+
+
+def _state_machine(figures: Figures) -> str:
+    """How often the model did what."""
+    return _table(("what was done", "times"), list(figures["state_machine"].items()))
+
+
+def _looks(figures: Figures) -> str:
+    """A look at Docker's statistics, which the timer takes once a minute."""
+    looks = figures["looks"]
+    rows = [
+        ("processor time of a look (median)", f"{looks['cpu_ms']:.0f} ms"),
+        ("as a share of one core, at one a minute", f"{looks['cpu_ms'] / 60000:.2%}"),
+        ("from start to end (median)", f"{looks['wall_ms']:.0f} ms"),
+        ("memory while it lasts (largest)", f"{looks['max_rss_mb']:.0f} MB"),
+    ]
+    return _table((f"{looks['containers']} containers, {looks['rounds']} looks", "measured"), rows)
+
+
+def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
+    yield from ("", "") if spread is None else (f"{spread['median']:.0f}", f"{spread['max']:.0f}")
+
+
+def _percentiles(taken: Mapping[str, float]) -> Iterator[str]:
+    yield from (f"{taken['p50']:.1f}", f"{taken['p99']:.1f}")
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+_NEEDS = {
+    "first_screen": {"downtimes", "cold_up_seconds", "up_again_seconds"},
+    "downtimes": {"downtimes", "machine", "at"},
+    "parts": {"downtimes"},
+    "overhead": {"overhead"},
+    "alerts": {"alerts"},
+    "monitoring": {"monitoring_mb"},
+    "retention": {"retention"},
+    "months": {"retention"},
+    "looks": {"looks"},
+    "kill_matrix": {"kill_matrix"},
+    "round_trips": {"round_trips"},
+    "state_machine": {"state_machine"},
+}
+_TAKEN_BY = {
+    **dict.fromkeys(("retention", "months"), "python -m lab.benchmarks retention"),
+    **dict.fromkeys(("kill_matrix", "round_trips", "state_machine"), "make soak"),
+}
+_TABLES = {
+    "first_screen": _first_screen,
+    "downtimes": _downtimes,
+    "parts": _parts,
+    "overhead": _overhead,
+    "alerts": _alerts,
+    "monitoring": _monitoring,
+    "retention": _retention,
+    "months": _months,
+    "looks": _looks,
+    "kill_matrix": _kill_matrix,
+    "round_trips": _round_trips,
+    "state_machine": _state_machine,
+}

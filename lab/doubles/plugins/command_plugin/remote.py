@@ -1,0 +1,45 @@
+"""`command.remote.Command`.
+
+Owns: a command on a remote host, with the failure that the published plugin has for every variable that sshd refuses.
+Deliberately does not: decide when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lab.doubles.plugins.command_plugin.common import Run, command_schema
+from lab.doubles.plugins.command_plugin.process import Children
+from lab.doubles.plugins.command_plugin.ssh import reached
+from lab.doubles.plugins.frame.facts import AllowedHosts
+from lab.doubles.plugins.frame.serve import PluginError
+from lab.doubles.plugins.frame.values import PlainMap, mapping, text
+
+SCHEMA = command_schema(
+    "connection", "create", "update", "delete", "environment", "stdin", "logging", "addPreviousOutputInEnv"
+)
+_HINT = (
+    "This only works if your SSH server is configured to accept these variables via AcceptEnv. "
+    "Pass data by `stdin` instead."
+)
+
+
+def run(children: Children, hosts: AllowedHosts, wanted: Run, command: str) -> PlainMap:
+    connection = wanted.inputs.get("connection")
+    environment, previous = mapping(wanted.inputs.get("environment")), wanted.previous_output()
+    with reached(children, hosts, connection if isinstance(connection, dict) else {}) as ssh:
+        refused = ssh.refused_variables(environment | previous)
+        for name in refused:
+            if name in environment:
+                raise PluginError(f'could not set environment variable "{name}": ssh: setenv failed. {_HINT}')
+            wanted.log.warning(wanted.urn, f"Unable to set '{name}'. {_HINT}")
+        output = children.run(
+            ssh.command_line(command, environment | previous),
+            what=command,
+            stdin=text(wanted.inputs.get("stdin")).encode(),
+            environment={**os.environ, **environment, **previous},
+            folder=None,
+            echo_stdout=wanted.echo_stdout(),
+            echo_stderr=wanted.echo_stderr(),
+        )
+    return {"stdout": output.stdout, "stderr": output.stderr}

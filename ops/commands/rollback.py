@@ -1,0 +1,203 @@
+"""rollback: the rollback, by the stack's history.
+
+Owns: the choice of the update, what is refused before anything changes, and the truth of the exit status.
+Deliberately does not: run by itself, ever; nor restore a secret. Secrets stay as they are: the engine's list of updates
+holds none, a replaced one must not come back, and the database knows today's password only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pulumi import automation
+
+from console.errors import UserError
+from console.progress import Progress
+from console.result import Result
+from ops.commands import deploy, verify
+from ops.commands.history import Update, changes_in_words, differences, image_of, rows_of, table, updates_of
+from ops.commands.verify import Known
+from ops.engine import host, prerequisites, recovery, sandbox, stack_file
+from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, open_stack
+from ops.engine.stack_file import Configuration, Values
+from settings import Settings, SettingsError, load, report
+
+TOLD_UPDATES = 15
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to go back to: its words for the question, and the whole configuration without secrets.
+
+    `number` is that of a chosen update; None is today's configuration with the switch turned.
+    """
+
+    name: str
+    values: Values
+    number: int | None = None
+
+
+def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Result:
+    """To ContextForge with today's configuration, or to what update `to` ran with.
+
+    Shows the history and the preview, asks, runs, verifies. Raises UserError, nothing changed, for an update that is
+    not there, did not succeed, or whose image or predecessor is gone.
+    """
+    prerequisites.make_ready(stack, progress)
+    opened = open_stack(stack, progress, create=False)
+    updates = updates_of(opened, stack)
+    for line in table(rows_of(updates))[: TOLD_UPDATES + 1]:
+        progress.line(line)
+    today = stack_file.read(stack)
+    choice = chosen(updates, today, to)
+    deployment = host.deployment_of(opened, stack)
+    settings = _settings(opened, stack, choice)
+    _refuse_another_host(stack, str(host.outputs_in(deployment).get("host", "")), settings)
+    _refuse_what_is_gone(stack, host.resources_in(deployment), settings, choice)
+    candidate = stack_file.candidate(stack, choice.values)
+    _show(today, choice, progress)
+    deploy.previewed(opened, stack, progress, candidate)
+    if not (yes or sandbox.of_stack(stack)):
+        deploy.ask(f"Take stack {stack} back to {choice.name}?")
+        deployment = host.deployment_of(opened, stack)
+    previous = stack_file.file_of(stack).read_bytes()
+    stack_file.adopt(stack, candidate)
+    try:
+        return _run(opened, stack, Known(settings, deployment), progress)
+    except LockHeld:
+        # Another run is at work, so this one has not begun: the file says again what that one runs with.
+        candidate.write_bytes(previous)
+        stack_file.adopt(stack, candidate)
+        raise
+
+
+def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> Choice:
+    """Raises UserError when there is no such update, or none that can be gone back to."""
+    if to is None:
+        return Choice("ContextForge, with today's configuration", {**today.values, "active": "contextforge"})
+    found = next((one for one in updates if one.number == to), None)
+    if found is None:
+        known = f"they are 1 to {updates[0].number}" if updates else "there is none yet"
+        raise UserError(f"There is no update {to}: {known} (`make history`).")
+    if found.kind not in ("update", "refresh") or found.result != "succeeded":
+        raise UserError(
+            f"Update {to} (a run of {found.kind}) ended as {found.result}: choose an update that succeeded "
+            "(`make history`)."
+        )
+    lacking = found.secrets - today.secrets
+    if lacking:
+        raise UserError(
+            f"Update {to} ran with the secret {', '.join(sorted(lacking))}, which is no longer set and which no "
+            f"history holds: set it (`pulumi config set --secret {min(lacking)}`), then run again."
+        )
+    # A key that is a secret by now stays one, with the value that it has.
+    values = {key: value for key, value in found.settings.items() if key not in today.secrets}
+    return Choice(f"update {to} of {found.at}", values, to)
+
+
+def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
+    """The chosen configuration as today's program reads it; raises UserError where it no longer can."""
+    with as_user_error(f"reading the configuration of stack {stack}"):
+        config = opened.get_all_config()
+    secrets = {name.removeprefix(f"{PROJECT}:"): one.value for name, one in config.items() if one.secret}
+    try:
+        # A copy: literal dotted keys are laid over the nested ones in place.
+        return load(deepcopy({**choice.values, **secrets}), set(secrets), stack=stack)
+    except SettingsError as error:
+        raise UserError(
+            f"Nothing was changed: {choice.name} has a configuration that is refused.\n{report(error)}"
+        ) from None
+
+
+def _refuse_another_host(stack: str, deployed: str, settings: Settings) -> None:
+    if deployed and deployed != settings.host.kind:
+        raise UserError(
+            f"Nothing was changed: stack {stack} is deployed with host.kind {deployed}, that update ran with "
+            f"{settings.host.kind}, and a deployed stack keeps its host."
+        )
+
+
+def _refuse_what_is_gone(
+    stack: str, resources: Sequence[Mapping[str, Any]], settings: Settings, choice: Choice
+) -> None:
+    record = host.predecessor_record(resources) if settings.active == "contextforge" else {"kind": "absent"}
+    leads_there = settings.active == "contextforge" or settings.predecessor.kind == "contextforge"
+    retired = settings.host.folder if leads_there else ""
+    try:
+        host.run(
+            stack,
+            settings,
+            "rollback",
+            "check",
+            {"images": images_of(choice, settings), "predecessor": record, "retired_folder": retired},
+        )
+    except UserError as error:
+        raise UserError(f"Nothing was changed, there is no way to {choice.name}: {error}") from None
+    if settings.active == "contextforge" and settings.predecessor.kind == "absent":
+        raise UserError(
+            f"Nothing was changed: {choice.name} would leave port {settings.sentinel.port} to nobody, since "
+            "predecessor.kind is absent: choose another update (`make history`), or, to have it so, "
+            "`pulumi config set active contextforge` and `make up`."
+        )
+
+
+def images_of(choice: Choice, settings: Settings) -> list[str]:
+    """Those that must be there: of a chosen update every one that its containers would run (the bridge's is made over
+    Sentinel's); with today's configuration none of the watching, for which nobody keeps ContextForge from the port.
+    """
+    found = [image_of(choice.values), settings.postgres.image]
+    if choice.number is not None:
+        found += [
+            settings.prometheus.image if settings.prometheus.enabled else None,
+            settings.grafana.image if settings.grafana.enabled else None,
+        ]
+    return [image for image in found if image]
+
+
+def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
+    told = differences(today.values, choice.values)
+    progress.line(f"Back to {choice.name}; what changes in the configuration: {'; '.join(told) or 'nothing'}.")
+
+
+def _run(opened: automation.Stack, stack: str, known: Known, progress: Progress) -> Result:
+    settings = known.settings
+    before = _last(stack, settings)
+    try:
+        done = recovery.up(opened, stack, known, progress)
+    except LockHeld:
+        raise
+    except EngineFailed as error:
+        raise EngineFailed(
+            f"{error} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then `make up STACK={stack}` "
+            "goes on."
+        ) from None
+    changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
+    verified = verify.every_backend(stack, settings)
+    now = host.handover_status(stack, settings, host.resources_of(opened, stack))
+    last = now["last"]
+    moved = bool(last) and last != before
+    ok = now["active"] == recovery.owner(settings) and verified.ok
+    document = {
+        "ok": ok,
+        "active": now["active"],
+        "downtime_ms": last["downtime_ms"] if moved else 0,
+        "verify": verified.document,
+        "changes": changes,
+    }
+    return Result(document, _text(stack, document, last if moved else {}, verified), ok)
+
+
+def _last(stack: str, settings: Settings) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], host.handover_status(stack, settings, ())["last"])
+
+
+def _text(stack: str, document: Mapping[str, Any], last: Mapping[str, Any], verified: Result) -> str:
+    lines = [changes_in_words(document["changes"]), f"serving    {document['active']} owns the port"]
+    if last:
+        lines.append(f"handover   {last['from']} -> {last['to']}, nobody answered for {last['downtime_ms']} ms")
+    lines += [f"{'verified' if not at else '':<9}  {row}" for at, row in enumerate(verified.text.splitlines())]
+    lines.append(f"next       make status STACK={stack} · make up STACK={stack} · make history STACK={stack}")
+    return "\n".join(lines)

@@ -1,0 +1,110 @@
+"""status: who serves and since when, whether it answers, and what of the host is not as the state has it.
+
+Owns: the fixed document, and the drift in words.
+Deliberately does not: change anything; the engine's refresh is only previewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pulumi import automation
+from pulumi.automation import events
+
+from console.errors import UserError
+from console.progress import Progress
+from console.result import Result
+from ops.commands import verify
+from ops.engine import host
+from ops.engine.run import as_user_error, open_stack
+from settings import Settings
+
+
+def status(stack: str, progress: Progress) -> Result:
+    """Exit status 0 only when the gateway that should serve does, answers, and nothing differs."""
+    opened = open_stack(stack, progress, create=False)
+    deployment = host.deployment_of(opened, stack)
+    outputs, resources = host.outputs_in(deployment), host.resources_in(deployment)
+    if not outputs.get("active"):
+        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
+    settings = verify.settings_of(opened, stack)
+    seen = host.handover_status(stack, settings, resources)
+    life = host.run(stack, settings, "token", "life", {"path": settings.client.token_file})
+    verified = verify.every_backend(stack, settings)
+    document = {
+        "active": seen["active"],
+        "healthy": verified.ok,
+        "since": seen["since"] or None,
+        "drift": [*_of_the_port(seen, outputs), *_of_resources(opened, stack)],
+        "token_days_left": life["days_left"],
+        "predecessor": seen["predecessor"],
+        "sentinel": seen["sentinel"],
+    }
+    return Result(document, _text(document, settings), ok=verified.ok and not document["drift"])
+
+
+def _of_the_port(seen: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[str]:
+    """What the host itself knows to be unfinished, or other than the state says."""
+    drift: list[str] = []
+    holder = str(seen["holder"]["name"]) if seen["holder"] else "nobody"
+    if seen["busy"]:
+        busy = seen["busy"]
+        drift.append(
+            f"{busy['reason']} (process {busy['pid']}) is at work since {busy['since']}: look again when it has ended"
+        )
+    elif seen["unfinished"]:
+        left = seen["unfinished"]
+        drift.append(
+            f"a handover that began at {left['at']} was cut off at {left['point']}: `make up` or `make rollback`"
+        )
+    if seen["active"] != outputs["active"]:
+        drift.append(f"{outputs['active']} should own the port, {holder} does")
+    elif seen["active"] == "sentinel" and holder != outputs.get("sentinel"):
+        drift.append(f"{outputs.get('sentinel')} should serve, {holder} does")
+    return drift
+
+
+def _of_resources(opened: automation.Stack, stack: str) -> list[str]:
+    """What a refresh would change in the state."""
+    found: list[events.StepEventMetadata] = []
+
+    def keep(event: events.EngineEvent) -> None:
+        if event.resource_pre_event and event.resource_pre_event.metadata.op not in ("same", "refresh", "read"):
+            found.append(event.resource_pre_event.metadata)
+        elif event.res_outputs_event and event.res_outputs_event.metadata.op in ("update", "delete"):
+            found.append(event.res_outputs_event.metadata)
+
+    with as_user_error(f"comparing the state of stack {stack} with its host"):
+        opened.preview_refresh(on_event=keep, suppress_progress=True)
+    return differing(found)
+
+
+def differing(steps: Sequence[events.StepEventMetadata]) -> list[str]:
+    """A sentence for each resource, once."""
+    told: dict[str, str] = {}
+    for step in steps:
+        name = step.urn.rpartition("::")[2]
+        if step.op == "delete":
+            told[name] = f"{name} is gone from the host"
+        elif name not in told:
+            keys = ", ".join(step.diffs or sorted(step.detailed_diff or {}))
+            told[name] = f"{name} is not as the state has it{f': {keys}' if keys else ''}"
+    return list(told.values())
+
+
+def _text(document: Mapping[str, Any], settings: Settings) -> str:
+    answers = {
+        True: "every backend answers",
+        False: "not every backend answers, see `make verify`",
+    }
+    days = document["token_days_left"]
+    lines = [
+        f"active       {document['active']}, since {document['since'] or 'before this stack'}",
+        f"healthy      {answers[document['healthy']]}",
+        f"predecessor  {document['predecessor']}",
+        f"sentinel     {document['sentinel']}",
+        f"token        {'none' if days is None else f'{days} days left'} in {settings.client.token_file}",
+        *(f"drift        {one}" for one in document["drift"] or ["none"]),
+    ]
+    return "\n".join(lines)

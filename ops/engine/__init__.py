@@ -1,0 +1,1 @@
+"""The Pulumi engine as the commands drive it."""

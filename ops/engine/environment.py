@@ -1,0 +1,120 @@
+"""The variables with which the engine runs on a stack: from `make` and, after `eval "$(make env)"`, in a shell.
+
+Owns: where a stack's state, passphrase and plugins are, unless its sandbox say so.
+Deliberately does not: keep a value that an earlier `make env` left in the shell for another stack; such a value points
+into the repository, and every stack gets its own.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from console.errors import UserError
+from console.paths import PULUMI_HOME, ROOT, STATE, VENV
+from ops.engine import sandbox
+from toolchain import find
+
+NAMES = (
+    "PATH",
+    "PULUMI_HOME",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_CONFIG_PASSPHRASE_FILE",
+    "PULUMI_SKIP_UPDATE_CHECK",
+    "PULUMI_STACK",
+)
+"""What `make env` exports, those that the stack needs."""
+
+
+PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
+"""The engine takes it before the file of a passphrase, so the two never stand together."""
+
+
+def variables(stack: str, given: Mapping[str, str] = os.environ, *, make: bool = True) -> dict[str, str]:
+    """The variables of `NAMES` for the stack.
+
+    With `make`, the passphrase file and the state folder of a stack without its own are made where they are missing.
+    """
+    around = sandbox.of_stack(stack)
+    own = dict(around.environment()) if around else _of_existing_host(stack, given, make)
+    folders = [str(VENV / "bin"), *_split(own.get("PATH")), *map(str, find.folders_of(find.programs()))]
+    own["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_split(given.get("PATH"))]))
+    own |= {"PULUMI_SKIP_UPDATE_CHECK": "1", "PULUMI_STACK": stack}
+    return {name: own[name] for name in NAMES if name in own}
+
+
+def complete(stack: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The whole environment for a child: what is given, with the stack's variables over it."""
+    own = variables(stack, given)
+    rest = {name: value for name, value in given.items() if name not in NAMES or name == "PATH"}
+    if "PULUMI_CONFIG_PASSPHRASE_FILE" in own:
+        rest.pop(PASSPHRASE, None)
+    return rest | own
+
+
+def require_state(stack: str, given: Mapping[str, str] = os.environ) -> None:
+    """Raises UserError where no stack can be, so that a mistyped name leaves no folder behind."""
+    url = variables(stack, given, make=False)["PULUMI_BACKEND_URL"]
+    if url == f"file://{STATE / stack}" and not (STATE / stack).is_dir():
+        raise UserError(f"There is no stack {stack} yet; `make up STACK={stack}` makes it.")
+
+
+def exports(chosen: Mapping[str, str]) -> list[str]:
+    """Shell lines, quoted for any value."""
+    unset = [f"unset {name}" for name in NAMES if name not in chosen]
+    if "PULUMI_CONFIG_PASSPHRASE_FILE" in chosen:
+        unset.append(f"unset {PASSPHRASE}")
+    return unset + [f"export {name}={shlex.quote(value)}" for name, value in chosen.items()]
+
+
+def _of_existing_host(stack: str, given: Mapping[str, str], make: bool) -> dict[str, str]:
+    own = {name: given[name] for name in ("PULUMI_HOME", "PULUMI_BACKEND_URL") if _is_theirs(given.get(name))}
+    own.setdefault("PULUMI_HOME", str(PULUMI_HOME))
+    if "PULUMI_BACKEND_URL" not in own:
+        if make:
+            _folder(STATE)
+            _folder(STATE / stack)
+        own["PULUMI_BACKEND_URL"] = f"file://{STATE / stack}"
+    if _is_theirs(given.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
+        own["PULUMI_CONFIG_PASSPHRASE_FILE"] = given["PULUMI_CONFIG_PASSPHRASE_FILE"]
+    elif PASSPHRASE not in given:
+        file = STATE / "passphrase"
+        own["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(file) if make else file)
+    return own
+
+
+def _is_theirs(value: str | None) -> bool:
+    """Set, and not by an earlier `make env`."""
+    if not value:
+        return False
+    address = urlsplit(value)
+    path = Path(address.path if address.scheme == "file" else value)
+    return not path.is_absolute() or not path.resolve().is_relative_to(ROOT)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _passphrase_file(path: Path) -> Path:
+    """Made once: without it nobody reads the stack's secrets again."""
+    if not path.exists():
+        _folder(path.parent)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(32))
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            pass
+        finally:
+            beside.unlink()
+    return path
+
+
+def _split(path: str | None) -> Sequence[str]:
+    return [folder for folder in (path or "").split(os.pathsep) if folder]

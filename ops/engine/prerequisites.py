@@ -1,0 +1,86 @@
+"""Brings a stack to where the engine can run on it: toolchain, plugins, sandbox.
+
+Owns: the order, and what runs side by side.
+Deliberately does not: build or start anything itself; `toolchain` and the stack's sandbox do.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from console.errors import UserError
+from console.paths import PULUMI_HOME, ROOT, WORK
+from console.progress import Progress
+from ops.engine import environment, sandbox
+from toolchain import provide
+
+
+def toolchain_and_images(stack: str, progress: Progress) -> None:
+    """What takes minutes and depends on nothing else, all at once."""
+    around = sandbox.of_stack(stack)
+    steps = provide.long_steps()
+    if around:
+        steps += around.long_steps()
+    progress.side_by_side(steps)
+
+
+def toolchain_only(progress: Progress) -> None:
+    """For commands that use the engine and nothing of what the stack runs in."""
+    progress.side_by_side(provide.long_steps())
+
+
+def make_ready(stack: str, progress: Progress) -> None:
+    """Everything before the engine; does nothing, in well under a second, when all of it stands."""
+    around = sandbox.of_stack(stack)
+    if around is None:
+        _require_configuration(stack)
+    with alone(stack, progress):
+        toolchain_and_images(stack, progress)
+        if around:
+            provide.plugins(PULUMI_HOME, progress, ask_again=False)
+            around.prepare(progress)
+        else:
+            _real_plugins(stack, progress)
+
+
+@contextmanager
+def alone(stack: str, progress: Progress) -> Generator[None]:
+    """One command at a time prepares or removes what a stack runs in; the engine's own runs have the engine's lock.
+
+    The lock is the kernel's, so a killed command leaves none behind.
+    """
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK / f"ready-{stack}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.line(f"Another command is at work on what stack {stack} runs in; waiting for it …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _require_configuration(stack: str) -> None:
+    """Before anything long or lasting is done for a stack whose name is mistyped."""
+    if not (ROOT / f"Pulumi.{stack}.yaml").exists():
+        known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+        raise UserError(
+            f"There is no Pulumi.{stack}.yaml: name one of the stacks {', '.join(known)} by STACK=…, or make the file "
+            "from Pulumi.prod.yaml."
+        )
+
+
+def _real_plugins(stack: str, progress: Progress) -> None:
+    """A stack whose host exists runs on real plugins only, in the operator's own PULUMI_HOME when that is given."""
+    home = environment.variables(stack)["PULUMI_HOME"]
+    if home != str(PULUMI_HOME):
+        return
+    missing = provide.plugins(PULUMI_HOME, progress, ask_again=True)
+    if missing:
+        wanted = missing[0]
+        raise UserError(
+            f"The Pulumi plugin {wanted.name} {wanted.version} is neither installed nor can it be downloaded here: "
+            f"run `pulumi plugin install resource {wanted.name} {wanted.version}` where the internet can be reached "
+            f"and copy ~/.pulumi/plugins/{wanted.folder} to the same place on this machine."
+        )

@@ -1,0 +1,270 @@
+"""What a killed run left behind, told in one sentence each, and repaired where that is safe.
+
+A killed engine leaves its lock on the stack and operations that it had begun; a killed `hostctl` leaves its journal.
+- The lock is taken away only when the process that holds it is dead, on this very machine.
+- An action that was cut off is done again by the run itself, since every action is idempotent. Where the run has no
+  reason to: one that was being made, and that the program no longer has, is taken back by its own delete; one that was
+  being taken back, and that the program has again, is done again by its own create.
+- What Docker made and the state does not know is removed when it is ours and holds nothing.
+- When the run is over, the port is where the configuration says, also where a handover failed between the two.
+
+Owns: `up`, the one way in which these commands run the engine's update; the sentences.
+Deliberately does not: touch a lock of another machine, or anything that carries no label of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pulumi import automation
+from pulumi.automation import errors, events
+
+from console.paths import WORK
+from console.progress import Progress
+from ops.commands.verify import Known
+from ops.engine import host, host_repair
+from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, color
+from settings import Settings
+from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
+
+BUSY_SECONDS = 120.0
+"""A handover that outlived its engine ends within its own limits: a predecessor's start, and an undo."""
+
+LOCKED_BY = re.compile(r"created by (?P<user>\S+)@(?P<machine>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
+"""The engine's own words on a lock of a file backend (pkg/backend/diy/lock.go); services tell no process."""
+
+Done = TypeVar("Done")
+Operation = Mapping[str, Any]
+"""One of the state's `pending_operations`: `type` (creating, updating, deleting …) and the `resource`."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who holds a stack's lock."""
+
+    user: str
+    machine: str
+    pid: int
+    since: str
+
+    def left_by_the_dead(self) -> bool:
+        """Whether its process ran on this machine and is gone; a pid that something else has by now counts as gone."""
+        processes = Path("/proc")
+        if self.machine != socket.gethostname() or not (processes / "self").exists():
+            return False
+        try:
+            return b"pulumi" not in (processes / str(self.pid) / "cmdline").read_bytes()
+        except FileNotFoundError:
+            return True
+
+    def fix(self) -> str:
+        """What to do about a lock that is not taken away."""
+        if self.machine == socket.gethostname():
+            return "wait until it has ended"
+        return f"wait until it has ended, or, when you know on {self.machine} that it was killed, run `pulumi cancel`"
+
+    def told(self) -> str:
+        return f"{self.user} on {self.machine} (process {self.pid}) has held the stack's lock since {self.since}"
+
+
+def locks(said: str) -> list[Lock]:
+    """Every lock that the engine's refusal names, such as `created by root@vps (pid 41) at 2026-11-24T11:06:25Z`."""
+    return [Lock(one["user"], one["machine"], int(one["pid"]), one["since"]) for one in LOCKED_BY.finditer(said)]
+
+
+def up(opened: automation.Stack, stack: str, known: Known, progress: Progress) -> automation.UpResult:
+    """The engine's update: what a killed run left is put right before, and the port is where it should be after."""
+    settings, before = known.settings, host.resources_in(known.deployment)
+    fix(opened, stack, known, progress)
+    host_repair.keep_program(stack, settings, before, progress)
+    host_repair.keep_claude(stack, settings, before, progress)
+    done = alone(
+        opened,
+        f"pulumi up of stack {stack}",
+        progress,
+        lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
+    )
+    finish(opened, stack, settings, before, progress, str(getattr(done.outputs.get("sentinel"), "value", "")))
+    return done
+
+
+def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable[[], Done]) -> Done:
+    """Runs what needs the stack's lock; a dead run's lock is taken away, a living one's holder is named."""
+    with as_user_error(what):
+        try:
+            return run()
+        except errors.ConcurrentUpdateError as error:
+            held = locks(str(error))
+            if not held:
+                raise
+            living = next((lock for lock in held if not lock.left_by_the_dead()), None)
+            if living:
+                raise LockHeld(f"{what} did not start: {living.told()}; {living.fix()}.") from None
+        for lock in held:
+            progress.line(f"A killed run left its lock ({lock.told()}); the process is gone, so the lock goes too.")
+        opened.cancel()
+        return run()
+
+
+def fix(
+    opened: automation.Stack,
+    stack: str,
+    known: Known,
+    progress: Progress,
+    *,
+    destroying: bool = False,
+) -> None:
+    """Before a run. May itself be killed: what is pending stays so until it has been dealt with."""
+    settings = known.settings
+    pending = cast("Sequence[Operation]", known.deployment.get("pending_operations") or [])
+    note = WORK / f"interrupted-{stack}"
+    if not pending and not note.exists():
+        return
+    root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
+    what = f"clearing what was cut off in stack {stack}"
+    alone(opened, what, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
+    # Known only now: with the lock in hand, whatever had begun it is gone.
+    for one in pending:
+        progress.line(told(one))
+    _wait_for_the_host(opened, stack, settings, progress)
+    if pending:
+        _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
+    WORK.mkdir(parents=True, exist_ok=True)
+    note.touch()
+    if any(one["type"] == "creating" for one in pending):
+        with as_user_error(what):
+            opened.refresh(clear_pending_creates=True, suppress_progress=True, show_secrets=False)
+    _remove_orphans(opened, stack, settings, progress)
+    note.unlink()
+
+
+def holder_of_port(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> str:
+    """Who has the port now, by the container's name."""
+    seen = host.handover_status(stack, settings, resources)
+    return cast("Mapping[str, str]", seen["holder"] or {"name": "nobody"})["name"]
+
+
+def finish(
+    opened: automation.Stack,
+    stack: str,
+    settings: Settings,
+    before: Sequence[Mapping[str, Any]],
+    progress: Progress,
+    container: str,
+) -> None:
+    """After a run: a handover that failed half-way, or was never noted, is ended as the configuration says.
+
+    `before` is the state before the run, which the predecessor's record outlives; `container` is Sentinel's name now.
+    """
+    seen = host.handover_status(stack, settings, before)
+    holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
+    right = seen["active"] == owner(settings) and (seen["active"] != "sentinel" or holder["name"] == container)
+    if seen["active"] == "stranger" or (right and not seen["unfinished"]):
+        return
+    document = host.handover_document(host.resources_of(opened, stack), settings)
+    progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
+    if settings.active == "sentinel":
+        # One that was stopped, by hand or by a boot, is no difference to the engine, which does not start it.
+        standby = {"container": document["container"], "limit_seconds": settings.sentinel.start_seconds}
+        limit = host.LIMIT_SECONDS + settings.sentinel.start_seconds
+        host.run(stack, settings, "sentinel", "start", standby, limit_seconds=limit)
+        host.hand_over(stack, settings, "cutover", document)
+        return
+    serving = holder["id"] if seen["active"] == "sentinel" else document["container"]
+    host.hand_over(stack, settings, "rollback", {**document, "container": serving})
+
+
+def owner(settings: Settings) -> str:
+    """Who the host should have on the port; where ContextForge never ran, the rollback leaves it to nobody."""
+    return "none" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
+
+
+def told(operation: Operation) -> str:
+    """One sentence on an operation that was cut off."""
+    return (
+        f"A killed run was {operation['type']} {_name(operation)}: whether that was done is read from the host, and "
+        "what is missing is done again."
+    )
+
+
+def _finish(
+    opened: automation.Stack, stack: str, settings: Settings, planned: Mapping[str, str], progress: Progress
+) -> None:
+    """Runs the verbs that the coming run has no reason to run. `planned` is its step for each resource that it has.
+
+    Secrets are read for this alone; they go from the state to the verb's stdin.
+    """
+    deployment = host.deployment_of(opened, stack, secrets=True)
+    noted = {one["urn"]: one for one in host.resources_in(deployment) if not one.get("delete")}
+    for one in cast("Sequence[Operation]", deployment.get("pending_operations") or []):
+        urn = one["resource"]["urn"]
+        if one["type"] == "creating" and urn not in planned:
+            resource, word = one["resource"], "delete"
+        elif one["type"] in ("deleting", "updating") and planned.get(urn) == "same" and urn in noted:
+            resource, word = noted[urn], "create"
+        else:
+            continue
+        inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
+        document = _document(inputs.get("stdin"))
+        if inputs.get(word) and document is not None:
+            *_, verb, what = str(inputs[word]).split()
+            progress.line(f"{_name(one)}: {verb} {what}, since the killed run did not note what it had done.")
+            host.run(stack, settings, verb, what, document)
+
+
+def _document(stdin: Any) -> dict[str, Any] | None:
+    """What an action's verb is asked; None for an action that is no verb of `hostctl`. A secret is unwrapped."""
+    if isinstance(stdin, Mapping):
+        stdin = json.loads(cast("Mapping[str, str]", stdin).get("plaintext", "null"))
+    if not isinstance(stdin, str) or not stdin.startswith("{"):
+        return None
+    return cast("dict[str, Any]", json.loads(stdin))
+
+
+def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
+    """The step that a run would make of each resource that the program has as it is configured now."""
+    found: dict[str, str] = {}
+
+    def keep(event: events.EngineEvent) -> None:
+        step = event.resource_pre_event.metadata if event.resource_pre_event else None
+        if step and step.op != "delete":
+            found[step.urn] = str(getattr(step.op, "value", step.op))
+
+    with as_user_error(f"pulumi preview of stack {stack}"):
+        opened.preview(on_event=keep, suppress_progress=True)
+    return found
+
+
+def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
+    known = [str(one["id"]) for one in host.resources_of(opened, stack) if one.get("id")]
+    networks = [INTERNAL_NETWORK, EDGE_NETWORK]
+    removed = host.run(stack, settings, "orphans", "remove", {"known": known, "networks": networks})["removed"]
+    for name in removed:
+        progress.line(f"{name} was made by a run that was killed before it was noted; it is removed, and made again.")
+
+
+def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
+    """`hostctl` finishes a handover although its engine was killed; two at once would refuse each other."""
+    resources = host.resources_of(opened, stack)
+    end, said = time.monotonic() + BUSY_SECONDS, False
+    while busy := host.handover_status(stack, settings, resources)["busy"]:
+        if time.monotonic() > end:
+            raise EngineFailed(
+                f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}: wait until it "
+                "has ended, then run again."
+            )
+        if not said:
+            progress.line(f"{busy['reason']} of the killed run is at work on the host since {busy['since']}; waiting …")
+            said = True
+        time.sleep(0.2)
+
+
+def _name(operation: Operation) -> str:
+    return str(operation["resource"]["urn"]).rpartition("::")[2]

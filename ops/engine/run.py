@@ -1,0 +1,169 @@
+"""The engine by Pulumi's Automation API, over the repository itself.
+
+Owns: opening a stack, ending the engine in order on Ctrl-C, one sentence out of the engine's errors.
+Deliberately does not: go around the Automation API, nor show a secret: outputs that are secret stay out of results.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+from pulumi import automation
+from pulumi.automation import errors
+from semver import VersionInfo
+
+from console.errors import UserError
+from console.paths import ROOT
+from console.progress import Progress
+from ops.engine import environment
+
+PROJECT = "sentinel-cutover"
+
+
+EVENTS_BY_FILE = VersionInfo(3, 205, 0)
+"""The newest version of which the SDK reads the engine's events from a file. Of newer ones it takes them over a port of
+its own loopback address, where an engine in another network namespace finds nobody (pulumi/automation/_stack.py)."""
+
+
+class EngineFailed(UserError):
+    """The engine ended with an error; its diagnostics have been shown already."""
+
+
+class LockHeld(EngineFailed):
+    """Another run is at work on the stack; the sentence names who, and since when."""
+
+
+class OrderlyCommand(automation.PulumiCommand):
+    """Runs the engine in a session of its own, so that Ctrl-C reaches it once and it can finish what it is doing.
+
+    A second Ctrl-C reaches it as a second one: it then stops at once, and the state may need `pulumi refresh`.
+    """
+
+    def __init__(self, variables: Mapping[str, str], progress: Progress) -> None:
+        self.command = "pulumi"
+        self.version = EVENTS_BY_FILE
+        self._variables = dict(variables)
+        self._progress = progress
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: Callable[[str], Any] | None = None,
+        on_error: Callable[[str], Any] | None = None,
+    ) -> automation.CommandResult:
+        try:
+            engine = subprocess.Popen(
+                [self.command, "--non-interactive", *args],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env={**self._variables, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise UserError("The engine pulumi is not there yet; run `make up`, or `make doctor` to see why.") from None
+        assert engine.stdout and engine.stderr
+        out, err = _Reader(engine.stdout, on_output), _Reader(engine.stderr, on_error)
+        self._wait(engine)
+        result = automation.CommandResult(out.text(), err.text(), engine.returncode)
+        if result.code:
+            raise errors.create_command_error(result)
+        return result
+
+    def _wait(self, engine: subprocess.Popen[str]) -> None:
+        interrupted = 0
+        while True:
+            try:
+                engine.wait()
+                break
+            except KeyboardInterrupt:
+                interrupted += 1
+                engine.send_signal(signal.SIGINT)
+                if interrupted == 1:
+                    self._progress.line("The engine finishes what it is doing, then stops; Ctrl-C again ends it now.")
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+class _Reader(threading.Thread):
+    """Reads one stream of the engine to its end."""
+
+    def __init__(self, stream: IO[str], tell: Callable[[str], Any] | None) -> None:
+        super().__init__(daemon=True)
+        self._stream, self._tell = stream, tell
+        self._lines: list[str] = []
+        self.start()
+
+    def run(self) -> None:
+        for line in self._stream:
+            self._lines.append(line.rstrip("\n"))
+            if self._tell:
+                self._tell(self._lines[-1])
+        self._stream.close()
+
+    def text(self) -> str:
+        self.join()
+        return "\n".join(self._lines)
+
+
+def open_stack(stack: str, progress: Progress, *, create: bool = True) -> automation.Stack:
+    """The stack in the repository's own workspace; made when it does not exist yet and `create`."""
+    if not create:
+        environment.require_state(stack)
+    variables = environment.complete(stack)
+    os.environ["PATH"] = variables["PATH"]
+    options = automation.LocalWorkspaceOptions(
+        env_vars=environment.variables(stack), pulumi_command=OrderlyCommand(variables, progress)
+    )
+    choose = automation.create_or_select_stack if create else automation.select_stack
+    try:
+        return choose(stack, work_dir=str(ROOT), opts=options)
+    except errors.StackNotFoundError:
+        raise UserError(f"There is no stack {stack} yet; `make up STACK={stack}` makes it.") from None
+    except errors.CommandError as error:
+        raise EngineFailed(f"The stack {stack} cannot be opened: {reason(str(error))}") from None
+
+
+@contextmanager
+def as_user_error(what: str) -> Generator[None]:
+    """Turns the engine's errors into one sentence; its diagnostics were shown while it ran."""
+    try:
+        yield
+    except errors.ConcurrentUpdateError as error:
+        raise LockHeld(
+            f"{what} did not start, another run holds the stack's lock: wait for it, or `pulumi cancel` if it was "
+            f"killed ({reason(str(error))})"
+        ) from None
+    except errors.CommandError as error:
+        raise EngineFailed(f"{what} failed: {reason(str(error))}") from None
+
+
+def color() -> str:
+    """Whether the engine's output is coloured."""
+    return "always" if sys.stderr.isatty() else "never"
+
+
+def reason(text: str) -> str:
+    """The first error that the engine names, without its decoration; the whole of it stands in its own output."""
+    lines = [line.strip() for line in text.splitlines()]
+    named = [re.sub(r"^.*?\berror: ", "", line) for line in lines if re.search(r"(^|\s)error: ", line)]
+    useful = [line for line in named if not line.startswith(("update failed", "preview failed", "resource monitor"))]
+    chosen = next(iter(useful or named), "it gave no reason; its output stands above.")
+    return chosen if chosen.endswith(".") else chosen + "."
+
+
+def plain_outputs(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:
+    return {name: output.value for name, output in outputs.items() if not output.secret}

@@ -1,0 +1,176 @@
+"""A stack's configuration as values, and a candidate of its file that holds what an earlier update ran with.
+
+Owns: reading (`pulumi config --json`, which leaves secrets out), and writing a candidate beside `Pulumi.STACK.yaml`.
+The engine itself edits the candidate, so that comments and every value that stays are kept.
+Deliberately does not: read or write a secret, nor replace `Pulumi.STACK.yaml` before somebody has said yes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from console.errors import UserError
+from console.paths import WORK
+from ops.engine import environment, run
+from ops.engine.run import PROJECT, reason
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """`values` by key without the project's name, defaults included; `secrets` are keys whose value is not here."""
+
+    values: Values
+    secrets: frozenset[str]
+
+
+def file_of(stack: str) -> Path:
+    return run.ROOT / f"Pulumi.{stack}.yaml"
+
+
+def read(stack: str, file: Path | None = None) -> Configuration:
+    """What the engine would run with, from the stack's own file or from another; raises UserError."""
+    text = _pulumi(stack, ["config", "--json"], file)
+    found: dict[str, dict[str, Any]] = json.loads(text)
+    own = {key.removeprefix(f"{PROJECT}:"): entry for key, entry in found.items()}
+    shown = {key: entry for key, entry in own.items() if not entry["secret"]}
+    return Configuration(
+        {key: entry.get("objectValue", parsed(entry.get("value"))) for key, entry in shown.items()},
+        frozenset(key for key, entry in own.items() if entry["secret"]),
+    )
+
+
+def parsed(value: Any) -> Any:
+    """An object or a list given as text, which is how a history has each and a file a literal dotted key's.
+
+    Anything else as it is.
+    """
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def candidate(stack: str, chosen: Values) -> Path:
+    """A copy of the stack's file that gives exactly `chosen`; secrets stay as they are. Raises UserError."""
+    today = read(stack)
+    own = _own(stack)
+    path = _copy(stack)
+    changed = [key for key in chosen if chosen[key] != today.values.get(key)]
+    gone = [key for key in today.values if key not in chosen and key not in today.secrets]
+    if gone:
+        _pulumi(stack, ["config", "rm-all", *(f"{PROJECT}:{key}" for key in gone)], path)
+    if changed:
+        entries = {
+            f"{PROJECT}:{key}": _entry(key, restored(own.get(key), today.values.get(key), chosen[key]))
+            for key in changed
+        }
+        _pulumi(stack, ["config", "set-all", "--json", json.dumps(entries)], path)
+    different = _different(read(stack, path).values, chosen)
+    if different:
+        path.unlink()
+        raise UserError(
+            f"The configuration of that update cannot be restored exactly: {', '.join(different)} would differ, since "
+            f"its default is another one now. Set it in Pulumi.{stack}.yaml as you want it, then run again."
+        )
+    return path
+
+
+def with_scalars(stack: str, values: Mapping[str, str]) -> Path:
+    """A copy of the stack's file in which these keys, such as `predecessor.kind`, have these values."""
+    path = _copy(stack)
+    for key, value in values.items():
+        _pulumi(stack, ["config", "set", f"{PROJECT}:{key}", value], path)
+    return path
+
+
+def _own(stack: str) -> dict[str, Any]:
+    """What the stack's file itself says by key without the project's name, without defaults."""
+    file = cast("dict[str, Any]", yaml.safe_load(file_of(stack).read_text(encoding="utf-8")) or {})
+    config = cast("dict[str, Any]", file.get("config") or {})
+    return {key.removeprefix(f"{PROJECT}:"): parsed(value) for key, value in config.items()}
+
+
+def restored(own: Any, today: Any, chosen: Any) -> Any:
+    """What the file must say for a key to become `chosen`: its own words, changed only where today's value differs.
+
+    `own` is what the file says and may leave defaults out, which `today` and `chosen` have.
+    """
+    if not (isinstance(today, Mapping) and isinstance(chosen, Mapping)):
+        return chosen
+    was, wanted = cast(Values, today), cast(Values, chosen)
+    result: dict[str, Any] = dict(cast(Values, own)) if isinstance(own, Mapping) else {}
+    for key in dict.fromkeys([*was, *wanted]):
+        if key not in wanted:
+            result.pop(key, None)
+        elif was.get(key) != wanted[key] or (key not in was and key not in result):
+            result[key] = restored(result.get(key), was.get(key), wanted[key])
+    return result
+
+
+def _different(values: Values, chosen: Values) -> list[str]:
+    return [key for key in dict.fromkeys([*values, *chosen]) if values.get(key) != chosen.get(key)]
+
+
+def _entry(key: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping | list):
+        text = {"value": json.dumps(value), "secret": False}
+        # As an object the engine would lay a literal dotted key into the nested one of its first part.
+        return text if "." in key else {**text, "objectValue": value}
+    return {"value": str(value), "secret": False}
+
+
+def _copy(stack: str) -> Path:
+    WORK.mkdir(parents=True, exist_ok=True)
+    path = WORK / f"candidate-{stack}.yaml"
+    path.write_bytes(file_of(stack).read_bytes())
+    path.chmod(0o600)
+    return path
+
+
+def adopt(stack: str, path: Path) -> None:
+    """The candidate becomes the stack's file, by one rename; its mode and owner stay."""
+    target = file_of(stack)
+    found = target.stat()
+    beside = target.with_name(f".{target.name}.new")
+    try:
+        with beside.open("wb") as out:
+            out.write(path.read_bytes())
+            out.flush()
+            os.fsync(out.fileno())
+        beside.chmod(found.st_mode & 0o7777)
+        os.chown(beside, found.st_uid, found.st_gid)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+    path.unlink()
+
+
+def _pulumi(stack: str, words: Sequence[str], file: Path | None) -> str:
+    where = ["--config-file", str(file)] if file else []
+    try:
+        done = subprocess.run(
+            ["pulumi", *words, "--stack", stack, *where],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=run.ROOT,
+            env=environment.complete(stack),
+            check=False,
+        )
+    except FileNotFoundError:
+        raise UserError("The engine pulumi is not there yet; run `make up`, or `make doctor` to see why.") from None
+    if done.returncode:
+        raise UserError(f"The configuration of stack {stack} could not be used: {reason(done.stderr)}")
+    return done.stdout

@@ -1,0 +1,92 @@
+"""What a person reads when the configuration cannot be used: every problem, and the line that fixes it.
+
+Owns: the problem's shape, its text, and that no secret's value is ever in it.
+Deliberately does not: find problems (model.py, consistency.py).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+NOT_SET = "nothing"
+HIDDEN = "(a secret, not shown)"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the configuration.
+
+    `key` is spelled as for `pulumi config set --path`; `value` is what fixes it, a word in angle brackets where only
+    the operator can know it, and None where the key is to be removed. `related` names further keys that were compared.
+    """
+
+    key: str
+    given: str
+    allowed: str
+    value: str | None
+    secret: bool = False
+    related: tuple[str, ...] = ()
+
+
+class SettingsError(pulumi.RunError):
+    """The configuration cannot be used; its text lists every problem.
+
+    The language host shows it without a traceback.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, literal_keys: Collection[str] = (), stack: str | None = None):
+        self.problems = tuple(problems)
+        self.literal_keys = frozenset(literal_keys)
+        self.stack = stack
+        super().__init__(_text(self))
+
+
+def report(error: SettingsError) -> str:
+    """The whole text for a person: one paragraph per problem, each with the line that fixes it."""
+    return _text(error)
+
+
+def _text(error: SettingsError) -> str:
+    count = len(error.problems)
+    name = f"of stack {error.stack} " if error.stack else ""
+    lines = [
+        f"The configuration {name}cannot be used: {count} problem{'' if count == 1 else 's'}, nothing was touched."
+    ]
+    for problem in error.problems:
+        lines += [
+            "",
+            problem.key,
+            f"  given:   {problem.given}",
+            f"  allowed: {problem.allowed}",
+            f"  fix:    {mending_line(problem, error.literal_keys, error.stack)}",
+        ]
+    return "\n".join(lines)
+
+
+def mending_line(problem: Problem, literal_keys: Collection[str] = (), stack: str | None = None) -> str:
+    """The `pulumi config` command that fixes a problem; a secret's value is asked for by Pulumi, never an argument.
+
+    A key that was given in its literal dotted spelling is fixed in that spelling, since that one wins.
+    """
+    nested = problem.key not in literal_keys and any(sign in problem.key for sign in ".[")
+    words = ["pulumi", "config", "rm" if problem.value is None else "set"]
+    words += ["--path"] if nested else []
+    words += ["--secret"] if problem.secret and problem.value is not None else []
+    words += ["--stack", shlex.quote(stack)] if stack else []
+    words.append(shlex.quote(problem.key))
+    if problem.value is not None and not problem.secret:
+        value = problem.value
+        words.append(f"'{value}'" if value.startswith("<") else shlex.quote(value))
+    return " ".join(words)
+
+
+def masked(text: str, secrets: Collection[str]) -> str:
+    """The text without any of the secrets; short ones count too, since a short secret is what is refused."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, HIDDEN)
+    return text

@@ -1,0 +1,195 @@
+"""The settings of what serves: host, networks, predecessor, Postgres, Sentinel and Claude as the client.
+
+Owns: these sections' fields, defaults and descriptions.
+Deliberately does not: compare sections with each other (consistency.py).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.field_rules import (
+    AbsolutePath,
+    BackendName,
+    Days,
+    DockerName,
+    EntryName,
+    HostKey,
+    HostName,
+    Image,
+    Port,
+    Rate,
+    Seconds,
+    Section,
+    ToolName,
+    UserName,
+    Whole,
+)
+from settings.limits import AFTER_DRAIN_SECONDS
+
+BRIDGE_MEMORY_MB = 64
+"""Resident memory of bridge (33 MB, `tests/integration/bridge`) and gateway (31 MB), measured; the backends come on top."""
+
+
+class Host(Section):
+    """The machine that is changed: this one, or one reached by ssh."""
+
+    kind: Literal["local", "ssh"] = Field(
+        default="local", description="Where actions run: on this machine or over ssh."
+    )
+    address: HostName | None = Field(default=None, description="Name or address for ssh; needed with kind ssh.")
+    user: UserName | None = Field(default=None, description="User for ssh; needed with kind ssh.")
+    port: Port = Field(default=22, description="Port of the host's ssh server; the firewall refuses to guard it.")
+    private_key_file: AbsolutePath | None = Field(
+        default=None, description="Private key for ssh, on the machine where Pulumi runs; needed with kind ssh."
+    )
+    host_key: HostKey | None = Field(
+        default=None,
+        description="Public key of the host, which both plugins check; needed with kind ssh.",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"],
+    )
+    docker_socket: AbsolutePath = Field(default="/var/run/docker.sock", description="Docker's socket on the host.")
+    folder: AbsolutePath = Field(
+        default="/var/lib/sentinel-cutover", description="The product's own folder on the host."
+    )
+    home: AbsolutePath = Field(description="Home directory of the operator on the host.", examples=["/home/operator"])
+
+
+class Networks(Section):
+    """The networks beside the two that the product makes."""
+
+    also: tuple[DockerName, ...] = Field(
+        default=(), description="Existing networks that Sentinel joins at the handover, such as n8n's own."
+    )
+    sidecars_out: bool = Field(
+        default=False,
+        description="The backends' own containers join the edge network too: their way out without ContextForge's.",
+    )
+
+
+class Predecessor(Section):
+    """The gateway that hands the port over and takes it back."""
+
+    kind: Literal["contextforge", "absent"] = Field(
+        default="contextforge", description="What holds the port before; absent is a plain install."
+    )
+    project: DockerName = Field(
+        default="mcp-context-forge", description="Compose project of ContextForge's containers."
+    )
+    gateway: DockerName = Field(default="mcp-context-forge-gateway-1", description="Container that publishes the port.")
+    entry: EntryName = Field(
+        default="contextforge", description="Name of Claude's MCP entry that points at ContextForge."
+    )
+    release: Literal["pause", "stop"] = Field(
+        default="pause",
+        description="How it lets the port go: pause (back in 0.2 s) or stop (back after its own start).",
+    )
+    retire_days: Annotated[Whole, Field(ge=0, le=3650)] = Field(
+        default=14, description="Days without a rollback after which ContextForge may be retired."
+    )
+
+    @property
+    def gateway_there(self) -> str:
+        """The container that can have the port, as `hostctl` is told it: empty where ContextForge never ran."""
+        return self.gateway if self.kind == "contextforge" else ""
+
+
+class Postgres(Section):
+    """Sentinel's database."""
+
+    image: Image = Field(default="postgres:16", description="Image of PostgreSQL; in production by digest.")
+    memory_mb: Annotated[Whole, Field(ge=128, le=65536)] = Field(default=256, description="Memory limit in MB.")
+    uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(default=999, description="User id of postgres in the image.")
+
+
+class KillSwitch(Section):
+    """What Sentinel refuses to call; a change reaches the running gateway and makes no new container."""
+
+    disabled_tools: tuple[ToolName, ...] = Field(default=(), description="Tools that are refused and not listed.")
+    disabled_backends: tuple[BackendName, ...] = Field(
+        default=(), description="Backends whose every tool is refused and not listed."
+    )
+
+
+class RateLimits(Section):
+    """Calls a minute; a change reaches the running gateway, whose counts then begin anew."""
+
+    default_rpm: Rate = Field(default=1000, description="Calls of one tool in a minute.")
+    per_tool: dict[ToolName, Rate] = Field(default={}, description="Calls in a minute of the tools named here.")
+
+
+class Sentinel(Section):
+    """The gateway that takes the port."""
+
+    image: Image = Field(description="The operator's image of Sentinel.", examples=["sentinel-gateway:0.1.0"])
+    context: AbsolutePath | None = Field(
+        default=None,
+        description="Folder on the host with Sentinel's Dockerfile: `docker build` makes image of it, once a tag.",
+    )
+    serve: Literal["bridge", "native"] = Field(
+        default="bridge",
+        description="bridge: the product's bridge binds the port; native: the image does it itself, "
+        "its secrets one file each in /run/secrets.",
+    )
+    layers: Literal["all", "bridge", "none"] = Field(
+        default="all",
+        description="Bridge only: what is laid over the image, on the host. all: Python, Node, the pinned servers and "
+        "the bridge; bridge: the bridge, the rest is in the image; none: all of it is.",
+    )
+    standby: bool = Field(default=True, description="With active contextforge: keep Sentinel running, unpublished.")
+    uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(
+        default=10001, description="User and group id in the container."
+    )
+    memory_mb: Annotated[Whole, Field(ge=32, le=65536)] = Field(
+        default=1024, description="Memory limit in MB: bridge, gateway and every stdio backend together."
+    )
+    port: Port = Field(default=9200, description="Loopback port of MCP: the one that changes hands.")
+    health_port: Port = Field(default=9201, description="Loopback port of /health, /ready and /metrics.")
+    start_seconds: Seconds = Field(default=180, description="Seconds until a standby container must be healthy.")
+    backends_seconds: Seconds = Field(
+        default=60,
+        description="Bridge only: seconds that the gateway's start waits for the HTTP backends to accept a connection.",
+    )
+    health_interval_seconds: Seconds = Field(default=10, description="Seconds between two health checks.")
+    backend_check_seconds: Seconds = Field(
+        default=30, description="Seconds between two checks of a backend by the gateway; an alert cannot be faster."
+    )
+    answer_seconds: Seconds = Field(
+        default=10, description="Seconds until the first MCP answer after the port changed hands."
+    )
+    drain_seconds: Annotated[Whole, Field(ge=3, le=600)] = Field(
+        default=10, description="Seconds for the audit writer to drain at a stop; the gateway takes 2 to 3."
+    )
+    log_level: Literal["error", "warn", "info", "debug", "trace"] = Field(
+        default="info", description="Level of its log."
+    )
+    audit_enabled: bool = Field(default=True, description="Write a row for each call into the table audit_log.")
+    session_idle_seconds: Seconds = Field(default=3600, description="Bridge only: seconds until an idle session ends.")
+    kill_switch: KillSwitch = Field(default_factory=KillSwitch, description="What is refused; taken over live.")
+    rate_limits: RateLimits = Field(default_factory=RateLimits, description="Calls a minute; taken over live.")
+
+    @property
+    def stop_seconds(self) -> int:
+        """Seconds until Docker kills the container at a stop."""
+        return self.drain_seconds + AFTER_DRAIN_SECONDS
+
+
+class Client(Section):
+    """Claude Code on the host: its token and its MCP entry."""
+
+    file: AbsolutePath = Field(default="", validate_default=True, description="Claude's file that holds the entry.")
+    scope: Literal["user", "project", "local"] = Field(default="user", description="Scope of the entry in that file.")
+    project: AbsolutePath | None = Field(
+        default=None, description="Project's folder; needed with scope project or local."
+    )
+    entry: EntryName = Field(default="sentinel", description="Name of the entry.")
+    authorization: Literal["helper", "literal"] = Field(
+        default="helper",
+        description="helper: the entry names a program that reads the token file; literal: the token itself.",
+    )
+    token_file: AbsolutePath = Field(
+        default="", validate_default=True, description="File of Claude's token, mode 0600."
+    )
+    token_days: Days = Field(default=90, description="Life of a token in days.")

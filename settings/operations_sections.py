@@ -1,0 +1,187 @@
+"""The settings of what checks and watches: verification, firewall, Prometheus, Grafana, alerts, watch, nightly, reboot,
+run.
+
+Owns: these sections' fields, defaults and descriptions.
+Deliberately does not: compare sections with each other (consistency.py).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from settings.field_rules import (
+    LARGEST_BUCKET_SECONDS,
+    AbsolutePath,
+    ClockTime,
+    Days,
+    HttpUrl,
+    Image,
+    InterfaceName,
+    Port,
+    RunbookAddress,
+    Seconds,
+    Section,
+    Whole,
+    require_number_not_boolean,
+)
+
+Minutes = Annotated[Whole, Field(ge=1, le=1440)]
+AlertMinutes = Annotated[float, BeforeValidator(require_number_not_boolean), Field(ge=0.25, le=1440)]
+WatchMinutes = Annotated[float, BeforeValidator(require_number_not_boolean), Field(ge=0.05, le=59)]
+MemoryMb = Annotated[Whole, Field(ge=64, le=65536)]
+
+
+class Verification(Section):
+    """The check of every backend through Claude's own entry."""
+
+    baseline: bool = Field(default=True, description="Compare with what the predecessor answered before the cutover.")
+    call_seconds: Seconds = Field(
+        default=60, description="Seconds for one backend's harmless call, or its own timeout_seconds if that is less."
+    )
+    limit_seconds: Seconds = Field(default=120, description="Seconds for the whole verification.")
+
+
+class Firewall(Section):
+    """Rules that hold even where a loopback bind was lost."""
+
+    enabled: bool = Field(default=True, description="Keep the managed block in the host's firewall script.")
+    interface: InterfaceName = Field(
+        default="auto", description="Public interface; auto finds it by the default route."
+    )
+    script: AbsolutePath = Field(
+        default="", validate_default=True, description="Firewall script that the host runs at boot."
+    )
+    guard_ports: tuple[Port, ...] = Field(
+        default=(), description="Further TCP ports to guard, beside every loopback port of this stack."
+    )
+    escalation: Literal["root", "sudo", "container"] = Field(
+        default="root",
+        description="How rules are applied: as root, by sudo, or in a one-shot container with the right to it.",
+    )
+
+
+class Prometheus(Section):
+    """Metrics of Sentinel and of itself."""
+
+    enabled: bool = Field(default=True, description="Run Prometheus.")
+    image: Image = Field(default="prom/prometheus:v3.13.5", description="Image of Prometheus; in production by digest.")
+    port: Port = Field(default=9090, description="Loopback port.")
+    memory_mb: MemoryMb = Field(default=256, description="Memory limit in MB.")
+    retention_days: Days = Field(default=15, description="Days for which series are kept.")
+    retention_mb: Annotated[Whole, Field(ge=64, le=1048576)] = Field(
+        default=512, description="Megabytes of series kept."
+    )
+    scrape_seconds: Annotated[Whole, Field(ge=5, le=300)] = Field(
+        default=15, description="Seconds between two scrapes."
+    )
+    sample_limit: Annotated[Whole, Field(ge=500, le=100000)] = Field(
+        default=5000, description="Most samples of one scrape."
+    )
+
+
+class Grafana(Section):
+    """The dashboard, and the alerts that go to Discord."""
+
+    enabled: bool = Field(default=True, description="Run Grafana; needs Prometheus.")
+    image: Image = Field(default="grafana/grafana:12.4.5", description="Image of Grafana; in production by digest.")
+    port: Port = Field(default=3100, description="Loopback port.")
+    memory_mb: MemoryMb = Field(default=256, description="Memory limit in MB.")
+    root_url: HttpUrl = Field(default="http://127.0.0.1:3100/", description="Address that links in alerts begin with.")
+
+
+class Alerts(Section):
+    """Thresholds of the alert rules."""
+
+    error_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.1, description="Share of failed calls that alerts."
+    )
+    error_minutes: Minutes = Field(default=5, description="Minutes over which that share is taken.")
+    latency_seconds: Annotated[float, Field(gt=0, le=LARGEST_BUCKET_SECONDS)] = Field(
+        default=10,
+        description="Seconds that 99 % of calls stay below: a bucket of the histogram, of which 10 is the largest.",
+    )
+    backend_minutes: AlertMinutes = Field(default=2, description="Minutes for which a backend may be unhealthy.")
+    gateway_minutes: AlertMinutes = Field(default=1, description="Minutes for which the gateway may be down.")
+    evaluate_seconds: Annotated[Whole, Field(ge=10, le=300, multiple_of=10)] = Field(
+        default=30, description="Seconds between two evaluations of the rules; Grafana counts in tens."
+    )
+    wait_seconds: Seconds = Field(default=15, description="Seconds for which alerts gather before the first message.")
+    news_seconds: Seconds = Field(
+        default=60, description="Seconds between two messages about the same alert when something changed."
+    )
+    repeat_hours: Annotated[Whole, Field(ge=1, le=168)] = Field(
+        default=4, description="Hours after which an alert that still fires is told again."
+    )
+    runbook: RunbookAddress = Field(
+        default="docs/alerts.md", description="Page that each alert's own heading is appended to, as #heading."
+    )
+    memory_target_mb: MemoryMb = Field(default=100, description="Megabytes that bridge and gateway should stay under.")
+    backup_hours: Annotated[Whole, Field(ge=25, le=744)] = Field(
+        default=26, description="Hours after which the last good backup is too old; a nightly job needs more than 24."
+    )
+    token_warning_days: Days = Field(default=14, description="Days of a token's life left that warn.")
+    token_critical_days: Days = Field(default=3, description="Days of a token's life left that are critical.")
+
+
+class Resources(Section):
+    """Memory and CPU of the stack's containers over time, on a dashboard of their own."""
+
+    enabled: bool = Field(default=True, description="Read Docker's statistics on the host once a minute.")
+    trigger: Literal["systemd", "cron", "none"] = Field(
+        default="systemd", description="What starts the reading; none where you run it yourself."
+    )
+
+
+class HealthWatch(Section):
+    """n8n's own look at the gateway, independent of Grafana."""
+
+    enabled: bool = Field(default=True, description="Keep the workflow in n8n.")
+    url: HttpUrl = Field(default="http://127.0.0.1:5678", description="n8n's address on the host.")
+    in_container: bool = Field(
+        default=True, description="n8n runs in a container, in a network of networks.also; false: on the host."
+    )
+    minutes: WatchMinutes = Field(
+        default=5, description="Minutes between two looks: whole ones, or a part of one for a trial."
+    )
+
+
+class Nightly(Section):
+    """Backup that is read back, then retention of the audit table and renewal of the token."""
+
+    enabled: bool = Field(default=True, description="Keep the nightly job.")
+    trigger: Literal["script", "systemd", "cron"] = Field(
+        default="script", description="What runs it: a block in the existing script, a systemd timer or a cron entry."
+    )
+    script: AbsolutePath = Field(default="", validate_default=True, description="The host's nightly script.")
+    folder: AbsolutePath = Field(default="", validate_default=True, description="Folder of the backups.")
+    at: ClockTime = Field(default="03:17", description="Time of day in UTC, for systemd and cron.")
+    keep_daily: Days = Field(default=7, description="Daily backups kept.")
+    keep_weekly: Annotated[Whole, Field(ge=0, le=520)] = Field(default=4, description="Weekly backups kept.")
+    keep_monthly: Annotated[Whole, Field(ge=0, le=120)] = Field(default=6, description="Monthly backups kept.")
+    audit_days: Days = Field(default=30, description="Days for which rows of audit_log are kept.")
+    restore_drill: Literal["weekly", "off"] = Field(
+        default="weekly", description="How often a backup is restored as a proof."
+    )
+
+
+class Reboot(Section):
+    """After each boot of the host: whether everything came back, kept there and told to Discord."""
+
+    enabled: bool = Field(default=True, description="Keep the entry by which the host checks itself after a boot.")
+    trigger: Literal["auto", "systemd", "cron"] = Field(
+        default="auto", description="What runs it: a systemd unit or cron's @reboot; auto takes what the host has."
+    )
+    cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files.")
+    limit_seconds: Seconds = Field(
+        default=300, description="Seconds after which what has not come back counts as not well."
+    )
+
+
+class Run(Section):
+    """Limits of one `pulumi up`."""
+
+    limit_seconds: Annotated[Whole, Field(ge=60, le=86400)] = Field(
+        default=1800, description="Seconds after which a run is given up; must hold the limits of all its steps."
+    )

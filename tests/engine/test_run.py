@@ -1,0 +1,188 @@
+"""The commands over the real engine and a small program of its own: exit, documents, errors, Ctrl-C, history."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from console.errors import UserError
+from console.paths import ROOT
+from console.progress import Progress
+from console.result import Result
+from ops.commands import deploy, history, verify
+from ops.commands.verify import Looked
+from ops.engine import environment, host_repair, prerequisites, recovery, run
+from ops.engine.run import EngineFailed
+from toolchain import find
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(
+        bool(find.missing(find.programs())), reason="the engine is not there yet; `make test` provides it"
+    ),
+]
+
+PROGRAM = """
+import pulumi
+config = pulumi.Config()
+active = config.require("active")
+if active == "broken":
+    raise pulumi.RunError("active is broken: set it to sentinel.")
+pulumi.export("active", active)
+pulumi.export("handover", {"downtime_ms": 41, "from": "contextforge", "to": "sentinel", "at": "2026-01-01T00:00:00Z"})
+pulumi.export("hidden", pulumi.Output.secret("swordfish"))
+"""
+
+
+def make_project(folder: Path, active: str = "sentinel", program: str = PROGRAM) -> None:
+    (folder / "Pulumi.yaml").write_text("name: sentinel-cutover\nruntime: python\n")
+    (folder / "Pulumi.elsewhere.yaml").write_text(f"config:\n  sentinel-cutover:active: {active}\n")
+    (folder / "__main__.py").write_text(program)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_project(tmp_path)
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "STATE", tmp_path / ".state")
+    monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
+    monkeypatch.setattr(prerequisites, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(verify, "look", looked)
+    without_a_host(monkeypatch.setattr)
+    for name in environment.NAMES[1:]:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def without_a_host(replace: Callable[..., None]) -> None:
+    """The small program has neither all settings nor a host that could be asked."""
+    for module, name in ((host_repair, "keep_program"), (host_repair, "keep_claude"), (recovery, "finish")):
+        replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
+    told = SimpleNamespace(predecessor=SimpleNamespace(kind="contextforge"), sentinel=SimpleNamespace(port=9200))
+    replace(verify, "settings_of", lambda *_: told)  # type: ignore[reportUnknownLambdaType]
+    replace(recovery, "holder_of_port", lambda *_: "forge")  # type: ignore[reportUnknownLambdaType]
+
+
+def looked(
+    opened: object, stack: str, settings: object, outputs: Mapping[str, Any], began: object = None, ok: bool = True
+) -> Looked:
+    """The port of the small program is nobody's: what would answer through it is given here."""
+    return Looked(
+        outputs["handover"], Result({"ok": ok}, "sqlite  list_tables  " + ("ok" if ok else "unreachable"), ok)
+    )
+
+
+def quiet(folder: Path) -> tuple[Progress, io.StringIO]:
+    out = io.StringIO()
+    return Progress(folder / "log", out), out
+
+
+def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> None:
+    progress, out = quiet(project)
+    done = deploy.up("elsewhere", progress, yes=True)
+    assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
+    assert "nobody answered for 41 ms" in done.text and "make verify STACK=elsewhere" in done.text
+    assert "swordfish" not in json.dumps(done.document) + done.text + out.getvalue()
+
+
+def test_the_state_gives_the_programs_outputs_without_the_secret_one(project: Path) -> None:
+    progress, _ = quiet(project)
+    opened = run.open_stack("elsewhere", progress)
+    assert verify.outputs_of(opened, "elsewhere") == {}
+    done = deploy.up("elsewhere", progress, yes=True)
+    assert verify.outputs_of(opened, "elsewhere") == done.document["outputs"]
+    assert set(done.document["outputs"]) == {"active", "handover"}
+
+
+def test_up_is_not_a_success_when_a_backend_does_not_answer_through_the_port(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "look", partial(looked, ok=False))
+    done = deploy.up("elsewhere", quiet(project)[0], yes=True)
+    assert not done.ok and done.document["ok"] is False and done.document["verify"] == {"ok": False}
+    assert "verified   sqlite  list_tables  unreachable" in done.text
+
+
+def test_down_shows_what_it_would_take_away_before_it_asks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy.up("elsewhere", quiet(project)[0], yes=True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    progress, out = quiet(project)
+    with pytest.raises(UserError, match="YES=1"):
+        deploy.down("elsewhere", progress, yes=False)
+    assert "pulumi:pulumi:Stack sentinel-cutover-elsewhere delete" in out.getvalue()
+    assert [row["number"] for row in history.history("elsewhere", progress).document] == [1]
+    done = deploy.down("elsewhere", progress, yes=True)
+    assert done.ok and "forge has port 9200, Sentinel's database keeps its volume" in done.text
+
+
+def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> None:
+    progress, _ = quiet(project)
+    deploy.up("elsewhere", progress, yes=True)
+    settings = project / "Pulumi.elsewhere.yaml"
+    settings.write_text(settings.read_text().replace("active: sentinel", "active: contextforge"))
+    deploy.up("elsewhere", progress, yes=True)
+    rows = history.history("elsewhere", progress).document
+    assert [(row["number"], row["active"]) for row in rows] == [(2, "contextforge"), (1, "sentinel")]
+
+
+def test_a_program_that_refuses_its_settings_is_one_sentence(project: Path) -> None:
+    make_project(project, "broken")
+    progress, out = quiet(project)
+    with pytest.raises(EngineFailed, match=r"^pulumi up of stack elsewhere failed: active is broken: set it to"):
+        deploy.up("elsewhere", progress, yes=True)
+    assert "Traceback" not in out.getvalue()
+
+
+def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    progress, _ = quiet(project)
+    with pytest.raises(UserError, match="YES=1"):
+        deploy.up("elsewhere", progress, yes=False)
+    assert history.history("elsewhere", progress).document == []
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from ops import deploying, engine, environment, interrupted, readiness
+from ops.progress import Progress
+engine.ROOT = Path(sys.argv[1])
+environment.STATE = engine.ROOT / ".state"
+environment.PULUMI_HOME = engine.ROOT / "pulumi-home"
+readiness.make_ready = lambda stack, progress: None
+from tests.ops.test_running_the_engine import without_a_host
+without_a_host(setattr)
+try:
+    deploying.up("elsewhere", Progress(engine.ROOT / "log"), yes=True)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_lets_the_engine_end_in_order_and_leaves_no_lock(project: Path) -> None:
+    started = project / "started"
+    os.mkfifo(started)
+    make_project(project, program=f"import time\nopen({str(started)!r}, 'w').write('now')\ntime.sleep(600)\n")
+    running = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(project)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert started.read_text() == "now"
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert not list((project / ".state").rglob("locks/**/*.json"))
+    make_project(project)
+    assert deploy.up("elsewhere", quiet(project)[0], yes=True).ok

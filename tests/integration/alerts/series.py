@@ -1,0 +1,76 @@
+"""What the gateway can expose, made by the lab's own gateway (whose metrics are tested against the recorded ones).
+
+A world is a list of scrapes; a rule that fires in none of the worst worlds can never fire.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from dashboards.queries import TOKEN_EXPIRES
+from lab.doubles.sentinel.metrics import Metrics
+from tests.integration.alerts.promtool import SCRAPE_SECONDS, Series
+
+INSTANCE = "sentinel-gateway:9201"
+UP = f'up{{job="sentinel",instance="{INSTANCE}"}}'
+CUTOVER = 'up{job="cutover",instance="127.0.0.1:9090",container="sentinel-gateway-1"}'
+"""While Sentinel has the port."""
+
+Scrape = Callable[[Metrics, int], None]
+"""What happened before this scrape, the first being number 0."""
+
+
+def world(seconds: int, happens: Scrape, up: int = 1) -> Series:
+    """The series of a gateway to which that happened; while it is not up, nothing but `up` is there."""
+    metrics = Metrics()
+    count = seconds // SCRAPE_SECONDS
+    columns: dict[str, list[str]] = {UP: [str(up)] * count}
+    for number in range(count):
+        happens(metrics, number)
+        for line in metrics.text().splitlines() if up else []:
+            if line.startswith("#"):
+                continue
+            name, _, value = line.rpartition(" ")
+            series = re.sub(r"\}$", f',job="sentinel",instance="{INSTANCE}"}}', name)
+            columns.setdefault(series, ["_"] * number).append(value)
+    return {name: " ".join(values) for name, values in columns.items()}
+
+
+def calls(each: int, failed: int = 0, seconds: float = 0.03, since: int = 0) -> Scrape:
+    """So many calls before each scrape, of which so many failed, each taking so long."""
+
+    def happens(metrics: Metrics, number: int) -> None:
+        for call in range(each if number >= since else 0):
+            metrics.request("list_tables", seconds, "backend_error" if call < failed else None)
+
+    return happens
+
+
+def worst(metrics: Metrics, number: int) -> None:
+    """Everything that can be wrong is."""
+    metrics.backend("sqlite", False)
+    metrics.request("list_tables", 600, "timeout")
+    metrics.rate_limit_hit("list_tables")
+
+
+def memory(seconds: int, bridge_mb: float, gateway_mb: float) -> Series:
+    """What the look at Docker's statistics writes of the two processes."""
+    labels = 'container="sentinel-gateway-1",job="resources"'
+    return {
+        f'sentinel_process_memory_bytes{{{labels},process="{name}"}}': f"{size * 1024 * 1024:.0f}x{seconds // 15}"
+        for name, size in (("bridge", bridge_mb), ("gateway", gateway_mb))
+    }
+
+
+def ending_token(seconds: int) -> Series:
+    """What a night wrote that left Claude's token with a few minutes of life; promtool's clock begins at 1970."""
+    return {f'{TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}': f"{seconds}x{seconds // SCRAPE_SECONDS}"}
+
+
+def worst_worlds(seconds: int) -> list[Series]:
+    return [
+        {**world(seconds, worst), **memory(seconds, 500, 500), **ending_token(seconds)},
+        world(seconds, worst, up=0),
+        {},
+    ]

@@ -1,0 +1,158 @@
+"""Each rule on both sides of its threshold, in time and in value, and where its series are absent."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboards import queries
+from dashboards.alerting.rules import Alert, alerts
+from lab.doubles.sentinel.metrics import Metrics
+from settings.operations_sections import Alerts
+from tests.integration.alerts.promtool import SCRAPE_SECONDS, Series, ever_fires, run
+from tests.integration.alerts.series import CUTOVER, UP, calls, memory, world, worst_worlds
+
+pytestmark = pytest.mark.prometheus
+
+BY_TITLE = {alert.title: alert for alert in alerts(Alerts())}
+ALERTS = pytest.mark.parametrize("alert", BY_TITLE.values(), ids=list(BY_TITLE))
+HOUR = 3600
+OLD = "Backup too old"
+
+
+def holds(title: str, series: Series, expected: dict[int, list[dict[str, str]]]) -> None:
+    complaint = run(BY_TITLE[title].as_prometheus_rule(), series, expected)
+    assert complaint == "", complaint
+
+
+def test_the_gateway_is_down_after_one_minute_and_not_a_scrape_earlier() -> None:
+    holds("Gateway down", {UP: "1x4 0x20"}, {75: [], 75 + 45: [], 75 + 60: [{}]})
+
+
+def test_the_gateway_that_was_never_there_is_down_too() -> None:
+    holds("Gateway down", {}, {45: [], 60: [{}]})
+
+
+def test_the_gateway_that_comes_back_is_over_at_the_next_scrape() -> None:
+    holds("Gateway down", {UP: "0x8 1x4"}, {120: [{}], 135: []})
+
+
+def test_a_backend_is_unhealthy_after_two_minutes_and_only_that_one_is_named() -> None:
+    def happens(metrics: Metrics, number: int) -> None:
+        metrics.backend("sqlite", number < 5)
+        metrics.backend("n8n", True)
+
+    holds("Backend unhealthy", world(600, happens), {75: [], 75 + 105: [], 75 + 120: [{"backend": "sqlite"}]})
+
+
+def test_no_backend_at_all_is_the_gateways_alert() -> None:
+    assert not ever_fires(BY_TITLE["Backend unhealthy"].as_prometheus_rule(), {UP: "0x40"}, 600)
+
+
+@pytest.mark.parametrize(("failed", "fires"), [(1, False), (2, True)], ids=["ten-percent", "twenty-percent"])
+def test_calls_fail_above_a_tenth_and_not_at_it(failed: int, fires: bool) -> None:
+    series = world(900, calls(10, failed))
+    holds("Calls fail", series, {600: [{}] if fires else [], 885: [{}] if fires else []})
+
+
+def test_the_first_error_ever_counts_although_its_counter_was_absent_before() -> None:
+    def happens(metrics: Metrics, number: int) -> None:
+        if number == 40:
+            metrics.request("list_tables", 0.03, "backend_error")
+
+    series = world(1200, happens)
+    holds("Calls fail", series, {585: [], 600: [{}], 885: [{}], 915: []})
+
+
+@pytest.mark.parametrize(("slow", "fires"), [(1, False), (2, True)], ids=["one-percent", "two-percent"])
+def test_calls_are_slow_when_more_than_one_in_a_hundred_is(slow: int, fires: bool) -> None:
+    def happens(metrics: Metrics, number: int) -> None:
+        for call in range(100):
+            metrics.request("list_tables", 11 if call < slow else 0.03, None)
+
+    holds("Calls are slow", world(600, happens), {300: [{}] if fires else [], 585: [{}] if fires else []})
+
+
+def test_a_call_of_exactly_the_border_is_not_slow() -> None:
+    assert not ever_fires(BY_TITLE["Calls are slow"].as_prometheus_rule(), world(600, calls(10, seconds=10)), 600)
+
+
+def test_buckets_as_prometheus_3_writes_them_are_read_too() -> None:
+    series = {name.replace('le="10"', 'le="10.0"'): values for name, values in world(600, calls(10)).items()}
+    assert any('le="10.0"' in name for name in series)
+    assert not ever_fires(BY_TITLE["Calls are slow"].as_prometheus_rule(), series, 600)
+
+
+@pytest.mark.parametrize(("gateway_mb", "fires"), [(60, False), (60.1, True)], ids=["at-the-target", "above-it"])
+def test_bridge_and_gateway_together_count_after_ten_minutes_above_the_target(gateway_mb: float, fires: bool) -> None:
+    series = memory(900, 40, gateway_mb)
+    holds("Memory above target", series, {585: [], 600: [{}] if fires else [], 885: [{}] if fires else []})
+
+
+LAST_BACKUP = f'{queries.LAST_BACKUP}{{job="host",instance="127.0.0.1:9090"}}'
+INSTALLED = f'{queries.NIGHTLY_INSTALLED}{{job="host",instance="127.0.0.1:9090"}}'
+OVER_A_DAY = 26 * HOUR
+"""promtool's clock begins at 1970, so a timestamp is a second of the test."""
+
+
+def always(value: str) -> str:
+    return f"{value}x{(OVER_A_DAY + HOUR) // SCRAPE_SECONDS}"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{INSTALLED: "0"}, {LAST_BACKUP: "0"}, {INSTALLED: "0", LAST_BACKUP: "0"}],
+    ids=["never-one", "long-installed", "both"],
+)
+def test_a_backup_is_too_old_after_26_hours_and_ten_minutes_of_it(told: dict[str, str]) -> None:
+    series = {CUTOVER: always("1"), **{name: always(value) for name, value in told.items()}}
+    holds(OLD, series, {OVER_A_DAY: [], OVER_A_DAY + 600: [], OVER_A_DAY + 630: [{}]})
+
+
+def test_a_new_installation_beside_an_old_backup_has_until_its_first_night() -> None:
+    late = str(20 * HOUR)
+    series = {CUTOVER: always("1"), LAST_BACKUP: always("0"), INSTALLED: always(late)}
+    holds(OLD, series, {OVER_A_DAY + 630: []})
+
+
+def test_a_host_that_tells_nothing_at_all_is_as_loud_while_sentinel_has_the_port() -> None:
+    """Since 1970 no backup is 26 h old at the test's beginning; from then on it is."""
+    holds(OLD, {CUTOVER: always("1")}, {OVER_A_DAY: [], OVER_A_DAY + 630: [{}]})
+    holds(OLD, {UP: always("1")}, {OVER_A_DAY + 630: []})
+
+
+@ALERTS
+def test_a_quiet_day_is_silent(alert: Alert) -> None:
+    """No call at all, and then none for an hour after some."""
+
+    def happens(metrics: Metrics, number: int) -> None:
+        metrics.backend("sqlite", True)
+        if number == 2:
+            metrics.request("list_tables", 0.03, None)
+
+    assert not ever_fires(alert.as_prometheus_rule(), world(HOUR, happens), HOUR)
+    assert not ever_fires(alert.as_prometheus_rule(), {UP: f"1x{HOUR // SCRAPE_SECONDS}"}, HOUR)
+
+
+@pytest.mark.parametrize(("title", "days"), [("Token ends soon", 14), ("Token ends", 3)])
+def test_a_token_that_nobody_renews_is_told_ten_minutes_after_its_days_are_left(title: str, days: int) -> None:
+    """promtool's clock begins at 1970: the token ends one hour and so many days later."""
+    expires = f'{queries.TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}'
+    series = {expires: f"{HOUR + days * 86400}x{2 * HOUR // SCRAPE_SECONDS}"}
+    holds(title, series, {HOUR: [], HOUR + 600: [], HOUR + 630: [{}]})
+    assert not ever_fires(BY_TITLE[title].as_prometheus_rule(), {UP: "1x40"}, 600)
+
+
+@ALERTS
+def test_there_is_data_that_the_gateway_can_produce_for_which_the_rule_fires(alert: Alert) -> None:
+    if alert.title == OLD:
+        pytest.skip("its threshold is hours away; the tests above are on both sides of it")
+    assert any(ever_fires(alert.as_prometheus_rule(), one, 900) for one in worst_worlds(900))
+
+
+def test_the_papers_rule_is_refused_by_the_same_test_since_it_can_never_fire() -> None:
+    """p99 above 30 s: `histogram_quantile` never exceeds the largest finite bucket, 10 s."""
+    buckets = "sum by (le) (rate(sentinel_request_duration_seconds_bucket[5m]))"
+    rule = {"alert": "paper", "expr": f"histogram_quantile(0.99, {buckets}) > 30"}
+    assert not any(ever_fires(rule, one, 900) for one in worst_worlds(900))
+    at_ten = {"alert": "paper", "expr": f"histogram_quantile(0.99, {buckets}) >= 10"}
+    assert any(ever_fires(at_ten, one, 900) for one in worst_worlds(900))

@@ -1,0 +1,62 @@
+"""A real Prometheus that scraped known numbers, once for all queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+
+import pytest
+
+from lab.doubles import metrics_endpoint
+from lab.doubles.sentinel.metrics import Metrics
+from lab.real import prometheus
+
+SECONDS_OF_RATES = 6
+"""What `$__rate_interval` stands for here, with a scrape every half second."""
+BIRTH = 4
+"""The second at which everything rare happens for the first time."""
+CALLS_A_SECOND = 10
+
+
+def happened(metrics: Metrics, seconds: float) -> None:
+    """Ten calls a second of 30 ms; from second 4 on one error a second and two refused calls; one backend is ill."""
+    metrics.backend("sqlite", True)
+    metrics.backend("exa", False)
+    for _ in range(int(seconds * CALLS_A_SECOND)):
+        metrics.request("list_tables", 0.03, None)
+    for _ in range(int(max(0, seconds - BIRTH))):
+        metrics.request("web_search", 7, "timeout")
+        metrics.rate_limit_hit("list_tables")
+        metrics.rate_limit_hit("list_tables")
+
+
+def configuration(port: int) -> str:
+    jobs = [
+        {"job_name": "sentinel", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]},
+    ]
+    return json.dumps({"global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"}, "scrape_configs": jobs})
+
+
+@pytest.fixture(scope="session")
+def prometheuses(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[prometheus.Running, prometheus.Running]]:
+    """Of a gateway with known numbers, and of one that was never called; they fill their windows side by side."""
+    with (
+        metrics_endpoint.served(happened) as busy_port,
+        metrics_endpoint.served(lambda metrics, seconds: None) as quiet_port,
+        prometheus.running(configuration(busy_port), tmp_path_factory.mktemp("busy")) as busy,
+        prometheus.running(configuration(quiet_port), tmp_path_factory.mktemp("quiet")) as quiet,
+    ):
+        busy.wait_for(f"sentinel_errors_total offset {SECONDS_OF_RATES}s")
+        quiet.wait_for(f'up{{job="sentinel"}} offset {SECONDS_OF_RATES}s')
+        yield busy, quiet
+
+
+@pytest.fixture(scope="session")
+def scraped(prometheuses: tuple[prometheus.Running, prometheus.Running]) -> prometheus.Running:
+    return prometheuses[0]
+
+
+@pytest.fixture(scope="session")
+def quiet(prometheuses: tuple[prometheus.Running, prometheus.Running]) -> prometheus.Running:
+    """No family has a sample yet."""
+    return prometheuses[1]

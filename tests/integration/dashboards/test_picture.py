@@ -1,0 +1,61 @@
+"""The picture shows every panel with the legends, units and thresholds that the panel has."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dashboards.dashboard import document
+from dashboards.picture.asking import Drawn, Span, asked, expression, legend
+from dashboards.picture.drawing import DOTS, HEIGHT, UNITS, WIDTH, draw
+from lab.real.prometheus import Running
+
+SPAN = Span(1_000_000.0, 1_000_600.0, 15)
+
+
+def test_every_query_is_filled_in() -> None:
+    queries = [expression(target["expr"]) for panel in document()["panels"] for target in panel["targets"]]
+    assert queries and not [one for one in queries if "$" in one]
+
+
+def test_every_unit_of_the_panels_has_words() -> None:
+    panels = document()["panels"]
+    units = {panel["fieldConfig"]["defaults"].get("unit") for panel in panels} - {None}
+    assert units | {"percentunit"} == set(UNITS)
+
+
+def test_a_legend_leaves_out_what_a_series_has_not() -> None:
+    assert legend("{{tool}} {{status}}", {"tool": "list_tables", "status": "error"}) == "list_tables error"
+    assert legend("{{tool}} {{status}}", {"tool": "no calls"}) == "no calls"
+
+
+def test_a_span_has_as_many_points_as_a_sheet_can_show_and_none_between_scrapes() -> None:
+    assert Span.before(3600, 3600, 15).step == 15
+    assert Span.before(86400, 86400, 15).step == 360
+
+
+def test_panels_without_a_single_series_are_drawn_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "empty.png"
+    draw([Drawn(panel, []) for panel in document()["panels"]], SPAN, "nothing yet", file)
+    assert Image.open(file).size == (WIDTH * DOTS, HEIGHT * DOTS)
+
+
+@pytest.mark.prometheus
+def test_what_was_scraped_is_on_it_by_name(scraped: Running, tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{scraped.port}"
+    drawn = asked(address, document(), Span.before(time.time(), 20, 1))
+    found = {one.panel["id"]: {series.legend for series in one.series} for one in drawn}
+    assert {"list_tables success", "web_search error"} <= found[1]
+    assert found[2] == {"p50", "p95", "p99"}
+    assert {"timeout", "share of calls that failed"} <= found[3]
+    assert {"sqlite", "exa"} <= found[4]
+    assert "list_tables" in found[5]
+    empty, full = tmp_path / "empty.png", tmp_path / "full.png"
+    draw([Drawn(one.panel, []) for one in drawn], SPAN, "x", empty)
+    draw(drawn, Span.before(time.time(), 20, 1), "x", full)
+    assert len(set(Image.open(full).convert("RGB").get_flattened_data())) > len(
+        set(Image.open(empty).convert("RGB").get_flattened_data())
+    )

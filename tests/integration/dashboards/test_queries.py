@@ -1,0 +1,86 @@
+"""Every query of every panel, asked of a real Prometheus that scraped known numbers: those numbers come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboards.dashboard import document
+from lab.real.prometheus import Running
+from tests.integration.dashboards.conftest import CALLS_A_SECOND, SECONDS_OF_RATES
+
+pytestmark = pytest.mark.prometheus
+
+TARGETS: dict[str, str] = {
+    f"{panel['id']}{target['refId']}": target["expr"] for panel in document()["panels"] for target in panel["targets"]
+}
+
+
+def asked(running: Running, name: str, tool: str = ".*", backend: str = ".*") -> dict[tuple[str, ...], float]:
+    """The query as Grafana sends it: series by the values of their labels."""
+    expression = TARGETS[name].replace("$__rate_interval_ms", str(SECONDS_OF_RATES * 1000))
+    expression = expression.replace("$__rate_interval", f"{SECONDS_OF_RATES}s")
+    expression = expression.replace("$tool", tool).replace("$backend", backend)
+    assert "$" not in expression
+    return {tuple(labels[key] for key in sorted(labels)): value for labels, value in running.query(expression)}
+
+
+def about(number: float) -> Any:
+    """A scrape more or less in a window of a dozen."""
+    return pytest.approx(number, rel=0.2)
+
+
+def test_requests_by_tool_and_status(scraped: Running) -> None:
+    assert asked(scraped, "1A") == {
+        ("success", "list_tables"): about(CALLS_A_SECOND),
+        ("error", "web_search"): about(1),
+    }
+
+
+def test_requests_of_the_chosen_tool_only(scraped: Running) -> None:
+    assert asked(scraped, "1A", tool="web_search") == {("error", "web_search"): about(1)}
+
+
+def test_latency_lies_in_the_bucket_of_the_calls(scraped: Running) -> None:
+    """Ten of eleven calls take 30 ms (bucket 25 to 50 ms), one takes 7 s (bucket 5 to 10 s)."""
+    p50, p95, p99 = (asked(scraped, name)[()] for name in ("2A", "2B", "2C"))
+    assert 0.025 < p50 < 0.05
+    assert 5 < p95 < p99 <= 10
+
+
+def test_errors_by_type_and_their_share(scraped: Running) -> None:
+    assert asked(scraped, "3A") == {("timeout",): about(1)}
+    assert asked(scraped, "3B") == {(): about(1 / (CALLS_A_SECOND + 1))}
+
+
+def test_one_state_a_backend(scraped: Running) -> None:
+    assert asked(scraped, "4A") == {("sqlite",): 1, ("exa",): 0}
+    assert asked(scraped, "4A", backend="sqlite") == {("sqlite",): 1}
+
+
+def test_rate_limit_hits_a_minute(scraped: Running) -> None:
+    assert asked(scraped, "5A") == {("list_tables",): about(2 * 60)}
+
+
+@pytest.mark.parametrize(
+    ("name", "series"),
+    [
+        ("1A", ("no calls",)),
+        ("2A", ()),
+        ("2B", ()),
+        ("2C", ()),
+        ("3A", ("no errors",)),
+        ("3B", ()),
+        ("4A", ("gateway not seen",)),
+        ("5A", ("no hits",)),
+    ],
+)
+def test_a_quiet_day_reads_as_zero_and_nothing_is_divided_by_it(
+    quiet: Running, name: str, series: tuple[str, ...]
+) -> None:
+    assert asked(quiet, name) == {series: 0}
+
+
+def test_the_table_of_the_quiet_day_names_every_query() -> None:
+    assert sorted(TARGETS) == ["1A", "2A", "2B", "2C", "3A", "3B", "4A", "5A"]

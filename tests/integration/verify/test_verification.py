@@ -1,0 +1,136 @@
+"""One harmless call per backend, through the bridge to real backends: every result word, from its real cause."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.bridge.parts import (
+    Bridge,
+    Database,
+    free_port,
+    http_backend,
+    http_server,
+    running_bridge,
+    stdio_backend,
+    token,
+)
+from verify.__main__ import main
+from verify.client import HttpWay, NoSession, all_failed, ask_all, longest_of, with_session
+from verify.names import Active
+from verify.outcome import Outcome
+from verify.plan import Question, Unusable, read_document
+from verify.report import exit_code_of
+
+
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Generator[Bridge]:
+    port = free_port()
+    backends = [stdio_backend("alpha"), http_backend("beta", port)]
+    folder = tmp_path_factory.mktemp("bridge")
+    with http_server("beta", port), running_bridge(folder, backends, database.url()) as started:
+        yield started
+
+
+def question(name: str, tool: str, contains: str | None = None, **arguments: Any) -> dict[str, Any]:
+    expect = {} if contains is None else {"contains": [contains]}
+    return {"name": name, "tool": f"{name}_{tool}", "arguments": arguments, "expect": expect, "timeout_seconds": 10}
+
+
+def verified(
+    url: str, questions: list[dict[str, Any]], active: Active = "sentinel", bearer: str | None = None
+) -> list[Outcome]:
+    plan = [Question.model_validate(one) for one in questions]
+    way = HttpWay(url, {"Authorization": f"Bearer {bearer or token()}"})
+    try:
+        return asyncio.run(with_session(way, longest_of(plan), lambda session: ask_all(session, active, plan)))
+    except NoSession as error:
+        return all_failed(active, plan, error)
+
+
+def results(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.result for outcome in outcomes]
+
+
+GOOD = [question("alpha", "echo", "alpha:x", text="x"), question("beta", "echo", "beta:x", text="x")]
+
+
+def test_good_answers_are_ok_under_the_names_that_sentinel_offers(bridge: Bridge) -> None:
+    found = verified(bridge.url, GOOD)
+    assert [(one.name, one.tool, one.result, one.detail) for one in found] == [
+        ("alpha", "alpha_echo", "ok", ""),
+        ("beta", "beta_echo", "ok", ""),
+    ]
+    assert all(one.ms >= 0 for one in found)
+
+
+SLOW = {**question("beta", "slow", seconds=20), "timeout_seconds": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [
+        (question("beta", "echo", "something else", text="x"), "differs"),
+        (question("beta", "fail"), "tool-error"),
+        (question("beta", "gone"), "missing"),
+        (SLOW, "unreachable"),
+    ],
+    ids=["differs", "tool-error", "missing", "too-slow"],
+)
+def test_one_bad_backend_is_named_with_its_reason_and_leaves_the_other_ok(
+    bridge: Bridge, bad: dict[str, Any], word: str
+) -> None:
+    found = verified(bridge.url, [GOOD[0], bad])
+    assert results(found) == ["ok", word]
+    assert found[1].detail
+
+
+def test_a_refused_token_is_auth_for_every_backend(bridge: Bridge) -> None:
+    assert results(verified(bridge.url, GOOD, bearer=token(iss="mcpgateway"))) == ["auth", "auth"]
+
+
+def test_nobody_at_the_port_is_unreachable_for_every_backend() -> None:
+    assert results(verified(f"http://127.0.0.1:{free_port()}/mcp", GOOD)) == ["unreachable", "unreachable"]
+
+
+def test_a_backend_skipped_by_the_gateway_is_missing(tmp_path: Path, database: Database) -> None:
+    backends = [stdio_backend("alpha"), http_backend("beta", free_port())]
+    with running_bridge(tmp_path, backends, database.url()) as started:
+        assert results(verified(started.url, GOOD)) == ["ok", "missing"]
+
+
+def test_at_contextforge_the_tools_are_asked_for_under_its_names(bridge: Bridge) -> None:
+    found = verified(bridge.url, GOOD, active="contextforge")
+    assert [one.tool for one in found] == ["alpha-alpha-echo", "beta-beta-echo"]
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [("ok", 0), ("auth", 3), ("unreachable", 4), ("missing", 5), ("tool-error", 6), ("differs", 7)],
+)
+def test_each_result_has_an_exit_code_and_the_first_in_order_decides(result: str, code: int) -> None:
+    rows = [{"name": "alpha", "result": result}, {"name": "beta", "result": "differs" if code else "ok"}]
+    assert exit_code_of({"backends": rows}) == code
+
+
+def test_a_word_that_verify_does_not_know_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verifcation"]) == 1
+    assert capsys.readouterr().err == "verify takes one of these words: baseline, gates, verification, look.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"{", "The document on stdin is wrong at the document: Invalid JSON"),
+        (b'{"name": "alpha"}', "The document on stdin is wrong at tool: Field required."),
+        (b'{"name": "alpha", "tool": "t", "nmae": ""}', "is wrong at nmae: Extra inputs are not permitted."),
+    ],
+)
+def test_a_wrong_document_is_one_sentence(content: bytes, sentence: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        read_document(Question, content)
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)

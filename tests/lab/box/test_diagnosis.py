@@ -1,0 +1,27 @@
+"""What a failing lab test tells of the machine, where there is a lab and where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.box import Box, Place
+from tests.lab import diagnosis
+
+
+def test_without_a_lab_it_says_so_and_still_tells_of_the_disk(tmp_path: Path) -> None:
+    said = diagnosis.of_the_lab(Place(tmp_path))
+    assert "problems: there is no lab" in said
+    assert "free on /tmp: " in said
+    assert "MemAvailable" in said
+
+
+@pytest.mark.lab
+def test_of_a_lab_that_stands_it_names_the_containers_and_the_daemons_last_lines(lab_box: Box) -> None:
+    said = diagnosis.of_the_lab(Place())
+    assert "problems: none" in said
+    assert f"free on {Place().run}: " in said
+    containers, daemon = said.split("containers:\n")[1].split("dockerd's last lines:\n")
+    assert "level=" in daemon
+    assert "docker ps" not in containers

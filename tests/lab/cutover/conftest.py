@@ -1,0 +1,138 @@
+"""The lab's stack, driven by the engine as its operator would, for tests that tell the whole story."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import yaml
+
+from console.paths import LOGS, ROOT
+from console.progress import Progress
+from hostctl.docker.engine import Engine
+from hostctl.handover import safe_pause
+from lab.box import Box, Place, status
+from lab.box.network import inside
+from ops.engine import environment, prerequisites
+
+STACK = "lab"
+CONFIGURATION = ROOT / f"Pulumi.{STACK}.yaml"
+
+
+@dataclass
+class Lab:
+    """The engine on the lab's stack, and the questions that a test asks of the VPS."""
+
+    box: Box
+    engine: str = "pulumi"
+    variables: dict[str, str] = field(default_factory=lambda: environment.complete(STACK))
+
+    def pulumi(self, *words: str, check: bool = True) -> str:
+        """The engine's output; the test fails with all of it when the engine does."""
+        done = subprocess.run(
+            [self.engine, *words],
+            cwd=ROOT,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
+        said = done.stdout + done.stderr
+        assert not check or done.returncode == 0, said
+        return said
+
+    def up(self) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self.pulumi("stack", "output", "--json"))
+
+    def planned(self) -> dict[str, int]:
+        """What a preview would do, by kind of step."""
+        events = json.loads(self.pulumi("preview", "--json", "--non-interactive"))
+        return events["changeSummary"]
+
+    def set(self, key: str, value: str) -> None:
+        self.pulumi("config", "set", key, value)
+
+    def configuration(self) -> str:
+        """The stack's file as it stands; the lab and the engine indent its lists differently."""
+        return CONFIGURATION.read_text()
+
+    def docker(self, *words: str) -> str:
+        done = subprocess.run(
+            ["docker", f"--host={self.box.docker_host}", *words], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        return json.loads(self.docker("inspect", container))[0]
+
+    def pause(self, container: str) -> None:
+        """Paused with no probe caught at its beginning, on which Docker would hang (hostctl/handover/safe_pause.py)."""
+        engine, process = Engine(self.box.docker_socket), self.inspect(container)["State"]["Pid"]
+        safe_pause.await_quiet(engine, container)
+        safe_pause.pause(engine, container, process)
+
+    def sql(self, statement: str) -> str:
+        return self.docker(
+            "exec", "sentinel-postgres", "psql", "-qtAX", "-h", "/run/postgresql", "-U", "sentinel", "-c", statement
+        )
+
+    def on_host(self, words: Sequence[str]) -> list[str]:
+        """The command line that runs these words in the VPS's network."""
+        return inside(self.box.vps, words)
+
+    def make(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """`make COMMAND JSON=1`, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "ops", command, "--stack", STACK, "--json", *words],
+            cwd=ROOT,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def ops(self, command: str, *words: str) -> dict[str, Any]:
+        """The document of `make COMMAND JSON=1`; the exit status must say the same."""
+        done = self.make(command, *words)
+        assert done.stdout, done.stderr
+        document = json.loads(done.stdout)
+        if isinstance(document, dict) and "ok" in document:
+            assert (done.returncode == 0) is document["ok"], done.stderr
+        return document
+
+    def backends(self) -> set[str]:
+        """The names of the backends in the stack's configuration."""
+        text = CONFIGURATION.read_text(encoding="utf-8")
+        return {one["name"] for one in yaml.safe_load(text)["config"]["sentinel-cutover:backends"]}
+
+    def verified(self) -> dict[str, Any]:
+        """One call a backend through the port, whoever holds it."""
+        return self.ops("verify")
+
+
+AS_FOUND = CONFIGURATION.read_text() if CONFIGURATION.exists() else None
+"""The stack's configuration before the first test, where somebody had deployed one; not what another group left."""
+
+
+@pytest.fixture(scope="package")
+def lab(lab_box: Box) -> Generator[Lab]:
+    """The lab of this clone, ready for the engine; what somebody had deployed there is put back as it was."""
+    prerequisites.make_ready(STACK, Progress(LOGS))
+    # What is known of the box grows while it is made ready: its images.
+    box = status(Place()).box
+    assert box is not None and box.id == lab_box.id
+    ready = Lab(box)
+    yield ready
+    if AS_FOUND is not None:
+        CONFIGURATION.write_text(AS_FOUND)
+        ready.up()

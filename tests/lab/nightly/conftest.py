@@ -1,0 +1,73 @@
+"""The deployed stack with Sentinel on the port and the nightly job installed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from components.nightly import night
+from hostctl.core.documents import Document
+from hostctl.postgres.psql import Database
+from lab.real.contextforge.asking import ask
+from settings import Settings
+from tests.lab.cutover.conftest import Lab, lab
+from tests.lab.monitoring.conftest import deployed, settings
+
+__all__ = ["deployed", "lab", "settings"]
+
+
+@pytest.fixture(scope="package")
+def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
+    """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
+    document = Document(dict(night(settings)))
+    deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
+    theirs = set(Path(document.text("backups")).glob("*"))
+    yield document
+    for path in set(Path(document.text("backups")).glob("*")) - theirs:
+        path.unlink()
+    deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
+
+
+@pytest.fixture
+def database(asked: Document) -> Database:
+    return Database.of(asked)
+
+
+def rows(lab: Lab, count: int, age: str) -> None:
+    """So many calls of that age, such as `40 days`, one second apart."""
+    lab.sql(
+        "INSERT INTO audit_log (request_id, timestamp, client_subject, client_role, tool_name, response_status, "
+        f"latency_ms, request_args) SELECT gen_random_uuid(), now() - interval '{age}' - number * interval '1 second', "
+        "'test', 'admin', 'tool', 'success', 1, json_build_object('random', gen_random_uuid()) "
+        f"FROM generate_series(1, {count}) AS number"
+    )
+
+
+def prometheus(lab: Lab, settings: Settings, name: str, value: float, limit_seconds: float = 60) -> None:
+    """Until Prometheus has this value; it scrapes every five seconds in the lab."""
+    deadline = time.monotonic() + limit_seconds
+    while True:
+        path = f"/api/v1/query?{urlencode({'query': name})}"
+        result = ask(lab.box, "GET", path, port=settings.prometheus.port).body["data"]["result"]
+        found = [float(one["value"][1]) for one in result]
+        if found == [value]:
+            return
+        assert time.monotonic() < deadline, f"{name} is {found}, not {value}"
+        time.sleep(0.5)
+
+
+def healthy(lab: Lab, container: str, limit_seconds: float = 90) -> None:
+    """Until Docker calls it healthy."""
+    deadline = time.monotonic() + limit_seconds
+    while lab.inspect(container)["State"]["Health"]["Status"] != "healthy":
+        assert time.monotonic() < deadline, f"{container} is not healthy"
+        time.sleep(0.5)
+
+
+def night_of(asked: Document, **changes: Any) -> Document:
+    return Document({**asked.values, **changes})

@@ -1,0 +1,13 @@
+"""The lab's stack on a host that lives on by itself: by night, and over a restart."""
+
+from __future__ import annotations
+
+from tests.lab.cutover.conftest import Lab, lab
+
+__all__ = ["lab", "serve"]
+
+
+def serve(lab: Lab, active: str) -> None:
+    """Who has the port from now on."""
+    lab.set("active", active)
+    lab.up()

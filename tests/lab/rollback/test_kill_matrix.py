@@ -1,0 +1,205 @@
+"""Interrupted anywhere, `make up` or `make rollback` ends in the right world; while only the engine died, one serves.
+
+The points come from the engine's own preview and from `hostctl handover points`, so that a new step is covered without
+being listed. CI takes the ones at the port itself, `make soak` all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from console.paths import ROOT
+from console.progress import Progress
+from hostctl.handover import scenarios
+from lab import box as vps
+from lab.box import Place
+from lab.box.lifecycle import restart_docker
+from tests.lab.cutover.conftest import Lab
+from tests.lab.rollback.sums import Cut, Sums
+from tests.lab.rollback.world import GATEWAYS, OTHER, RUN, SOAK, Point, World
+
+PORTS_RESOURCE = "handover-port"
+MOMENTS = {"before": "before a step", "during": "while a step is at work", "after": "after a step"}
+WAYS = ("rollback", "up")
+"""What an operator does after a run that was cut off, by turns."""
+ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quiet machine: under `make soak`")
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
+
+
+@pytest.mark.parametrize("moment", [pytest.param(one, marks=[] if one == "during" else ONLY_SOAK) for one in MOMENTS])
+def test_the_engine_is_killed_there_and_back(
+    world: World, sums: Sums, say: Callable[[str], None], moment: str, tmp_path: Path
+) -> None:
+    """By turns on the way there and back: one begins where the other has ended. In CI once, at the port's own resource.
+
+    A point that fails is told at the end, after the others.
+    """
+    points_back = iter(points_to_contextforge(world, moment) if SOAK else [])
+    world.staged()
+    points = [point for point in points_of(world, "sentinel", moment) if SOAK or point.resource == PORTS_RESOURCE]
+    assert points
+    there, back = Cut(), Cut()
+    failed: list[str] = []
+    # So that a step is not followed by the same command in each of the three.
+    for number, point in enumerate(points, list(MOMENTS).index(moment)):
+        world.staged()
+        way = WAYS[number % 2]
+        failed += engine_killed(world, there, point, "sentinel", way, tmp_path / str(number))
+        say(f"there, {points.index(point) + 1} of {len(points)}: {point}; {len(failed)} failed")
+        if way == "up" and (point_back := next(points_back, None)):
+            rollback, folder = WAYS[number // 2 % 2], tmp_path / f"{number}-back"
+            failed += engine_killed(world, back, point_back, "contextforge", rollback, folder)
+            say(f"back: {point_back}; {len(failed)} failed")
+    for number, point_back in enumerate(points_back):
+        world.cut_over()
+        folder = tmp_path / f"back-{number}"
+        failed += engine_killed(world, back, point_back, "contextforge", WAYS[number % 2], folder)
+        say(f"back: {point_back}; {len(failed)} failed")
+    world.staged()
+    assert not failed, "\n\n".join(failed)
+    # A step whose inputs turn out to be the same is no point, but the port's is one in every run.
+    assert there.points
+    sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the way there"] = there
+    if back.points:
+        sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the rollback"] = back
+
+
+def points_to_contextforge(world: World, moment: str) -> list[Point]:
+    world.cut_over()
+    return points_of(world, "contextforge", moment)
+
+
+def points_of(world: World, active: str, moment: str) -> list[Point]:
+    """This moment of each resource on which the turn of the switch would act."""
+    return [Point(moment, name) for name in world.steps(active)]
+
+
+def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> list[str]:
+    """One point; what was wrong afterwards, empty when all is as it should be."""
+    folder.mkdir()
+    with world.watched() as seen:
+        if not world.killed(active, point, folder):
+            return []
+        wrong = after_it(world, cut, str(point), way, active)
+    cut.only_engine += 1
+    cut.served += seen.served
+    return wrong if seen.served else [*wrong, f"{point}, then make {way}: {seen}"]
+
+
+def after_it(world: World, cut: Cut, point: str, way: str, active: str) -> list[str]:
+    """`make WAY` after a run that was cut off; what was wrong then, empty when all is as it should be."""
+    done = world.lab.make(way)
+    cut.points += 1
+    right = GATEWAYS["contextforge" if way == "rollback" else active]
+    holders = world.holder().split()
+    one_and_right = len(holders) == 1 and holders[0].startswith(right)
+    if done.returncode == 0 and one_and_right and "Traceback" not in done.stderr:
+        cut.converged += 1
+        return []
+    return [f"{point}, then make {way}: {done.returncode} {holders}\n{done.stdout}\n{done.stderr[-3000:]}"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "active", "ways"),
+    [
+        ("cutover by pause", "sentinel", ("rollback", "up")),
+        ("rollback to a paused predecessor", "contextforge", ("rollback", "rollback")),
+    ],
+)
+def test_hostctl_is_killed_at_a_line_of_its_journal(
+    world: World, sums: Sums, say: Callable[[str], None], scenario: str, active: str, ways: tuple[str, str]
+) -> None:
+    points: list[str] = scenarios.points()["scenarios"][scenario]
+    if SOAK:
+        world.cut_over()
+        world.staged()
+        # An example has a network more than the lab.
+        points = [point for point in points if point in world.journal_points()]
+    else:
+        points = points[len(points) // 2 :][:1]
+    assert points
+    cut = Cut()
+    failed: list[str] = []
+    for number, point in enumerate(points):
+        world.turn(OTHER[active])
+        world.lab.set("active", active)
+        died = subprocess.run(
+            [world.lab.engine, *RUN],
+            cwd=ROOT,
+            env={**world.lab.variables, "HOSTCTL_DIE_AT": point},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert died.returncode != 0, f"no run passes {point}"
+        failed += after_it(world, cut, point, ways[number % 2], active)
+        say(f"{scenario}, {cut.points} of {len(points)}: {point}; {len(failed)} failed")
+    world.staged()
+    assert not failed, "\n\n".join(failed)
+    sums.kill_matrix[f"`hostctl` at a line of its journal, {scenario}"] = cut
+
+
+RESTARTED = {"dockerd": "dockerd", "host": "the host"}
+
+
+@ONLY_SOAK
+@pytest.mark.parametrize("what", RESTARTED)
+@pytest.mark.parametrize(("way", "active"), [("there", "sentinel"), ("back", "contextforge")])
+def test_the_host_restarts_under_the_run(
+    world: World, sums: Sums, progress: Progress, say: Callable[[str], None],
+    what: str, way: str, active: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    world.turn(OTHER[active])
+    cut, steps = Cut(), world.steps(active)
+    failed: list[str] = []
+    for number, name in enumerate(steps):
+        world.turn(OTHER[active])
+        folder = tmp_path / name
+        folder.mkdir()
+        if not world.killed(active, Point("during", name), folder):
+            continue
+        (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
+        failed += after_it(world, cut, f"{what} restarts during {name}, {way}", WAYS[number % 2], active)
+        say(f"{RESTARTED[what]} restarts, {way}, {number + 1} of {len(steps)}: {name}; {len(failed)} failed")
+    world.staged()
+    assert not failed, "\n\n".join(failed)
+    assert cut.points
+    sums.kill_matrix[f"{RESTARTED[what]} restarts during a step of the way {way}"] = cut
+
+
+@ONLY_SOAK
+def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(world: World, tmp_path: Path) -> None:
+    lab: Lab = world.lab
+    lab.set("active", "sentinel")
+    log = tmp_path / "events"
+    os.mkfifo(log)
+    first = subprocess.Popen(
+        [lab.engine, *RUN, "--event-log", str(log)],
+        cwd=ROOT, env={**lab.variables, "PULUMI_DEBUG_COMMANDS": "true"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with log.open(encoding="utf-8") as events:
+        assert world.until(Point("before", PORTS_RESOURCE), events)
+        first.send_signal(signal.SIGSTOP)
+        before = lab.configuration()
+        second = lab.make("rollback")
+        after = lab.configuration()
+        first.send_signal(signal.SIGCONT)
+        for _ in events:
+            continue
+    assert first.wait(120) == 0
+    assert second.returncode == 1
+    assert yaml.safe_load(after) == yaml.safe_load(before)
+    refusal = json.loads(second.stdout)["error"]
+    assert f"(process {first.pid}) has held the stack's lock since 20" in refusal
+    world.must_be_whole("sentinel")

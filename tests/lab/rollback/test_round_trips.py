@@ -1,0 +1,166 @@
+"""There and back: everything is as it was, nothing is left behind, and no row of the audit is lost."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab.cutover.conftest import Lab
+from tests.lab.cutover.test_cutover import claude_files
+from tests.lab.rollback.sums import Sums
+from tests.lab.rollback.world import SOAK, World
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+ROUNDS = 10 if SOAK else 2
+"""What grows with every round shows after two of them."""
+PROJECT = "mcp-context-forge"
+LIMIT_MS = {"there": 300, "back": 500}
+"""Of the median, while ContextForge is paused."""
+GROWTH_BYTES = 4096
+"""Of the state over all rounds: a stored answer may be some words longer than the one before."""
+JOURNAL = {"handover", "handover/lock", "handover/state.json", "handover/finished"}
+"""The handover's own record, which the first one makes and which stays to be read; `finished` keeps the last twenty."""
+
+
+def shapes(lab: Lab) -> dict[str, Any]:
+    """ContextForge's containers as `docker inspect` has them, without what every stop, start or join changes."""
+    names = lab.docker("ps", "-a", "--filter", f"label=com.docker.compose.project={PROJECT}", "--format", "{{.Names}}")
+    return {name: shape(lab.inspect(name)) for name in sorted(names.split())}
+
+
+def shape(found: dict[str, Any]) -> dict[str, Any]:
+    networks = found["NetworkSettings"]["Networks"]
+    return {
+        "id": found["Id"],
+        "image": found["Image"],
+        "config": found["Config"],
+        "host": found["HostConfig"],
+        "mounts": found["Mounts"],
+        "state": (found["State"]["Status"], found["State"]["Paused"], found["RestartCount"]),
+        "ports": found["NetworkSettings"]["Ports"],
+        "networks": {
+            name: sorted(set(facts["Aliases"] or []) - {found["Id"][:12]}) for name, facts in networks.items()
+        },
+    }
+
+
+def residue(world: World) -> dict[str, Any]:
+    """Everything on the host that a round trip could leave behind."""
+    lab = world.lab
+    folder = Path(lab.box.folder)
+    saved = subprocess.run(lab.on_host(["iptables-save"]), capture_output=True, text=True, check=True).stdout
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.parent.name != "finished"}
+    rules = re.sub(r"#.*|\[\d+:\d+\]|\d+\.\d+\.\d+\.\d+(/\d+)?|br-\w+", "", saved)
+    return {
+        "containers": sorted(lab.docker("ps", "-aq", "--no-trunc").split()),
+        "networks": sorted(lab.docker("network", "ls", "-q", "--no-trunc").split()),
+        "volumes": sorted(lab.docker("volume", "ls", "-q").split()),
+        "files": sorted(files - JOURNAL),
+        "home": sorted(path.name for path in Path(lab.box.home).iterdir()),
+        "rules": sorted(line for line in rules.splitlines() if line.strip()),
+        "claude": claude_files(lab),
+    }
+
+
+def audited(lab: Lab) -> set[str]:
+    return set(lab.sql("select id from audit_log").split())
+
+
+def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, sums: Sums) -> None:
+    lab = world.lab
+    world.staged()
+    shaped, left, rows = shapes(lab), residue(world), audited(lab)
+    assert shaped
+    size = world.state_file().stat().st_size
+    downtimes: list[dict[str, int]] = []
+    for _ in range(ROUNDS):
+        lab.set("active", "sentinel")
+        lab.up()
+        there = lab.outputs()["handover"]["downtime_ms"]
+        assert lab.verified()["ok"] is True
+        now = audited(lab)
+        assert rows < now
+        rows = now
+        lab.set("active", "contextforge")
+        said = lab.up()
+        back = int(re.findall(r"nobody answered for (\d+) ms", said)[-1])
+        downtimes.append({"there": there, "back": back})
+        assert shapes(lab) == shaped
+    assert residue(world) == left
+    assert rows <= audited(lab)
+    assert abs(world.state_file().stat().st_size - size) < GROWTH_BYTES
+    for way, limit in LIMIT_MS.items():
+        assert statistics.median(trip[way] for trip in downtimes) <= limit, downtimes
+    sums.round_trips = downtimes
+
+
+def test_where_somebody_else_edited_claudes_file_only_our_entry_goes_back(world: World) -> None:
+    lab = world.lab
+    before = claude_files(lab)[".claude.json"][0]
+    world.cut_over()
+    file = Path(lab.box.home) / ".claude.json"
+    theirs = file.read_bytes().replace(b"{", b'{\n  "edited": "meanwhile",', 1)
+    file.write_bytes(theirs)
+    assert lab.ops("rollback")["active"] == "contextforge"
+    assert file.read_bytes() == before.replace(b"{", b'{\n  "edited": "meanwhile",', 1)
+    file.write_bytes(before)
+
+
+def test_a_bad_new_version_is_undone_by_its_number_without_contextforge_in_between(world: World) -> None:
+    lab = world.lab
+    world.cut_over()
+    gateway = "mcp-context-forge-gateway-1"
+    journal = Path(lab.box.folder) / "handover" / "finished"
+    good = lab.ops("history")[0]
+    served = lab.inspect(lab.outputs()["sentinel"])["Image"]
+    handovers = {path.name for path in journal.iterdir()}
+    spoil(lab, good["image"], "lab/sentinel:bad")
+    lab.set("sentinel.image", "lab/sentinel:bad")
+    failed = lab.make("up")
+    assert failed.returncode == 1, failed.stdout
+    assert lab.inspect(gateway)["State"]["Paused"] is True
+    back = lab.ops("rollback", "--to", str(good["number"]))
+    assert back["ok"], back
+    assert back["active"] == "sentinel"
+    assert lab.inspect(lab.outputs()["sentinel"])["Image"] == served
+    assert lab.inspect(gateway)["State"]["Paused"] is True
+    assert not any("rollback" in name for name in {path.name for path in journal.iterdir()} - handovers)
+    assert set(lab.planned()) == {"same"}
+
+
+def spoil(lab: Lab, image: str, tag: str) -> None:
+    """The same image without one backend's server: it comes up, is healthy, and that backend does not answer."""
+    name = "spoiled"
+    find = "rm -f $(command -v mcp-server-sequential-thinking)"
+    lab.docker("run", "--name", name, "--user", "0", "--network", "none", "--entrypoint", "sh", image, "-c", find)
+    entry = lab.docker("image", "inspect", "--format", "{{json .Config.Entrypoint}}", image)
+    words = lab.docker("image", "inspect", "--format", "{{json .Config.Cmd}}", image)
+    user = lab.docker("image", "inspect", "--format", "{{.Config.User}}", image)
+    changes = [f"ENTRYPOINT {entry}", f"CMD {'[]' if words == 'null' else words}", f"USER {user or '0'}"]
+    lab.docker("commit", *(word for change in changes for word in ("--change", change)), name, tag)
+    lab.docker("rm", name)
+
+
+def test_an_update_whose_image_is_gone_is_refused_before_anything_changes(world: World) -> None:
+    lab = world.lab
+    world.cut_over()
+    lab.docker("tag", lab.ops("history")[0]["image"], "lab/sentinel:gone")
+    lab.set("sentinel.image", "lab/sentinel:gone")
+    done = lab.make("up")
+    assert done.returncode == 0, done.stdout
+    number = lab.ops("history")[0]["number"]
+    world.staged()
+    assert lab.ops("rollback", "--to", str(number - 1))["ok"] is True
+    lab.docker("rmi", "lab/sentinel:gone")
+    before = (yaml.safe_load(lab.configuration()), residue(world))
+    refused = lab.ops("rollback", "--to", str(number))
+    assert refused["ok"] is False
+    assert "Nothing was changed" in refused["error"] and "the image lab/sentinel:gone is gone" in refused["error"]
+    assert (yaml.safe_load(lab.configuration()), residue(world)) == before

@@ -1,0 +1,61 @@
+"""The runbook from top to bottom on the lab: each console block runs, and the port is where its chapter says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from console.paths import ROOT
+from tests.lab.rollback.world import SOAK, World
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not SOAK, reason="eight runs of the engine, minutes in all: under `make soak`"),
+]
+
+TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+SERVES = {"Staging": "contextforge", "Cutover": "sentinel", "Verify": "sentinel", "Rest": "sentinel"}
+"""Who has the port at the end of a chapter; the others follow from what their commands say."""
+
+REFUSED = {"Retire ContextForge": "allowed from"}
+"""Chapters whose command has to refuse on a fresh cutover, and a word of the refusal."""
+
+
+def chapters() -> list[tuple[str, list[str]]]:
+    """Heading and console blocks, in order; chapters without a command are left out."""
+    found: list[tuple[str, list[str]]] = []
+    for part in re.split(r"^## ", TEXT, flags=re.MULTILINE):
+        title = part.splitlines()[0].lstrip("# ")
+        blocks = re.findall(r"```console\n(.*?)```", part, re.DOTALL)
+        if blocks:
+            found.append((title, blocks))
+    return found
+
+
+def run(block: str, last_good: int, refused: str | None) -> None:
+    """The block as a shell that stops at the first failure; the history's number is this lab's own."""
+    own = re.sub(r"\bTO=\d+", f"TO={last_good}", block)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", own], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    told = f"{own}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+    assert (done.returncode == 0) is (refused is None), told
+    assert refused is None or refused in done.stdout, told
+
+
+def test_every_command_of_the_runbook_runs(world: World) -> None:
+    world.cut_over()
+    number = next(row["number"] for row in world.lab.ops("history") if row["active"] == "sentinel")
+    told = chapters()
+    assert {"Before", "Staging", "Cutover", "Verify", "Rest", "Rollback"} <= {title for title, _ in told}
+    for title, blocks in told:
+        for block in blocks:
+            run(block, number, REFUSED.get(title))
+        if title in SERVES:
+            world.must_be(SERVES[title])
+    assert json.loads(world.lab.make("status").stdout)["active"] == "sentinel"
+    world.staged()

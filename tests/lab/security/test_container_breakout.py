@@ -1,0 +1,72 @@
+"""Attack: take over a process in one of the product's containers and go from there to the host.
+
+Defence: no privilege, capability, writable root, new privilege, Docker socket or limitless memory to go with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.lab.security.course import Course
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture
+def inspected(course: Course) -> dict[str, Any]:
+    """By name, what `docker inspect` says of each container of the product after the cutover."""
+    assert {"sentinel-postgres"} < set(course.containers)
+    assert any(name.startswith("sentinel-gateway-") for name in course.containers)
+    return course.containers
+
+
+def of_each(inspected: dict[str, Any], *path: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, found in inspected.items():
+        for key in path:
+            found = found[key]
+        values[name] = found
+    return values
+
+
+def test_none_is_privileged_or_has_a_capability(inspected: dict[str, Any]) -> None:
+    assert not any(of_each(inspected, "HostConfig", "Privileged").values())
+    assert all(found == ["ALL"] for found in of_each(inspected, "HostConfig", "CapDrop").values())
+    assert not any(of_each(inspected, "HostConfig", "CapAdd").values())
+
+
+def test_none_can_gain_privileges_or_write_its_own_root(inspected: dict[str, Any]) -> None:
+    assert all("no-new-privileges:true" in found for found in of_each(inspected, "HostConfig", "SecurityOpt").values())
+    assert all(of_each(inspected, "HostConfig", "ReadonlyRootfs").values())
+
+
+def test_each_runs_as_a_user_of_its_own_and_not_as_root(inspected: dict[str, Any]) -> None:
+    users = of_each(inspected, "Config", "User")
+    assert all(user.split(":")[0].isdigit() and user.split(":")[0] != "0" for user in users.values()), users
+
+
+def test_each_has_a_limit_of_memory_and_no_swap_beside_it(inspected: dict[str, Any]) -> None:
+    limits, with_swap = (of_each(inspected, "HostConfig", key) for key in ("Memory", "MemorySwap"))
+    assert all(limit > 0 for limit in limits.values())
+    assert limits == with_swap
+
+
+def test_none_sees_dockers_socket_or_shares_a_namespace_of_the_host(inspected: dict[str, Any]) -> None:
+    for found in inspected.values():
+        assert not [one for one in found["Mounts"] if "docker.sock" in one["Source"] + one["Destination"]]
+        assert all(not one["RW"] for one in found["Mounts"] if one["Type"] == "bind")
+        assert "host" not in (found["HostConfig"]["NetworkMode"], found["HostConfig"]["PidMode"])
+        assert not found["HostConfig"]["Devices"]
+
+
+def test_what_is_published_is_on_loopback_only(inspected: dict[str, Any]) -> None:
+    bindings = [
+        binding["HostIp"]
+        for found in inspected.values()
+        for ports in (found["NetworkSettings"]["Ports"] or {}).values()
+        for binding in ports or ()
+    ]
+    assert bindings
+    assert set(bindings) == {"127.0.0.1"}

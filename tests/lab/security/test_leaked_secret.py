@@ -1,0 +1,42 @@
+"""Attack: use a secret that leaked, some day.
+
+Defence: `make rotate` makes it worthless at once, and says what that cost.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.security.course import Course
+from tests.lab.security.rotating import NEW_SENTINEL, ROTATED
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+LIMIT_MS = 2000
+"""Of one handover on a machine that also runs the tests."""
+CLIENT_LIMIT_MS = 60000
+"""Of a client that reads its token file at each attempt: after another key also until that file is written anew."""
+
+
+@pytest.mark.parametrize("key", ROTATED)
+def test_after_a_rotation_every_backend_answers_and_the_cost_is_told(course: Course, key: str) -> None:
+    rotation = course.rotated[key]
+    assert "error" not in rotation.said, rotation.said
+    assert rotation.verified is True
+    told = rotation.said["downtime_ms"]
+    print(f"{key}: {told} ms by the program, {rotation.seen_ms} ms for a client")
+    assert (0 < told < LIMIT_MS) if key in NEW_SENTINEL else told == 0
+    assert rotation.seen_ms < CLIENT_LIMIT_MS
+
+
+@pytest.mark.parametrize("key", ROTATED)
+def test_another_key_of_the_tokens_and_nothing_else_renews_claudes_token(course: Course, key: str) -> None:
+    assert course.rotated[key].token_changed is (key == "jwt_secret")
+
+
+@pytest.mark.parametrize("key", ROTATED)
+def test_who_can_be_asked_takes_the_new_value_and_the_old_no_longer(course: Course, key: str) -> None:
+    """The database, Grafana, and the health port; the others take what is in the files that they were started with."""
+    rotation = course.rotated[key]
+    assert (rotation.takes_old, rotation.takes_new) in ((False, True), (None, None))
+    if key in ("postgres_password", "grafana_admin_password"):
+        assert (rotation.takes_old, rotation.takes_new) == (False, True)

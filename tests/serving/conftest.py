@@ -1,7 +1,0 @@
-"""A stack that serves by Sentinel."""
-
-from __future__ import annotations
-
-from tests.story.conftest import lab
-
-__all__ = ["lab"]

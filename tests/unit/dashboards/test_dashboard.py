@@ -1,0 +1,55 @@
+"""The dashboard is what its code says, has five panels, and each says what it shows and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboards import resources
+from dashboards.alerting.rules import DASHBOARD_UID, PROMETHEUS_UID, alerts
+from dashboards.dashboard import document, text
+from dashboards.dashboard_file import FILE, RESOURCES_FILE, RESOURCES_UID, UID
+from settings.operations_sections import Alerts
+
+PANELS: list[dict[str, Any]] = document()["panels"]
+RESOURCES: list[dict[str, Any]] = resources.document()["panels"]
+EACH_PANEL = pytest.mark.parametrize("panel", PANELS, ids=[panel["title"] for panel in PANELS])
+EACH_OF_BOTH = pytest.mark.parametrize(
+    "panel", [*PANELS, *RESOURCES], ids=[panel["title"] for panel in [*PANELS, *RESOURCES]]
+)
+
+
+def test_the_committed_file_is_what_the_code_makes() -> None:
+    assert FILE.read_text(encoding="utf-8") == text(), "run make dashboards and commit the file"
+    assert RESOURCES_FILE.read_text(encoding="utf-8") == resources.text(), "run make dashboards and commit the file"
+
+
+def test_there_are_exactly_five_panels_with_ids_that_links_can_name() -> None:
+    assert [panel["id"] for panel in PANELS] == [1, 2, 3, 4, 5]
+
+
+@EACH_OF_BOTH
+def test_a_panel_has_unit_or_states_legend_and_a_description_that_says_what_to_do(panel: dict[str, Any]) -> None:
+    assert len(panel["description"]) > 80
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults.get("unit") or defaults.get("mappings")
+    assert defaults["thresholds"]["steps"][0].get("value") is None
+    assert all(target["legendFormat"] and target["expr"] and target["range"] for target in panel["targets"])
+    assert panel["datasource"] == {"type": "prometheus", "uid": PROMETHEUS_UID}
+
+
+@EACH_PANEL
+def test_a_panel_follows_the_variables(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        assert "$tool" in target["expr"] or "$backend" in target["expr"]
+
+
+def test_every_alert_links_to_a_panel_that_is_there() -> None:
+    assert DASHBOARD_UID == UID
+    there = {(UID, panel["id"]) for panel in PANELS} | {(RESOURCES_UID, panel["id"]) for panel in RESOURCES}
+    assert {(alert.dashboard, alert.panel) for alert in alerts(Alerts())} <= there
+
+
+def test_cutovers_rollbacks_and_new_versions_are_annotated() -> None:
+    assert [one["name"] for one in document()["annotations"]["list"]] == ["Cutovers", "Ways back", "New versions"]

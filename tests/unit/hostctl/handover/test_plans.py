@@ -1,0 +1,98 @@
+"""The order of the handover's steps, as values: pure functions from example worlds, no engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from hostctl.handover import plans, scenarios
+from hostctl.handover.plans import Plan
+from hostctl.handover.scenarios import DATABASE, FORGE, FROZEN, OLDER, REQUEST, SERVING, STOPPED, WARM, world
+
+
+def told(plan: Plan) -> dict[str, list[str]]:
+    """Each phase's steps as "action container network"."""
+    phases = {"prepare": plan.prepare, "release": plan.release, "connect": plan.connect, "finish": plan.finish}
+    return {
+        phase: [f"{step.action} {step.name} {step.network}".strip() for step in found]
+        for phase, found in phases.items()
+        if found
+    }
+
+
+def test_taking_by_pause_has_the_fewest_steps_inside_the_window() -> None:
+    assert told(plans.sentinel_serves(world(WARM, FORGE), REQUEST, WARM)) == {
+        "prepare": ["restart-policy contextforge"],
+        "release": ["pause contextforge", "disconnect contextforge mcpnet"],
+        "connect": ["connect gateway-new sentinel-edge"],
+        "finish": ["connect gateway-new n8n"],
+    }
+
+
+def test_a_predecessor_leaves_its_internal_networks_first_and_the_publishing_one_last() -> None:
+    on_both = replace(FORGE, attachments=(scenarios.OWN, scenarios.INTERNAL))
+    release = told(plans.sentinel_serves(world(WARM, on_both), REQUEST, WARM))["release"]
+    assert release[1:] == ["disconnect contextforge sentinel", "disconnect contextforge mcpnet"]
+
+
+def test_taking_by_stop_leaves_the_networks_as_they_are() -> None:
+    stop = replace(REQUEST, release="stop")
+    assert told(plans.sentinel_serves(world(WARM, FORGE), stop, WARM))["release"] == ["stop contextforge"]
+
+
+def test_an_older_sentinel_leaves_and_stays_standby_on_the_internal_network() -> None:
+    assert told(plans.sentinel_serves(world(WARM, FROZEN, DATABASE, OLDER), REQUEST, WARM)) == {
+        "prepare": ["disconnect gateway-old n8n"],
+        "release": ["disconnect gateway-old sentinel", "disconnect gateway-old sentinel-edge"],
+        "connect": ["connect gateway-new sentinel-edge"],
+        "finish": ["connect gateway-new n8n", "connect gateway-old sentinel"],
+    }
+
+
+def test_giving_to_a_paused_predecessor_connects_with_its_aliases_and_wakes_it() -> None:
+    plan = plans.predecessor_serves(world(SERVING, FROZEN), REQUEST)
+    assert told(plan) == {
+        "prepare": ["disconnect gateway-new n8n"],
+        "release": ["disconnect gateway-new sentinel", "disconnect gateway-new sentinel-edge"],
+        "connect": ["connect contextforge mcpnet", "unpause contextforge"],
+        "finish": ["connect gateway-new sentinel", "restart-policy contextforge"],
+    }
+    assert plan.connect[0].aliases == ("gateway",)
+    assert plan.finish[1].restart == ("unless-stopped", 0)
+
+
+def test_giving_to_a_stopped_predecessor_joins_before_and_only_starts_inside_the_window() -> None:
+    found = told(plans.predecessor_serves(world(SERVING, replace(STOPPED, attachments=())), REQUEST))
+    assert found["prepare"] == ["disconnect gateway-new n8n", "connect contextforge mcpnet"]
+    assert found["connect"] == ["start contextforge"]
+
+
+def test_what_the_predecessor_depends_on_is_started_before_the_window() -> None:
+    found = told(plans.predecessor_serves(world(SERVING, STOPPED, scenarios.IDLE_DATABASE), REQUEST))
+    assert found["prepare"] == ["disconnect gateway-new n8n", "start database"]
+
+
+def test_where_the_goal_is_reached_there_are_no_steps_but_a_reason() -> None:
+    taken = plans.sentinel_serves(world(SERVING, FROZEN), REQUEST, SERVING)
+    given = plans.predecessor_serves(world(WARM, FORGE), REQUEST)
+    assert (taken.is_empty(), taken.reason) == (True, "gateway-new already holds port 9200")
+    assert (given.is_empty(), given.reason) == (True, "contextforge already holds port 9200")
+
+
+def test_resting_wakes_a_paused_predecessor_off_its_networks_and_stops_it() -> None:
+    assert told(plans.predecessor_rests(world(SERVING, FROZEN), REQUEST)) == {
+        "finish": ["unpause contextforge", "stop contextforge"]
+    }
+    assert plans.predecessor_rests(world(SERVING, STOPPED), REQUEST).reason == "contextforge is stopped already"
+    assert plans.predecessor_rests(world(WARM, FORGE), REQUEST).reason == (
+        "contextforge holds port 9200: take the port first"
+    )
+
+
+def test_the_points_are_listed_without_a_document(run: Any) -> None:
+    shown = json.loads(run("handover", "points", document="").stdout)
+    assert shown == scenarios.points()
+    assert {"cutover.begin", "cutover.release.pause", "cutover.connect.connect", "cutover.state"} <= set(
+        shown["points"]
+    )

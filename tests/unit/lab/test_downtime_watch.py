@@ -1,0 +1,43 @@
+"""What the independent watch takes for a gap: all of the time, or only while it looks closely."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.downtime_watch import Watch
+
+
+def closely(file: Path, *turns: float) -> Watch:
+    """A watch that saw the file come and go in turn at these moments."""
+    watch = Watch(9200, [], closely_while=str(file))
+    for number, moment in enumerate(turns):
+        file.unlink() if number % 2 else file.touch()
+        assert watch.looks_closely(moment) is (number % 2 == 0)
+    return watch
+
+
+def test_without_a_file_every_gap_counts_in_whatever_order_the_answers_came() -> None:
+    watch = Watch(9200, [])
+    assert watch.looks_closely(1.0)
+    watch.good += [3.0, 1.0, 1.5]
+    assert watch.longest_gap() == 1.5
+
+
+def test_with_a_file_the_time_in_which_it_asks_seldom_is_no_gap(tmp_path: Path) -> None:
+    watch = closely(tmp_path / "journal", 2.0, 5.0)
+    watch.good += [1.0, 2.1, 3.9, 4.0, 5.5, 9.0]
+    assert watch.longest_gap() == pytest.approx(1.8)
+
+
+def test_a_gap_that_outlives_the_file_ends_with_the_first_answer_after_it(tmp_path: Path) -> None:
+    watch = closely(tmp_path / "journal", 2.0, 5.0)
+    watch.good += [1.9, 2.1, 7.0, 7.5]
+    assert watch.longest_gap() == pytest.approx(4.9)
+
+
+def test_nobody_who_answered_since_the_file_came_is_a_gap_from_there_on(tmp_path: Path) -> None:
+    watch = closely(tmp_path / "journal", 2.0, 5.0, 8.0, 9.0)
+    watch.good += [1.9, 4.0, 4.5, 5.2, 8.1, 8.8, 9.1]
+    assert watch.longest_gap() == pytest.approx(2.0)

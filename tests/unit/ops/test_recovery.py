@@ -1,0 +1,87 @@
+"""What a killed run leaves: its lock goes when its process is gone, and its operations are told in one sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console.paths import ROOT
+from ops.commands import deploy
+from ops.engine.recovery import Lock, locks, told
+from ops.engine.run import LockHeld
+from tests.engine.test_run import make_project, project, pytestmark, quiet, without_a_host
+
+__all__ = ["project", "pytestmark"]
+
+HERE = socket.gethostname()
+REFUSAL = """\
+error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or delete the lock file
+  file:///s/.pulumi/locks/a.json?no_tmp_dir=true: created by root@vps (pid 30024) at 2026-11-24T11:06:25Z
+  file:///s/.pulumi/locks/b.json?no_tmp_dir=true: created by me@laptop (pid 7) at 2026-11-24T11:06:26Z
+"""
+
+
+def test_every_lock_of_the_engines_refusal_is_read() -> None:
+    assert locks(REFUSAL) == [
+        Lock("root", "vps", 30024, "2026-11-24T11:06:25Z"),
+        Lock("me", "laptop", 7, "2026-11-24T11:06:26Z"),
+    ]
+    assert locks("[409] Conflict: Another update is currently in progress.") == []
+
+
+def test_a_lock_is_dead_only_when_its_process_is_gone_from_this_machine() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert Lock("root", HERE, ended.pid, "").left_by_the_dead()
+    assert Lock("root", HERE, os.getpid(), "").left_by_the_dead(), "another program has its number by now"
+    assert not Lock("root", "another-machine", ended.pid, "").left_by_the_dead()
+
+
+def test_an_operation_that_was_cut_off_is_as_user_error() -> None:
+    operation = {"type": "creating", "resource": {"urn": "urn:pulumi:lab::p::t$command:local:Command::handover-port"}}
+    assert told(operation) == (
+        "A killed run was creating handover-port: whether that was done is read from the host, and what is missing is "
+        "done again."
+    )
+
+
+RUN = "import sys; from tests.unit.ops.test_recovery import up_in; up_in(sys.argv[1])"
+
+
+def up_in(folder: str) -> None:
+    """`up` in a process of its own, on the small project in that folder."""
+    from ops.engine import environment, prerequisites, run
+
+    run.ROOT = Path(folder)
+    environment.STATE = run.ROOT / ".state"
+    environment.PULUMI_HOME = run.ROOT / "pulumi-home"
+    prerequisites.make_ready = lambda stack, progress: None
+    without_a_host(setattr)
+    deploy.up("elsewhere", quiet(run.ROOT)[0], yes=True)
+
+
+def test_a_run_at_work_is_named_and_a_killed_ones_lock_is_taken_away(project: Path) -> None:
+    started = project / "started"
+    os.mkfifo(started)
+    make_project(project, program=f"import time\nopen({str(started)!r}, 'w').write('now')\ntime.sleep(600)\n")
+    running = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(project)], cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    assert started.read_text() == "now"
+    make_project(project)
+    progress, out = quiet(project)
+    holder = rf"root on {HERE} \(process \d+\) has held the stack's lock since 20"
+    with pytest.raises(LockHeld, match=holder) as refused:
+        deploy.up("elsewhere", progress, yes=True)
+    engine_process = int(str(refused.value).partition("(process ")[2].partition(")")[0])
+    os.kill(engine_process, signal.SIGKILL)
+    running.wait(60)
+    done = deploy.up("elsewhere", progress, yes=True)
+    assert done.ok
+    assert "A killed run left its lock" in out.getvalue()

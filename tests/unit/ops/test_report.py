@@ -1,0 +1,295 @@
+"""`make report`: what is claimed of which evidence, how it is written down, and that no secret is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pulumi import automation
+
+from console.errors import UserError
+from console.progress import Progress
+from lab.doubles.discord.limits import CONTENT
+from ops import report as command
+from ops.commands.history import numbered
+from ops.report import claims, evidence, page, plain
+from ops.report.window import Window
+from settings import Settings, load
+from settings.model import SECRET_KEYS
+from tests.unit.ops.report_facts import EXCUSE, FORGE, NAMES, SENTINEL, attempts, facts, with_
+from tests.unit.settings.cases import SMALLEST, configuration
+
+SECRETS = ['s3cret-"with"-quotes/and+signs', "another-secret-of-the-stack", "a secret\nof two long lines"]
+VOID = {"meta"}
+
+
+def report(**paths: Any) -> claims.Report:
+    return claims.Report.of(with_(**paths))
+
+
+def verdicts(found: claims.Report) -> dict[str, str]:
+    return {part.name: part.verdict for part in found.parts if part.verdict}
+
+
+def test_a_good_cutover_proves_all_but_what_nobody_looked_at() -> None:
+    found = report()
+    assert (found.headline, found.failed) == ("9 of 11 claims proven, 2 not checked", 0)
+    assert {name for name, verdict in verdicts(found).items() if verdict == "not checked"} == {"backup", "restore"}
+    assert (found.number, found.title) == (7, "Cutover to Sentinel")
+
+
+@pytest.mark.parametrize(
+    ("paths", "name", "verdict"),
+    [
+        ({"status__active": "contextforge"}, "port", "disproved"),
+        ({"status__unfinished": {"at": "", "point": ""}}, "port", "disproved"),
+        ({"seen__last__attempts": []}, "downtime", "not checked"),
+        ({"seen__last__attempts": [[-30, -20, "answered"], [900, 905, "answered"]]}, "downtime", "disproved"),
+        ({"verification__compared__ok": False}, "backends", "disproved"),
+        ({"verification__claude": {"ok": False, "detail": "gone"}}, "claude", "disproved"),
+        ({"verification__tokens": {"ok": False, "detail": "wrong token is accepted"}}, "claude", "disproved"),
+        ({"gates": {"ok": True, "gates": [], "reason": "it has the port already"}}, "gates", "not checked"),
+        ({"gates": None}, "gates", "not checked"),
+        ({"verification__as_asked": {"ok": True, "containers": [], "differences": []}}, "running", "not checked"),
+        ({"verification__bindings": {"ok": False, "listening": ["0.0.0.0 port 9200"]}}, "loopback", "disproved"),
+        ({"firewall": {"reason": "firewall.enabled is false"}}, "firewall", "not checked"),
+        ({"firewall__probe": {"error": "no image"}}, "firewall", "not checked"),
+        ({"firewall__show__ok": False}, "firewall", "disproved"),
+        ({"firewall__probe__ok": False}, "firewall", "disproved"),
+        ({"rollback": {"error": "the volume is gone"}}, "rollback", "disproved"),
+        ({"rollback": {"reason": "there was no predecessor"}}, "rollback", "not checked"),
+        ({"seen__backup": {"result": "good", "at": "2026-11-27T00:00:00Z", "bytes": 42}}, "backup", "proven"),
+        ({"seen__backup": {"result": "bad"}}, "backup", "disproved"),
+        ({"seen__restore_test": {"ok": True}}, "restore", "proven"),
+        ({"seen__restore_test": {"ok": False}}, "restore", "disproved"),
+        ({"seen__restore_test": {"result": "could-not-check"}}, "restore", "not checked"),
+        ({"seen__restore_test": {"at": "2026-11-27T00:00:00Z"}}, "restore", "not checked"),
+    ],
+)
+def test_each_claim_follows_its_evidence_and_no_other_does(paths: dict[str, Any], name: str, verdict: str) -> None:
+    found = report(**paths)
+    assert verdicts(found)[name] == verdict
+    assert {**verdicts(found), name: ""} == {**verdicts(report()), name: ""}
+    assert found.failed == (verdict == "disproved")
+
+
+def test_a_backend_that_answers_no_longer_is_disproved_and_an_excused_one_is_named() -> None:
+    rows = [
+        {**row, "result": "unreachable"} if row["name"] == "n8n" else row for row in facts()["verification"]["backends"]
+    ]
+    assert verdicts(report(verification__backends=rows))["backends"] == "disproved"
+    assert EXCUSE in plain.text(report())
+
+
+def test_a_rollback_is_told_as_one_and_asks_for_no_gates() -> None:
+    found = report(seen__last__active="contextforge", status__active="contextforge")
+    assert (found.title, found.failed) == ("Return to ContextForge", 0)
+    assert verdicts(found)["gates"] == "not checked" and "none may hold it up" in plain.text(found)
+
+
+def test_the_picture_has_every_attempt_on_the_lane_of_its_result() -> None:
+    window = Window.of(facts()["seen"]["last"])
+    assert (window.silence, window.whole) == ((-17, 171), True)
+    drawn = page.html(report())
+    for picture in re.findall(r"<svg.*?</svg>", drawn, re.DOTALL):
+        assert picture.count('<rect class="good"') == sum(one[2] == "answered" for one in attempts())
+        assert picture.count('<rect class="bad"') == sum(one[2] != "answered" for one in attempts())
+        boxes = re.findall(r'viewBox="0 0 (\d+) \d+"', picture)
+        ends = [
+            float(x) + float(wide) for x, wide in re.findall(r'<rect [^>]*x="([\d.]+)"[^>]*width="([\d.]+)"', picture)
+        ]
+        assert max(ends) <= float(boxes[0])
+
+
+def test_a_handover_that_finished_what_a_killed_one_began_says_so() -> None:
+    found = report(seen__last__downtime_ms=90_000)
+    assert "the picture shows the one that finished it" in " ".join(plain.text(found).split())
+    assert "Nobody answered for 1 min 30 s" in page.html(found)
+
+
+class Parsed(HTMLParser):
+    """Whether every tag is closed in its order, and what would be loaded from somewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loaded: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID and tag not in ("rect", "line"):
+            self.open.append(tag)
+        self.loaded += [
+            str(value) for name, value in attrs if name in ("src", "href") and not str(value).startswith("#")
+        ]
+        assert tag not in ("script", "link", "img", "iframe", "object")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None: ...
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("rect", "line"):
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_the_page_is_whole_and_loads_nothing() -> None:
+    text = page.html(report())
+    parsed = Parsed(text)
+    assert (parsed.open, parsed.loaded) == ([], [])
+    assert "url(" not in text and "@import" not in text
+    assert "default-src &#x27;none&#x27;" in text
+
+
+def test_what_a_host_says_is_no_markup() -> None:
+    evil = '<script>alert("x")</script>'
+    found = report(seen__host__name=evil, seen__last__by={"user": evil, "from": ""}, plugins={evil: "1"})
+    assert evil not in page.html(found) and "&lt;script&gt;" in page.html(found)
+    Parsed(page.html(found))
+
+
+def test_the_twin_has_every_word_of_the_page() -> None:
+    found, twin = report(), " ".join(plain.text(report()).split())
+    for part in found.parts:
+        assert part.title in twin and " ".join(part.words.split()) in twin
+        for name, value in part.facts:
+            assert f"{name} {' '.join(value.split())}" in twin if value else True
+        for table in part.tables:
+            assert all(cell.text in twin and cell.note in twin for row in table.rows for cell in row)
+
+
+@pytest.mark.parametrize("many", [1, 400])
+def test_the_short_form_fits_one_message_and_names_what_is_not_proven(many: int) -> None:
+    words = plain.short(report(rollback={"error": "gone. " * many}))
+    assert len(words) <= CONTENT
+    assert words.startswith(
+        "Cutover to Sentinel, stack prod, 2026-11-27 01:02:03 UTC: 8 of 11 claims proven, 1 disproved"
+    )
+    assert "[DISPROVED] The rollback stands: gone." in words
+
+
+def test_no_secret_is_left_whatever_it_stands_in() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJvcGVyYXRvciJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+    spoiled = with_(
+        seen__host__name=SECRETS[0],
+        seen__backup={"ok": False, "error": f"pg_dump postgres://sentinel:{SECRETS[1]}@db", SECRETS[1]: 1},
+        rollback={"error": f'"{SECRETS[0]}" https://x/?key=s3cret-%22with%22-quotes%2Fand%2Bsigns'},
+        verification__claude={"ok": False, "detail": f"Authorization: Bearer {token}"},
+        firewall__show={"error": "of two long lines"},
+    )
+    cleaned = evidence.clean(spoiled, [word for one in SECRETS for word in evidence.words_in(one)])
+    found = claims.Report.of(cleaned)
+    for text in (page.html(found), plain.text(found), plain.short(found), str(cleaned)):
+        assert not [part for part in ("s3cret", SECRETS[1], "of two long lines", token) if part in text]
+        assert "[hidden]" in text
+
+
+def test_a_secret_that_is_an_object_is_known_by_each_text_in_it() -> None:
+    assert "deep-inside-it" in evidence.words_in('{"a": ["deep-inside-it", 1], "b": null}')
+
+
+def state(kind: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "outputs": {"name": name}, **more}
+
+
+def test_containers_and_plugins_come_from_the_state_without_what_waits_to_be_deleted() -> None:
+    record = '{"kind": "contextforge", "containers": [{"name": "forge-1"}, {"name": "redis-1"}]}'
+    resources = [
+        state(evidence.CONTAINER, SENTINEL),
+        state(evidence.CONTAINER, "older", delete=True),
+        {"type": "pulumi:providers:docker", "inputs": {"version": "5.2.0"}},
+        {"type": "command", "inputs": {"create": "x predecessor record"}, "outputs": {"stdout": record}},
+    ]
+    assert evidence.containers_in(resources) == [SENTINEL, "forge-1", "redis-1"]
+    assert evidence.plugins_in(resources) == {"docker": "5.2.0"}
+
+
+def test_the_update_is_the_one_within_which_the_port_changed_hands() -> None:
+    def update(minute: int, end: int | None) -> automation.UpdateSummary:
+        ended = datetime(2026, 11, 27, 1, end) if end else None
+        return automation.UpdateSummary("update", datetime(2026, 11, 27, 1, minute), "", {"git.head": "abc"}, {},
+                                        "succeeded", ended)  # fmt: skip
+
+    updates = numbered([update(30, 31), update(10, 20), update(1, 5)])
+    found = evidence.update_of(updates, "2026-11-27T01:19:59.900Z")
+    assert (found["number"], found["around"]) == (2, {"git.head": "abc"})
+    assert evidence.update_of(updates, "2026-11-27T01:25:00.000Z") == {"number": 0}
+
+
+class Asked:
+    """A stack of which everything is known, and what its host is asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **changes: Any) -> None:
+        self.posted: list[Mapping[str, Any]] = []
+        self.settings: Settings = load(configuration(**changes), SECRET_KEYS)
+        found = evidence.Gathered(self.settings, facts())
+        monkeypatch.setattr(command.evidence, "gathered", lambda stack, progress: found)
+        monkeypatch.setattr(command, "REPORTS", tmp_path / "reports")
+        monkeypatch.setattr(command.host, "run", self.run)
+        self.progress = Progress(tmp_path / "log")
+
+    def run(self, stack: str, settings: Settings, verb: str, word: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        assert (verb, word) == ("discord", "post")
+        self.posted.append(document)
+        return {"posted": True}
+
+    def report(self, **more: bool) -> Any:
+        return command.report("prod", self.progress, **{"send": False, "yes": True, **more})
+
+
+def test_both_files_are_written_under_number_and_date_and_nothing_is_posted_unasked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = Asked(monkeypatch, tmp_path)
+    result = asked.report()
+    assert sorted(one.name for one in (tmp_path / "reports").iterdir()) == [
+        "prod-0007-2026-11-27.html",
+        "prod-0007-2026-11-27.txt",
+    ]
+    assert (result.ok, result.document["number"], len(result.document["proven"])) == (True, 7, 9)
+    assert result.document["not_checked"] == ["A backup is kept that reads back", "A backup was restored as a proof"]
+    assert asked.posted == [] and "SEND=1" in result.document["posted"]
+
+
+def test_with_send_the_short_form_goes_to_discord_and_the_address_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = Asked(monkeypatch, tmp_path)
+    result = asked.report(send=True)
+    (posted,) = asked.posted
+    assert posted["webhook"] == SMALLEST["discord_webhook"] and "9 of 11 claims proven" in posted["content"]
+    assert result.document["posted"] == "posted"
+    written = "".join(one.read_text() for one in (tmp_path / "reports").iterdir())
+    assert SMALLEST["discord_webhook"] not in str(result) + written
+
+
+def test_a_question_that_nobody_can_answer_posts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = Asked(monkeypatch, tmp_path)
+    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "\n"))
+    assert asked.report(yes=False).ok and asked.posted == []
+    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "y\n"))
+    assert asked.report(yes=False).document["posted"] == "posted"
+
+
+def test_a_discord_that_refuses_is_told_and_the_report_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = Asked(monkeypatch, tmp_path)
+
+    def refuses(*_: Any) -> dict[str, Any]:
+        raise UserError("Discord says 404 to the webhook")
+
+    monkeypatch.setattr(command.host, "run", refuses)
+    result = asked.report(send=True)
+    assert (result.ok, result.document["posted"]) == (True, "not posted: Discord says 404 to the webhook")
+
+
+def test_every_backend_and_gateway_is_named_on_the_page() -> None:
+    words = " ".join(Parsed(page.html(report())).words)
+    assert [name for name in (*NAMES, FORGE, SENTINEL) if name not in words] == []
