@@ -135,7 +135,7 @@ class Host(pulumi.ComponentResource):
         self,
         name: str,
         operation: Operation,
-        document: Mapping[str, pulumi.Input[object]],
+        document: pulumi.Input[Mapping[str, pulumi.Input[object]]],
         *,
         parent: pulumi.Resource,
         depends_on: Sequence[pulumi.Resource] = (),
@@ -147,7 +147,8 @@ class Host(pulumi.ComponentResource):
         With `secret` the document and both outputs are secrets and nothing is logged: the published plugin echoes and
         stores in clear what a command prints, whatever came in. Else the verb's progress on stderr is shown.
         """
-        stdin = pulumi.Output.json_dumps({"docker_socket": self.docker_socket, **document})
+        known = pulumi.Output.from_input(document).apply(lambda known: {**known, "docker_socket": self.docker_socket})
+        stdin = pulumi.Output.json_dumps(known)
         resource = self._command(
             name,
             create=self._line(operation.verb, operation.create),
