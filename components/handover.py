@@ -25,7 +25,7 @@ from settings.names import PREDECESSOR_HEALTH_PATH
 __all__ = ["Handover", "HandoverArgs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HandoverArgs:
     """From whom, to whom."""
 

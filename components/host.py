@@ -62,7 +62,7 @@ class Action:
     result: pulumi.Output[dict[str, object]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HostArgs:
     """`archive` is the built `hostctl` zipapp, whole."""
 

@@ -6,13 +6,22 @@ declaration joins it to the internal network only; who is on the edge is the han
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_docker as docker
 
 from components.host import Host
 from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
-__all__ = ["Networks"]
+__all__ = ["Networks", "NetworksArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworksArgs:
+    """The host that gets the networks."""
+
+    host: Host
 
 
 class Networks(pulumi.ComponentResource):
@@ -21,9 +30,9 @@ class Networks(pulumi.ComponentResource):
     internal: pulumi.Output[str]
     edge: pulumi.Output[str]
 
-    def __init__(self, name: str, *, host: Host, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: NetworksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Networks", name, None, opts)
-        options = host.docker_options(self)
+        options = args.host.docker_options(self)
         self.internal = docker.Network(f"{name}-internal", name=INTERNAL_NETWORK, internal=True, opts=options).name
         self.edge = docker.Network(f"{name}-edge", name=EDGE_NETWORK, opts=options).name
         self.register_outputs({"internal": self.internal, "edge": self.edge})

@@ -9,6 +9,7 @@ volume. `pulumi destroy` forgets the volume and keeps it on the host; the next `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
@@ -18,11 +19,11 @@ from components.base.files import HostFile, HostFiles
 from components.base.image import image_on_host
 from components.host import Host, Operation
 from components.networks import Networks
-from settings.gateway_sections import Postgres as PostgresSettings
+from settings import Settings, secret_output
 from settings.limits import DATABASE_START_SECONDS
 from settings.names import DATABASE, DATABASE_OWNER
 
-__all__ = ["NAME", "Postgres"]
+__all__ = ["NAME", "Postgres", "PostgresArgs"]
 
 NAME = "sentinel-postgres"
 """The component's and the container's name."""
@@ -31,6 +32,15 @@ ALIAS = "postgres"
 _VOLUME = "sentinel-postgres"
 _DATA = "/var/lib/postgresql/data"
 _PASSWORD = "/run/secrets/postgres_password"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """Where it runs, and on which networks."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
 
 
 class Postgres(pulumi.ComponentResource):
@@ -42,17 +52,10 @@ class Postgres(pulumi.ComponentResource):
     url: pulumi.Output[str]
     asked: Mapping[str, object]
 
-    def __init__(
-        self,
-        name: str,
-        settings: PostgresSettings,
-        *,
-        password: pulumi.Output[str],
-        host: Host,
-        networks: Networks,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Postgres", name, None, opts)
+        settings, host, networks = args.settings.postgres, args.host, args.networks
+        password = secret_output(args.settings.postgres_password)
         image = image_on_host(f"{name}-image", settings.image, "postgres.image", host=host, parent=self)
         volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
         files = HostFiles(

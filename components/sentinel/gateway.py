@@ -37,7 +37,7 @@ TOKENS = "tokens"
 """Folder below the product's own: what each token on the host was asked to be, so that the night renews it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SentinelArgs:
     """What Sentinel stands on. `standby` of false keeps the container declared and stopped."""
 
@@ -78,7 +78,13 @@ class Sentinel(pulumi.ComponentResource):
             standby = self._standby(container, self._sidecars())
             LiveSettings(
                 f"{name}-live",
-                LiveSettingsArgs(args.settings, args.host, container, configuration, self.token_file),
+                LiveSettingsArgs(
+                    settings=args.settings,
+                    host=args.host,
+                    container=container,
+                    files=configuration,
+                    token_file=self.token_file,
+                ),
                 after=[standby.resource, token.resource],
                 opts=pulumi.ResourceOptions(parent=self),
             )
