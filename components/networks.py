@@ -1,7 +1,7 @@
-"""The product's two networks: one without a way out, and one that is the way out and publishes loopback ports.
+"""The product's two networks: an internal one, and the edge, which has egress and publishes loopback ports.
 
-Owns: `sentinel` (internal) and `sentinel-edge`. Deliberately does not: connect anything to the edge. A container's own
-declaration joins it to the internal network only; who is on the edge is the handover's business.
+Owns: `sentinel` (internal) and `sentinel-edge`. Deliberately does not: connect a gateway to the edge. The handover
+does; a container's own declaration joins it to the internal network only.
 """
 
 from __future__ import annotations

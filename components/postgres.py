@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.base.container import ContainerSpec, HealthCheck, asked, hardened_container
+from components.base.container import ContainerSpec, HealthCheck, expected, hardened_container
 from components.base.files import HostFile, HostFiles
 from components.base.image import image_on_host
 from components.host import Host, Operation
@@ -46,11 +46,11 @@ class PostgresArgs:
 class Postgres(pulumi.ComponentResource):
     """One Postgres, healthy before anything depends on it. `url` is a secret: what Sentinel connects with.
 
-    `asked` is what must be seen of its container.
+    `expected` are the facts that must be seen of its container.
     """
 
     url: pulumi.Output[str]
-    asked: Mapping[str, object]
+    expected: Mapping[str, object]
 
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Postgres", name, None, opts)
@@ -97,7 +97,7 @@ class Postgres(pulumi.ComponentResource):
         self.container = hardened_container(
             f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
         )
-        self.asked = asked(self.container.name, spec, [networks.internal])
+        self.expected = expected(self.container.name, spec, [networks.internal])
         host.action(
             f"{name}-password",
             # No delete: the role goes with the volume, or stays with it.

@@ -50,7 +50,7 @@ class Verification(pulumi.ComponentResource):
         asked = host.action(
             f"{name}-asked",
             Operation("expected", create="keep", delete="forget"),
-            {"folder": host.folder, "containers": [sentinel.asked, args.postgres.asked]},
+            {"folder": host.folder, "containers": [sentinel.expected, args.postgres.expected]},
             parent=self,
             depends_on=[args.claude],
         )
@@ -62,7 +62,7 @@ class Verification(pulumi.ComponentResource):
                 "active": "sentinel",
                 "baseline": args.baseline.document if args.baseline else None,
                 "because": {
-                    "containers": [sentinel.asked, args.postgres.asked],
+                    "containers": [sentinel.expected, args.postgres.expected],
                     "files": sentinel.files_hash,
                     "token": args.claude.token_expires,
                 },
