@@ -69,4 +69,4 @@ class Handover(pulumi.ComponentResource):
             depends_on=[args.sentinel, args.predecessor],
         )
         self.report = taken.result
-        self.register_outputs({"report": self.report})
+        self.register_outputs({"report": self.report, "request": taken.request})

@@ -21,6 +21,7 @@ def options(private_key_file: str | None, host_key: str | None) -> list[str]:
         "UserKnownHostsFile": "none",
         "StrictHostKeyChecking": "yes",
         "BatchMode": "yes",
+        "ConnectTimeout": CONNECT_SECONDS,
     }
     return [word for name, value in values.items() for word in ("-o", f"{name}={value}")]
 
@@ -29,5 +30,5 @@ def line(
     target: str, port: int, private_key_file: str | None, host_key: str | None, *own: str, words: Sequence[str] = ()
 ) -> list[str]:
     """The command line that runs `words` at `target` (`user@address`), with `own` options before the target."""
-    start = ["ssh", "-p", str(port), *options(private_key_file, host_key), "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
+    start = ["ssh", "-T", "-p", str(port), *options(private_key_file, host_key)]
     return [*start, *own, target, *([shlex.join(words)] if words else [])]

@@ -67,7 +67,7 @@ INTERRUPTED = """
 import sys
 import time
 from pathlib import Path
-from ops.progress import LongStep, Progress
+from console.progress import LongStep, Progress
 
 class Busy(Progress):
     # It notes a child only after Ctrl-C has come.
