@@ -30,7 +30,7 @@ from settings.field_rules import (
 from settings.limits import AFTER_DRAIN_SECONDS
 
 BRIDGE_MEMORY_MB = 64
-"""Resident memory of bridge (33 MB, `tests/integration/bridge`) and gateway (31 MB), measured; the backends come on top."""
+"""Resident memory of bridge (33 MB, `tests/integration/bridge`) and gateway (31 MB), measured, without any backend."""
 
 
 class Host(Section):

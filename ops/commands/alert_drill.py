@@ -24,9 +24,9 @@ from console.errors import UserError
 from console.progress import Progress
 from console.result import Result
 from dashboards.alerting.discord import CONTACT_POINT
-from ops.commands import verify
 from ops.engine import host
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from settings import Settings
 from settings.names import GRAFANA_ADMIN
 
@@ -132,7 +132,7 @@ def alert(settings: Settings, mark: str) -> dict[str, dict[str, str]]:
 def alert_drill(stack: str, progress: Progress, ways: Sequence[tuple[str, Way]] = WAYS) -> Result:
     """Every way in turn; ok when a message was sent and no way failed."""
     opened = open_stack(stack, progress, create=False)
-    asked = Asked(stack, verify.settings_of(opened, stack), secrets.token_hex(3))
+    asked = Asked(stack, settings_of(opened, stack), secrets.token_hex(3))
     return tried(asked, ways, progress)
 
 

@@ -15,9 +15,9 @@ from console.errors import UserError
 from console.progress import Progress
 from console.result import Result
 from hostctl.reboot_check import sentence
-from ops.commands import verify
 from ops.engine import host
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from settings import Settings
 
 POLL_SECONDS = 2.0
@@ -28,7 +28,7 @@ Ask = Callable[[str], dict[str, Any]]
 def reboot_check(stack: str, progress: Progress, *, again: bool) -> Result:
     """Exit status 0 only when the host has booted since the marker and everything came back."""
     opened = open_stack(stack, progress, create=False)
-    settings = verify.settings_of(opened, stack)
+    settings = settings_of(opened, stack)
     if not settings.reboot.enabled:
         raise UserError(f"Stack {stack} has reboot.enabled false, so its host checks nothing after a boot.")
 

@@ -18,10 +18,9 @@ from pulumi import automation
 from console.errors import UserError
 from console.progress import Progress
 from hostctl.docker.redacted_logs import masked
-from ops.commands import verify
-from ops.commands.history import Update, image_of, rows_of, updates_of
-from ops.engine import host
-from ops.engine.run import as_user_error, open_stack
+from ops.engine import host, state, verification
+from ops.engine.history import Update, image_of, rows_of, updates_of
+from ops.engine.run import open_stack
 from settings import Settings
 
 Facts = dict[str, Any]
@@ -40,11 +39,9 @@ class Gathered:
 def gathered(stack: str, progress: Progress) -> Gathered:
     """Everything; raises UserError for a stack that is not deployed, or whose port never changed hands."""
     opened = open_stack(stack, progress, create=False)
-    deployment = host.deployment_of(opened, stack)
-    outputs, resources = host.outputs_in(deployment), host.resources_in(deployment)
-    if not outputs.get("active"):
-        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    settings = verify.settings_of(opened, stack)
+    deployment = state.deployment_of(opened, stack)
+    outputs = state.require_deployed(stack, state.outputs_in(deployment))
+    settings, resources = state.settings_of(opened, stack), state.resources_in(deployment)
     question = {"folder": settings.host.folder, "containers": containers_in(resources)}
     seen = host.run(stack, settings, "report", "inspect", question)
     last = seen["last"]
@@ -64,8 +61,8 @@ def gathered(stack: str, progress: Progress) -> Gathered:
         "status": host.handover_status(stack, settings, resources),
         "update": update_of(updates, last["at"]),
         "history": rows_of(updates),
-        "baseline": host.answer_of(resources, "verify", "baseline"),
-        "gates": host.answer_of(resources, "verify", "gates"),
+        "baseline": state.component(resources, "Baseline").get("document"),
+        "gates": state.component(resources, "Gates").get("report"),
         "verification": _verification(stack, settings, outputs, last["at"]),
         "firewall": _firewall(stack, settings, resources),
         "rollback": _rollback(stack, settings, resources),
@@ -82,7 +79,7 @@ def containers_in(resources: Sequence[Mapping[str, Any]]) -> list[str]:
         for one in resources
         if one.get("type") == CONTAINER and not one.get("delete")
     ]
-    recorded = cast("list[Mapping[str, Any]]", host.predecessor_record(resources).get("containers") or [])
+    recorded = cast("list[Mapping[str, Any]]", state.predecessor_record(resources).get("containers") or [])
     found = [*(name for name in ours if isinstance(name, str)), *(str(one["name"]) for one in recorded)]
     return list(dict.fromkeys(found))
 
@@ -100,8 +97,7 @@ def plugins_in(resources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def secrets_of(opened: automation.Stack, stack: str) -> list[str]:
     """The values of the stack's secrets, whole, and of those that are objects each text within."""
-    with as_user_error(f"reading the configuration of stack {stack}"):
-        config = opened.get_all_config()
+    config = state.configuration_of(opened, stack)
     return [word for one in config.values() if one.secret for word in words_in(one.value)]
 
 
@@ -162,19 +158,19 @@ def _verification(stack: str, settings: Settings, outputs: Mapping[str, Any], mo
     told = cast("Facts | None", outputs.get("verification"))
     if told and datetime.fromisoformat(told["at"]).timestamp() >= int(datetime.fromisoformat(moment).timestamp()):
         return {**told, "asked": "by the cutover itself"}
-    return {**verify.every_backend(stack, settings).document, "asked": "by this report"}
+    return {**verification.verify_backends(stack, settings).document, "asked": "by this report"}
 
 
 def _firewall(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
     """`show` and `probe` of `hostctl firewall`; "reason" says why neither was asked."""
-    asked = host.asked_of(resources, "firewall", "apply")
-    if asked is None:
+    request = state.component(resources, "Firewall").get("request")
+    if request is None:
         return {"reason": "firewall.enabled is false" if not settings.firewall.enabled else "the state has no rules"}
-    return {word: _tried(stack, settings, "firewall", word, asked) for word in ("show", "probe")}
+    return {word: _tried(stack, settings, "firewall", word, request) for word in ("show", "probe")}
 
 
 def _rollback(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
-    record = host.predecessor_record(resources)
+    record = state.predecessor_record(resources)
     if record["kind"] == "absent":
         return {"reason": "there was no predecessor"}
     return _tried(stack, settings, "rollback", "check", {"images": [settings.postgres.image], "predecessor": record})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from ops.commands.history import changes_in_words
+from ops.engine.changes import in_words
 
 Tone = Literal["", "good", "bad", "unknown", "code", "short"]
 Facts = Mapping[str, Any]
@@ -100,7 +100,7 @@ def updates(rows: Sequence[Facts]) -> Table:
             Cell(str(row["number"])),
             Cell(moment(row["at"]), row["kind"] if row["kind"] != "update" else ""),
             Cell(row["result"], row["active"], "good" if row["result"] == "succeeded" else "bad"),
-            Cell(changes_in_words(row["changes"]["resources"]), "; ".join(row["changes"]["settings"])),
+            Cell(in_words(row["changes"]["resources"]), "; ".join(row["changes"]["settings"])),
         )
         for row in rows[:MOST_UPDATES]
     )

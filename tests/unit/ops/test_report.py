@@ -17,7 +17,7 @@ from console.errors import UserError
 from console.progress import Progress
 from lab.doubles.discord.limits import CONTENT
 from ops import report as command
-from ops.commands.history import numbered
+from ops.engine.history import numbered
 from ops.report import claims, evidence, page, plain
 from ops.report.window import Window
 from settings import Settings, load
