@@ -15,7 +15,7 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     if not (yes or sandbox.of_stack(stack)):
-        require_yes(f"Write into the state of stack {stack} what its host looks like now?")
+        require_yes(f"Write into the state of stack {stack} the present condition of its host?")
     done = recovery.alone(
         opened,
         f"pulumi refresh of stack {stack}",

@@ -87,7 +87,7 @@ def listing(inventory: Mapping[str, Sequence[Document]], notes: Sequence[str] = 
 
 
 def _refused(opened: automation.Stack, stack: str, settings: Settings, seen: Document, *, begun: bool) -> list[str]:
-    """Days and proof count until somebody has said yes; who has the port counts always."""
+    """Reasons to refuse: days and proof until the yes has been given, the port's owner always."""
     active = state.outputs_of(opened, stack).get("active")
     if active != "sentinel" or settings.active != "sentinel":
         return [f"{active or 'nobody'} has the port of stack {stack}: cut over first (`make up STACK={stack}`)"]

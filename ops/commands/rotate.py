@@ -1,7 +1,7 @@
 """`make rotate SECRET=name`: a new value for one secret, brought to everything that uses it by one `pulumi up`.
 
 Owns: the cost of changing each secret, reported before and after; making the value, or reading one that only its issuer
-can give. Deliberately does not: touch the host itself (the program does all of it), print a value, or keep the old one.
+can give. Deliberately does not: touch the host (the program does all of it), print a value, or keep the old one.
 """
 
 from __future__ import annotations
@@ -85,5 +85,5 @@ def _new_value(key: str) -> str:
     else:
         value = sys.stdin.readline()
     if not value.strip():
-        raise UserError(f"{key} is given by its issuer: type it when asked, or pipe it in. Nothing was changed.")
+        raise UserError(f"{key} is given by its issuer: type it at the prompt, or pipe it in. Nothing was changed.")
     return value.strip()

@@ -1,7 +1,7 @@
 """One call a backend through Claude's own entry, on the stack's host; and the findings after a run of the engine.
 
 Owns: running `python -m verify` where the port is, and choosing the figures of the last handover.
-Deliberately does not: call the gateway itself (`verify` does), nor change anything.
+Deliberately does not: call the gateway (`verify` does), nor change anything.
 """
 
 from __future__ import annotations
