@@ -78,9 +78,7 @@ def rotations(security: Figures, table: Table) -> str:
          f"{one['client_ms']:.0f} ms")
         for key, one in security["rotations"].items()
     ]  # fmt: skip
-    return table(
-        ("`make rotate SECRET=`", "downtime, by the program", "longest wait of a client"), rows
-    )
+    return table(("`make rotate SECRET=`", "downtime, by the program", "longest wait of a client"), rows)
 
 
 def _ports(found: Sequence[int]) -> str:
