@@ -47,7 +47,7 @@ def ports(security: Figures, table: Table) -> str:
         f"During the handover every port was probed {rounds['every']} times on each address, from the engine's "
         f"first step of it to the end of the run, and the gateway's own two {rounds['gateway']} times, from before it."
     )
-    return f"{table(('moment', 'asked from outside', 'open', 'silent (dropped)'), rows)}\n{note}\n"
+    return f"{table(('moment', 'address, from outside', 'open', 'silent (dropped)'), rows)}\n{note}\n"
 
 
 def alone(security: Figures, table: Table) -> str:
