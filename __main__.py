@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.baseline import Baseline, is_asked
+from components.baseline import Baseline, is_recorded
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord
 from components.firewall import Firewall
 from components.gates import Gates, GatesArgs
@@ -34,7 +34,7 @@ firewall = Firewall("firewall", settings, host=host) if settings.firewall.enable
 guarded = [firewall] if firewall else []
 after_firewall = pulumi.ResourceOptions(depends_on=guarded)
 predecessor = Predecessor("predecessor", settings, host=host, opts=after_firewall)
-baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if is_asked(settings) else None
+baseline = Baseline("baseline", settings, host=host, predecessor=predecessor) if is_recorded(settings) else None
 networks = Networks("networks", host=host, opts=after_firewall)
 postgres = Postgres(
     POSTGRES,
