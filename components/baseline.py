@@ -9,6 +9,7 @@ Deliberately does not: judge. A backend that is broken already is reported, and 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 
@@ -19,12 +20,21 @@ from components.predecessor import Predecessor
 from settings import Settings
 from verify.documents import BaselineRequest
 
-__all__ = ["Baseline", "is_recorded"]
+__all__ = ["Baseline", "BaselineArgs", "is_wanted"]
 
 
-def is_recorded(settings: Settings) -> bool:
+def is_wanted(settings: Settings) -> bool:
     """True with a predecessor to compare with, unless the settings switch the comparison off."""
     return settings.verification.baseline and settings.predecessor.kind == "contextforge"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineArgs:
+    """The predecessor that is called, through Claude's own entry."""
+
+    settings: Settings
+    host: Host
+    predecessor: Predecessor
 
 
 class Baseline(pulumi.ComponentResource):
@@ -32,16 +42,9 @@ class Baseline(pulumi.ComponentResource):
 
     document: pulumi.Output[dict[str, object]]
 
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        host: Host,
-        predecessor: Predecessor,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: BaselineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Baseline", name, None, opts)
+        settings, host = args.settings, args.host
         folder = f"{host.folder}/baseline"
         recorded = host.verify_action(
             f"{name}-recorded",
@@ -58,7 +61,7 @@ class Baseline(pulumi.ComponentResource):
                 "limit_seconds": settings.verification.limit_seconds,
             },
             parent=self,
-            depends_on=[predecessor],
+            depends_on=[args.predecessor],
         )
         host.action(
             f"{name}-kept",

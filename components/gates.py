@@ -28,7 +28,7 @@ from verify.documents import GatesRequest
 __all__ = ["Gates", "GatesArgs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GatesArgs:
     """The standby container, and the baseline that it is compared with."""
 

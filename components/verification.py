@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.probes import probes
-from components.baseline import Baseline, is_recorded
+from components.baseline import Baseline, is_wanted
 from components.claude_client import ClaudeClient, place
 from components.host import Host, Operation, way
 from components.postgres import Postgres
@@ -28,7 +28,7 @@ __all__ = ["ROLLBACK", "Verification", "VerificationArgs", "known_members"]
 ROLLBACK = "pulumi config set active contextforge && pulumi up"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VerificationArgs:
     """The gateway that serves now, and the baseline that it is compared with."""
 
@@ -51,7 +51,7 @@ class Verification(pulumi.ComponentResource):
         expected = host.action(
             f"{name}-asked",
             Operation("expected", create="keep", delete="forget"),
-            {"folder": host.folder, "containers": [sentinel.asked, args.postgres.asked]},
+            {"folder": host.folder, "containers": [sentinel.expected, args.postgres.expected]},
             parent=self,
             depends_on=[args.claude],
         )
@@ -64,7 +64,7 @@ class Verification(pulumi.ComponentResource):
                 "active": "sentinel",
                 "baseline": args.baseline.document if args.baseline else None,
                 "because": {
-                    "containers": [sentinel.asked, args.postgres.asked],
+                    "containers": [sentinel.expected, args.postgres.expected],
                     "files": sentinel.files_hash,
                     "token": args.claude.token_expires,
                 },
@@ -87,7 +87,7 @@ def known_members(settings: Settings) -> Mapping[str, object]:
         "port": settings.sentinel.port,
         "health_port": settings.sentinel.health_port,
         "folder": folder,
-        "baseline_folder": f"{folder}/baseline" if is_recorded(settings) else "",
+        "baseline_folder": f"{folder}/baseline" if is_wanted(settings) else "",
         "probes": probes(settings),
         "limit_seconds": settings.verification.limit_seconds,
         # Without a predecessor nothing would have the port.
