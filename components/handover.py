@@ -27,7 +27,7 @@ from settings.names import PREDECESSOR_HEALTH_PATH
 __all__ = ["Handover", "HandoverArgs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HandoverArgs:
     """The two gateways, and the networks between which the port moves."""
 

@@ -118,7 +118,7 @@ class Host:
         )
 
     def create_sentinel(self, name: str, **values: Any) -> None:
-        """A handover begins with a gateway that answers already, as `sentinel start` leaves it: a started one listens."""
+        """A gateway that answers already, as `sentinel start` leaves it: a started one listens."""
         self.create(name, self.internal, {"sentinel-cutover.role": "gateway"}, 9200, ["sentinel-gateway"], **values)
         if values.get("start", True):
             command = ["docker", "-H", f"unix://{self.docker_socket}", "logs", "--follow", self.ids[name]]

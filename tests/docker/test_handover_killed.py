@@ -67,9 +67,7 @@ def test_killed_at_any_point_one_more_run_of_the_same_ends_as_requested(host: Ho
 
 
 @pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if pair[0].startswith(("cutover by", "undo"))])
-def test_killed_at_any_point_one_rollback_ends_with_contextforge(
-    host: Host, scenario: str, point: str
-) -> None:
+def test_killed_at_any_point_one_rollback_ends_with_contextforge(host: Host, scenario: str, point: str) -> None:
     killed(host, scenario, point)
     host.handover("rollback")
     assert host.who_answers() == "forge"

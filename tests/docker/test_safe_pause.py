@@ -91,7 +91,7 @@ def test_while_commands_begin_all_the_time_none_is_caught_and_docker_goes_on_ans
             inspected_and_unpaused(host, "forge")
             while not ended.empty():
                 assert ended.get() in (0, REFUSED)
-            # The second began after the unpause: right after one, `docker inspect` may deny the next pause for a moment.
+            # The second began after the unpause: right after one `docker inspect` may deny the next pause briefly.
             for _ in range(2):
                 assert ended.get(timeout=10) in (0, REFUSED)
 
