@@ -91,6 +91,8 @@ def _command(stack: str, settings: Settings, arguments: Sequence[str]) -> list[s
         command = [sys.executable, *program]
     else:
         target = f"{host.user}@{host.address}"
-        command = ssh.line(target, host.port, host.private_key_file, host.host_key, words=["python3", *program])
+        command = ssh.command_line(
+            target, host.port, host.private_key_file, host.host_key, command=["python3", *program]
+        )
     around = sandbox.of_stack(stack)
     return list(around.on_host(command)) if around else command

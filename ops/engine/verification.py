@@ -16,12 +16,13 @@ from typing import Any, cast
 
 from pulumi import automation
 
-from components.verification import question
+from components.verification import known_members
 from console.errors import UserError
 from console.paths import ROOT
 from console.result import Result
 from ops.engine import environment, host, sandbox, state
 from settings import Settings
+from verify.documents import VerificationRequest
 from verify.report import text as report_text
 
 
@@ -48,11 +49,12 @@ def after_run(
 
 def verify_backends(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
     """One call a backend, whoever has the port; `own_ports` are tried on the host's other addresses as well."""
-    command = [sys.executable, "-m", "verify", "look"]
+    command = [sys.executable, "-m", "verify", "check"]
+    request = VerificationRequest.model_validate({**known_members(settings), "own_ports": own_ports})
     around = sandbox.of_stack(stack)
     ran = subprocess.run(
         list(around.on_host(command)) if around else command,
-        input=json.dumps({**question(settings), "own_ports": list(own_ports)}),
+        input=request.model_dump_json(),
         capture_output=True,
         text=True,
         check=False,

@@ -135,12 +135,12 @@ def _backends(facts: Facts) -> Part:
     verified, before = facts["verification"], facts["baseline"]
     backends: Sequence[Facts] = verified["backends"]
     good = [row for row in backends if row["result"] == "ok"]
-    allowed = [row for row in backends if row["result"] != "ok" and "excused" in row]
+    allowed = [row for row in backends if row["result"] != "ok" and "why_allowed" in row]
     ok = len(good) + len(allowed) == len(backends)
     sentence = (
         f"{len(good)} of {len(backends)} answer one harmless call through Claude's entry, made {verified['made']}"
     )
-    sentence += "".join(f"; {row['name']} does not ({row['excused']})" for row in allowed)
+    sentence += "".join(f"; {row['name']} does not ({row['why_allowed']})" for row in allowed)
     sentence += "; " + _compared(verified["compared"]) if before else ", and there is no baseline to compare with"
     return Part(
         "backends", "Every backend answers as before", "proven" if ok and verified["compared"]["ok"] else "disproved",
