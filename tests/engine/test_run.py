@@ -44,6 +44,16 @@ if active == "broken":
 pulumi.export("active", active)
 pulumi.export("handover", {"downtime_ms": 41, "from": "contextforge", "to": "sentinel", "at": "2026-01-01T00:00:00Z"})
 pulumi.export("hidden", pulumi.Output.secret("swordfish"))
+
+
+class Handover(pulumi.ComponentResource):
+    def __init__(self):
+        super().__init__("sentinel-cutover:index:Handover", "handover")
+        request = pulumi.Output.from_input({"port": 9200, "limits": {"seconds": 1.5}, "also": [], "record": None})
+        self.register_outputs({"request": request, "token": pulumi.Output.secret("swordfish")})
+
+
+Handover()
 """
 
 
@@ -109,6 +119,13 @@ def test_the_state_gives_the_programs_outputs_without_the_secret_one(project: Pa
     done = up("elsewhere", progress, yes=True)
     assert state.outputs_of(opened, "elsewhere") == done.document["outputs"]
     assert set(done.document["outputs"]) == {"active", "handover"}
+
+
+def test_a_components_request_comes_out_of_the_state_as_it_was_registered(project: Path) -> None:
+    up("elsewhere", quiet(project)[0], yes=True)
+    resources = state.resources_of(run.open_stack("elsewhere", quiet(project)[0]), "elsewhere")
+    request = {"port": 9200, "limits": {"seconds": 1.5}, "also": [], "record": None}
+    assert state.component(resources, "Handover") == {"request": request}
 
 
 def test_up_is_not_a_success_when_a_backend_does_not_answer_through_the_port(
