@@ -78,7 +78,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def without_a_host(replace: Callable[..., None]) -> None:
-    """The small program has neither all settings nor a host that could be asked."""
+    """The small program has neither all settings nor a host that answers."""
     for module, name in ((host_repair, "keep_program"), (host_repair, "keep_claude"), (recovery, "finish")):
         replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
     settings = SimpleNamespace(
@@ -104,7 +104,7 @@ def quiet(folder: Path) -> tuple[Progress, io.StringIO]:
     return Progress(folder / "log", out), out
 
 
-def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> None:
+def test_up_reports_who_serves_and_the_downtime_and_no_secret(project: Path) -> None:
     progress, out = quiet(project)
     done = up("elsewhere", progress, yes=True)
     assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
@@ -167,9 +167,7 @@ def test_a_program_that_refuses_its_settings_is_one_sentence(project: Path) -> N
     assert "Traceback" not in out.getvalue()
 
 
-def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_existing_host_is_not_changed_when_nobody_can_answer(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     progress, _ = quiet(project)
     with pytest.raises(UserError, match="YES=1"):

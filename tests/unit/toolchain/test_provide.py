@@ -1,4 +1,4 @@
-"""What is missing is downloaded or built, atomically and checked; a server that is silent costs seconds."""
+"""Missing parts are downloaded or built, atomically and checked; a server that is silent costs seconds."""
 
 from __future__ import annotations
 
@@ -142,10 +142,10 @@ def test_an_installed_plugin_is_linked_into_our_home_and_stays_as_it_is(
 def test_a_download_of_plugins_that_was_given_up_is_not_tried_again_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    attempts: list[str] = []
 
     def unreachable() -> str:
-        asked.append("once")
+        attempts.append("once")
         raise download.NotReachable("no route")
 
     monkeypatch.setattr(download, "checksums", unreachable)
@@ -154,4 +154,4 @@ def test_a_download_of_plugins_that_was_given_up_is_not_tried_again_by_the_next_
     progress = Progress(tmp_path / "log", io.StringIO())
     for retry in (False, False, True):
         assert provide.plugins(tmp_path / "home", progress, retry=retry) == list(PLUGINS)
-    assert asked == ["once", "once"]
+    assert attempts == ["once", "once"]
