@@ -40,10 +40,10 @@ def test_the_tables_of_security_show_what_was_seen_and_say_so_where_nothing_was_
         "alone": {"no rule": {"203.0.113.10": {"open": [18080], "silent": []}}},
         "searched": {"stack export": 1234567},
         "secrets": ["jwt_secret", "the state's passphrase"],
-        "process_reads": 99,
+        "process_readings": 99,
         "rotations": {
-            "jwt_secret": {"program_ms": 91.0, "client_ms": 1204.4},
-            "discord_webhook": {"program_ms": 0, "client_ms": 21},
+            "jwt_secret": {"reported_ms": 91.0, "seen_ms": 1204.4},
+            "discord_webhook": {"reported_ms": 0, "seen_ms": 21},
         },
     }
     blocks = "".join(f"<!-- measured:{name} -->\n<!-- end -->\n" for name in TABLES)
@@ -57,7 +57,7 @@ def test_the_tables_of_security_show_what_was_seen_and_say_so_where_nothing_was_
         "| `discord_webhook` | the port is not touched | 21 ms |",
     ):
         assert line in shown
-    assert "probed 3 times" in shown and "two 70 times" in shown and "`jwt_secret`, the state's passphrase" in shown
+    assert "tried 3 times" in shown and "two 70 times" in shown and "`jwt_secret`, the state's passphrase" in shown
     assert render(blocks, {}).count("Not taken yet: `python -m lab.benchmarks security` takes it.") == len(TABLES)
 
 
