@@ -17,9 +17,10 @@ from hostctl.__main__ import VERBS
 from hostctl.__main__ import main as hostctl
 from ops import __main__ as operator
 from ops.engine.run import EngineFailed
-from verify import gates, report
+from verify import gates, gates_run, report
+from verify.host import HostRefused
 from verify.outcome import Result
-from verify.reach import HostRefused
+from verify.standby import Standby
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 WITHOUT_A_RUN = {"doctor", "env", "pin", "ready"}
@@ -88,14 +89,14 @@ def test_a_gate_that_fails_links_to_its_heading(
             facts = {"serves": False, "active": "contextforge", "holder": "x"}
             return {**facts, "name": "y", "log": ""}
 
-    async def fails(_: gates.Standby) -> str:
+    async def fails(_: Standby) -> str:
         raise HostRefused("no (docs/runbook.md#hostctl-gates-inspect)")
 
-    monkeypatch.setattr(gates, "Reach", Host)
-    monkeypatch.setattr(gates, "GATES", [gates.Gate(gate.name, gate.expected, fails, lambda _: 5.0)])
+    monkeypatch.setattr(gates_run, "HostConnection", Host)
+    monkeypatch.setattr(gates_run, "GATES", [gates.Gate(gate.name, gate.expected, fails, lambda _: 5.0)])
     request: Any = Namespace(host=None, container="", internal="", port=0, health_port=0, gateway="", gate_seconds=5.0)
     request.active = "sentinel"
-    assert asyncio.run(gates.gates(request))["ok"] is False
+    assert asyncio.run(gates_run.run_gates(request))["ok"] is False
     message = capsys.readouterr().err
     assert re.findall(r"docs/runbook\.md#([\w-]+)", message) == [f"gate-{gate.name}"]
     assert f"gate-{gate.name}" in anchors(TEXT)

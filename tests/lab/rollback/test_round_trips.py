@@ -90,7 +90,7 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, su
         rows = now
         lab.set("active", "contextforge")
         said = lab.up()
-        rollback = int(re.findall(r"nobody answered for (\d+) ms", said)[-1])
+        rollback = int(re.findall(r"downtime (\d+) ms", said)[-1])
         downtimes.append({"cutover": cutover, "rollback": rollback})
         assert shapes(lab) == shaped
     assert residue(world) == left
