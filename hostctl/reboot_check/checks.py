@@ -21,7 +21,7 @@ from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, Container
 from hostctl.docker.engine import Engine
-from hostctl.host import listeners, loopback_only
+from hostctl.host import loopback_only, port_holder
 from hostctl.mcp import call_tools
 from hostctl.mcp.probe import Probe
 from hostctl.nightly.trigger import Trigger
@@ -184,13 +184,11 @@ def of_networks(asked: Asked, now: Seen) -> Row:
 
 def of_port(asked: Asked, now: Seen) -> Row:
     """One has it, the right one, on loopback only."""
-    holders = [one.name for one in now.found if one.publishes(asked.port)]
-    if not holders:
-        listener = listeners.listener(asked.port)
-        told = f"{listener} has it" if listener else "nobody has it"
-        return Row("port", False, f"{told}, {asked.gateway} should")
-    if holders != [asked.gateway]:
-        return Row("port", False, f"{' and '.join(holders)} has it, {asked.gateway} should", final=True)
+    containers = port_holder.every(now.found, asked.port, asked.gateway)
+    holders = containers or [port_holder.find([], asked.port, "")]
+    if [holder.name for holder in holders] != [asked.gateway]:
+        names = " and ".join(holder.name or holder.kind for holder in holders)
+        return Row("port", False, f"{names} has it, {asked.gateway} should", final=bool(containers))
     bound = loopback_only.check([asked.port, asked.health_port])
     if not bound["ok"]:
         return Row("port", False, f"more than loopback: {', '.join([*bound['listening'], *bound['reachable']])}", True)

@@ -259,7 +259,7 @@ def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, bef
     lab.set("active", "contextforge")
     said = lab.up()
     assert "handover-port deleted" in said
-    assert re.search(rf"-> {GATEWAY}: nobody answered for \d+ ms \(release \d+, connect \d+, answer \d+\)", said), said
+    assert re.search(rf"-> {GATEWAY}: downtime \d+ ms \(release \d+, connect \d+, answer \d+\)", said), said
     back = lab.verified()
     assert (back["active"], back["ok"]) == ("contextforge", True)
     found = lab.inspect(GATEWAY)
