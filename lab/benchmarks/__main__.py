@@ -26,8 +26,8 @@ from console.progress import Progress
 from lab.benchmarks import downtimes, monitoring, outputs, overhead, retention, security, statistics_cost, suite
 from lab.benchmarks.pages import FIGURES, write
 from lab.box import Box, Place, status
-from ops.commands import verify
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 
 ROUNDS = 5
 WHAT = (
@@ -70,7 +70,7 @@ def monitoring_figures() -> Taken:
 
 def retention_figures() -> Taken:
     """Calls while a million rows of the audit log go, and the log's size over months, on the lab that runs."""
-    settings = verify.settings_of(open_stack(monitoring.STACK, Progress(LOGS), create=False), monitoring.STACK)
+    settings = settings_of(open_stack(monitoring.STACK, Progress(LOGS), create=False), monitoring.STACK)
     return retention.take(_box(), settings, _say)
 
 
