@@ -1,7 +1,7 @@
 """`make backup`, `make restore-drill`, `make restore FROM=…`: the backups of Sentinel's database, by hand.
 
 Owns: what is asked of the host, the question before a restore, and the words for a person.
-Deliberately does not: know a dump; `hostctl backup` does all of it on the host, with the document that the night has.
+Deliberately does not: know a dump; `hostctl backup` does all of it on the host, with the nightly job's request.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.nightly import night
+from components.nightly import nightly_request
 from console.errors import UserError
 from console.progress import Progress
 from console.result import Result
+from hostctl.core import requests
 from ops.commands import verify
 from ops.commands.deploy import ask
 from ops.engine import host, sandbox
@@ -57,7 +58,7 @@ def restore(stack: str, chosen: str, progress: Progress, *, yes: bool) -> Result
             "name; rows that came after the backup are only there."
         )
     progress.line(f"Restore: {chosen} beside the live database, then in its place …")
-    said = _on_host(stack, settings, "restore", {"from": chosen})
+    said = _on_host(stack, settings, "restore", {"file": chosen})
     document = {"ok": True, **said}
     compared = "as counted at its time" if said["compared"] else "compared with nothing: no .json stood beside it"
     text = (
@@ -77,7 +78,7 @@ def _settings(stack: str, progress: Progress) -> Settings:
 
 
 def _on_host(stack: str, settings: Settings, word: str, further: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    document = {**night(settings), **(further or {})}
+    document = {**requests.write(nightly_request(settings)), **(further or {})}
     return host.run(stack, settings, "backup", word, document, limit_seconds=LIMIT_SECONDS)
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostctl.reboot_check.checks import Asked, Seen
 
 from hostctl import nightly
 from hostctl.core.documents import Document
 from hostctl.docker.containers import Attachment, Container
 from hostctl.reboot_check import checks as looks
-from hostctl.reboot_check.checks import Asked, Seen
 from hostctl.schedule import at_boot
 
 NETWORKS = {"sentinel": True, "sentinel-edge": False, "forge_net": False}

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostctl.reboot_check.checks import Row, Seen
 
 from hostctl import reboot_check
 from hostctl.core import lock
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.reboot_check import checks
-from hostctl.reboot_check.checks import Row, Seen
 from hostctl.schedule import at_boot
 
 PARTS = ("containers", "networks", "port", "firewall", "timers", "monitoring")
