@@ -137,7 +137,7 @@ def test_rules_stand_in_both_chains_of_both_families_and_doing_it_twice_changes_
     assert guarded(backend) == ALL
     before = {family: backend.rules(family) for family in FAMILIES}
     again = backend.hostctl("apply")
-    assert (again["rules"], again["script"]["reason"]) == ("as asked already", "the block is as asked already")
+    assert (again["rules"], again["script"]["reason"]) == ("set already", "the block stands already")
     assert {family: backend.rules(family) for family in FAMILIES} == before
     assert backend.hostctl("show")["ok"] is True
 
