@@ -12,12 +12,12 @@ Deliberately does not: fix anything, or decide who has the port. Restart policie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
 from components.base.files import HostFile
-from components.base.probes import questions
+from components.base.probes import probes
 from components.base.request import request
 from components.claude_client import place
 from components.firewall import Firewall
@@ -29,6 +29,7 @@ from components.nightly import nightly_request
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
 from dashboards.alerting.discord import CONTACT_POINT
+from hostctl.core import requests
 from hostctl.reboot_check.request import RebootCheckRequest
 from settings import Settings, secret_output
 from settings.names import GRAFANA_ADMIN
@@ -123,23 +124,12 @@ class RebootCheck(pulumi.ComponentResource):
         return ours if settings.active == "sentinel" else {**ours, **theirs}
 
     def _probes(self) -> list[dict[str, object]]:
-        """The probes of `verify`, as far as the standard library can judge the answers."""
+        """The backends' probes; each tool under the name that the gateway with the port offers."""
         settings = self._args.settings
-        probes: list[dict[str, object]] = []
-        for one, backend in zip(questions(settings), settings.backends, strict=True):
-            why_allowed = "optional" if one["optional"] else "known to be broken" if one["allowed_failure"] else ""
-            probes.append(
-                {
-                    "name": backend.name,
-                    "tool": offered_name(settings.active, backend.name, backend.tool),
-                    "arguments": backend.arguments,
-                    "contains": list(backend.expect.contains),
-                    "excludes": list(backend.expect.excludes),
-                    "timeout_seconds": backend.timeout_seconds,
-                    "why_allowed": why_allowed,
-                }
-            )
-        return probes
+        return [
+            requests.write(replace(probe, tool=offered_name(settings.active, probe.name, probe.tool)))
+            for probe in probes(settings)
+        ]
 
     def _monitoring(self) -> Mapping[str, pulumi.Input[object]]:
         settings, grafana = self._args.settings, self._args.grafana

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, Container
 from hostctl.docker.engine import Engine
-from hostctl.host import listeners, loopback_only
+from hostctl.host import loopback_only, port_holder
 from hostctl.reboot_check.request import RebootCheckRequest
 from hostctl.reboot_check.row import Row
 
@@ -91,13 +91,11 @@ def of_networks(request: RebootCheckRequest, state: DockerState) -> Row:
 
 def of_port(request: RebootCheckRequest, state: DockerState) -> Row:
     """The right gateway alone has it, on loopback only."""
-    holders = [one.name for one in state.found if one.publishes(request.port)]
-    if not holders:
-        listener = listeners.listener(request.port)
-        owner = listener or "nobody"
-        return Row("port", False, f"{owner} has it, {request.gateway} should")
-    if holders != [request.gateway]:
-        return Row("port", False, f"{' and '.join(holders)} has it, {request.gateway} should", final=True)
+    containers_of_port = port_holder.every(state.found, request.port, request.gateway)
+    holders = containers_of_port or [port_holder.find([], request.port, "")]
+    if [holder.name for holder in holders] != [request.gateway]:
+        names = " and ".join(holder.name or holder.kind for holder in holders)
+        return Row("port", False, f"{names} has it, {request.gateway} should", final=bool(containers_of_port))
     bound = loopback_only.check([request.port, request.health_port])
     if not bound["ok"]:
         return Row("port", False, f"more than loopback: {', '.join([*bound['listening'], *bound['reachable']])}", True)

@@ -14,7 +14,6 @@ from hostctl.core.documents import Document, table
 from hostctl.core.errors import Refusal
 from hostctl.firewall.request import FirewallRequest
 from hostctl.mcp import call_tools
-from hostctl.mcp.call_tools import Question
 from hostctl.reboot_check import docker_checks
 from hostctl.reboot_check.docker_checks import DockerState
 from hostctl.reboot_check.request import RebootCheckRequest
@@ -84,14 +83,13 @@ def of_backends(request: RebootCheckRequest, good: set[str]) -> Row:
         return Row("backends", False, str(refusal), final=True)
     if entry["transport"] != "http":
         return Row("backends", True, "not called: Claude's entry is stdio; make verify calls them")
-    probes = [Question.of(Document(probe, "'probes'")) for probe in request.probes]
-    left = [probe for probe in probes if probe.name not in good]
-    faults = call_tools.ask_all(str(entry["url"]), table(entry["headers"]), left)
+    left = [probe for probe in request.probes if probe.name not in good]
+    faults = call_tools.call_all(str(entry["url"]), table(entry["headers"]), left)
     good |= {name for name, fault in faults.items() if not fault}
-    allowed_failures = {probe.name: probe.why_allowed for probe in left}
+    allowed_failures = {probe.name: probe.why_allowed() for probe in left}
     bad = [f"{name}: {fault}" for name, fault in faults.items() if fault and not allowed_failures[name]]
     allowed = [name for name, fault in faults.items() if fault and allowed_failures[name]]
-    count = f"{len(good)} of {len(probes)} answer through the port"
+    count = f"{len(good)} of {len(request.probes)} answer through the port"
     return Row("backends", not bad, "; ".join(bad) or count + (f", {', '.join(allowed)} may fail" if allowed else ""))
 
 

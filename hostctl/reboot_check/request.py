@@ -9,6 +9,7 @@ from typing import Any
 
 from hostctl.core.documents import rows
 from hostctl.core.errors import Refusal
+from hostctl.mcp.probe import Probe
 from hostctl.schedule.job import AUTO, AtBoot, Job, Scheduler
 
 NAME = "sentinel-cutover-reboot-check"
@@ -33,7 +34,7 @@ class FolderRequest:
 
 @dataclass(frozen=True)
 class RebootCheckRequest(FolderRequest):
-    """`firewall`, `claude` and each of `probes` are requests of other verbs, passed on.
+    """`firewall` and `claude` are requests of other verbs, passed on.
 
     `nightly_request` is the file that the nightly job is installed with. The marker adds `marked_at`, `boot_id` and
     `before`: the networks of each container that ran when it was written.
@@ -62,7 +63,7 @@ class RebootCheckRequest(FolderRequest):
     webhook_file: str = ""
     nightly_request: str = ""
     claude: dict[str, Any] = field(default_factory=dict[str, Any])
-    probes: tuple[dict[str, Any], ...] = ()
+    probes: tuple[Probe, ...] = ()
     scheduler: Scheduler = AUTO
     docker_socket: str = ""
     marked_at: str = ""
