@@ -1,7 +1,7 @@
 """`python -m lab.benchmarks WHAT`: takes figures and renders the pages.
 
 Owns: the commands, and the facts of the machine on which figures were taken.
-Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, monitoring.py, security.py).
+Deliberately does not: measure anything but whole commands' seconds; each of the other modules takes one figure.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from ops.commands import verify
 from ops.engine.run import open_stack
 
 ROUNDS = 5
-WHAT = ("bench", "again", "downtimes", "eyes", "looks", "retention", "cold", "security", "render")
+WHAT = ("bench", "again", "downtimes", "monitoring", "statistics", "retention", "cold", "security", "render")
 CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
-"""What makes a machine standby, each moved to an empty folder for a cold run."""
+"""Caches of a machine that has built before, each moved to an empty folder for a cold run."""
 
 Taken = dict[str, Any]
 
@@ -50,7 +50,7 @@ def bench(rounds: int) -> Taken:
         "up_again_seconds": seconds,
         "downtimes": taken,
         "overhead": cost,
-        "looks": statistics_cost.take(box),
+        "statistics": statistics_cost.take(box),
         **watched,
     }
 
@@ -60,12 +60,12 @@ def again() -> float:
     return _seconds(["make", "up"], ROOT, dict(os.environ))
 
 
-def watching() -> Taken:
+def monitoring_figures() -> Taken:
     """The alerts' times and the monitoring's memory, on the lab that runs."""
     return monitoring.take(_box(), _say)
 
 
-def nights() -> Taken:
+def retention_figures() -> Taken:
     """Calls while a million rows of the audit log go, and the log's size over months, on the lab that runs."""
     settings = verify.settings_of(open_stack(monitoring.STACK, Progress(LOGS), create=False), monitoring.STACK)
     return retention.take(_box(), settings, _say)
@@ -93,9 +93,9 @@ def _box() -> Box:
     return box
 
 
-def _seconds(words: Sequence[str], folder: Path, variables: dict[str, str]) -> float:
+def _seconds(argv: Sequence[str], folder: Path, variables: dict[str, str]) -> float:
     began = time.monotonic()
-    subprocess.run(words, cwd=folder, env=variables, check=True, stdout=sys.stderr)
+    subprocess.run(argv, cwd=folder, env=variables, check=True, stdout=sys.stderr)
     return round(time.monotonic() - began, 1)
 
 
@@ -127,17 +127,17 @@ def main() -> int:
         figures |= {"up_again_seconds": again()}
     elif arguments.what == "downtimes":
         figures |= {"downtimes": downtimes.take(_box(), arguments.rounds, _say)}
-    elif arguments.what == "eyes":
-        figures |= watching()
+    elif arguments.what == "monitoring":
+        figures |= monitoring_figures()
     elif arguments.what == "retention":
-        figures |= nights()
-    elif arguments.what == "looks":
-        figures |= {"looks": statistics_cost.take(_box())}
+        figures |= retention_figures()
+    elif arguments.what == "statistics":
+        figures |= {"statistics": statistics_cost.take(_box())}
     elif arguments.what == "cold":
         figures |= cold()
     elif arguments.what == "security":
         figures |= {"security": security.take()}
-    # What the tests of security saw is no figure of the machine.
+    # The findings of the security tests are no figures of the machine.
     if arguments.what not in ("render", "security"):
         figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
     write(figures)

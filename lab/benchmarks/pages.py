@@ -1,6 +1,6 @@
 """The pages that show figures, and the tables between their marks.
 
-Owns: where the figures lie, and each table's rows and words.
+Owns: the figures' file, and each table's rows and captions.
 Deliberately does not: take a figure, or hold one.
 """
 
@@ -22,12 +22,12 @@ Rows = Sequence[Sequence[object]]
 
 _BLOCK = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _WAYS = {
-    "pause_there": "there, `release: pause`",
-    "pause_back": "back, from paused",
-    "stop_there": "there, `release: stop`",
-    "stop_back": "back, from stopped",
-    "bare_there": "there, bare `docker stop` and `docker run`",
-    "bare_back": "back, bare `docker stop` and `docker start`",
+    "pause_cutover": "cutover, `release: pause`",
+    "pause_rollback": "rollback, from paused",
+    "stop_cutover": "cutover, `release: stop`",
+    "stop_rollback": "rollback, from stopped",
+    "bare_cutover": "cutover, bare `docker stop` and `docker run`",
+    "bare_rollback": "rollback, bare `docker stop` and `docker start`",
 }
 _PARTS = ("release_ms", "connect_ms", "answer_ms")
 
@@ -61,13 +61,15 @@ def _table(head: Sequence[str], rows: Rows) -> str:
 
 
 def _first_screen(figures: Figures) -> str:
-    """README's table: what a new user waits for, and what their client sees."""
-    there, back, bare = (figures["downtimes"][f"{way}_seen_ms"] for way in ("pause_there", "pause_back", "bare_there"))
+    """README's table: the times that a new user waits, and the downtimes that their client sees."""
+    cutover, rollback, bare = (
+        figures["downtimes"][f"{way}_seen_ms"] for way in ("pause_cutover", "pause_rollback", "bare_cutover")
+    )
     rows = [
         ("`make up`, fresh clone and empty caches, to the finished cutover", _duration(figures["cold_up_seconds"])),
         ("`make up` again, with nothing to do", _duration(figures["up_again_seconds"])),
-        (f"nobody answers on the port, there (median of {there['rounds']})", _milliseconds(there["median"])),
-        (f"nobody answers on the port, back (median of {back['rounds']})", _milliseconds(back["median"])),
+        (f"downtime: cutover (median of {cutover['rounds']})", _milliseconds(cutover["median"])),
+        (f"downtime: rollback (median of {rollback['rounds']})", _milliseconds(rollback["median"])),
         ("the same two containers by bare `docker stop` and `docker run`", _milliseconds(bare["median"])),
     ]
     return _table(("what", "measured"), rows)
@@ -76,8 +78,8 @@ def _first_screen(figures: Figures) -> str:
 def _downtimes(figures: Figures) -> str:
     """The program's own figure beside what an independent client sees."""
     downtimes = figures["downtimes"]
-    rows = [(words, *_cells(downtimes.get(f"{way}_ms")), *_cells(downtimes[f"{way}_seen_ms"]),
-             downtimes[f"{way}_seen_ms"]["rounds"]) for way, words in _WAYS.items()]  # fmt: skip
+    rows = [(caption, *_cells(downtimes.get(f"{way}_ms")), *_cells(downtimes[f"{way}_seen_ms"]),
+             downtimes[f"{way}_seen_ms"]["rounds"]) for way, caption in _WAYS.items()]  # fmt: skip
     head = ("ms", "program, median", "max", "client, median", "max", "rounds")
     machine = figures["machine"]
     taken = f"Taken {figures['at']} on {machine['cores']} cores, Docker {machine['docker']}, Linux {machine['linux']}."
@@ -88,8 +90,8 @@ def _parts(figures: Figures) -> str:
     """The medians of the parts of the program's own figure."""
     downtimes = figures["downtimes"]
     rows = [
-        (words, *(f"{downtimes[f'{way}_{part}']['median']:.0f}" for part in _PARTS))
-        for way, words in _WAYS.items()
+        (caption, *(f"{downtimes[f'{way}_{part}']['median']:.0f}" for part in _PARTS))
+        for way, caption in _WAYS.items()
         if f"{way}_ms" in downtimes
     ]
     return _table(("ms, median", "release", "connect", "answer"), rows)
@@ -109,8 +111,8 @@ def _overhead(figures: Figures) -> str:
     ]
     head = ("ms a call", "stdio p50", "p99", "bridge p50", "p99", "bridge adds, p50")
     resident = overhead["resident_mb"]
-    words = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
-    return f"{_table(head, rows)}\n{words}\n"
+    note = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
+    return f"{_table(head, rows)}\n{note}\n"
 
 
 def _alerts(figures: Figures) -> str:
@@ -125,7 +127,7 @@ def _alerts(figures: Figures) -> str:
 
 
 def _monitoring(figures: Figures) -> str:
-    """What the containers that watch need."""
+    """Memory of the monitoring's containers."""
     rows = [
         (
             f"`{name}`{' (a double in the lab)' if name == 'sentinel-grafana' else ''}",
@@ -142,26 +144,26 @@ def _retention(figures: Figures) -> str:
     taken = figures["retention"]
     ways = (("alone", "nothing else"), ("meanwhile", f"{taken['rows']:,} rows removed in {taken['seconds']:.0f} s"))
     rows = [
-        (words, *(f"{taken[way][key]:.0f}" for key in ("p50", "p99", "longest")), taken[way]["calls"])
-        for way, words in ways
+        (caption, *(f"{taken[way][key]:.0f}" for key in ("p50", "p99", "longest")), taken[way]["calls"])
+        for way, caption in ways
     ]
     return _table(("ms a call, meanwhile", "p50", "p99", "longest", "calls"), rows)
 
 
 def _months(figures: Figures) -> str:
-    """The audit log's size after each month's last night."""
+    """The audit log's size after the last nightly job of each month."""
     sizes = figures["retention"]["months_mb"]
     return _table(("month", *map(str, range(1, len(sizes) + 1))), [("MB", *(f"{size:.0f}" for size in sizes))])
 
 
 def converged(matrix: Mapping[str, Mapping[str, int]]) -> str:
-    """The sums over every way of cutting off, as they are said at a session's end and under the table."""
+    """The sums over every way of cutting off, as printed at a session's end and under the table."""
     points, ended_well, served, only = (
         sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
     )
     # Where more than the engine died, nobody has promised that the port is served meanwhile.
-    told = f", {served}/{only} always served" if only else ""
-    return f"{points} points, {ended_well} converged{told}"
+    always = f", {served}/{only} always served" if only else ""
+    return f"{points} points, {ended_well} converged{always}"
 
 
 def _kill_matrix(figures: Figures) -> str:
@@ -178,24 +180,24 @@ def _round_trips(figures: Figures) -> str:
     """The program's own downtimes, trip by trip."""
     trips = figures["round_trips"]
     head = ("ms", *map(str, range(1, len(trips) + 1)))
-    return _table(head, [(way, *(trip[way] for trip in trips)) for way in ("there", "back")])
+    return _table(head, [(way, *(trip[way] for trip in trips)) for way in ("cutover", "rollback")])
 
 
 def _state_machine(figures: Figures) -> str:
-    """How often the model did what."""
+    """The number of times that the model took each step."""
     return _table(("what was done", "times"), list(figures["state_machine"].items()))
 
 
-def _looks(figures: Figures) -> str:
-    """A look at Docker's statistics, which the timer takes once a minute."""
-    looks = figures["looks"]
+def _statistics(figures: Figures) -> str:
+    """One reading of Docker's statistics, which the timer takes once a minute."""
+    statistics = figures["statistics"]
     rows = [
-        ("processor time of a look (median)", f"{looks['cpu_ms']:.0f} ms"),
-        ("as a share of one core, at one a minute", f"{looks['cpu_ms'] / 60000:.2%}"),
-        ("from start to end (median)", f"{looks['wall_ms']:.0f} ms"),
-        ("memory while it lasts (largest)", f"{looks['max_rss_mb']:.0f} MB"),
+        ("processor time of a reading (median)", f"{statistics['cpu_ms']:.0f} ms"),
+        ("as a share of one core, at one a minute", f"{statistics['cpu_ms'] / 60000:.2%}"),
+        ("from start to end (median)", f"{statistics['wall_ms']:.0f} ms"),
+        ("memory while it lasts (largest)", f"{statistics['max_rss_mb']:.0f} MB"),
     ]
-    return _table((f"{looks['containers']} containers, {looks['rounds']} looks", "measured"), rows)
+    return _table((f"{statistics['containers']} containers, {statistics['rounds']} readings", "measured"), rows)
 
 
 def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
@@ -211,8 +213,8 @@ def _milliseconds(value: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes} min {left} s" if minutes else f"{left} s"
 
 
 _NEEDS = {
@@ -224,7 +226,7 @@ _NEEDS = {
     "monitoring": {"monitoring_mb"},
     "retention": {"retention"},
     "months": {"retention"},
-    "looks": {"looks"},
+    "statistics": {"statistics"},
     "kill_matrix": {"kill_matrix"},
     "round_trips": {"round_trips"},
     "state_machine": {"state_machine"},
@@ -242,7 +244,7 @@ _TABLES = {
     "monitoring": _monitoring,
     "retention": _retention,
     "months": _months,
-    "looks": _looks,
+    "statistics": _statistics,
     "kill_matrix": _kill_matrix,
     "round_trips": _round_trips,
     "state_machine": _state_machine,

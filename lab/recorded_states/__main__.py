@@ -98,8 +98,8 @@ class Recorder:
             text = text.replace(old, paths[old])
         return {"config": cast("dict[str, Any]", json.loads(text)), "secrets": sorted(secret_keys)}
 
-    def _pulumi(self, *words: str) -> str:
-        return self._run("pulumi", *words, "--stack", STACK)
+    def _pulumi(self, *arguments: str) -> str:
+        return self._run("pulumi", *arguments, "--stack", STACK)
 
     def _ops(self, command: str) -> None:
         self.progress.line(f"make {command}")
