@@ -1,12 +1,12 @@
 """An independent watch on a port: a request every 10 ms, and the longest time without a good answer.
 
-A good answer is the result of an MCP `initialize` with a bearer token, from the gateway that holds the port: each
-is called with its own token, the one that answered last first. A connection has 50 ms, since an attempt may hang
-instead of being refused while a port changes hands. An attempt that is not answered within 50 ms no longer holds back the next one
-(a paused gateway's kernel still accepts), and while the last one was no good a new one begins every 10 ms. Where more
-than a few are without an answer the next comes later by 10 ms for each of them: a gateway that has just started would
-otherwise have nothing to do but its watch. The gap is the longest time between the beginnings of two attempts, one
-after the other, that were answered well: requests in between were not.
+A good answer is the result of an MCP `initialize` with a bearer token, from the gateway that holds the port: each is
+called with its own token, the one that answered last first. A connection has 50 ms, since an attempt may hang instead
+of being refused while a port changes hands. An attempt that is not answered within 50 ms no longer holds back the
+next one (a paused gateway's kernel still accepts), and while the last one was no good a new one begins every 10 ms.
+Where more than a few are without an answer the next comes later by 10 ms for each of them: a gateway that has just
+started would otherwise have nothing to do but its watch. The gap is the longest time between the beginnings of two
+attempts, one after the other, that were answered well: requests in between were not.
 
 Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and optionally
 "interval_seconds", since 10 ms would be a load of its own over minutes, "token_file", for a client that reads it at

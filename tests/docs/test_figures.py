@@ -33,24 +33,24 @@ def test_every_page_that_the_readme_names_exists() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_the_tables_of_security_show_what_was_seen_and_nothing_where_it_was_not_looked() -> None:
+def test_the_tables_of_security_show_what_was_seen_and_nothing_where_nothing_was_taken() -> None:
     seen = {
         "ports": {"before": {"203.0.113.10": {"open": [22], "silent": [5432]}}, "during": {"::1": {"open": [22]}}},
         "rounds": {"every": 3, "gateway": 70},
         "alone": {"no rule": {"203.0.113.10": {"open": [18080], "silent": []}}},
         "searched": {"stack export": 1234567},
         "secrets": ["jwt_secret", "the state's passphrase"],
-        "process_looks": 99,
+        "process_readings": 99,
         "rotations": {
-            "jwt_secret": {"said_ms": 91.0, "seen_ms": 1204.4},
-            "discord_webhook": {"said_ms": 0, "seen_ms": 21},
+            "jwt_secret": {"reported_ms": 91.0, "seen_ms": 1204.4},
+            "discord_webhook": {"reported_ms": 0, "seen_ms": 21},
         },
     }
     blocks = "".join(f"<!-- measured:{name} -->\n<!-- end -->\n" for name in TABLES)
     shown = render(blocks, {"security": seen})
     for line in (
         "| before | 203.0.113.10 | 22 | 5432 |",
-        "| during | ::1 | 22 | not told apart |",
+        "| during | ::1 | 22 | not distinguished |",
         "| no rule | 203.0.113.10 | 18080 | none |",
         "| stack export | 1,234,567 |",
         "| `jwt_secret` | 91 ms | 1204 ms |",
@@ -62,7 +62,7 @@ def test_the_tables_of_security_show_what_was_seen_and_nothing_where_it_was_not_
 
 
 def test_a_soak_taken_in_parts_keeps_the_parts_that_were_not_run_again() -> None:
-    first = Sums(kill_matrix={"the engine": Cut(3, 3, 3, 3)}, round_trips=[{"there": 180, "back": 240}])
+    first = Sums(kill_matrix={"the engine": Cut(3, 3, 3, 3)}, round_trips=[{"cutover": 180, "rollback": 240}])
     second = Sums(kill_matrix={"`hostctl`": Cut(2, 2)}, state_machine={"cut over": 4, "checked": 9})
     taken = second.into(first.into({"at": "2026-01-01"}))
     shown = render(
@@ -73,5 +73,5 @@ def test_a_soak_taken_in_parts_keeps_the_parts_that_were_not_run_again() -> None
     )
     assert "5 points, 5 converged, 3/3 always served." in shown
     assert "| `hostctl` | 2 | 2 |  |" in shown
-    assert "| there | 180 |" in shown and "| checked | 9 |" in shown
+    assert "| cutover | 180 |" in shown and "| checked | 9 |" in shown
     assert second.lines()[0] == "kill matrix: 2 points, 2 converged"

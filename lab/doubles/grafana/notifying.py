@@ -162,8 +162,8 @@ class Notifier:
                 return None
         except urllib.error.HTTPError as error:
             print(f'level=error msg="failed to send notification" status={error.code}', flush=True)
-            message = f"webhook response status {error.code} {error.reason}"
-            return _Unsent(message, float(error.headers.get("Retry-After") or 5))
+            refusal = f"webhook response status {error.code} {error.reason}"
+            return _Unsent(refusal, float(error.headers.get("Retry-After") or 5))
         except OSError as error:
             # The address is the secret: its host is shown, its path is not.
             print(f'level=error msg="failed to send notification" host={parts.netloc} err="{error}"', flush=True)
