@@ -1,10 +1,10 @@
-"""Where actions run: one way to act on the operator's host, the same for `local` and for `ssh`.
+"""The operator's host and the actions on it, the same for `local` and for `ssh`.
 
-Owns: the Docker provider, `hostctl.pyz` on the host, and the shape of every action (a `command` resource that pipes one
-JSON document into one verb of `hostctl`).
+Owns: the Docker provider, `hostctl.pyz` on the host, and the shape of every action: a `command` resource that pipes one
+JSON document into one verb of `hostctl`.
 
 An action of `verify` runs on the machine where Pulumi runs instead, since the official MCP SDK is here and not there;
-it reaches the host by itself (`verify/reach.py`).
+it reaches the host on its own (`verify/host.py`).
 
 Deliberately does not: read or write the host itself, decide what a verb does, or pass anything in arguments or in
 environment variables; both show in the process list, and sshd refuses the latter.
@@ -22,6 +22,7 @@ from typing import cast
 import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
+from pydantic import BaseModel
 
 from hostctl.build import UNPACKING, packed
 from settings.gateway_sections import Host as HostSettings
@@ -32,7 +33,7 @@ __all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "way"]
 Document = Mapping[str, object]
 
 _PYTHON = ".venv/bin/python"
-"""Below the project's folder, where the engine runs actions: the same words everywhere, so no change in a state."""
+"""Relative to the project's folder, where the engine runs actions, so that a moved checkout changes no state."""
 
 _BOOTSTRAP = (
     f"{UNPACKING};import os;d=sys.argv[1];os.makedirs(os.path.dirname(d),mode=0o755,exist_ok=True);"
@@ -43,7 +44,7 @@ _BOOTSTRAP = (
 
 @dataclass(frozen=True)
 class Operation:
-    """The words of `hostctl` that an action speaks: what makes it, what changes it in place, what takes it back.
+    """A verb of `hostctl` with the actions that create, update and delete a resource.
 
     `update` defaults to `create`, since every verb is idempotent; `delete` of `None` leaves the host as it is.
     """
@@ -56,13 +57,13 @@ class Operation:
 
 @dataclass(frozen=True)
 class Action:
-    """One action as registered: the resource to depend on, and the JSON document that it answered with."""
+    """A registered action: the resource to depend on, and its JSON answer."""
 
     resource: pulumi.Resource
     result: pulumi.Output[dict[str, object]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HostArgs:
     """`archive` is the built `hostctl` zipapp, whole."""
 
@@ -73,7 +74,7 @@ class HostArgs:
 class Host(pulumi.ComponentResource):
     """The operator's host: its Docker daemon, and `hostctl` in the product's folder on it.
 
-    Its first action asks whether that daemon keeps limits; every other comes after it.
+    Its first action checks that the daemon enforces memory limits; every other action waits for it.
 
     Leaves alone: Docker's own configuration and everything outside the product's folder.
     """
@@ -135,7 +136,7 @@ class Host(pulumi.ComponentResource):
         self,
         name: str,
         operation: Operation,
-        document: Mapping[str, pulumi.Input[object]],
+        document: pulumi.Input[Mapping[str, pulumi.Input[object]]],
         *,
         parent: pulumi.Resource,
         depends_on: Sequence[pulumi.Resource] = (),
@@ -147,7 +148,8 @@ class Host(pulumi.ComponentResource):
         With `secret` the document and both outputs are secrets and nothing is logged: the published plugin echoes and
         stores in clear what a command prints, whatever came in. Else the verb's progress on stderr is shown.
         """
-        stdin = pulumi.Output.json_dumps({"docker_socket": self.docker_socket, **document})
+        known = pulumi.Output.from_input(document).apply(lambda known: {**known, "docker_socket": self.docker_socket})
+        stdin = pulumi.Output.json_dumps(known)
         resource = self._command(
             name,
             create=self._line(operation.verb, operation.create),
@@ -164,25 +166,28 @@ class Host(pulumi.ComponentResource):
         )
         return Action(resource, resource.stdout.apply(_document))
 
-    def asking(
+    def verify_action(
         self,
         name: str,
-        word: str,
-        document: Mapping[str, pulumi.Input[object]],
+        verb: str,
+        request: type[BaseModel],
+        members: Mapping[str, pulumi.Input[object]],
         *,
         parent: pulumi.Resource,
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> Action:
-        """Registers one word of `python -m verify`, run on this machine; its table and its progress are shown.
+        """Registers one command of `python -m verify`, run on this machine; its table and its progress are shown.
 
-        Neither its document nor its answer holds a secret: what it learns of tokens stays in its memory.
+        `members` are those of the request beside `host`. Neither the request nor the answer holds a secret: the tokens
+        that it reads stay in its memory.
         """
-        line = f"{_PYTHON} -m verify {word}"
+        line = f"{_PYTHON} -m verify {verb}"
+        known = pulumi.Output.all(**{"host": way(self._settings), **members})
         resource = command.local.Command(
             name,
             create=line,
             update=line,
-            stdin=pulumi.Output.json_dumps({"host": way(self._settings), **document}),
+            stdin=known.apply(lambda known: request.model_validate(known).model_dump_json()),
             logging=command.local.Logging("stderr"),
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[*self._first, *depends_on]),

@@ -14,6 +14,7 @@ from typing import Any
 
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
+from hostctl.core.requests import kind_of, read
 
 VERBS: dict[tuple[str, str], str] = {
     ("files", "write"): "files.write",
@@ -120,7 +121,10 @@ def main(arguments: list[str]) -> int:
         print(f"hostctl: no such verb: give one of {known}, or --version", file=sys.stderr)
         return 2
     try:
-        answer = function(VERBS[words])(Document.parse(sys.stdin.buffer.read().decode("utf-8", "replace")))
+        verb = function(VERBS[words])
+        document = Document.parse(sys.stdin.buffer.read().decode("utf-8", "replace"))
+        kind = kind_of(verb)
+        answer = verb(document if kind is Document else read(kind, document))
     except Refusal as refusal:
         print(f"hostctl {' '.join(words)}: {_with_link(str(refusal), words)}", file=sys.stderr)
         return 1

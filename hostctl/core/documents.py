@@ -54,6 +54,16 @@ class Document:
     def whole_number(self, key: str, default: int | None = None) -> int:
         return self._typed(key, int, "a whole number", default)
 
+    def switch(self, key: str, default: bool | None = None) -> bool:
+        return self._typed(key, bool, "true or false", default)
+
+    def whole_numbers(self, key: str) -> list[int]:
+        """The list of whole numbers under `key`; an absent one is an empty list."""
+        found: list[Any] = self._typed(key, list, "a list", [])
+        if not all(isinstance(item, int) and not isinstance(item, bool) for item in found):
+            raise Refusal(f"'{key}' in {self.where} must be a list of whole numbers")
+        return found
+
     def seconds(self, key: str, default: float | None = None) -> float:
         value = float(self._typed(key, (int, float), "a number of seconds", default))
         if not 0 <= value < 1e6:

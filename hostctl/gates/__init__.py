@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from hostctl import verification
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers, redacted_logs
 from hostctl.docker.engine import Engine
+from hostctl.host import port_holder
 from hostctl.mcp import initialize
 
 LOG_LINES = 20
@@ -27,7 +27,7 @@ _HEALTHY = re.compile(r'^sentinel_backend_healthy\{[^}]*\bbackend="([^"]+)"[^}]*
 def inspect(document: Document) -> dict[str, Any]:
     """Where the standby container can be asked, who has the port, and the container's last lines, masked."""
     engine, port = Engine(document.text("docker_socket")), document.whole_number("port")
-    active, holder = verification.holder(engine, port, document.text("gateway", ""))
+    holder = port_holder.find(containers.everything(engine), port, document.text("gateway", ""))
     container = containers.find(engine, document.text("container"), containers.internal_networks(engine))
     if container is None:
         gone: dict[str, Any] = {
@@ -36,15 +36,15 @@ def inspect(document: Document) -> dict[str, Any]:
             "address": "",
             "serves": False,
         }
-        return {**gone, "inside_port": port, "active": active, "holder": holder, "log": "(the container is gone)"}
+        return {**gone, "inside_port": port, "active": holder.kind, "holder": holder.name, "log": "(the container is gone)"}
     return {
         "name": container.name,
         "running": container.running,
         "address": container.address_on(document.text("internal")),
         "inside_port": container.inside_port(port) or port,
         "serves": container.publishes(port),
-        "active": active,
-        "holder": holder,
+        "active": holder.kind,
+        "holder": holder.name,
         "log": redacted_logs.log_tail(engine, container.id, LOG_LINES),
     }
 

@@ -22,7 +22,7 @@ from hostctl.host import invoker
 
 KEPT_BY_THE_NIGHT = {"backup": "backup.json", "restore_drill": "restore-drill.json"}
 NIGHTLY = "nightly"
-_LEFT_OUT = ("container", "predecessor", "rested_at")
+_LEFT_OUT = ("container", "predecessor", "predecessor_stopped_at")
 
 
 def inspect(document: Document) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def inspect(document: Document) -> dict[str, Any]:
     last = journal.state()
     return {
         "at": now(),
-        "by": invoker.told(),
+        "by": invoker.identity(),
         "host": _host(engine),
         "containers": [_described(engine, name) for name in document.texts("containers")],
         "last": {key: value for key, value in last.items() if key not in _LEFT_OUT},

@@ -10,36 +10,25 @@ from typing import Any
 from hostctl import baseline
 from hostctl.core.documents import Document
 from hostctl.docker import containers
-from hostctl.docker.containers import GATEWAY_ROLE
 from hostctl.docker.engine import Engine
-from hostctl.host import listeners, loopback_only
+from hostctl.host import loopback_only, port_holder
 from hostctl.verification import expected
 
 
 def inspect(document: Document) -> dict[str, Any]:
-    """{"active", "holder", "bindings", "as_declared", "baseline"}; "active" is sentinel, contextforge, stranger or nobody.
+    """{"active", "holder", "bindings", "as_declared", "baseline"}; "active" is
+    sentinel, contextforge, unknown owner or nobody.
 
     "baseline" is the one that was kept, None when there is none, or none is asked for by an empty "baseline_folder".
     """
     engine, port = Engine(document.text("docker_socket")), document.whole_number("port")
     ports = [port, document.whole_number("health_port")]
     folder = document.text("baseline_folder")
-    active, name = holder(engine, port, document.text("gateway", ""))
+    holder = port_holder.find(containers.everything(engine), port, document.text("gateway", ""))
     return {
-        "active": active,
-        "holder": name,
+        "active": holder.kind,
+        "holder": holder.name,
         "bindings": loopback_only.check(ports),
         "as_declared": expected.check(engine, document.text("folder")),
         "baseline": baseline.kept(folder) if folder else None,
     }
-
-
-def holder(engine: Engine, port: int, predecessor: str) -> tuple[str, str]:
-    """Who has the port, and the container's or process's name; "stranger" is neither gateway."""
-    container = containers.holder(containers.everything(engine), port)
-    if container is None:
-        listener = listeners.listener(port)
-        return ("nobody", "") if listener is None else ("stranger", listener)
-    if container.role == GATEWAY_ROLE:
-        return "sentinel", container.name
-    return ("contextforge" if container.name == predecessor else "stranger"), container.name

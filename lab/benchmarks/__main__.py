@@ -1,7 +1,7 @@
 """`python -m lab.benchmarks WHAT`: takes figures and renders the pages.
 
 Owns: the commands, and the facts of the machine on which figures were taken.
-Deliberately does not: measure anything but whole commands' seconds; each of the other modules takes one figure.
+Deliberately does not: measure anything but the seconds of whole commands; the modules beside this one do.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ from typing import Any
 from console.errors import UserError
 from console.paths import LOGS, ROOT
 from console.progress import Progress
-from lab.benchmarks import downtimes, monitoring, overhead, retention, security, statistics_cost
+from lab.benchmarks import downtimes, monitoring, outputs, overhead, retention, security, statistics_cost, suite
 from lab.benchmarks.pages import FIGURES, write
 from lab.box import Box, Place, status
 from ops.commands import verify
 from ops.engine.run import open_stack
 
 ROUNDS = 5
-WHAT = ("bench", "again", "downtimes", "monitoring", "statistics", "retention", "cold", "security", "render")
+WHAT = (
+    "bench", "again", "downtimes", "monitoring", "statistics", "retention", "cold", "security", "outputs", "tests",
+    "render",
+)  # fmt: skip
 CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
-"""Caches of a machine that has built before, each moved to an empty folder for a cold run."""
+"""The caches of an earlier run, each moved to an empty folder for a cold run."""
 
 Taken = dict[str, Any]
 
@@ -136,9 +139,13 @@ def main() -> int:
     elif arguments.what == "cold":
         figures |= cold()
     elif arguments.what == "security":
-        figures |= {"security": security.take()}
-    # The findings of the security tests are no figures of the machine.
-    if arguments.what not in ("render", "security"):
+        figures |= {security.KEY: security.take()}
+    elif arguments.what == "outputs":
+        figures |= {outputs.KEY: outputs.take()}
+    elif arguments.what == "tests":
+        figures |= {suite.KEY: suite.take()}
+    # Observations and outputs are no figures of the machine.
+    if arguments.what not in ("render", "security", "outputs"):
         figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
     write(figures)
     return 0

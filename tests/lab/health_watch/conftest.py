@@ -75,7 +75,7 @@ def watched(lab: Lab, n8n: N8n) -> Generator[N8n]:
     """The cutover with the watch; at the end the lab's own settings again, and the watch gone with them."""
     before = lab.configuration()
     lab.set("active", "sentinel")
-    lab.pulumi("config", "set", "--path", "networks.also[0]", running.NETWORK)
+    lab.pulumi("config", "set", "--path", "networks.also[0]", containers.NETWORK)
     lab.pulumi("config", "set", "--path", "health_watch.enabled", "true")
     lab.pulumi("config", "set", "--path", "health_watch.minutes", json.dumps(LOOK_EVERY_SECONDS / 60))
     lab.pulumi("config", "set", "--secret", "n8n_api_key", n8n.key)

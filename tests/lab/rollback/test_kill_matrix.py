@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 def test_a_run_whose_engine_is_killed_ends_in_the_right_world(
     world: World, sums: Sums, say: Callable[[str], None], moment: str, tmp_path: Path
 ) -> None:
-    """By turns during cutover and rollback: one begins where the other has ended. In CI once, at the port's own resource.
+    """By turns during cutover and rollback, one after the other. In CI once, at the port's own resource.
 
     A point that fails is reported at the end, after the others.
     """
@@ -155,7 +155,7 @@ RESTARTED = {"dockerd": "dockerd", "host": "the host"}
 @ONLY_SOAK
 @pytest.mark.parametrize("what", RESTARTED)
 @pytest.mark.parametrize(("way", "active"), [("cutover", "sentinel"), ("rollback", "contextforge")])
-def test_a_run_under_which_the_host_restarts_ends_in_the_right_world(
+def test_the_host_restarts_under_the_run(
     world: World, sums: Sums, progress: Progress, say: Callable[[str], None],
     what: str, way: str, active: str, tmp_path: Path,
 ) -> None:  # fmt: skip

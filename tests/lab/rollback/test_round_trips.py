@@ -89,8 +89,8 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, su
         assert rows < now
         rows = now
         lab.set("active", "contextforge")
-        output = lab.up()
-        rollback = int(re.findall(r"nobody answered for (\d+) ms", output)[-1])
+        said = lab.up()
+        rollback = int(re.findall(r"downtime (\d+) ms", said)[-1])
         downtimes.append({"cutover": cutover, "rollback": rollback})
         assert shapes(lab) == shaped
     assert residue(world) == left
