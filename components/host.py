@@ -25,6 +25,8 @@ import pulumi_docker as docker
 from pydantic import BaseModel
 
 from hostctl.build import UNPACKING, packed
+from hostctl.core import requests
+from hostctl.schedule.job import Scheduler
 from settings.gateway_sections import Host as HostSettings
 from verify import ssh
 
@@ -110,6 +112,11 @@ class Host(pulumi.ComponentResource):
     def folder(self) -> str:
         """The product's own folder on the host, absolute."""
         return self._settings.folder
+
+    @property
+    def scheduler(self) -> dict[str, object]:
+        """The host's scheduler, as a member of a request."""
+        return requests.write(Scheduler(self._settings.scheduler, cron_folder=self._settings.cron_folder))
 
     @property
     def docker_socket(self) -> str:

@@ -198,9 +198,9 @@ def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
             "client.file": settings.client.file,
             "client.token_file": settings.client.token_file,
             "firewall.script": settings.firewall.script,
-            "nightly.script": settings.nightly.script,
             "nightly.folder": settings.nightly.folder,
-        },
+        }
+        | ({"nightly.script": settings.nightly.script} if settings.nightly.script else {}),
     ]
     for group in groups:
         seen: dict[str, str] = {}

@@ -54,6 +54,10 @@ class Host(Section):
     folder: AbsolutePath = Field(
         default="/var/lib/sentinel-cutover", description="The product's own folder on the host."
     )
+    scheduler: Literal["auto", "systemd", "cron"] = Field(
+        default="auto", description="What runs the product's jobs on the host; auto: systemd where it runs, else cron."
+    )
+    cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files, for cron.")
     home: AbsolutePath = Field(description="Home directory of the operator on the host.", examples=["/home/operator"])
 
 

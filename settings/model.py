@@ -31,7 +31,6 @@ PATHS_BELOW_HOME = {
     "client.file": ".claude.json",
     "client.token_file": ".mcp-token",
     "firewall.script": "fix-iptables.sh",
-    "nightly.script": "nightly-db-backup.sh",
     "nightly.folder": "backups/sentinel",
 }
 """Paths whose default lies below host.home."""

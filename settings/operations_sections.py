@@ -129,9 +129,6 @@ class Resources(Section):
     """Memory and CPU of the stack's containers over time, on a dashboard of their own."""
 
     enabled: bool = Field(default=True, description="Read Docker's statistics on the host once a minute.")
-    trigger: Literal["systemd", "cron", "none"] = Field(
-        default="systemd", description="Starter of the reading; none where you run it yourself."
-    )
 
 
 class HealthWatch(Section):
@@ -151,13 +148,12 @@ class Nightly(Section):
     """Backup that is read back, then retention of the audit table and renewal of the token."""
 
     enabled: bool = Field(default=True, description="Keep the nightly job.")
-    trigger: Literal["script", "systemd", "cron"] = Field(
-        default="script",
-        description="Starter of the job: a block in the existing script, a systemd timer or a cron entry.",
+    script: AbsolutePath | None = Field(
+        default=None,
+        description="Your script on the host whose block runs the job; without one host.scheduler does.",
     )
-    script: AbsolutePath = Field(default="", validate_default=True, description="The host's nightly script.")
     folder: AbsolutePath = Field(default="", validate_default=True, description="Folder of the backups.")
-    at: ClockTime = Field(default="03:17", description="Time of day in UTC, for systemd and cron.")
+    at: ClockTime = Field(default="03:17", description="Time of day in UTC, without a script.")
     keep_daily: Days = Field(default=7, description="Daily backups kept.")
     keep_weekly: Annotated[Whole, Field(ge=0, le=520)] = Field(default=4, description="Weekly backups kept.")
     keep_monthly: Annotated[Whole, Field(ge=0, le=120)] = Field(default=6, description="Monthly backups kept.")
@@ -166,14 +162,9 @@ class Nightly(Section):
 
 
 class Reboot(Section):
-    """The check after each boot of the host: its result is kept there and sent to Discord."""
+    """The check after each boot of the host: everything came back; kept there and sent to Discord."""
 
-    enabled: bool = Field(default=True, description="Keep the entry by which the host runs the check after a boot.")
-    trigger: Literal["auto", "systemd", "cron"] = Field(
-        default="auto",
-        description="Starter of the check: a systemd unit or cron's @reboot; auto takes what the host has.",
-    )
-    cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files.")
+    enabled: bool = Field(default=True, description="Have the host check itself after a boot.")
     limit_seconds: Seconds = Field(
         default=300, description="Seconds after which a part that has not come back counts as not well."
     )

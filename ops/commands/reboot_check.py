@@ -14,7 +14,7 @@ from typing import Any
 from console.errors import UserError
 from console.progress import Progress
 from console.result import Result
-from hostctl.reboot_check import sentence
+from hostctl.reboot_check.message import sentence
 from ops.engine import host
 from ops.engine.run import open_stack
 from ops.engine.state import settings_of
@@ -74,4 +74,4 @@ def _when_done(query: Query, progress: Progress, limit: float) -> dict[str, Any]
 
 def _text(result: Mapping[str, Any]) -> str:
     rows = [f"{one['part']:<11} {'ok' if one['ok'] else 'NOT OK':<7} {one['detail']}" for one in result["parts"]]
-    return "\n".join([*rows, sentence(dict(result)), f"Discord     {result.get('told', 'being told')}"])
+    return "\n".join([*rows, sentence(dict(result)), f"Discord     {result.get('message', 'being sent')}"])

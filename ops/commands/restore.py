@@ -20,7 +20,7 @@ def restore(stack: str, progress: Progress, *, from_: str, yes: bool) -> Result:
             "name; rows that came after the backup are only there."
         )
     progress.line(f"Restore: {from_} beside the live database, then in its place …")
-    done = backups.run(stack, settings, "restore", **{"from": from_})
+    done = backups.run(stack, settings, "restore", file=from_)
     compared = "as counted at its time" if done["compared"] else "compared with nothing: no .json stood beside it"
     text = (
         f"restored   {done['file']}, taken {done['taken']}: {backups.rows(done['after']['rows'])} rows, {compared}\n"

@@ -69,7 +69,7 @@ def document_of(settings: Settings) -> dict[str, Any]:
         "networks": [INTERNAL_NETWORK, EDGE_NETWORK],
         "port": settings.sentinel.port,
         "days": settings.predecessor.retire_days,
-        "script": settings.nightly.script,
+        "script": settings.nightly.script or "",
     }
 
 

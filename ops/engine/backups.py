@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.nightly import night
+from components.nightly import nightly_request
 from console.progress import Progress
+from hostctl.core import requests
 from ops.engine import host
 from ops.engine.run import open_stack
 from ops.engine.state import deployed_outputs, settings_of
@@ -27,7 +28,8 @@ def deployed_settings(stack: str, progress: Progress) -> Settings:
 
 def run(stack: str, settings: Settings, action: str, **members: Any) -> dict[str, Any]:
     """The answer of `hostctl backup take`, `drill` or `restore`."""
-    return host.run(stack, settings, "backup", action, {**night(settings), **members}, limit_seconds=LIMIT_SECONDS)
+    document = {**requests.write(nightly_request(settings)), **members}
+    return host.run(stack, settings, "backup", action, document, limit_seconds=LIMIT_SECONDS)
 
 
 def rows(counted: dict[str, int]) -> int:
