@@ -84,7 +84,7 @@ class Project:
         self._pulumi("stack", "import", "--file", str(file))
 
     def preview(self) -> dict[str, str]:
-        """What would be done to each resource, by its URN."""
+        """The planned step of each resource, by its URN."""
         planned = json.loads(self._pulumi("preview", "--json", "--non-interactive"))
         steps: dict[str, str] = {}
         for step in planned["steps"]:
