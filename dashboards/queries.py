@@ -157,7 +157,7 @@ def backup_age_hours() -> str:
 
 
 def token_days_left() -> str:
-    """Days of life that Claude's token has left. No series where no night has told its end yet."""
+    """Days of life that Claude's token has left. No series before the first nightly job reported its end."""
     return f"(max({TOKEN_EXPIRES}) - time()) / 86400"
 
 

@@ -140,7 +140,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             panel=1,
             summary=f"The last good backup of Sentinel's database is older than {settings.backup_hours} h, or nobody "
             "can see when it was.",
-            first_look="night.json and backup.json in the folder nightly of the product's folder; then make backup.",
+            first_look="nightly.json and backup.json in the folder nightly of the product's folder; then make backup.",
             needs_nightly=True,
         ),
         _token_ends("Token ends soon", settings.token_warning_days, "warning"),
@@ -162,7 +162,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
 
 
 def _token_ends(title: str, days: float, severity: Literal["critical", "warning"]) -> Alert:
-    """The night renews a token long before: this is what is left when it no longer does."""
+    """The nightly job renews a token long before; this fires when it no longer does."""
     return Alert(
         title=title,
         expression=queries.token_days_left(),
@@ -171,8 +171,8 @@ def _token_ends(title: str, days: float, severity: Literal["critical", "warning"
         seconds=BACKUP_SECONDS,
         severity=severity,
         panel=1,
-        summary=f"Claude's token ends in less than {days:g} days, and then every call is refused: the night no longer "
-        "renews it.",
+        summary=f"Claude's token ends in less than {days:g} days, and then every call is refused: the nightly "
+        "job no longer renews it.",
         first_look="token.json in the folder nightly of the product's folder says why; the link says how to renew it.",
         needs_nightly=True,
     )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from components.nightly import nightly_request
-from hostctl.core import requests
-from hostctl.core.documents import Document
+from hostctl.nightly.request import NO_MARKS, NightlyRequest
 from hostctl.postgres.psql import Database
 from lab.real.contextforge.http_call import call
 from settings import Settings
@@ -23,20 +22,20 @@ __all__ = ["deployed", "lab", "settings"]
 
 
 @pytest.fixture(scope="package")
-def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
-    """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
-    document = Document(requests.write(nightly_request(settings)))
+def nightly(deployed: Lab, settings: Settings) -> Generator[NightlyRequest]:
+    """The job's request; what the tests leave in the folder of backups and in the audit log goes with them."""
+    request = nightly_request(settings)
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
-    theirs = set(Path(document.text("backups")).glob("*"))
-    yield document
-    for path in set(Path(document.text("backups")).glob("*")) - theirs:
+    theirs = set(Path(request.backups).glob("*"))
+    yield request
+    for path in set(Path(request.backups).glob("*")) - theirs:
         path.unlink()
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
 
 
 @pytest.fixture
-def database(asked: Document) -> Database:
-    return Database.of(asked)
+def database(nightly: NightlyRequest) -> Database:
+    return Database.connect(nightly.docker_socket, nightly.database)
 
 
 def rows(lab: Lab, count: int, age: str) -> None:
@@ -70,5 +69,6 @@ def healthy(lab: Lab, container: str, limit_seconds: float = 90) -> None:
         time.sleep(0.5)
 
 
-def night_of(asked: Document, **changes: Any) -> Document:
-    return Document({**asked.values, **changes})
+def elsewhere(nightly: NightlyRequest, folder: Path, backups: Path) -> NightlyRequest:
+    """The same request with folders of a test's own, and without Prometheus."""
+    return replace(nightly, folder=str(folder), backups=str(backups), prometheus=NO_MARKS)

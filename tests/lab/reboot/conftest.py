@@ -1,4 +1,4 @@
-"""The lab's stack on a host that lives on by itself: by night, and over a restart."""
+"""The lab's stack on a host that lives on by itself: by the nightly job, and over a restart."""
 
 from __future__ import annotations
 

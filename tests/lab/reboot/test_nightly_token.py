@@ -1,4 +1,4 @@
-"""A token that was renewed on the host by night: nobody is refused at any moment, and the program sees no change.
+"""A token that the nightly job renewed on the host: nobody is refused at any moment, and the program sees no change.
 
 This file comes before the boots, since it begins where they do, with Sentinel on the port.
 """
@@ -24,7 +24,7 @@ HELLO: dict[str, Any] = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "night", "version": "1"}},
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "nightly", "version": "1"}},
 }
 DAY = 86400
 
