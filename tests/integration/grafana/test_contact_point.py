@@ -67,7 +67,7 @@ def test_the_message_arrives_by_the_stored_webhook_in_the_words_of_our_alerts(
         assert ask() == {"sent": True}
     (message,) = sink.messages()
     assert message["embeds"][0]["title"] == "FIRING: Alert test"
-    assert message["content"].startswith("Alert test 7f3a2c: nothing is wrong.\nFirst look: ")
+    assert message["content"].startswith("Alert test 7f3a2c: nothing is wrong.\nFirst check: ")
 
 
 @EACH_FORM

@@ -117,7 +117,7 @@ def test_a_second_backend_is_news_in_one_message_of_both(clock: Clock) -> None:
     assert "Backend sqlite is unhealthy" in content and "Backend n8n is unhealthy" in content
     clock.backends(sqlite=1, n8n=0)
     assert clock.after(NEWS) == [FIRING]
-    assert "Over: Backend sqlite is unhealthy" in clock.sink.messages()[-1]["content"]
+    assert "Resolved: Backend sqlite is unhealthy" in clock.sink.messages()[-1]["content"]
 
 
 def test_what_goes_on_is_told_again_after_the_repeat_interval_and_not_before(clock: Clock) -> None:

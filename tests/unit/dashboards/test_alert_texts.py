@@ -23,7 +23,7 @@ def test_the_runbook_has_the_heading_that_the_alert_links_to(rule: Rule) -> None
     headings = {heading(found) for found in re.findall(r"^## (.+)$", text, re.MULTILINE)}
     assert anchor in headings
     section = text.split(f"## {rule.title}\n")[1].split("\n## ")[0]
-    assert re.findall(r"^\*\*(.+?)\.\*\*", section, re.MULTILINE) == ["Meaning", "Impact", "First look", "Fix"]
+    assert re.findall(r"^\*\*(.+?)\.\*\*", section, re.MULTILINE) == ["Meaning", "Impact", "First check", "Fix"]
 
 
 def test_no_heading_is_left_of_an_alert_that_is_gone() -> None:
