@@ -48,7 +48,7 @@ def waits_for(port: int, seconds: float = 30) -> dict[str, Any]:
     return {"http_backends": {"late": f"127.0.0.1:{port}"}, "http_backends_seconds": seconds}
 
 
-def test_the_gateway_is_started_when_its_backend_is_there_and_health_says_what_is_waited_for(
+def test_the_gateway_starts_once_its_backend_accepts_connections_and_health_names_the_pending_one(
     tmp_path: Path, database: Database
 ) -> None:
     """The bug it was: the sidecar came a moment after the gateway, and its tools were missing for good."""
@@ -86,7 +86,7 @@ def test_a_start_with_every_backend_there_does_not_wait(tmp_path: Path, database
         assert took["asked for"] < took["not asked for"] + 1, took
 
 
-def test_after_the_limit_it_serves_without_and_says_what_is_missing(tmp_path: Path, database: Database) -> None:
+def test_after_the_limit_it_serves_without_the_missing_backend_and_names_it(tmp_path: Path, database: Database) -> None:
     port = free_port()
     with running_bridge(tmp_path, [http_backend("late", port)], database.url(), **waits_for(port, 1)) as bridge:
         assert tools(bridge) == set()
@@ -111,7 +111,7 @@ def test_a_backend_that_comes_later_is_taken_up_when_the_last_session_has_ended(
             assert "the gateway ended" not in bridge.program.log()
 
 
-def test_a_gateway_that_died_is_not_held_up_by_a_backend_that_is_down(tmp_path: Path, database: Database) -> None:
+def test_the_restart_of_a_dead_gateway_does_not_wait_for_a_backend_that_is_down(tmp_path: Path, database: Database) -> None:
     port = free_port()
     waiting = waits_for(port)
     with (

@@ -68,7 +68,7 @@ def call(bridge: Bridge, session: dict[str, str], tool: str, own_id: int = 3, **
     return request(bridge.url, "POST", message("tools/call", own_id, name=tool, arguments=arguments), session)
 
 
-def test_the_gateways_death_ends_a_running_call_with_an_error_and_is_healed_for_the_same_session(
+def test_the_gateways_death_fails_a_running_call_and_a_new_one_serves_the_same_session(
     tmp_path: Path, database: Database
 ) -> None:
     with running_bridge(tmp_path, [stdio_backend("alpha")], database.url()) as bridge:
@@ -90,7 +90,7 @@ def test_the_gateways_death_ends_a_running_call_with_an_error_and_is_healed_for_
         assert healed != killed
 
 
-def test_lines_of_the_gateway_that_mean_nothing_are_left_out_and_calls_go_on(
+def test_meaningless_lines_of_the_gateway_are_skipped_and_calls_continue(
     tmp_path: Path, database: Database
 ) -> None:
     port, health_port = free_port(), free_port()
@@ -121,7 +121,7 @@ def test_lines_of_the_gateway_that_mean_nothing_are_left_out_and_calls_go_on(
     ],
     ids=["gone", "empty", "no-text", "zero-byte"],
 )
-def test_a_secret_that_cannot_be_read_at_a_new_start_is_told_and_tried_again(
+def test_a_secret_that_cannot_be_read_at_a_restart_is_logged_and_read_again_later(
     tmp_path: Path, database: Database, broken: bytes | None, sentence: str
 ) -> None:
     with running_bridge(tmp_path, [stdio_backend("alpha")], database.url()) as bridge:

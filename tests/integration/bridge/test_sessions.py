@@ -65,7 +65,7 @@ def run(story: Callable[[], Awaitable[None]], limit_seconds: float = 30) -> None
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_client_that_asks_server_discover_first_falls_back_and_works(bridge: Bridge, mode: str) -> None:
+def test_a_client_that_sends_server_discover_first_falls_back_and_works(bridge: Bridge, mode: str) -> None:
     async def story() -> None:
         async with session(bridge, mode) as client:
             names = {tool.name for tool in (await client.list_tools()).tools}
@@ -81,7 +81,7 @@ def test_server_discover_is_answered_400_with_method_not_found(bridge: Bridge) -
     assert (answer.status, answer.json()["error"]["code"]) == (400, -32601)
 
 
-def test_the_catalogue_is_there_for_the_first_client(bridge: Bridge) -> None:
+def test_the_catalogue_is_complete_for_the_first_client(bridge: Bridge) -> None:
     assert "the gateway serves 10 tools" in bridge.program.log()
 
 
@@ -119,7 +119,7 @@ def test_twenty_sessions_with_the_same_request_ids_get_their_own_answers(bridge:
 
 
 @pytest.mark.parametrize("backend", ["alpha", "beta"])
-def test_a_slow_tool_does_not_hold_up_the_others(bridge: Bridge, backend: str) -> None:
+def test_a_slow_tool_does_not_delay_the_others(bridge: Bridge, backend: str) -> None:
     async def story() -> None:
         async with session(bridge, "legacy") as client, session(bridge, "legacy") as other:
             slow = asyncio.create_task(said(client, f"{backend}_slow", seconds=3))

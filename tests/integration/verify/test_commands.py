@@ -120,7 +120,7 @@ def world(tmp_path: Path, bridge: Bridge) -> World:
     return World(tmp_path, bridge.url)
 
 
-def test_every_gate_passes_in_its_order_and_each_says_so(world: World) -> None:
+def test_every_gate_passes_in_its_order_and_is_reported(world: World) -> None:
     done = world.run("gates")
     assert done.returncode == 0, done.stderr
     order = ["standby", "migrations", "health", "token", "catalogue", "tools", "calls", "upstream"]
@@ -143,7 +143,7 @@ def test_every_gate_passes_in_its_order_and_each_says_so(world: World) -> None:
         ("catalogue", "gates metrics", {"backends": {"alpha": False}}, "alpha is unhealthy by sentinel_backend_health"),
     ],
 )
-def test_a_gate_that_fails_ends_the_run_with_all_that_an_operator_needs(
+def test_a_failed_gate_ends_the_run_with_expectation_finding_fix_and_log(
     world: World, gate: str, verb: str, answer: Any, found: str
 ) -> None:
     world.answers[verb] = answer
@@ -172,7 +172,7 @@ def test_a_backend_that_the_gateway_missed_at_its_start_gets_one_restart(world: 
 @pytest.mark.parametrize(
     "why_allowed", [{"optional": True, "reason": "no key yet"}, {"allowed_failure": True, "reason": "no key yet"}]
 )
-def test_an_allowed_backend_fails_no_gate_and_its_reason_is_repeated(world: World, why_allowed: dict[str, Any]) -> None:
+def test_a_backend_that_may_fail_fails_no_gate_and_its_reason_is_repeated(world: World, why_allowed: dict[str, Any]) -> None:
     world.probes.append({"name": "exa", "tool": "web_search_exa", **why_allowed, "upstream_hosts": ["api.exa.ai"]})
     world.answers["gates upstream"] = {"unreachable": {"api.exa.ai": "no route"}}
     done = world.run("gates")
@@ -193,14 +193,14 @@ def baseline(world: World, *more: str, alpha: str = "ok") -> dict[str, Any]:
     return {"entry": "contextforge", "transport": "http", "tools": tools, "backends": [seen]}
 
 
-def test_a_tool_of_the_baseline_that_is_gone_fails_and_a_changed_schema_is_told(world: World) -> None:
+def test_a_missing_tool_of_the_baseline_fails_and_a_changed_schema_is_reported(world: World) -> None:
     told = world.run("gates", baseline=baseline(world)).stderr
     assert "gate tools: passed" in told and "another schema: alpha-alpha-count, alpha-alpha-echo" in told
     done = world.run("gates", baseline=baseline(world, "alpha_gone"))
     assert done.returncode == 20 and "alpha lacks alpha-alpha-gone" in done.stderr
 
 
-def test_a_tool_of_the_baseline_that_the_kill_switch_took_away_fails_nothing_and_is_told(world: World) -> None:
+def test_a_tool_of_the_baseline_that_the_kill_switch_hides_fails_nothing_and_is_reported(world: World) -> None:
     world.probes[0]["disabled_tools"] = ["alpha_gone"]
     before = baseline(world, "alpha_gone")
     for done in (world.run("gates", baseline=before), world.run("verification", active="sentinel", baseline=before)):
@@ -225,7 +225,7 @@ def test_a_serving_container_and_the_rollback_skip_all_gates(
     assert reason in done.stderr
 
 
-def test_a_baseline_is_sorted_and_has_no_times_and_says_what_is_broken_already(world: World) -> None:
+def test_a_baseline_is_sorted_and_without_times_and_names_what_is_broken_already(world: World) -> None:
     # At ContextForge the tool would be alpha-alpha-echo; the bridge stands in for it, so every backend is missing.
     done = world.run("baseline")
     assert done.returncode == 0, done.stderr
@@ -236,7 +236,7 @@ def test_a_baseline_is_sorted_and_has_no_times_and_says_what_is_broken_already(w
     assert json.loads(world.run("baseline").stdout) == found
 
 
-def test_while_contextforge_is_out_of_service_the_kept_baseline_answers_and_nobody_is_asked(world: World) -> None:
+def test_while_contextforge_is_out_of_service_the_kept_baseline_is_the_answer_and_nothing_is_called(world: World) -> None:
     kept = baseline(world)
     world.answers["baseline read"] = {"baseline": kept, "predecessor_serves": False}
     done = world.run("baseline")
@@ -290,7 +290,7 @@ def test_a_verification_has_every_part_and_the_table(world: World) -> None:
     ],
     ids=["no-header", "nobody", "old-token", "tool-gone", "bindings", "as-asked"],
 )
-def test_each_part_that_does_not_hold_fails_with_its_own_code_and_the_rollback(
+def test_each_failed_part_has_its_own_exit_code_and_the_message_names_the_rollback(
     world: World, verb: str, change: Any, code: int, words: str
 ) -> None:
     if change == {"baseline": "GONE"}:
@@ -309,7 +309,7 @@ def test_without_a_predecessor_no_rollback_is_offered(world: World) -> None:
     assert done.stderr.endswith("error: bindings not ok; Sentinel still serves\n")
 
 
-def test_a_backend_that_hangs_costs_no_other_its_result(world: World) -> None:
+def test_a_backend_that_hangs_leaves_the_others_their_results(world: World) -> None:
     hanging = {**SQLITE, "tool": "alpha_slow", "arguments": {"seconds": 60}, "timeout_seconds": 150}
     answering = {**THINKING, "tool": "alpha_echo", "arguments": {"text": "x"}}
     raw = configuration(backends=[hanging, answering], verification__call_seconds="1")
@@ -354,7 +354,7 @@ PROBED: dict[str, Any] = {
     ],
     ids=["closed", "open", "not-asked"],
 )
-def test_the_hosts_own_addresses_are_tried_where_that_is_asked_for(
+def test_the_hosts_own_addresses_are_probed_on_request(
     world: World, probed: Any, code: int, found: dict[str, Any], line: str
 ) -> None:
     world.answers["firewall probe"] = probed

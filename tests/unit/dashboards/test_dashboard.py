@@ -20,7 +20,7 @@ EACH_OF_BOTH = pytest.mark.parametrize(
 )
 
 
-def test_the_committed_file_is_what_the_code_makes() -> None:
+def test_the_committed_files_are_those_of_the_code() -> None:
     assert FILE.read_text(encoding="utf-8") == text(), "run make dashboards and commit the file"
     assert RESOURCES_FILE.read_text(encoding="utf-8") == resources.text(), "run make dashboards and commit the file"
 
@@ -30,7 +30,7 @@ def test_there_are_exactly_five_panels_with_ids_that_links_can_name() -> None:
 
 
 @EACH_OF_BOTH
-def test_a_panel_has_unit_or_states_legend_and_a_description_that_says_what_to_do(panel: dict[str, Any]) -> None:
+def test_a_panel_has_unit_or_states_legend_and_a_description_with_the_fix(panel: dict[str, Any]) -> None:
     assert len(panel["description"]) > 80
     defaults = panel["fieldConfig"]["defaults"]
     assert defaults.get("unit") or defaults.get("mappings")
