@@ -99,12 +99,12 @@ def always(value: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [{INSTALLED: "0"}, {LAST_BACKUP: "0"}, {INSTALLED: "0", LAST_BACKUP: "0"}],
     ids=["never-one", "long-installed", "both"],
 )
-def test_a_backup_is_too_old_after_26_hours_and_ten_minutes_of_it(told: dict[str, str]) -> None:
-    series = {CUTOVER: always("1"), **{name: always(value) for name, value in told.items()}}
+def test_a_backup_is_too_old_after_26_hours_and_ten_minutes_of_it(reported: dict[str, str]) -> None:
+    series = {CUTOVER: always("1"), **{name: always(value) for name, value in reported.items()}}
     holds(OLD, series, {OVER_A_DAY: [], OVER_A_DAY + 600: [], OVER_A_DAY + 630: [{}]})
 
 

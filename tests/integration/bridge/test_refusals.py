@@ -1,4 +1,4 @@
-"""Threat: whoever reaches 9200 without a good token, by another name, from a web page, or with too large a body."""
+"""Threat: a request to 9200 without a valid token, by another name, from a web page, or with too large a body."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.integration.bridge.parts import (
 
 BODY_LIMIT_BYTES = 100_000
 UNSERVED = ("PUT", "PATCH", "OPTIONS", "HEAD", "TRACE", "BREW")
-"""Methods that mean nothing here, one of them nowhere."""
+"""Unsupported methods, one of them unknown to HTTP."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Gene
 
 
 def unsigned() -> str:
-    """`alg: none`, made by hand: PyJWT would not verify it, and should not be what makes it either."""
+    """`alg: none`, made by hand: PyJWT would not verify it, and should not make it either."""
 
     def part(value: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
@@ -119,8 +119,8 @@ def test_a_good_token_is_refused_too_when_it_expires_during_the_session(bridge: 
 
 def test_a_session_belongs_to_its_subject(bridge: Bridge) -> None:
     session = request(bridge.url, "POST", initialize(), headers()).headers["mcp-session-id"]
-    stranger = headers(Mcp_Session_Id=session, Authorization=bearer(token(sub="somebody-else")))
-    assert request(bridge.url, "POST", message("tools/list"), stranger).status == 404
+    other = headers(Mcp_Session_Id=session, Authorization=bearer(token(sub="somebody-else")))
+    assert request(bridge.url, "POST", message("tools/list"), other).status == 404
 
 
 def test_an_unknown_path_is_401_without_a_token(bridge: Bridge) -> None:

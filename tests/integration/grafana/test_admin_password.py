@@ -30,7 +30,7 @@ from tests.integration.grafana.conftest import WEBHOOK, provisioned_files
 
 FIRST, KEY = "grafana-" + "a" * 40, "key-" + "k" * 40
 ODD = 'a "quoted" \\ one: ü$HOME `id`'
-"""What a person may have chosen: every character that a shell or curl would take for its own."""
+"""A password with every character that is special to a shell or curl."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ Asked = Callable[..., dict[str, Any]]
 
 @contextmanager
 def running(folder: Path, webhook: str, major: int) -> Generator[Asked]:
-    """A Grafana with the product's files; asks it for a test message."""
+    """A Grafana with the product's files; requests a test message from it."""
     provisioned = read(provisioned_files(folder, webhook))
     evaluator = Evaluator(provisioned)
     notifier = Notifier(provisioned, evaluator, "http://127.0.0.1:3100/")

@@ -1,4 +1,4 @@
-"""The double of Discord answers as Discord's documentation says: limits, unknown webhooks, too many messages."""
+"""The double of Discord answers as in Discord's documentation: limits, unknown webhooks, too many messages."""
 
 from __future__ import annotations
 

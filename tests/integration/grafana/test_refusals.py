@@ -1,4 +1,4 @@
-"""What the product writes is taken by the double's strict formats, and what Grafana ends for is refused."""
+"""The double's strict formats accept the product's files, and refuse those for which Grafana exits."""
 
 from __future__ import annotations
 

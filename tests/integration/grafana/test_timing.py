@@ -1,4 +1,4 @@
-"""When the double's rules change their state, and when Discord is told: on a clock of the test's own, no second waits.
+"""The times at which the double's rules change state and Discord gets messages, on the test's own clock.
 
 What is held to is Grafana's documentation ("State and health of alerts", "Group alert notifications"), with the
 product's own files as the configuration.
@@ -29,7 +29,7 @@ ALERTS = {
     "repeat_hours": REPEAT_HOURS,
 }
 QUIET = {"Gateway down": 1.0, "Token ends soon": 90.0, "Token ends": 90.0}
-"""What the other rules' queries give while nothing is wrong; the rest of them 0."""
+"""The values of the other rules' queries while nothing is wrong; 0 for those not listed."""
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""The rendered configuration, read by a real Prometheus and by the promtool that judges it on the host."""
+"""The rendered configuration, read by a real Prometheus and by the promtool that checks it on the host."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_changed_configuration_over_the_same_data_loses_nothing(tmp_path: Path
 
 
 def test_the_nightly_jobs_figures_are_scraped_while_it_is_installed(tmp_path: Path) -> None:
-    """As `hostctl night` writes them; no more than its own folder is served."""
+    """As `hostctl nightly` writes them; no more than its own folder is served."""
     marks = tmp_path / "marks"
     marks.mkdir()
     (tmp_path / "health_token").write_text(TOKEN)

@@ -1,4 +1,4 @@
-"""The file of metrics that the host writes: read by a real Prometheus, asked by the second dashboard."""
+"""The file of metrics that the host writes: read by a real Prometheus, queried by the second dashboard."""
 
 from __future__ import annotations
 

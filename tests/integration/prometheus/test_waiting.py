@@ -1,4 +1,4 @@
-"""`hostctl prometheus wait`, asking a real Prometheus."""
+"""`hostctl prometheus wait` on a real Prometheus."""
 
 from __future__ import annotations
 

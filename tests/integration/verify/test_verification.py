@@ -1,4 +1,4 @@
-"""One harmless call per backend, through the bridge to real backends: every result word, from its real cause."""
+"""One harmless call per backend, through the bridge to real backends: every result, from its real cause."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SLOW = {**probe("beta", "slow", seconds=20), "timeout_seconds": 0.5}
 
 
 @pytest.mark.parametrize(
-    ("bad", "word"),
+    ("bad", "result"),
     [
         (probe("beta", "echo", "something else", text="x"), "differs"),
         (probe("beta", "fail"), "tool-error"),
@@ -90,10 +90,10 @@ SLOW = {**probe("beta", "slow", seconds=20), "timeout_seconds": 0.5}
     ids=["differs", "tool-error", "missing", "too-slow"],
 )
 def test_one_bad_backend_is_named_with_its_reason_and_leaves_the_other_ok(
-    bridge: Bridge, bad: dict[str, Any], word: str
+    bridge: Bridge, bad: dict[str, Any], result: str
 ) -> None:
     found = verified(bridge.url, [GOOD[0], bad])
-    assert results(found) == ["ok", word]
+    assert results(found) == ["ok", result]
     assert found[1].detail
 
 

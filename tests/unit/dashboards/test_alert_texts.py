@@ -1,4 +1,4 @@
-"""What an alert says: a severity, a summary, what to do, its panel, and a heading that is there."""
+"""The texts of an alert: severity, summary, first check, its panel, and its heading in docs/alerts.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard is what its code says, has five panels, and each says what it shows and what to do."""
+"""The committed dashboard is that of the code; each of its five panels has a description with the fix."""
 
 from __future__ import annotations
 

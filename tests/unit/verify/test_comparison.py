@@ -1,4 +1,4 @@
-"""What the predecessor offered and what Sentinel offers, over the renaming."""
+"""The comparison of the predecessor's tools with Sentinel's, over the renaming."""
 
 from __future__ import annotations
 
