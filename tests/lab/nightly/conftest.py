@@ -22,8 +22,8 @@ __all__ = ["deployed", "lab", "settings"]
 
 
 @pytest.fixture(scope="package")
-def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
-    """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
+def document(deployed: Lab, settings: Settings) -> Generator[Document]:
+    """The nightly job's document; afterwards the tests' backups and rows are removed."""
     document = Document(dict(night(settings)))
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
     theirs = set(Path(document.text("backups")).glob("*"))
@@ -34,8 +34,8 @@ def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
 
 
 @pytest.fixture
-def database(asked: Document) -> Database:
-    return Database.of(asked)
+def database(document: Document) -> Database:
+    return Database.of(document)
 
 
 def rows(lab: Lab, count: int, age: str) -> None:
@@ -69,5 +69,5 @@ def healthy(lab: Lab, container: str, limit_seconds: float = 90) -> None:
         time.sleep(0.5)
 
 
-def night_of(asked: Document, **changes: Any) -> Document:
-    return Document({**asked.values, **changes})
+def with_changes(document: Document, **changes: Any) -> Document:
+    return Document({**document.values, **changes})
