@@ -43,7 +43,7 @@ class Rounds:
         self.turn("contextforge")
         self.tokens = gateway_tokens(self.box)
 
-    def cutovers_and_rollbacks(self, count: int, release: str) -> None:
+    def round_trips(self, count: int, release: str) -> None:
         """`count` cutovers and rollbacks by the engine, from ContextForge to ContextForge."""
         self.set("predecessor.release", release)
         for number in range(count):
@@ -57,9 +57,11 @@ class Rounds:
                 self.note(f"{name}_ms", own["downtime_ms"])
                 for part, milliseconds in own["parts"].items():
                     self.note(f"{name}_{part}", milliseconds)
-                self.note(f"{name}_client_ms", seen.gap_ms)
-                said = f"{own['downtime_ms']} ms by the program, {seen.gap_ms} ms as seen in {seen.attempts} attempts"
-                _say(f"{release} {way}, {number + 1} of {count}: {said}")
+                self.note(f"{name}_seen_ms", seen.gap_ms)
+                figures = (
+                    f"{own['downtime_ms']} ms by the program, {seen.gap_ms} ms for a client in {seen.attempts} attempts"
+                )
+                _say(f"{release} {way}, {number + 1} of {count}: {figures}")
 
     def bare(self) -> None:
         """`docker stop` and `docker run` of the same two containers, and the reverse."""
@@ -71,13 +73,13 @@ class Rounds:
             self.docker("network", "connect", "sentinel", BARE)
             self.docker("start", BARE)
             self.until_answered()
-        self.note("bare_cutover_client_ms", seen.gap_ms)
+        self.note("bare_cutover_seen_ms", seen.gap_ms)
         _say(f"bare docker stop and run, cutover: {seen.gap_ms} ms")
         with watched(self.box, PORT, self.tokens) as seen:
             self.docker("stop", BARE)
             self.docker("start", PREDECESSOR)
             self.until_answered()
-        self.note("bare_rollback_client_ms", seen.gap_ms)
+        self.note("bare_rollback_seen_ms", seen.gap_ms)
         _say(f"bare docker stop and start, rollback: {seen.gap_ms} ms")
         self.remove_bare()
 
@@ -144,8 +146,8 @@ def take(box: Box, rounds: int, say: Callable[[str], None]) -> dict[str, Spread]
     run = Rounds(box)
     run.prepare()
     try:
-        run.cutovers_and_rollbacks(rounds, "pause")
-        run.cutovers_and_rollbacks(1, "stop")
+        run.round_trips(rounds, "pause")
+        run.round_trips(1, "stop")
         run.bare()
     finally:
         run.remove_bare()

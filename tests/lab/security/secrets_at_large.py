@@ -95,7 +95,7 @@ class ProcessWatch:
         self._known: dict[tuple[int, str], str] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.looks = 0
+        self.rounds = 0
         self.holders: set[str] = set()
 
     def __enter__(self) -> ProcessWatch:
@@ -110,7 +110,7 @@ class ProcessWatch:
         while not self._ended.is_set():
             for process in Path("/proc").glob("[0-9]*"):
                 self._read(process)
-            self.looks += 1
+            self.rounds += 1
             time.sleep(_PAUSE_SECONDS)
 
     def _read(self, process: Path) -> None:
