@@ -67,12 +67,12 @@ def test_a_check_at_work_is_waited_for(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("shown", "told"),
+    ("shown", "sentence"),
     [
         ({**NOTHING, "armed": False}, "has no check after a boot yet: `make up STACK=prod`"),
         ({**NOTHING, "overdue": True}, "has booted since 2026-11-27T01:00:00.000Z and checked nothing"),
     ],
 )
-def test_a_host_that_cannot_say_is_a_user_error(tmp_path: Path, shown: dict[str, Any], told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_a_host_that_cannot_say_is_a_user_error(tmp_path: Path, shown: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
         checked(tmp_path, shown)
