@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from components.nightly import nightly_request
-from hostctl.nightly.request import NO_MARKS, NightlyRequest
+from hostctl.nightly.request import NightlyRequest
 from hostctl.postgres.psql import Database
 from lab.real.contextforge.http_call import call
 from settings import Settings
@@ -22,20 +22,20 @@ __all__ = ["deployed", "lab", "settings"]
 
 
 @pytest.fixture(scope="package")
-def nightly(deployed: Lab, settings: Settings) -> Generator[NightlyRequest]:
-    """The job's request; what the tests leave in the folder of backups and in the audit log goes with them."""
-    request = nightly_request(settings)
+def job(deployed: Lab, settings: Settings) -> Generator[NightlyRequest]:
+    """The nightly job's request; afterwards the tests' backups and rows are removed."""
+    job = replace(nightly_request(settings), docker_socket=deployed.box.docker_socket)
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
-    theirs = set(Path(request.backups).glob("*"))
-    yield request
-    for path in set(Path(request.backups).glob("*")) - theirs:
+    theirs = set(Path(job.backups).glob("*"))
+    yield job
+    for path in set(Path(job.backups).glob("*")) - theirs:
         path.unlink()
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
 
 
 @pytest.fixture
-def database(nightly: NightlyRequest) -> Database:
-    return Database.connect(nightly.docker_socket, nightly.database)
+def database(job: NightlyRequest) -> Database:
+    return Database.connect(job.docker_socket, job.database)
 
 
 def rows(lab: Lab, count: int, age: str) -> None:
@@ -67,8 +67,3 @@ def healthy(lab: Lab, container: str, limit_seconds: float = 90) -> None:
     while lab.inspect(container)["State"]["Health"]["Status"] != "healthy":
         assert time.monotonic() < deadline, f"{container} is not healthy"
         time.sleep(0.5)
-
-
-def elsewhere(nightly: NightlyRequest, folder: Path, backups: Path) -> NightlyRequest:
-    """The same request with folders of a test's own, and without Prometheus."""
-    return replace(nightly, folder=str(folder), backups=str(backups), prometheus=NO_MARKS)
