@@ -71,7 +71,7 @@ def test_a_failed_run_links_once_and_a_wrong_argument_not_at_all(
     def fails(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(operator, "function_of", lambda command: fails)
+    monkeypatch.setattr(operator, "function_of", lambda _: fails)
     monkeypatch.setattr(sys, "argv", ["ops", "up", "--stack", "lab"])
     monkeypatch.setattr(operator.signal, "signal", lambda *_: None)
     assert operator.main() == 1

@@ -20,7 +20,8 @@ SETTINGS = load(SMALLEST, SECRET_KEYS)
 NOTHING = {"armed": True, "marked_at": "2026-11-27T01:00:00.000Z", "running": False, "overdue": False, "result": None}
 GOOD = {
     "ok": True, "at": "2026-11-27T01:02:00.000Z", "seconds": 31.5, "seconds_after_boot": 44.0, "active": "sentinel",
-    "parts": [{"part": "port", "ok": True, "detail": "sentinel-gateway-1 alone has 9200"}], "told": "sent by Grafana",
+    "parts": [{"part": "port", "ok": True, "detail": "sentinel-gateway-1 alone has 9200"}],
+    "message": "sent by Grafana",
 }  # fmt: skip
 BAD = {**GOOD, "ok": False, "parts": [{"part": "port", "ok": False, "detail": "nobody has it"}]}
 
