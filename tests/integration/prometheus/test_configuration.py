@@ -1,4 +1,4 @@
-"""The rendered configuration, read by a real Prometheus and by the promtool that judges it on the host."""
+"""The rendered configuration, read by a real Prometheus and by the promtool that checks it on the host."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def target(running: Running, job: str = "sentinel") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("token", [None, TOKEN], ids=["open", "with-token"])
-def test_promtool_takes_it(tmp_path: Path, token: str | None) -> None:
+def test_promtool_accepts_it(tmp_path: Path, token: str | None) -> None:
     text = on_this_machine(prometheus_yml(settings(health_token=token)), tmp_path, 9201)
     (tmp_path / "health_token").write_text(TOKEN)
     (tmp_path / "prometheus.yml").write_text(text)
@@ -76,7 +76,7 @@ def test_it_scrapes_the_gateway_and_itself_and_nothing_else() -> None:
     assert found["global"]["scrape_interval"] == "15s"
 
 
-def test_the_token_is_read_from_its_file_and_the_gateway_lets_prometheus_in(tmp_path: Path) -> None:
+def test_the_token_is_read_from_its_file_and_the_gateway_accepts_it(tmp_path: Path) -> None:
     (tmp_path / "health_token").write_text(TOKEN)
     with metrics_endpoint.served(called, token=TOKEN) as port:
         text = on_this_machine(prometheus_yml(settings(health_token=TOKEN)), tmp_path, port)
@@ -87,7 +87,7 @@ def test_the_token_is_read_from_its_file_and_the_gateway_lets_prometheus_in(tmp_
             assert "401" in target(running)["lastError"]
 
 
-def test_a_gateway_with_more_series_than_allowed_is_down_and_says_why(tmp_path: Path) -> None:
+def test_a_gateway_with_more_series_than_allowed_is_down_with_a_reason(tmp_path: Path) -> None:
     """1500 samples of 100 invented tools; without a limit a client could fill the disk with names."""
     with metrics_endpoint.served(called) as port:
         text = on_this_machine(prometheus_yml(settings(prometheus__sample_limit="500")), tmp_path, port)
@@ -114,8 +114,8 @@ def test_a_changed_configuration_over_the_same_data_loses_nothing(tmp_path: Path
             assert running.query(f'count(count_over_time({queries.REQUESTS}{{tool="before"}}[1h]))') == [({}, 1)]
 
 
-def test_the_nights_figures_are_scraped_from_prometheus_itself_while_the_job_is_installed(tmp_path: Path) -> None:
-    """As `hostctl night` writes them; no more than its own folder is served."""
+def test_the_nightly_jobs_figures_are_scraped_while_it_is_installed(tmp_path: Path) -> None:
+    """As `hostctl nightly` writes them; no more than its own folder is served."""
     marks = tmp_path / "marks"
     marks.mkdir()
     (tmp_path / "health_token").write_text(TOKEN)
