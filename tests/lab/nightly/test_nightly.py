@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -13,16 +14,17 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from dashboards import queries
-from hostctl.core.documents import Document
+from hostctl.core import requests
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import seconds_of
 from hostctl.nightly import backup, backup_catalog, restore_drill, results
+from hostctl.nightly.request import NO_MARKS, NightlyRequest
 from hostctl.postgres.psql import Counts, Database
 from lab.benchmarks import retention
 from settings import Settings
 from settings.limits import AUDIT_BATCH_ROWS
 from tests.lab.cutover.conftest import Lab
-from tests.lab.nightly.conftest import healthy, prometheus, rows, with_changes
+from tests.lab.nightly.conftest import healthy, prometheus, rows
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -33,64 +35,62 @@ def count(lab: Lab, where: str = "client_subject = 'test'") -> int:
     return int(lab.sql(f"SELECT count(*) FROM audit_log WHERE {where}"))
 
 
-def newest(document: Document) -> backup_catalog.Backup:
-    return backup_catalog.found(document.text("backups"))[0]
+def newest(job: NightlyRequest) -> backup_catalog.Backup:
+    return backup_catalog.found(job.backups)[0]
 
 
 @pytest.fixture(scope="module")
-def nightly_run(deployed: Lab, document: Document) -> subprocess.CompletedProcess[str]:
+def nightly_run(deployed: Lab, job: NightlyRequest) -> subprocess.CompletedProcess[str]:
     """A run by cron: the operator's own script, on the VPS."""
-    results.forget(document, restore_drill.STEP)
+    results.forget(job, restore_drill.STEP)
     rows(deployed, OLD, "30 days")
     rows(deployed, YOUNG, "29 days")
-    return subprocess.run(
-        deployed.on_host([document.object("trigger").text("script")]), capture_output=True, text=True, timeout=180
-    )
+    return subprocess.run(deployed.on_host([job.script]), capture_output=True, text=True, timeout=180)
 
 
 def test_the_nightly_job_runs_in_the_operators_script_and_every_step_is_done(
-    nightly_run: subprocess.CompletedProcess[str], document: Document
+    nightly_run: subprocess.CompletedProcess[str], job: NightlyRequest
 ) -> None:
     assert (nightly_run.returncode, nightly_run.stderr) == (0, "")
     assert nightly_run.stdout == ""
-    kept = results.noted(document, "night")
+    kept = results.noted(job, results.NIGHTLY)
     steps = {row["name"]: row["result"] for row in kept["steps"]}
     assert kept["ok"] is True
     assert {steps[name] for name in ("backup", "retention", "restore-drill")} == {"done"}
 
 
 def test_retention_took_the_old_rows_only_and_they_are_in_the_backup(
-    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, document: Document
+    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, job: NightlyRequest
 ) -> None:
-    kept = results.noted(document, "retention")
+    kept = results.noted(job, "retention")
     assert kept["removed"] == OLD and count(deployed) == YOUNG
-    held = results.noted(document, "backup")["last_good"]
+    held = results.noted(job, "backup")["last_good"]
     assert held["rows"]["public.audit_log"] >= OLD + YOUNG
-    tested = results.noted(document, "restore-drill")
+    tested = results.noted(job, "restore-drill")
     assert (tested["result"], tested["file"]) == ("good", held["file"])
     assert tested["rows"] == held["rows"] and tested["newest"] == held["newest"]
 
 
 def test_prometheus_has_the_time_of_the_last_good_backup(
-    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, document: Document
+    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, job: NightlyRequest
 ) -> None:
-    at = seconds_of(results.noted(document, "backup")["last_good"]["at"])
+    at = seconds_of(results.noted(job, "backup")["last_good"]["at"])
     prometheus(deployed, settings, queries.LAST_BACKUP, at)
     prometheus(deployed, settings, f"({queries.backup_age_hours()}) > bool 26", 0)
 
 
-def test_a_backup_leaves_its_dump_alone_and_the_drill_nothing(deployed: Lab, document: Document) -> None:
-    found = newest(document)
+def test_a_backup_leaves_its_dump_alone_and_the_drill_nothing(deployed: Lab, job: NightlyRequest) -> None:
+    found = newest(job)
     assert Path(found.path).stat().st_mode & 0o777 == 0o600
-    names = {path.name for path in Path(document.text("backups")).iterdir()}
+    names = {path.name for path in Path(job.backups).iterdir()}
     assert not [name for name in names if name.endswith(".partial")]
     assert deployed.docker("ps", "--all", "--quiet", "--filter", "label=sentinel-cutover.one-shot") == ""
 
 
 @pytest.fixture
-def corrupted(deployed: Lab, document: Document) -> Generator[Path]:
+def corrupted(deployed: Lab, job: NightlyRequest) -> Generator[Path]:
     """Beside a good one of yesterday the newest backup with one bit flipped in the middle, as a disk may do it."""
-    today = backup_catalog.at(backup.take(document)["file"])
+    today = backup_catalog.at(backup.take(job)["file"])
     assert today is not None
     path = Path(today.path)
     yesterday = str(path.with_name(backup_catalog.name_at(today.at - timedelta(days=1))))
@@ -102,16 +102,16 @@ def corrupted(deployed: Lab, document: Document) -> Generator[Path]:
     yield path
     path.unlink()
     path.with_name(f"{path.name}.json").unlink()
-    backup.tell_again(document)
+    backup.report_again(job)
 
 
 def test_a_corrupted_backup_is_bad_counts_no_more_and_is_not_restored(
-    corrupted: Path, deployed: Lab, settings: Settings, document: Document
+    corrupted: Path, deployed: Lab, settings: Settings, job: NightlyRequest
 ) -> None:
     drill = deployed.ops("restore-drill")
     assert (drill["ok"], drill["result"]) == (False, "bad") and "SHA-256 differs" in drill["reason"]
-    prometheus(deployed, settings, "sentinel_restore_test_good", 0)
-    good = backup_catalog.newest_good(document.text("backups"))
+    prometheus(deployed, settings, "sentinel_restore_drill_good", 0)
+    good = backup_catalog.newest_good(job.backups)
     assert good is not None and good.path != str(corrupted)
     prometheus(deployed, settings, queries.LAST_BACKUP, good.at.timestamp())
     refused = deployed.make("restore", "--from", corrupted.name)
@@ -119,18 +119,18 @@ def test_a_corrupted_backup_is_bad_counts_no_more_and_is_not_restored(
 
 
 def test_a_backup_that_holds_other_rows_than_the_database_held_is_bad(
-    nightly_run: subprocess.CompletedProcess[str], document: Document
+    nightly_run: subprocess.CompletedProcess[str], job: NightlyRequest
 ) -> None:
-    found = newest(document)
+    found = newest(job)
     backup_catalog.write_facts(found.path, {**found.facts, "rows": {"public.audit_log": 1}})
-    drill = restore_drill.run(document)
+    drill = restore_drill.run(job)
     assert drill["result"] == "bad" and "and the database held {'public.audit_log': 1}" in drill["reason"]
     backup_catalog.write_facts(found.path, found.facts)
-    backup.tell_again(document)
+    backup.report_again(job)
 
 
-def test_without_a_backup_nothing_could_be_checked(document: Document, tmp_path: Path) -> None:
-    empty = with_changes(document, folder=str(tmp_path), backups=str(tmp_path / "none"), prometheus={})
+def test_without_a_backup_nothing_could_be_checked(job: NightlyRequest, tmp_path: Path) -> None:
+    empty = replace(job, folder=str(tmp_path), backups=str(tmp_path / "none"), prometheus=NO_MARKS)
     drill = restore_drill.run(empty)
     assert drill["result"] == "could-not-check" and "run 'make backup'" in drill["reason"]
 
@@ -147,7 +147,7 @@ def flipped(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [cut, flipped])
 def test_a_damaged_dump_is_no_backup(
-    nightly_run: Any, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Any
+    nightly_run: Any, job: NightlyRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Any
 ) -> None:
     whole = backup.dumped
 
@@ -160,12 +160,12 @@ def test_a_damaged_dump_is_no_backup(
 
     monkeypatch.setattr(backup, "dumped", damaged)
     with pytest.raises(Refusal, match="cannot be read back"):
-        backup.take(with_changes(document, folder=str(tmp_path), backups=str(tmp_path / "b"), prometheus={}))
+        backup.take(replace(job, folder=str(tmp_path), backups=str(tmp_path / "b"), prometheus=NO_MARKS))
     assert list((tmp_path / "b").iterdir()) == []
 
 
 def test_a_full_disk_leaves_the_old_backups_and_the_audit_log_whole(
-    deployed: Lab, document: Document, tmp_path: Path
+    deployed: Lab, job: NightlyRequest, tmp_path: Path
 ) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -173,10 +173,10 @@ def test_a_full_disk_leaves_the_old_backups_and_the_audit_log_whole(
     before = count(deployed)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)], check=True)
     try:
-        changed = with_changes(document, folder=str(tmp_path / "nightly"), backups=str(small), prometheus={}).values
+        changed = replace(job, folder=str(tmp_path / "nightly"), backups=str(small), prometheus=NO_MARKS)
         done = subprocess.run(
-            ["python3", "-I", "-S", document.text("program"), "nightly", "run"],
-            input=json.dumps(changed),
+            ["python3", "-I", "-S", job.program, "nightly", "run"],
+            input=json.dumps(requests.write(changed)),
             capture_output=True,
             text=True,
             timeout=120,
@@ -189,8 +189,8 @@ def test_a_full_disk_leaves_the_old_backups_and_the_audit_log_whole(
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test' AND \"timestamp\" < now() - interval '30 days'")
 
 
-def test_a_stopped_database_is_reported_and_old_backups_stay(deployed: Lab, document: Document) -> None:
-    before = backup_catalog.found(document.text("backups"))
+def test_a_stopped_database_is_reported_and_old_backups_stay(deployed: Lab, job: NightlyRequest) -> None:
+    before = backup_catalog.found(job.backups)
     deployed.docker("stop", "sentinel-postgres")
     try:
         done = deployed.make("backup")
@@ -198,17 +198,17 @@ def test_a_stopped_database_is_reported_and_old_backups_stay(deployed: Lab, docu
         deployed.docker("start", "sentinel-postgres")
         healthy(deployed, "sentinel-postgres")
     assert done.returncode == 1 and "the container sentinel-postgres does not run" in done.stderr
-    assert backup_catalog.found(document.text("backups")) == before
-    assert results.noted(document, "backup")["result"] == "failed"
+    assert backup_catalog.found(job.backups) == before
+    assert results.noted(job, "backup")["result"] == "failed"
     assert deployed.ops("backup")["ok"] is True
 
 
 def test_a_restore_brings_back_what_was_and_keeps_what_is(
-    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, document: Document
+    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, job: NightlyRequest
 ) -> None:
     """The gateway is called all the while, and writes its rows into the restored database afterwards."""
-    backup.take(document)
-    chosen = newest(document)
+    backup.take(job)
+    chosen = newest(job)
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
     with retention.calling(deployed.box, settings) as calls:
         restored = deployed.ops("restore", "--from", chosen.name)
