@@ -40,7 +40,7 @@ def newest(nightly: NightlyRequest) -> backup_catalog.Backup:
 
 @pytest.fixture(scope="module")
 def one_run(deployed: Lab, nightly: NightlyRequest) -> subprocess.CompletedProcess[str]:
-    """What cron does: the operator's own script, on the VPS."""
+    """One run as cron starts it: the operator's own script, on the VPS."""
     results.forget(nightly, restore_drill.STEP)
     rows(deployed, OLD, "30 days")
     rows(deployed, YOUNG, "29 days")
