@@ -63,7 +63,7 @@ class Firewall(pulumi.ComponentResource):
             parent=self,
         )
         self.report = applied.result
-        self.register_outputs({"report": self.report})
+        self.register_outputs({"report": self.report, "request": applied.request})
 
     def _interfaces(self) -> pulumi.Input[list[str]]:
         """As configured; else found on the host once and recorded, so that a route that changes moves no rule."""

@@ -1,7 +1,7 @@
-"""All settings of a stack as one paused model.
+"""All settings of a stack as one immutable model.
 
 Owns: the list of sections and secrets, and the paths that follow from the operator's home.
-Deliberately does not: read the configuration (loading.py), nor compare sections (consistency.py).
+Deliberately does not: read the configuration (loading.py), nor compare sections (cross_checks.py).
 """
 
 from __future__ import annotations

@@ -8,6 +8,6 @@ __all__ = ["lab", "serve"]
 
 
 def serve(lab: Lab, active: str) -> None:
-    """Who has the port from now on."""
+    """Give the port to that gateway."""
     lab.set("active", active)
     lab.up()

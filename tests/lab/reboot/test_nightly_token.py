@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hostctl.tokens import signed
-from lab.real.contextforge.asking import ask
+from lab.real.contextforge.http_call import call
 from tests.lab.cutover.conftest import Lab
 from tests.lab.reboot.conftest import serve
 
@@ -30,11 +30,11 @@ DAY = 86400
 
 
 def status(lab: Lab, token: str) -> int:
-    return ask(lab.box, "POST", "/mcp", token=token, body=HELLO).status
+    return call(lab.box, "POST", "/mcp", token=token, body=HELLO).status
 
 
 def renewed(lab: Lab) -> dict[str, bool]:
-    """What the nightly job runs: on the host, without the program."""
+    """The nightly job's step: on the host, without the program."""
     folder = Path(lab.box.folder)
     done = subprocess.run(
         lab.on_host(["python3", "-I", "-S", str(folder / "hostctl.pyz"), "token", "renew"]),
@@ -48,12 +48,12 @@ def renewed(lab: Lab) -> dict[str, bool]:
 
 def with_days_left(lab: Lab, days: int) -> str:
     """Claude's token as it is so many days before its end."""
-    asked = json.loads((Path(lab.box.folder) / "tokens" / "claude.json").read_text())
+    request = json.loads((Path(lab.box.folder) / "tokens" / "claude.json").read_text())
     expires = int(time.time()) + days * DAY
-    claims = {"sub": asked["subject"], "role": asked["role"], "iss": asked["issuer"], "aud": asked["audience"]}
-    secret = Path(asked["secret_file"]).read_bytes().rstrip(b"\r\n")
-    token = signed({**claims, "iat": expires - asked["days"] * DAY, "exp": expires}, secret)
-    Path(asked["path"]).write_text(token + "\n")
+    claims = {"sub": request["subject"], "role": request["role"], "iss": request["issuer"], "aud": request["audience"]}
+    secret = Path(request["secret_file"]).read_bytes().rstrip(b"\r\n")
+    token = signed({**claims, "iat": expires - request["days"] * DAY, "exp": expires}, secret)
+    Path(request["path"]).write_text(token + "\n")
     return token
 
 

@@ -36,7 +36,7 @@ def marked(lab: Lab) -> dict[str, Any]:
 
 
 def after_a_boot(lab: Lab, marker: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """What `make reboot-check` says once the host has checked itself."""
+    """The output of `make reboot-check` once the host has checked itself."""
     vps.reboot(Place(), progress)
     discord.ensure(Place())
     file = Path(lab.box.folder) / "reboot" / "result.json"
@@ -54,7 +54,7 @@ def bad(document: dict[str, Any]) -> dict[str, str]:
     return {one["part"]: one["detail"] for one in document["parts"] if not one["ok"]}
 
 
-def told() -> str:
+def message() -> str:
     return str(discord.messages(Place())[-1]["content"])
 
 
@@ -77,7 +77,7 @@ def test_with_sentinel_serving_and_contextforge_paused_everything_comes_back_and
     state = lab.inspect(GATEWAY)
     assert paused and (state["State"]["Status"], state["HostConfig"]["RestartPolicy"]["Name"]) == ("exited", "no")
     assert document["message"] == "sent by Grafana"
-    assert told().startswith("The host restarted: Sentinel has the port and all 7 parts are well, ")
+    assert message().startswith("The host restarted: Sentinel has the port and all 7 parts are well, ")
 
 
 def test_a_host_that_lost_its_firewall_and_its_monitoring_says_so(lab: Lab, progress: Progress) -> None:
@@ -98,12 +98,12 @@ def test_a_host_that_lost_its_firewall_and_its_monitoring_says_so(lab: Lab, prog
     assert set(found) == {"containers", "firewall", "monitoring"}
     assert found["containers"] == "sentinel-prometheus does not run, and its restart policy is no"
     assert f"{script} has lost its block" in found["firewall"]
-    assert "this is not well" in told() and "sentinel-prometheus does not run" in told()
+    assert "this is not well" in message() and "sentinel-prometheus does not run" in message()
 
 
 def test_with_contextforge_serving_sentinel_stands_by_again(lab: Lab, progress: Progress) -> None:
     serve(lab, "contextforge")
     document = after_a_boot(lab, marked(lab), progress)
     assert (document["ok"], document["active"]) == (True, "contextforge"), bad(document)
-    assert told().startswith("The host restarted: ContextForge has the port and all 7 parts are well, ")
+    assert message().startswith("The host restarted: ContextForge has the port and all 7 parts are well, ")
     assert lab.planned().keys() == {"same"}
