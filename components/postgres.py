@@ -38,7 +38,7 @@ _PASSWORD = "/run/secrets/postgres_password"
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresArgs:
-    """Where it runs, and on which networks."""
+    """The host, and the networks of the container."""
 
     settings: Settings
     host: Host

@@ -46,7 +46,7 @@ def host_programs() -> list[str]:
 
 
 def one_shot(engine: Engine, image: str, command: list[str], host: dict[str, Any]) -> str:
-    """What a container printed that ran this one command and is gone; raises Refusal when it failed."""
+    """The output of a container that runs this one command and is removed; raises Refusal when it failed."""
     body = {
         "Image": image,
         "Entrypoint": command,

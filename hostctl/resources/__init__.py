@@ -2,7 +2,7 @@
 
 Owns: its request, kept for the job that runs `write` once a minute, and the file of metrics that Prometheus reads.
 Deliberately does not: run on between two readings, or need more of Docker than its statistics; a container that does
-not run has no line. Each sample carries its moment, so that a job that stopped leaves no figure that looks new.
+not run has no line. Each sample carries its moment, so that a job that stopped leaves no figure that seems new.
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 

@@ -21,7 +21,7 @@ _INSTEAD = "set host.scheduler to cron"
 
 @dataclass(frozen=True)
 class Installed:
-    """Where a job stands: script, systemd or cron, the file, and what was done to it."""
+    """The place of a job: script, systemd or cron, the file, and what was done to it."""
 
     kind: str
     place: str

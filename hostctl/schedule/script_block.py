@@ -24,7 +24,7 @@ _SYNTAX_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Block:
-    """`name` tells the product's blocks apart; `at_start` puts a new one below the script's opening comment.
+    """`name` distinguishes the product's blocks; `at_start` puts a new one below the script's opening comment.
 
     A script may end anywhere (`exit`, `set -e`), so a block at its end may never run; one at its start always does.
     """

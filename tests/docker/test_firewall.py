@@ -25,7 +25,7 @@ from lab.box.network import inside
 pytestmark = pytest.mark.lab
 FAMILIES = ("iptables", "ip6tables")
 CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
-"""What cron gives a job at @reboot (crontab(5))."""
+"""The environment of a job at @reboot (crontab(5))."""
 
 
 @dataclass
@@ -45,11 +45,11 @@ class Vps:
         )
 
     def document(self, **changes: Any) -> dict[str, Any]:
-        asked: dict[str, Any] = {
+        document: dict[str, Any] = {
             "interfaces": ["eth0"], "ports": [9200, 9201], "ssh_port": 22, "script": str(self.script),
             "folder": str(self.folder), "escalation": "root",
         }  # fmt: skip
-        return asked | changes
+        return document | changes
 
     def hostctl(self, word: str, environment: dict[str, str] | None = None, **changes: Any) -> Any:
         """The answer, or the error's text."""
@@ -189,7 +189,7 @@ def test_a_port_that_is_no_longer_guarded_loses_its_rules_and_no_other_rule_is_t
 
 
 @pytest.mark.parametrize(
-    ("rest", "status"),
+    ("ending", "status"),
     [
         ("set -eu\nfalse\ntrue\n", 1),
         ("exit 3\n", 3),
@@ -202,8 +202,8 @@ def test_a_port_that_is_no_longer_guarded_loses_its_rules_and_no_other_rule_is_t
     ],
     ids=["set -e", "exit", "unknown", "flush", "flush-and-exit", "exec", "own-trap", "set -u"],
 )  # fmt: skip
-def test_the_rules_stand_however_the_operators_script_goes_on_and_ends(vps: Vps, rest: str, status: int) -> None:
-    vps.script.write_text(f"#!/bin/sh\n{rest}")
+def test_the_rules_stand_however_the_operators_script_goes_on_and_ends(vps: Vps, ending: str, status: int) -> None:
+    vps.script.write_text(f"#!/bin/sh\n{ending}")
     assert vps.boot().returncode == status
     vps.hostctl("apply")
     assert vps.boot().returncode == status
@@ -245,7 +245,7 @@ def test_the_port_of_ssh_is_never_guarded(vps: Vps, changes: dict[str, Any], env
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "sentence"),
     [
         (
             {"interfaces": ["eth7"]},
@@ -259,10 +259,10 @@ def test_the_port_of_ssh_is_never_guarded(vps: Vps, changes: dict[str, Any], env
     ],
 )
 def test_a_wrong_document_is_as_user_error_before_anything_changes(
-    vps: Vps, changes: dict[str, Any], told: str
+    vps: Vps, changes: dict[str, Any], sentence: str
 ) -> None:
     said = vps.hostctl("apply", **changes)
-    assert told in said and said.count("\n") == 1
+    assert sentence in said and said.count("\n") == 1
     assert vps.rules() == []
 
 
@@ -284,19 +284,19 @@ def test_the_interface_is_found_by_the_default_route_and_stays_while_it_exists(v
     assert not vps.folder.exists()
 
 
-def test_sudo_is_asked_never_to_wait_for_a_password(vps: Vps, tmp_path: Path) -> None:
+def test_sudo_never_waits_for_a_password(vps: Vps, tmp_path: Path) -> None:
     """Debian's sudo stands in: a program of that name that notes its arguments and runs the rest, as sudo does."""
     programs = tmp_path / "sudo"
     programs.mkdir()
-    (programs / "sudo").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {tmp_path}/asked\nshift\nexec "$@"\n')
+    (programs / "sudo").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {tmp_path}/arguments\nshift\nexec "$@"\n')
     (programs / "sudo").chmod(0o755)
     vps.programs = str(programs)
     vps.hostctl("apply", escalation="sudo")
-    assert set((tmp_path / "asked").read_text().splitlines()) == {"-n sh"}
+    assert set((tmp_path / "arguments").read_text().splitlines()) == {"-n sh"}
     assert guarded(vps) == ALL
 
 
-def test_a_user_who_is_not_root_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_is_not_root_is_refused_with_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Refusal, match="set it to sudo"):
         privileges.runner(FirewallRequest("/srv", ("eth0",), (9200,), "/srv/script"))

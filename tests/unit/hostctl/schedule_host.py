@@ -14,7 +14,7 @@ from hostctl.schedule.job import Scheduler
 
 @dataclass(frozen=True)
 class Host:
-    """Where systemd runs, until `running` is removed."""
+    """A host that systemd runs, until the folder `running` is removed."""
 
     folder: Path
 

@@ -108,7 +108,7 @@ def test_out_again_gives_back_every_byte(rest: str, at_start: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"#!/usr/bin/python3\nprint()\n", "is no shell script (its first line names none of sh, bash,"),
         (b"\x7fELF\0\0", "is no shell script"),
@@ -122,11 +122,11 @@ def test_out_again_gives_back_every_byte(rest: str, at_start: bool) -> None:
     ],
     ids=["python", "binary", "no-shebang", "empty", "syntax", "no-end", "end-first", "twice", "moved"],
 )
-def test_what_cannot_be_edited_safely_is_refused_and_left(script: Path, content: bytes, told: str) -> None:
+def test_what_cannot_be_edited_safely_is_refused_and_left(script: Path, content: bytes, reason: str) -> None:
     script.write_bytes(content)
     with pytest.raises(Refusal) as refused:
         put(script)
-    assert told in str(refused.value)
+    assert reason in str(refused.value)
     assert str(refused.value).endswith("it was left as it is")
     assert (script.read_bytes(), os.listdir(script.parent)) == (content, ["script.sh"])
 
