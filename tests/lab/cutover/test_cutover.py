@@ -313,7 +313,7 @@ def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before
     folder = Path(lab.box.folder)
     # The nightly results stay, as the handover's journal does.
     assert not folder.exists() or {path.name for path in folder.iterdir()} <= {"handover", "nightly"}
-    assert not (folder / "nightly" / "asked.json").exists()
+    assert not (folder / "nightly" / "request.json").exists()
 
 
 def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(lab: Lab) -> None:

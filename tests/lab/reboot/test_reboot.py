@@ -76,7 +76,7 @@ def test_with_sentinel_serving_and_contextforge_paused_everything_comes_back_and
     assert [one["part"] for one in document["parts"]] == PARTS
     state = lab.inspect(GATEWAY)
     assert paused and (state["State"]["Status"], state["HostConfig"]["RestartPolicy"]["Name"]) == ("exited", "no")
-    assert document["told"] == "sent by Grafana"
+    assert document["message"] == "sent by Grafana"
     assert last_message().startswith("The host restarted: Sentinel has the port and all 7 parts are well, ")
 
 
