@@ -311,7 +311,7 @@ def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before
     assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
     assert lab.docker("network", "ls", "-q", "--filter", "name=sentinel") == ""
     folder = Path(lab.box.folder)
-    # The nightly results stay, as the handover's journal does.
+    # The nightly job's results stay, as the handover's journal does.
     assert not folder.exists() or {path.name for path in folder.iterdir()} <= {"handover", "nightly"}
     assert not (folder / "nightly" / "request.json").exists()
 
