@@ -92,7 +92,7 @@ def tell_again(document: Document) -> None:
 def read_back(database: Database, path: str) -> str:
     """What is wrong with the dump, empty when `pg_restore` reads all of it."""
     words = ["pg_restore", "-f", "/dev/null", path]
-    status, said = one_shot.ran(database.engine, database.image, words, path, SILENT_SECONDS)
+    status, said = one_shot.run(database.engine, one_shot.reader(database.image, words, path), SILENT_SECONDS)
     return (complaint(said) or f"exit code {status}") if status else ""
 
 
@@ -101,7 +101,6 @@ def _made(document: Document, folder: str) -> tuple[str, dict[str, Any]]:
     os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
     backup_catalog.clear(folder)
     database = Database.of(document)
-    one_shot.clear(database.engine)
     began = time.monotonic()
     path = os.path.join(folder, backup_catalog.name_at(datetime.now(timezone.utc)))
     partial = os.path.join(folder, f".{os.path.basename(path)}.partial")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
-from hostctl.docker import one_shot
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup, Keep
 from hostctl.postgres.psql import Counts, Database
@@ -48,7 +47,6 @@ def database(monkeypatch: pytest.MonkeyPatch) -> None:
         return Counts({"public.audit_log": 3}, "2026-11-26T03:00:00+00:00")
 
     monkeypatch.setattr(Database, "of", lambda _: Database(None, "c", "sentinel", "sentinel", "i", 999))  # type: ignore[arg-type]
-    monkeypatch.setattr(one_shot, "clear", lambda _: None)
     monkeypatch.setattr(backup, "dumped", dumped)
     monkeypatch.setattr(backup, "read_back", lambda *_: "")
 
