@@ -1,7 +1,7 @@
-"""One harmless call a backend through the port, with the header that Claude would send, by the standard library alone.
+"""The backends' probes through the port, with the header that Claude would send, by the standard library alone.
 
-Owns: one session, its calls side by side, its end, and whether an answer is a good one. Schemas and JSON paths are
-looked at by `verify`, which has the official SDK and runs elsewhere.
+Owns: one session, its calls side by side, its end, and the check of an answer's text. The kind of a result and JSON
+paths are checked by `verify`, which has the official SDK and runs elsewhere.
 Deliberately does not: print or keep the header. Source of the messages: Model Context Protocol, streamable HTTP,
 2025-06-18.
 """
@@ -12,64 +12,39 @@ import http.client
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.documents import parsed, rows, table
 from hostctl.mcp import initialize
+from hostctl.mcp.probe import Probe
 
 CONNECT_SECONDS = 10.0
 _LONGEST = 120
-
-
-@dataclass(frozen=True)
-class Question:
-    """A call, and what its text must and must not hold; `why_allowed` is why it may fail, empty when it may not."""
-
-    name: str
-    tool: str
-    arguments: Mapping[str, Any]
-    contains: Sequence[str]
-    excludes: Sequence[str]
-    seconds: float
-    why_allowed: str = ""
-
-    @classmethod
-    def of(cls, document: Document) -> Question:
-        return cls(
-            document.text("name"),
-            document.text("tool"),
-            document.object("arguments", {}).values,
-            document.texts("contains"),
-            document.texts("excludes"),
-            document.seconds("timeout_seconds", 30),
-            document.text("why_allowed", ""),
-        )
 
 
 class NoAnswer(Exception):
     """In a few words; holds nothing of a header."""
 
 
-def ask_all(url: str, headers: Mapping[str, str], questions: Sequence[Question]) -> dict[str, str]:
-    """Name to what is wrong with its answer, empty when it is good; never raises for what a gateway does."""
-    way = _Way(url, headers)
+def call_all(url: str, headers: Mapping[str, str], probes: Sequence[Probe]) -> dict[str, str]:
+    """Each backend's fault, empty for an expected answer; never raises for an error of the gateway."""
+    session = _Session(url, headers)
     try:
-        way.open()
+        session.open()
     except NoAnswer as error:
-        return {question.name: str(error) for question in questions}
+        return {probe.name: str(error) for probe in probes}
     try:
         with ThreadPoolExecutor(max_workers=8) as pool:
             # Two calls of one session at the same time need two ids.
             return dict(
-                zip([one.name for one in questions], pool.map(way.judged, questions, range(1, len(questions) + 1)))
+                zip([probe.name for probe in probes], pool.map(session.fault, probes, range(1, len(probes) + 1)))
             )
     finally:
-        way.close()
+        session.close()
 
 
-class _Way:
+class _Session:
     """One session; each exchange has a connection of its own, so that a slow backend holds up no other."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
@@ -104,11 +79,11 @@ class _Way:
         finally:
             connection.close()
 
-    def judged(self, question: Question, number: int) -> str:
-        """What is wrong with the answer to this question, asked under this id."""
-        parameters = {"name": question.tool, "arguments": dict(question.arguments)}
+    def fault(self, probe: Probe, number: int) -> str:
+        """The fault of the answer to this probe, called under this id; empty for an expected one."""
+        parameters = {"name": probe.tool, "arguments": probe.arguments}
         try:
-            message, _ = self._exchange("tools/call", parameters, question.seconds, number)
+            message, _ = self._exchange("tools/call", parameters, probe.timeout_seconds, number)
         except NoAnswer as error:
             return str(error)
         if "result" not in message:
@@ -117,10 +92,10 @@ class _Way:
         text = "\n".join(str(table(part).get("text", "")) for part in rows(result.get("content")))
         if result.get("isError"):
             return _short(text) or "an error without a word"
-        missing = [wanted for wanted in question.contains if wanted not in text]
-        unwanted = [found for found in question.excludes if found in text]
-        if missing or unwanted:
-            return f"{(missing or unwanted)[0]!r} is {'not ' if missing else ''}in the answer"
+        missing = [required for required in probe.expect.contains if required not in text]
+        excluded = [found for found in probe.expect.excludes if found in text]
+        if missing or excluded:
+            return f"{(missing or excluded)[0]!r} is {'not ' if missing else ''}in the answer"
         return ""
 
     def _exchange(

@@ -15,6 +15,7 @@ from typing import Any
 
 from hostctl import firewall, prometheus
 from hostctl.claude_client import resolved_entry
+from hostctl.core import requests
 from hostctl.core.documents import Document, parsed, rows, table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
@@ -22,7 +23,7 @@ from hostctl.docker.containers import GATEWAY_ROLE, Container
 from hostctl.docker.engine import Engine
 from hostctl.host import loopback_only, port_holder
 from hostctl.mcp import call_tools
-from hostctl.mcp.call_tools import Question
+from hostctl.mcp.probe import Probe
 from hostctl.nightly.trigger import Trigger
 from hostctl.schedule import at_boot, script_block
 from hostctl.schedule.at_boot import BootEntry
@@ -66,7 +67,7 @@ class Asked:
     grafana_port: int
     night_folder: str
     claude: Mapping[str, Any]
-    questions: tuple[Question, ...]
+    probes: tuple[Probe, ...]
 
     @classmethod
     def of(cls, document: Document) -> Asked:
@@ -94,7 +95,7 @@ class Asked:
             grafana_port=document.whole_number("grafana_port", 0),
             night_folder=document.text("night_folder", ""),
             claude=document.object("claude").values,
-            questions=tuple(Question.of(one) for one in document.objects("questions")),
+            probes=tuple(requests.read(Probe, one) for one in document.objects("probes")),
         )
 
     @property
@@ -264,13 +265,13 @@ def of_backends(asked: Asked, good: set[str]) -> Row:
         return Row("backends", False, str(refusal), final=True)
     if entry["transport"] != "http":
         return Row("backends", True, "not asked: Claude's entry is stdio; make verify asks them")
-    left = [question for question in asked.questions if question.name not in good]
-    answers = call_tools.ask_all(str(entry["url"]), table(entry["headers"]), left)
+    left = [probe for probe in asked.probes if probe.name not in good]
+    answers = call_tools.call_all(str(entry["url"]), table(entry["headers"]), left)
     good |= {name for name, told in answers.items() if not told}
-    allowed_failures = {question.name: question.why_allowed for question in left}
+    allowed_failures = {probe.name: probe.why_allowed() for probe in left}
     bad = [f"{name}: {told}" for name, told in answers.items() if told and not allowed_failures[name]]
     excused = [name for name, told in answers.items() if told and allowed_failures[name]]
-    told = f"{len(good)} of {len(asked.questions)} answer through the port"
+    told = f"{len(good)} of {len(asked.probes)} answer through the port"
     return Row("backends", not bad, "; ".join(bad) or told + (f", {', '.join(excused)} excused" if excused else ""))
 
 
