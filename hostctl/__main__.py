@@ -94,7 +94,7 @@ VERBS: dict[tuple[str, str], str] = {
     ("retire", "remove"): "retire.remove",
     ("retire", "stale"): "retire.stale",
     ("orphans", "remove"): "docker.orphans.remove",
-    ("self", "install"): "host.self_install.keep",
+    ("self", "install"): "host.self_install.install",
     ("handover", "cutover"): "handover.cutover",
     ("handover", "rollback"): "handover.rollback",
     ("handover", "status"): "handover.status",
