@@ -52,11 +52,11 @@ def check(request: RollbackCheckRequest) -> dict[str, Any]:
 
 
 def _refuse_retired(folder: str) -> None:
-    noted = retire.note(folder) if folder else {}
-    if noted.get("begun_at"):
+    retirement = retire.recorded(folder) if folder else {}
+    if retirement.get("begun_at"):
         raise Refusal(
-            f"ContextForge was retired at {noted.get('removed_at') or noted['begun_at']}, its last dump is kept as "
-            f"{table(table(noted.get('kept')).get('dump')).get('path')}: choose another update, or set active to "
+            f"ContextForge was retired at {retirement.get('removed_at') or retirement['begun_at']}, its last dump is kept "
+            f"as {table(table(retirement.get('kept')).get('dump')).get('path')}: choose another update, or set active to "
             "contextforge by hand to leave the port to nobody"
         )
 

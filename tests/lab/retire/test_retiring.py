@@ -70,7 +70,7 @@ def test_what_goes_is_listed_with_its_size_and_the_dump_is_read_back_whole(cut_o
         "docker-compose.slim.yml",
         "docker-compose.yml",
     ]
-    assert [(one["name"], one["way_out"]) for one in seen["sidecars"]] == [("mcp-sqlite", False), ("n8n-mcp", False)]
+    assert [(one["name"], one["egress"]) for one in seen["sidecars"]] == [("mcp-sqlite", False), ("n8n-mcp", False)]
     assert [one["name"] for one in seen["stale"]] == ["left-behind"]
     kept = retirement(cut_over, "dump")
     dump = Path(kept["dump"]["path"])
