@@ -54,10 +54,11 @@ def check(request: RollbackCheckRequest) -> dict[str, Any]:
 def _refuse_retired(folder: str) -> None:
     retirement = retire.recorded(folder) if folder else {}
     if retirement.get("begun_at"):
+        time = retirement.get("removed_at") or retirement["begun_at"]
+        dump = table(table(retirement.get("kept")).get("dump")).get("path")
         raise Refusal(
-            f"ContextForge was retired at {retirement.get('removed_at') or retirement['begun_at']}, its last dump is kept "
-            f"as {table(table(retirement.get('kept')).get('dump')).get('path')}: choose another update, or set active to "
-            "contextforge by hand to leave the port to nobody"
+            f"ContextForge was retired at {time}, its last dump is kept as {dump}: choose another update, or set active "
+            "to contextforge by hand to leave the port to nobody"
         )
 
 

@@ -1,21 +1,15 @@
-"""When ContextForge may go: by the handover's own journal and the restore drill's own file; a refusal is a sentence."""
+"""A retirement is allowed by the journal of handovers and the restore drill's file; a refusal is a sentence."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hostctl import retire
-from hostctl.core.errors import Refusal
 from hostctl.handover.journal import Journal
-from hostctl.predecessor import rollback_check
-from hostctl.predecessor.rollback_check import RollbackCheckRequest
-from hostctl.retire import final_dump, preconditions
-from hostctl.retire.request import RetireRequest
+from hostctl.retire import preconditions
 
 DAY = 86400
 
@@ -111,42 +105,3 @@ def test_the_operators_script_that_names_a_container_is_named(tmp_path: Path) ->
     assert "names forge-postgres-1" in preconditions.script_note(str(script), ["forge-postgres-1", "forge-redis-1"])
     assert preconditions.script_note(str(script), ["forge-redis-1"]) == ""
     assert preconditions.script_note(str(tmp_path / "none"), ["forge-redis-1"]) == ""
-
-
-def test_files_are_kept_for_the_owner_alone_before_they_go(tmp_path: Path) -> None:
-    forge, kept = tmp_path / "forge", tmp_path / "retired"
-    forge.mkdir()
-    (forge / ".env").write_text("KEY=1\n")
-    (forge / "theirs").write_text("theirs")
-    final_dump.make_folder(str(kept))
-    answer = final_dump.keep_files(str(kept), [str(forge / ".env")])
-    tar = Path(answer["path"])
-    assert (tar.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o600, 0o700)
-    again = final_dump.keep_files(str(kept), [])
-    assert again["path"] == answer["path"]
-
-
-def written(folder: Path, values: dict[str, Any]) -> None:
-    (folder / "retired").mkdir()
-    (folder / "retired" / "retirement.json").write_text(json.dumps(values))
-
-
-def test_a_retired_contextforge_is_no_rollback(tmp_path: Path) -> None:
-    written(tmp_path, {"begun_at": at(1), "removed_at": at(1), "kept": {"dump": {"path": "/srv/last.dump"}}})
-    with pytest.raises(Refusal, match=r"was retired at .*/srv/last\.dump"):
-        rollback_check.check(RollbackCheckRequest(docker_socket="/nowhere", retired_folder=str(tmp_path)))
-
-
-def test_nothing_is_removed_before_it_was_recorded(tmp_path: Path) -> None:
-    request = RetireRequest(str(tmp_path), "/root", "forge", "forge-gateway-1", 9200, 14, docker_socket="/nowhere")
-    with pytest.raises(Refusal, match="run 'retire begin' first"):
-        retire.remove(request)
-    with pytest.raises(Refusal, match="run 'retire dump' first"):
-        retire.begin(request)
-
-
-def test_a_torn_record_is_refused_and_not_taken_for_none(tmp_path: Path) -> None:
-    written(tmp_path, {})
-    (tmp_path / "retired" / "retirement.json").write_text("{")
-    with pytest.raises(Refusal, match="is no JSON"):
-        retire.recorded(str(tmp_path))
