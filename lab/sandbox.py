@@ -117,7 +117,7 @@ def _plugin_facts(box: Box) -> LabFacts:
 def _make_stack(box: Box, step: Step) -> None:
     """Engine, plugins and configuration; the stack in its own backend, with every secret that can be made."""
     from lab.doubles import plugins
-    from ops.commands.secrets import make_secrets
+    from ops.engine.stack_secrets import make_secrets
 
     if not engine.passphrase_file(_PLACE).exists():
         # Of a lab that is gone: its secrets could be read with its own passphrase only.

@@ -2,7 +2,7 @@
 
 Owns: the rendering, and merging it into the file that exists: a value that is as it was rendered last time
 follows the template, any other is the operator's (`pulumi config set`) or the engine's (secrets, salt).
-Deliberately does not: make secrets (ops/commands/secrets.py), nor check the settings (components/settings).
+Deliberately does not: make secrets (ops/engine/stack_secrets.py), nor check the settings (components/settings).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may change the firewall: root, `sudo`, or a container on the host's network that lives for one script.
+"""The rights to change the firewall: root, `sudo`, or a container on the host's network that lives for one script.
 
 Owns: running shell lines with the rights that the host gives, and the one-shot container on the host's own programs.
 Deliberately does not: know a rule.
@@ -11,40 +11,37 @@ import subprocess
 from collections.abc import Callable
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.docker import one_shot
 from hostctl.docker.engine import Engine
 from hostctl.docker.one_shot import ALL_LINES, OneShot, any_image, host_programs
+from hostctl.firewall.request import FirewallRequest
 
 Run = Callable[[str], str]
-"""Runs shell lines and returns what they print; raises Refusal with their first words on stderr."""
+"""Runs shell lines and returns their output; raises Refusal with the first line of their stderr."""
 
 SECONDS = 60.0
 
 
-def runner(document: Document) -> Run:
-    """As `escalation` says; raises Refusal where that cannot be."""
-    escalation = document.text("escalation", "root")
-    if escalation == "root":
+def runner(request: FirewallRequest) -> Run:
+    """The runner of the requested escalation; raises Refusal where this user lacks it."""
+    if request.escalation == "root":
         if os.geteuid() != 0:
             raise Refusal(
                 "firewall.escalation is root and this user is not: set it to sudo (without a password) or container"
             )
         return lambda lines: _piped(["sh"], lines)
-    if escalation == "sudo":
+    if request.escalation == "sudo":
         return lambda lines: _piped(["sudo", "-n", "sh"], lines)
-    if escalation == "container":
-        return lambda lines: _contained(document, lines)
-    raise Refusal("'escalation' in the document on stdin must be root, sudo or container")
+    return lambda lines: _contained(request, lines)
 
 
-def _contained(document: Document, lines: str) -> str:
-    engine = Engine(document.text("docker_socket"))
-    path = os.path.join(document.text("folder"), "run")
+def _contained(request: FirewallRequest, lines: str) -> str:
+    engine = Engine(request.docker_socket)
+    path = os.path.join(request.folder, "run")
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     atomic_file.write(path, lines.encode(), 0o644)
-    image = any_image(engine, document.text("image", ""), document.text("image_of", ""))
+    image = any_image(engine, request.image, request.image_of)
     container = OneShot(
         image,
         ("/bin/sh", "/sentinel-cutover-run"),

@@ -57,8 +57,8 @@ def _refuse_retired(folder: str) -> None:
         time = retirement.get("removed_at") or retirement["begun_at"]
         dump = table(table(retirement.get("kept")).get("dump")).get("path")
         raise Refusal(
-            f"ContextForge was retired at {time}, its last dump is kept as {dump}: choose another update, or set active "
-            "to contextforge by hand to leave the port to nobody"
+            f"ContextForge was retired at {time}, its last dump is kept as {dump}: choose another update, or set "
+            "active to contextforge by hand to leave the port to nobody"
         )
 
 

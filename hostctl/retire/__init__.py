@@ -4,8 +4,8 @@
 the list: from then on a killed run is resumed by that list, whatever is on the host by then.
 
 Owns: `retired/retirement.json` in the product's folder, and removing what it lists, in this order: containers,
-networks, volumes, images, files. Deliberately does not: change the stack (`ops/commands/retire.py` does), or
-remove what another container uses by now; that is reported instead.
+networks, volumes, images, files. Deliberately does not: change the stack (`ops/commands/retire_contextforge.py` does),
+or remove what another container uses by now; that is reported instead.
 """
 
 from __future__ import annotations

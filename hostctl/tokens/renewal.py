@@ -17,21 +17,22 @@ from hostctl.core.documents import Document, parsed, table
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import seconds_of
 from hostctl.nightly import results
+from hostctl.nightly.request import NightlyRequest
 
 STEP = "token"
 CLAUDES = "claude"
 """The name under which the program keeps what it asked for Claude's token."""
 
 
-def step(document: Document) -> dict[str, Any]:
+def step(request: NightlyRequest) -> dict[str, Any]:
     """The night's: every token of the folder `tokens`. A token that could not be renewed is told with its own end."""
-    folder = Document({"folder": document.text("tokens")})
+    folder = Document({"folder": request.tokens})
     try:
         facts: dict[str, Any] = {"result": "done", "reason": "", **renew(folder)}
     except Refusal as refusal:
-        results.note(document, STEP, {"result": "failed", "reason": str(refusal)}, _end_of_claudes(folder))
+        results.note(request, STEP, {"result": "failed", "reason": str(refusal)}, _end_of_claudes(folder))
         raise
-    return results.note(document, STEP, facts, _end_of_claudes(folder))
+    return results.note(request, STEP, facts, _end_of_claudes(folder))
 
 
 def renew(document: Document) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from console.paths import LOGS, ROOT
 from console.progress import Progress
 from lab.benchmarks import alerts
 from lab.box import Box
-from ops.commands import verify
-from ops.commands.dashboard_picture import picture
+from ops.commands.dashboard_picture import dashboard_picture
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from settings import Settings
 
 STACK = "lab"
@@ -32,14 +32,14 @@ _MEGABYTE = 1024 * 1024
 
 def take(box: Box, say: Callable[[str], None]) -> dict[str, Any]:
     """{"alerts": see alerts.py, "monitoring_mb": {container: {"used", "limit"}}}; writes docs/dashboard.png."""
-    settings = verify.settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
+    settings = settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
     began = time.monotonic()
     _call_some(alerts.Watch(box, settings, say))
     taken = alerts.take(box, settings, say)
     # Memory after the alerts, which have made both work.
     found = {"alerts": taken, "monitoring_mb": memory(box, settings)}
     minutes = math.ceil((time.monotonic() - began) / 60) + 1
-    drawn = picture(STACK, Progress(LOGS), minutes=minutes)
+    drawn = dashboard_picture(STACK, Progress(LOGS), minutes=minutes)
     shutil.copyfile(drawn.document["file"], PICTURE)
     say(f"the last {minutes} minutes in {PICTURE}")
     return found

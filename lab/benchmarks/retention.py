@@ -18,9 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from components.nightly import night
+from components.nightly import nightly_request
 from console.errors import UserError
-from hostctl.core.documents import Document
 from hostctl.nightly.retention import removed
 from hostctl.postgres.psql import Database
 from lab.benchmarks.alerts import HARMLESS, THOUGHT
@@ -86,7 +85,7 @@ def take(box: Box, settings: Settings, say: Callable[[str], None], rows: int = R
 
 
 def database_of(box: Box, settings: Settings) -> Database:
-    return Database.of(Document({**night(settings), "docker_socket": box.docker_socket}))
+    return Database.connect(box.docker_socket, nightly_request(settings).database)
 
 
 def fill(database: Database, rows: int, first: datetime, last: datetime) -> None:

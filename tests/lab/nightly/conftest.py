@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from components.nightly import night
+from components.nightly import nightly_request
+from hostctl.core import requests
 from hostctl.core.documents import Document
 from hostctl.postgres.psql import Database
 from lab.real.contextforge.asking import ask
@@ -24,7 +25,7 @@ __all__ = ["deployed", "lab", "settings"]
 @pytest.fixture(scope="package")
 def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
     """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
-    document = Document(dict(night(settings)))
+    document = Document(requests.write(nightly_request(settings)))
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
     theirs = set(Path(document.text("backups")).glob("*"))
     yield document

@@ -1,10 +1,11 @@
-"""`token renew`: what the night does to tokens without the program, and what it leaves alone."""
+"""`token renew`: what the nightly job does to tokens without the program, and what it leaves alone."""
 
 from __future__ import annotations
 
 import json
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from hostctl import claude_client, tokens
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.nightly import results
+from hostctl.nightly.request import NO_MARKS, NightlyRequest
 from hostctl.tokens import renewal
+from tests.unit.hostctl.nightly.request import nightly_request
 
 SECRET = "s" * 40
 DAYS = 90
@@ -153,19 +156,19 @@ def test_a_literal_header_in_claudes_file_follows_the_renewed_token(home: Path) 
     assert (home / ".claude.json").read_text() == '{\n  "theme": "dark"\n}\n'
 
 
-def night(home: Path) -> Document:
-    return Document({"folder": str(home / "nightly"), "tokens": str(home / "tokens")})
+def nightly(home: Path) -> NightlyRequest:
+    return replace(nightly_request(home), prometheus=NO_MARKS)
 
 
-def test_the_nights_step_tells_prometheus_when_the_renewed_token_ends(home: Path) -> None:
+def test_the_nightly_step_tells_prometheus_when_the_renewed_token_ends(home: Path) -> None:
     with_days_left(home, 60)
     tokens.write(asked(home))
     with_days_left(home, 1)
-    said = renewal.step(night(home))
+    said = renewal.step(nightly(home))
     assert said["result"] == "done" and said["tokens"][0]["renewed"]
     ends = accepted((home / "token").read_text().strip())["exp"]
     line = f"sentinel_token_expires_timestamp_seconds {ends}"
-    assert line in results.exposition(night(home)).splitlines()
+    assert line in results.exposition(nightly(home)).splitlines()
 
 
 def test_a_renewal_that_fails_still_tells_when_the_token_ends(home: Path) -> None:
@@ -174,12 +177,12 @@ def test_a_renewal_that_fails_still_tells_when_the_token_ends(home: Path) -> Non
     made = with_days_left(home, 1)
     (home / "secret").write_text("")
     with pytest.raises(Refusal):
-        renewal.step(night(home))
-    noted = results.noted(night(home), renewal.STEP)
+        renewal.step(nightly(home))
+    noted = results.noted(nightly(home), renewal.STEP)
     ends = jwt.decode(made, options={"verify_signature": False})["exp"]
     assert noted["result"] == "failed" and noted["reason"]
     assert noted["metrics"] == {"sentinel_token_expires_timestamp_seconds": ends}
 
 
 def test_without_a_token_of_sentinel_the_step_is_done_and_tells_no_end(home: Path) -> None:
-    assert renewal.step(night(home))["metrics"] == {}
+    assert renewal.step(nightly(home))["metrics"] == {}
