@@ -13,7 +13,7 @@ import pytest
 
 from hostctl.docker import one_shot
 from hostctl.docker.one_shot import OneShot
-from tests.docker.handover_host import Host
+from tests.docker.handover_host import PORT, Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
@@ -75,3 +75,38 @@ def test_a_killed_runs_container_goes_with_the_next_one_and_a_running_ones_stays
         assert one_shots(host) == [mine] and orphan != mine
         assert check(host, image, "pass").returncode == 0
         assert one_shots(host) == [mine]
+
+
+def test_the_firewall_is_changed_from_one_on_the_hosts_network_with_the_hosts_own_programs(
+    host: Host, tmp_path: Path
+) -> None:
+    script = tmp_path / "firewall.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    request = {"folder": str(tmp_path / "firewall"), "interfaces": ["eth0"], "ports": [PORT], "script": str(script)}
+    contained = {**request, "escalation": "container", "image": host.image}
+    assert host.ok("firewall", "apply", **contained)["rules"] == "4 set"
+    assert host.ok("firewall", "show", **contained)["ok"] is True
+    assert host.ok("firewall", "remove", **contained)["rules"] == "removed"
+
+
+def test_the_loopback_bind_is_probed_from_one_on_dockers_default_bridge(host: Host, image: str) -> None:
+    probed = host.ok("firewall", "probe", ports=[PORT], image=image)
+    assert (probed["ok"], probed["open"]) == (True, []) and probed["addresses"]
+
+
+def test_a_command_in_anothers_network_reads_a_file_and_reaches_its_loopback(
+    host: Host, image: str, tmp_path: Path
+) -> None:
+    """As a backup is restored into a one-shot Postgres."""
+    dump = tmp_path / "one.dump"
+    dump.write_text("a dump")
+    tmp_path.chmod(0o755)
+    serve = "import socket; one = socket.create_server(('127.0.0.1', 80)); open('/tmp/up', 'w'); one.accept()"
+    server = OneShot(image, (PYTHON, "-S", "-c", serve), tmpfs={"/tmp": "mode=1777"}, volumes=("/data",))
+    wait = "import os, time\nwhile not os.path.exists('/tmp/up'): time.sleep(0.05)"
+    read = f"import socket; print(open({str(dump)!r}).read()); socket.create_connection(('127.0.0.1', 80), 5)"
+    with one_shot.started(host.engine, server) as container:
+        assert host.engine.inside(container, [PYTHON, "-S", "-c", wait], 20)[0] == 0
+        reader = one_shot.reader(image, [PYTHON, "-S", "-c", read], str(dump), network=f"container:{container}")
+        assert one_shot.run(host.engine, reader, 20) == (0, "a dump")
