@@ -1,4 +1,4 @@
-"""What the monitoring costs in memory, how long its alerts take, and the picture of both for the pages.
+"""The monitoring's memory, the times of its alerts, and a picture of both for the pages.
 
 Owns: all three on the running lab, with Sentinel on the port: a tool called until the rate limit refuses, then
 each alert brought about, then the panels drawn of just that.
@@ -65,9 +65,9 @@ def memory(box: Box, settings: Settings) -> dict[str, dict[str, float]]:
 
 
 def used(box: Box, container: str) -> float:
-    words = ["docker", f"--host={box.docker_host}", "stats", "--no-stream", "--format={{json .}}", container]
-    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    return megabytes(str(json.loads(said)["MemUsage"]).partition(" / ")[0])
+    argv = ["docker", f"--host={box.docker_host}", "stats", "--no-stream", "--format={{json .}}", container]
+    output = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    return megabytes(str(json.loads(output)["MemUsage"]).partition(" / ")[0])
 
 
 def megabytes(text: str) -> float:
