@@ -1,7 +1,7 @@
-"""`python3 hostctl.pyz VERB ACTION`: JSON in on stdin, JSON out on stdout, an error in one sentence on stderr.
+"""`python3 hostctl.pyz VERB ACTION`: a request on stdin and its result on stdout, both JSON.
 
-Owns: the table of verbs, exit codes (0 done, 1 not done, 2 no such verb).
-Deliberately does not: read data from arguments.
+An error is one sentence on stderr. Exit codes: 0 done, 1 not done, 2 no such verb. Deliberately does not: read data
+from arguments.
 """
 
 from __future__ import annotations
@@ -94,14 +94,14 @@ VERBS: dict[tuple[str, str], str] = {
     ("retire", "remove"): "retire.remove",
     ("retire", "stale"): "retire.stale",
     ("orphans", "remove"): "docker.orphans.remove",
-    ("self", "install"): "host.self_install.keep",
+    ("self", "install"): "host.self_install.install",
     ("handover", "cutover"): "handover.cutover",
     ("handover", "rollback"): "handover.rollback",
     ("handover", "status"): "handover.status",
     ("handover", "stop-predecessor"): "handover.stop_predecessor",
 }
-"""Module and function by verb and action. A run imports the one that it does: the archive holds sources, and to compile
-all of them would take longer than most verbs do."""
+"""Module and function by verb and action. A run imports only its own: the archive holds sources, and to compile all of
+them would take longer than most verbs do."""
 WITHOUT_DOCUMENT: dict[tuple[str, ...], str] = {
     ("handover", "points"): "handover.points",
 }
@@ -112,47 +112,47 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(_version())
         return 0
-    words = tuple(arguments)
-    if words in WITHOUT_DOCUMENT:
-        print(json.dumps(function(WITHOUT_DOCUMENT[words])()))
+    name = tuple(arguments)
+    if name in WITHOUT_DOCUMENT:
+        print(json.dumps(function(WITHOUT_DOCUMENT[name])()))
         return 0
-    if len(words) != 2 or words not in VERBS:
+    if len(name) != 2 or name not in VERBS:
         known = ", ".join(" ".join(pair) for pair in [*VERBS, *WITHOUT_DOCUMENT])
         print(f"hostctl: no such verb: give one of {known}, or --version", file=sys.stderr)
         return 2
     try:
-        verb = function(VERBS[words])
+        verb = function(VERBS[name])
         document = Document.parse(sys.stdin.buffer.read().decode("utf-8", "replace"))
         kind = kind_of(verb)
-        answer = verb(document if kind is Document else read(kind, document))
+        result = verb(document if kind is Document else read(kind, document))
     except Refusal as refusal:
-        print(f"hostctl {' '.join(words)}: {_with_link(str(refusal), words)}", file=sys.stderr)
+        print(f"hostctl {' '.join(name)}: {_with_link(str(refusal), name)}", file=sys.stderr)
         return 1
     except OSError as error:
         where = f" at {error.filename}" if error.filename else ""
-        print(f"hostctl {' '.join(words)}: {_with_link(f'{error.strerror or error}{where}', words)}", file=sys.stderr)
+        print(f"hostctl {' '.join(name)}: {_with_link(f'{error.strerror or error}{where}', name)}", file=sys.stderr)
         return 1
     except Exception as error:
         last = error.__traceback__
         while last is not None and last.tb_next is not None:
             last = last.tb_next
         place = "" if last is None else f" in {last.tb_frame.f_code.co_name}, line {last.tb_lineno}"
-        print(f"hostctl {' '.join(words)}: internal error ({type(error).__name__}{place}): report it", file=sys.stderr)
+        print(f"hostctl {' '.join(name)}: internal error ({type(error).__name__}{place}): report it", file=sys.stderr)
         return 1
-    print(json.dumps(answer))
+    print(json.dumps(result))
     return 0
 
 
 def function(name: str) -> Callable[..., dict[str, Any]]:
     """Of "module.function", below this package."""
-    module, _, word = name.rpartition(".")
-    return getattr(importlib.import_module(f"hostctl.{module}"), word)
+    module, _, verb = name.rpartition(".")
+    return getattr(importlib.import_module(f"hostctl.{module}"), verb)
 
 
-def _with_link(sentence: str, words: tuple[str, ...]) -> str:
-    """The sentence with the heading of the runbook that says what to do; a log's lines may follow it."""
+def _with_link(sentence: str, name: tuple[str, ...]) -> str:
+    """The sentence with a link to the runbook's heading for this verb; a log's lines may follow it."""
     first, *rest = sentence.split("\n")
-    return "\n".join([f"{first} (docs/runbook.md#hostctl-{'-'.join(words)})", *rest])
+    return "\n".join([f"{first} (docs/runbook.md#hostctl-{'-'.join(name)})", *rest])
 
 
 def _version() -> str:

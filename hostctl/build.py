@@ -1,8 +1,4 @@
-"""The archive `hostctl.pyz` and the form in which it goes to the host: the same sources give the same bytes.
-
-Owns: what is in the archive, its content hash, and how it is packed for transit and unpacked.
-Deliberately does not: travel in the archive itself.
-"""
+"""The archive `hostctl.pyz`, its content hash, and its packing for transit: the same sources give the same bytes."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Files that a container needs, written on the host and mounted read-only.
 
 Owns: one folder for one set of contents, named by their hash, so that a changed file is a new folder and, by the mount
-and the label, a new container, while the old container keeps the files that it runs with. Where `identity` is given it
-names the folder instead: what is not in it is then replaced in place, in one step, for a container that has the folder
-mounted whole (a file mounted by itself would stay the old one).
+and the label, a new container, while the old container keeps the files that it runs with. A given `identity`
+names the folder instead: any other change replaces a file in place, in one step, for a container that has the folder
+mounted whole (a file that is mounted alone would stay the old one).
 
 Deliberately does not: use the plugin's `uploads`, which Docker refuses on a container with a read-only root (measured).
 """
@@ -35,7 +35,7 @@ class HostFile:
 class HostFiles(pulumi.ComponentResource):
     """A set of files for one service, readable by `owner` (uid and gid alike) inside its container.
 
-    `hash` names their contents, or what `identity` holds of them; `path(file)` is where a file lies on the host.
+    `hash` names their contents, or their `identity`; `path(file)` is a file's path on the host.
     """
 
     hash: pulumi.Output[str]

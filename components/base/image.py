@@ -1,8 +1,8 @@
-"""An image on the host, there before anything is made from it.
+"""An image on the host, before anything is made from it.
 
-Owns: `hostctl images ready`, which says how to get an image that is neither there nor to be had, or `hostctl images
-build-context`, by which Docker builds it there from the operator's sources; the plugin's own resource, which knows the
-image's id; and `hostctl images build`, which lays files over such an image on the host.
+Owns: `hostctl images ready`, which pulls a missing image or says how to get it; `hostctl images build-context`, which
+has Docker build it on the host from the operator's sources; the plugin's own resource, which knows the image's id; and
+`hostctl images build`, which builds on such an image with a few files.
 Deliberately does not: remove an image; a rollback starts the former one.
 """
 
@@ -14,14 +14,18 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from components.base.request import request
 from components.host import Host, Operation
+from hostctl.images import ReadyRequest
+from hostctl.images.build import BuildRequest
+from hostctl.images.build_context import BuildContextRequest
 
 __all__ = ["Base", "Layer", "image_built_on_host", "image_on_host"]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What is laid over a base: files by their path in the build, "Dockerfile" among them, which is FROM ${BASE}."""
+    """The files that are built on a base, by their path in the build; "Dockerfile" among them is FROM ${BASE}."""
 
     name: str
     files: Mapping[str, str]
@@ -29,7 +33,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Base:
-    """An image by its id, and the words for it in an error: its name, and the configuration key that gave it."""
+    """An image by its id, and for an error its name and the configuration key that sets it."""
 
     id: pulumi.Input[str]
     name: str
@@ -42,11 +46,15 @@ def image_on_host(
     """The image of that configuration key, such as `sentinel.image`; built from the folder `context` where given."""
     if context is None:
         ready = host.action(
-            f"{name}-ready", Operation("images", create="ready"), {"image": image, "setting": setting}, parent=parent
+            f"{name}-ready",
+            Operation("images", create="ready"),
+            request(ReadyRequest, image=image, setting=setting),
+            parent=parent,
         )
     else:
         building = Operation("images", create="build-context")
-        ready = host.action(f"{name}-context", building, {"image": image, "folder": context}, parent=parent)
+        sources = request(BuildContextRequest, image=image, folder=context)
+        ready = host.action(f"{name}-context", building, sources, parent=parent)
     options = pulumi.ResourceOptions(depends_on=[ready.resource])
     return docker.RemoteImage(
         name, name=image, keep_locally=True, opts=pulumi.ResourceOptions.merge(host.docker_options(parent), options)
@@ -56,13 +64,14 @@ def image_on_host(
 def image_built_on_host(
     name: str, layer: Layer, base: Base, *, host: Host, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
-    """The id of the image of that layer over that base: built where the host has none of the same content."""
-    document = {
-        "name": f"sentinel-cutover/{layer.name}",
-        "base": base.id,
-        "base_name": base.name,
-        "setting": base.setting,
-        "files": dict(layer.files),
-    }
+    """The id of the image of that layer over that base: built unless the host has one of the same content."""
+    document = request(
+        BuildRequest,
+        name=f"sentinel-cutover/{layer.name}",
+        base=base.id,
+        base_name=base.name,
+        setting=base.setting,
+        files=dict(layer.files),
+    )
     built = host.action(name, Operation("images", create="build"), document, parent=parent)
     return built.result.apply(lambda answer: str(answer["id"]))

@@ -25,12 +25,14 @@ import yaml
 
 from components.base.container import HealthCheck, hardened_container
 from components.base.files import HostFile, HostFiles
+from components.base.request import request
 from components.handover import Handover
 from components.host import Host, Operation
 from components.monitoring.container import Watcher
 from components.networks import Networks
 from components.sentinel.configuration import ALIAS as GATEWAY
 from components.sentinel.gateway import Sentinel
+from hostctl.docker.one_shot_check import OneShotRequest
 from hostctl.nightly.results import TARGET_FILE
 from settings import Settings, secret_output
 
@@ -143,12 +145,13 @@ class Prometheus(pulumi.ComponentResource):
         checked = host.action(
             f"{name}-check",
             Operation("one-shot", create="run"),
-            {
-                "image": image.image_id,
-                "command": ["promtool", "check", "config", _CONFIGURATION],
-                "files": mounted,
-                "user": f"{USER}:{USER}",
-            },
+            request(
+                OneShotRequest,
+                image=image.image_id,
+                command=["promtool", "check", "config", _CONFIGURATION],
+                files=mounted,
+                user=f"{USER}:{USER}",
+            ),
             parent=self,
         )
         self.container = hardened_container(

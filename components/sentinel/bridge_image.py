@@ -1,7 +1,7 @@
-"""What `sentinel.serve: bridge` lays over the operator's image: the pinned programs, and the bridge.
+"""The two layers that `sentinel.serve: bridge` builds on the operator's image: the pinned programs, and the bridge.
 
-Owns: which of the project's own files go into each of the two images. Two, so that another bridge does not fetch the
-programs again. Deliberately does not: say what is done with them (bridge/programs.Dockerfile, bridge/Dockerfile).
+Two, so that a changed bridge does not fetch the programs again. Their steps are in bridge/programs.Dockerfile and
+bridge/Dockerfile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Sentinel and the bridge in front of it read: `sentinel.toml` and `bridge.json`, made from the settings.
+"""The configuration of Sentinel and of the bridge in front of it: `sentinel.toml` and `bridge.json`.
 
 Formats: Sentinel's configuration types (`reference/sentinel.md`); `bridge.json` is read by `bridge/configuration.py`.
 
@@ -36,7 +36,7 @@ ALIAS = "sentinel-gateway"
 ISSUER = "sentinel-gateway"
 AUDIENCE = "sentinel-api"
 ROLE = "admin"
-"""The one role: it may call every tool that the kill switch leaves."""
+"""The one role: it may call every tool that the kill switch does not disable."""
 SECRETS = "/run/secrets"
 CONFIGURATION = "/etc/sentinel"
 _BACKEND_RETRIES = 3
@@ -49,7 +49,7 @@ def sentinel_toml(settings: Sentinel, backends: Sequence[Backend]) -> str:
 
 
 def start_toml(settings: Sentinel, backends: Sequence[Backend]) -> str:
-    """What the gateway reads at its start and never again: another of these is another container."""
+    """The part that the gateway reads at its start only: a change of it makes a new container."""
     return tomli_w.dumps(_at_start(settings, backends))
 
 
@@ -68,7 +68,7 @@ def live(settings: Sentinel) -> dict[str, Any]:
 
 
 def _at_start(settings: Sentinel, backends: Sequence[Backend]) -> dict[str, Any]:
-    # Its addresses are inside the container, so they listen on all of it.
+    # These addresses are inside the container, so they listen on all of its networks.
     return {
         "gateway": {
             "listen": f"0.0.0.0:{settings.port}",
@@ -86,7 +86,7 @@ def _at_start(settings: Sentinel, backends: Sequence[Backend]) -> dict[str, Any]
 def bridge_json(settings: Sentinel, backends: Sequence[Backend], variables: Sequence[str]) -> str:
     """The bridge's configuration; `variables` are environment variables of the gateway, each a file of that name."""
     names = {ALIAS, "127.0.0.1", "localhost"}
-    # What needs a way out is not there while the container is standby.
+    # A backend that needs the internet is unreachable while the container is in standby.
     waited_for = {
         backend.name: _address(backend.url) for backend in backends if backend.url and not backend.needs_internet
     }

@@ -1,12 +1,12 @@
-"""Sentinel, standby: the container that will serve, complete and running beside the gateway that still holds the port.
+"""Sentinel in standby: the container that will serve, complete and running beside the gateway that holds the port.
 
-Owns: its image reference, its files, its container, the token with which the handover asks for the first answer, and
-its start. The sidecar backends join the internal network first: the gateway skips for good an HTTP backend that it
-cannot reach when it starts (read in its source).
+Owns: its image reference, its files, its container, the token of the handover's probe, and its start. The sidecar
+backends join the internal network first: the gateway skips for good an HTTP backend that it cannot reach when it starts
+(read in its source).
 
 Deliberately does not: publish anything. Docker publishes a container's ports when it joins its first network that is
 not internal, and that is the handover. A new image or configuration makes a new container beside the serving one
-(`delete_before_replace=False`, given explicitly since the plugin's own default would take the old one away first), so
+(`delete_before_replace=False`, set explicitly since the plugin's own default would take the old one away first), so
 its name is left to auto-naming; the alias stays.
 """
 
@@ -21,12 +21,15 @@ import pulumi_docker as docker
 from components.base.container import ContainerSpec, HealthCheck, Port, expected, hardened_container
 from components.base.files import HostFile, HostFiles
 from components.base.image import Base, image_built_on_host, image_on_host
+from components.base.request import request
 from components.host import Action, Host, Operation
 from components.networks import Networks
 from components.postgres import Postgres
 from components.sentinel.bridge_image import BRIDGE_LAYERS
 from components.sentinel.configuration import ALIAS, AUDIENCE, CONFIGURATION, ISSUER, ROLE, SECRETS
 from components.sentinel.live_settings import LiveSettings, LiveSettingsArgs, configuration_files
+from hostctl.docker.networks import NetworkRequest
+from hostctl.sentinel import StartRequest
 from settings import Settings, secret_output
 from settings.limits import HEALTH_RETRIES, RENEW_SHARE
 from settings.names import LOOPBACK
@@ -34,12 +37,12 @@ from settings.names import LOOPBACK
 __all__ = ["TOKENS", "Sentinel", "SentinelArgs"]
 
 TOKENS = "tokens"
-"""Folder below the product's own: what each token on the host was asked to be, so that the nightly job renews it."""
+"""Folder below the product's own: the request of each token on the host, by which the nightly job renews it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SentinelArgs:
-    """What Sentinel stands on. `standby` of false keeps the container declared and stopped."""
+    """Where `standby` is false the container is declared and stopped."""
 
     settings: Settings
     host: Host
@@ -51,7 +54,8 @@ class SentinelArgs:
 class Sentinel(pulumi.ComponentResource):
     """The gateway that will serve. `container_id` is known, and the container healthy, once this component is done.
 
-    `expected` are the facts that must be seen of the container once it serves; `files_hash` names its configuration and its secrets.
+    `expected` are the facts that the container must show once it serves; `files_hash` names its configuration and its
+    secrets.
     """
 
     container_id: pulumi.Output[str]
@@ -111,7 +115,7 @@ class Sentinel(pulumi.ComponentResource):
         )
 
     def _variables(self) -> dict[str, pulumi.Output[str]]:
-        """The gateway's secret environment, each variable a file; the bridge hands them to its child only."""
+        """The gateway's secret environment, each variable a file; the bridge passes them to its child only."""
         settings = self._args.settings
         variables = {"JWT_SECRET_KEY": secret_output(settings.jwt_secret), "DATABASE_URL": self._args.postgres.url}
         if settings.health_token is not None:
@@ -168,10 +172,10 @@ class Sentinel(pulumi.ComponentResource):
         return container
 
     def _image(self) -> pulumi.Output[str]:
-        """The id of the image that the container runs: the operator's own, or one that is made over it on the host."""
+        """The id of the image that the container runs: the operator's own, or one that is built on it on the host."""
         settings, host, name = self._args.settings.sentinel, self._args.host, f"{self._name}-image"
-        given = image_on_host(name, settings.image, "sentinel.image", host=host, parent=self, context=settings.context)
-        image = given.image_id
+        own = image_on_host(name, settings.image, "sentinel.image", host=host, parent=self, context=settings.context)
+        image = own.image_id
         if settings.serve == "native":
             return image
         for layer in BRIDGE_LAYERS[settings.layers]:
@@ -180,35 +184,29 @@ class Sentinel(pulumi.ComponentResource):
         return image
 
     def _sidecars(self) -> Sequence[pulumi.Resource]:
-        """Joins the backends that are containers of their own to the internal network, under their names."""
-        members = [
-            {"container": backend.container, "aliases": list(backend.aliases)}
-            for backend in self._args.settings.backends
-            if backend.container
-        ]
-        if not members:
+        """Join the backends that are containers of their own to the internal network, under their names."""
+        sidecars = [backend for backend in self._args.settings.backends if backend.container]
+        if not sidecars:
             return ()
-        joined = self._args.host.action(
-            f"{self._name}-sidecars",
-            Operation("networks", create="join", delete="leave"),
-            {"network": self._args.networks.internal, "members": members},
-            parent=self,
-        )
+        internal, edge = self._args.networks.internal, self._args.networks.edge
+        named = [{"container": one.container, "aliases": list(one.aliases)} for one in sidecars]
+        joined = self._membership("sidecars", internal, named)
         if not self._args.settings.networks.sidecars_out:
-            return (joined.resource,)
-        out = self._args.host.action(
-            f"{self._name}-sidecars-out",
+            return (joined,)
+        return (joined, self._membership("sidecars-out", edge, [{**one, "aliases": []} for one in named]))
+
+    def _membership(
+        self, suffix: str, network: pulumi.Input[str], members: Sequence[Mapping[str, object]]
+    ) -> pulumi.Resource:
+        return self._args.host.action(
+            f"{self._name}-{suffix}",
             Operation("networks", create="join", delete="leave"),
-            {
-                "network": self._args.networks.edge,
-                "members": [{"container": member["container"], "aliases": []} for member in members],
-            },
+            request(NetworkRequest, network=network, members=[dict(member) for member in members]),
             parent=self,
-        )
-        return (joined.resource, out.resource)
+        ).resource
 
     def _token(self, files: HostFiles) -> Action:
-        """A token for the handover's own first question, made and renewed on the host, so that it is in no state."""
+        """The token of the handover's probe, made and renewed on the host, so that it is in no state."""
         client = self._args.settings.client
         return self._args.host.action(
             f"{self._name}-token",
@@ -232,7 +230,7 @@ class Sentinel(pulumi.ComponentResource):
         return self._args.host.action(
             f"{self._name}-standby",
             Operation("sentinel", create="start", delete="stop"),
-            {"container": container.id, "limit_seconds": self._args.settings.sentinel.start_seconds},
+            request(StartRequest, container=container.id, limit_seconds=self._args.settings.sentinel.start_seconds),
             parent=self,
             depends_on=[container, *before],
             triggers=[container.id],

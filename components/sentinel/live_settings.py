@@ -1,11 +1,11 @@
-"""What the running gateway takes over: the kill switch and the rate limits, by SIGHUP, in the same container.
+"""The live settings: kill switch and rate limits, which the running gateway reads again on SIGHUP.
 
-Owns: `configuration_files`, the folder that is mounted whole at /etc/sentinel and is named by what the gateway reads at
-its start only, so that a change of the rest replaces a file in it and no container; and `LiveSettings`, the signal
-after such a change and the proof that it was taken.
+Owns: `configuration_files`, the folder that is mounted whole at /etc/sentinel. Its name is made from what the gateway
+reads at its start only, so that a change of the live settings replaces a file in it and no container. `LiveSettings` is
+the signal after such a change, and the proof that the gateway read it.
 
-Deliberately does not: hold anything else that a running gateway could learn. It reads these two tables again and no
-others (`reference/sentinel.md`).
+Deliberately does not: hold any other setting. A running gateway reads these two tables again and no others
+(`reference/sentinel.md`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import pulumi
 import pulumi_docker as docker
 
 from components.base.files import HostFile, HostFiles
+from components.base.request import request
 from components.host import Host, Operation
 from components.sentinel.configuration import bridge_json, live, sentinel_toml, start_toml
+from hostctl.sentinel.reload import ReloadRequest
 from settings import Settings
 from settings.live_rules import is_switched_off
 
@@ -59,7 +61,7 @@ class LiveSettingsArgs:
 
 
 class LiveSettings(pulumi.ComponentResource):
-    """Kill switch and rate limits in the running container. On create they are what it started with: then a check."""
+    """Kill switch and rate limits in the running container, which starts with them: on create this only checks."""
 
     def __init__(
         self,
@@ -76,17 +78,18 @@ class LiveSettings(pulumi.ComponentResource):
         args.host.action(
             f"{name}-reload",
             Operation("sentinel", create="reload"),
-            {
-                "container": args.container.id,
-                "tables": live(sentinel),
-                # A tool that is disabled stands in no list, and one that is enabled again stands there.
-                "hidden": sorted({*sentinel.kill_switch.disabled_tools, *(one.tool for one in off)}),
-                "listed": sorted({one.tool for one in on}),
-                "port": sentinel.port,
-                "probe": {"path": "/mcp", "token_file": args.token_file},
-                "logs_it": sentinel.serve == "bridge" and sentinel.log_level in _LEVELS_THAT_SHOW_A_RELOAD,
-                "limit_seconds": _RELOAD_SECONDS,
-            },
+            request(
+                ReloadRequest,
+                container=args.container.id,
+                tables=live(sentinel),
+                # A disabled tool is in no list, and one that is enabled again is.
+                hidden=sorted({*sentinel.kill_switch.disabled_tools, *(one.tool for one in off)}),
+                listed=sorted({one.tool for one in on}),
+                port=sentinel.port,
+                probe={"path": "/mcp", "token_file": args.token_file},
+                logs_reload=sentinel.serve == "bridge" and sentinel.log_level in _LEVELS_THAT_SHOW_A_RELOAD,
+                limit_seconds=_RELOAD_SECONDS,
+            ),
             parent=self,
             depends_on=[args.files.written.resource, *after],
         )

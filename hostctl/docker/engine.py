@@ -1,6 +1,6 @@
 """The Docker Engine API over its unix socket, without Docker's command line (which costs 30-60 ms a call).
 
-Owns: requests, the negotiated API version, errors told by status code. Deliberately does not: decide anything.
+Owns: requests, the negotiated API version, errors by status code.
 Source of paths and fields: the Engine API's reference, versions 1.41 (Docker 20.10) to 1.51.
 """
 
@@ -67,35 +67,37 @@ class Engine:
         return self._request("POST", path, body, seconds)
 
     def delete(self, path: str) -> None:
-        """A DELETE; what is gone already is no error. Raises DockerError."""
+        """Send a DELETE; an object that is gone already is no error. Raises DockerError."""
         try:
             self._raw("DELETE", path, None, REQUEST_SECONDS)
         except DockerError as error:
             if error.status != http.client.NOT_FOUND:
                 raise
 
-    def inside(self, container: str, words: Sequence[str], seconds: float) -> tuple[int, str]:
-        """Run a command in a running container: its exit code, and what it wrote. Raises DockerError."""
-        body = {"Cmd": list(words), "AttachStdout": True, "AttachStderr": True}
+    def inside(self, container: str, command: Sequence[str], seconds: float) -> tuple[int, str]:
+        """Run a command in a running container: its exit code and its output. Raises DockerError."""
+        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
         started: str = self.post(f"/containers/{quote(container)}/exec", body)["Id"]
         try:
-            said = self._raw("POST", f"/exec/{started}/start", {"Detach": False, "Tty": False}, seconds)[1]
+            output = self._raw("POST", f"/exec/{started}/start", {"Detach": False, "Tty": False}, seconds)[1]
         except TooLate:
-            sentence = f"{words[0]} in {container} did not end within {seconds:g} s: see 'docker top {container}'"
+            sentence = f"{command[0]} in {container} did not end within {seconds:g} s: see 'docker top {container}'"
             raise TooLate(sentence, 0) from None
         code: int | None = self.get(f"/exec/{started}/json")["ExitCode"]
         if code is None:
-            raise DockerError(f"Docker did not begin {words[0]} in {container}: see that it runs and is not paused", 0)
-        return code, _without_frames(said)
+            raise DockerError(
+                f"Docker did not begin {command[0]} in {container}: see that it runs and is not paused", 0
+            )
+        return code, _without_frames(output)
 
     def text(self, method: str, path: str, seconds: float) -> str:
-        """The answer as it comes, for those that are more than one JSON document. Raises DockerError."""
+        """The answer's text, for answers of more than one JSON document. Raises DockerError."""
         return self._raw(method, path, None, seconds)[1].decode("utf-8", "replace")
 
     def send(self, path: str, archive: bytes, seconds: float) -> Iterator[bytes]:
         """POST a tar, and the lines of the answer as they come, each within `seconds` of the one before.
 
-        On a connection of its own: to leave off reading ends the work. Raises DockerError.
+        On a connection of its own: the work ends when the reader stops. Raises DockerError.
         """
         self.get("/version")
         connection = _UnixConnection(self.path)
@@ -139,7 +141,7 @@ class Engine:
         return _without_frames(self._raw("GET", path, None, REQUEST_SECONDS)[1])
 
     def log_since(self, container: str, moment: float) -> str:
-        """What a container wrote to stdout and stderr since `moment`, in seconds since 1970 by the host's clock."""
+        """A container's output on stdout and stderr since `moment`, in seconds since 1970 by the host's clock."""
         path = f"/containers/{quote(container)}/logs?stdout=1&stderr=1&since={moment:.6f}"
         return _without_frames(self._raw("GET", path, None, REQUEST_SECONDS)[1])
 

@@ -1,7 +1,7 @@
-"""A command in a running container with its streams: stdin out of a file, stdout into one, as they come.
+"""A command in a running container with its streams: stdin from a file, stdout into one, as the data comes.
 
-Owns: the connection that Docker turns into a stream (`Upgrade: tcp`), and taking its frames apart. Unlike
-`Engine.inside` nothing is held in memory but stderr. Deliberately does not: judge an exit code.
+Owns: the connection that Docker turns into a stream (`Upgrade: tcp`), and its frames. Unlike `Engine.inside` it holds
+nothing in memory but stderr.
 Source: the Engine API's reference, "Attach to a container" and "Start an exec instance".
 """
 
@@ -24,34 +24,34 @@ _STDERR = 2
 def streamed(
     engine: Engine,
     container: str,
-    words: Sequence[str],
+    command: Sequence[str],
     seconds: float,
     feed: BinaryIO | None = None,
     out: BinaryIO | None = None,
 ) -> tuple[int, str]:
     """Its exit code (-1 where Docker knows none) and its stderr; each piece comes within `seconds`.
 
-    stdout goes to `out`, whose own errors go through, else into what is returned. Raises DockerError, of which TooLate
-    is one that took or gave nothing for so long.
+    stdout goes to `out`, whose own errors go through, else it is returned with stderr. Raises DockerError; TooLate
+    where the command read and wrote nothing for that long.
     """
     try:
-        return _streamed(engine, container, words, seconds, feed, out)
+        return _streamed(engine, container, command, seconds, feed, out)
     except TimeoutError:
-        sentence = f"{words[0]} in {container} took or gave nothing for {seconds:g} s: see 'docker top {container}'"
+        sentence = f"{command[0]} in {container} read and wrote nothing for {seconds:g} s: see 'docker top {container}'"
         raise TooLate(sentence, 0) from None
 
 
 def _streamed(
-    engine: Engine, container: str, words: Sequence[str], seconds: float, feed: BinaryIO | None, out: BinaryIO | None
+    engine: Engine, container: str, command: Sequence[str], seconds: float, feed: BinaryIO | None, out: BinaryIO | None
 ) -> tuple[int, str]:
-    body = {"Cmd": list(words), "AttachStdin": feed is not None, "AttachStdout": True, "AttachStderr": True}
+    body = {"Cmd": list(command), "AttachStdin": feed is not None, "AttachStdout": True, "AttachStderr": True}
     started: str = engine.post(f"/containers/{quote(container)}/exec", body)["Id"]
     version = engine.version
     errors: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
         answer = _begun(engine, stream, f"{version}/exec/{started}/start", seconds)
         if feed is not None:
-            _give(stream, feed)
+            _send(stream, feed)
         while True:
             head = _whole(engine, answer, _HEAD_BYTES)
             if not head:
@@ -98,18 +98,18 @@ def _begun(engine: Engine, stream: socket.socket, path: str, seconds: float) -> 
     return answer
 
 
-def _give(stream: socket.socket, feed: BinaryIO) -> None:
+def _send(stream: socket.socket, feed: BinaryIO) -> None:
     try:
         with stream.makefile("wb") as into:
             shutil.copyfileobj(feed, into, PIECE_BYTES)
         stream.shutdown(socket.SHUT_WR)
     except (BrokenPipeError, ConnectionResetError):
-        # The command ended before it had read everything; its exit code and its words say why.
+        # The command ended before it had read everything; its exit code and its output say why.
         pass
 
 
 def _whole(engine: Engine, answer: BinaryIO, size: int) -> bytes:
-    """So many bytes, none at the stream's end; raises DockerError where it ends inside them."""
+    """Exactly `size` bytes, or none at the stream's end; raises DockerError where it ends inside them."""
     try:
         content = answer.read(size)
     except TimeoutError:

@@ -1,64 +1,74 @@
 """`networks join` and `networks leave`: the operator's own containers on the product's network.
 
-Owns: membership of the listed containers. Deliberately does not: make or remove networks, or move the gateway's port.
+Deliberately does not: create or remove networks, or move the gateway's port.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
 
 
-def join(document: Document) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Member:
+    """A container by name, and its aliases on the network."""
+
+    container: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NetworkRequest:
+    """A network and its members."""
+
+    network: str
+    members: tuple[Member, ...] = ()
+    docker_socket: str = ""
+
+
+def join(request: NetworkRequest) -> dict[str, Any]:
     """Put each member on the network under its aliases; one that is there under them stays as it is."""
-    engine, network, networks = _read(document)
+    engine, network = Engine(request.docker_socket), request.network
+    networks = containers.internal_networks(engine)
+    if network not in networks:
+        raise Refusal(f"the network {network} does not exist: create it, then run again")
     joined: list[str] = []
     already: list[str] = []
-    for member in document.objects("members"):
-        name, aliases = member.text("container"), member.texts("aliases")
+    for member in request.members:
+        name = member.container
         container = containers.find(engine, name, networks)
         if container is None:
             raise Refusal(f"the container {name} does not exist, so it cannot join {network}: start it, then run again")
-        here = next((found for found in container.attachments if found.network == network), None)
-        if here is not None and set(aliases) <= set(here.aliases):
+        attachment = next((one for one in container.attachments if one.network == network), None)
+        if attachment is not None and set(member.aliases) <= set(attachment.aliases):
             already.append(name)
             continue
-        if here is not None:
+        if attachment is not None:
             engine.post(f"/networks/{quote(network)}/disconnect", {"Container": container.id})
         engine.post(
             f"/networks/{quote(network)}/connect",
-            {"Container": container.id, "EndpointConfig": {"Aliases": aliases}},
+            {"Container": container.id, "EndpointConfig": {"Aliases": list(member.aliases)}},
         )
         joined.append(name)
     return {"network": network, "joined": joined, "already": already}
 
 
-def leave(document: Document) -> dict[str, Any]:
+def leave(request: NetworkRequest) -> dict[str, Any]:
     """Take each member off the network; one that is gone or not on it is no error."""
-    engine = Engine(document.text("docker_socket"))
-    network = document.text("network")
+    engine, network = Engine(request.docker_socket), request.network
     networks = containers.internal_networks(engine)
     left: list[str] = []
     already: list[str] = []
-    for member in document.objects("members"):
-        name = member.text("container")
-        container = containers.find(engine, name, networks)
+    for member in request.members:
+        container = containers.find(engine, member.container, networks)
         if container is None or not container.on(network):
-            already.append(name)
+            already.append(member.container)
             continue
         engine.post(f"/networks/{quote(network)}/disconnect", {"Container": container.id})
-        left.append(name)
+        left.append(member.container)
     return {"network": network, "left": left, "already": already}
-
-
-def _read(document: Document) -> tuple[Engine, str, dict[str, bool]]:
-    engine, network = Engine(document.text("docker_socket")), document.text("network")
-    networks = containers.internal_networks(engine)
-    if network not in networks:
-        raise Refusal(f"the network {network} does not exist: create it, then run again")
-    return engine, network, networks

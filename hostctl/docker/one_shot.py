@@ -1,67 +1,155 @@
-"""Containers that live for one question, and are gone whatever happens.
+"""One-shot containers: they live for one question, hardened, and are removed whatever happens.
 
-Owns: making them without capabilities, network or a writable root, waiting for their end, removing them and what a
-killed run left of them. Deliberately does not: know what runs in them.
+By default without network, capabilities, new privileges or a writable root, and with a limit of memory. A killed run's
+container is removed by the next one-shot: its label names the process that made it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+import sys
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.docker.engine import Engine
+from hostctl.core.documents import table
+from hostctl.core.errors import Refusal
+from hostctl.docker import containers
+from hostctl.docker.engine import Engine, TooLate
 
 LABEL = "sentinel-cutover.one-shot"
-MEGABYTE = 1024 * 1024
+LAST_LINES = 20
+ALL_LINES = 10000
+_MEGABYTE = 1024 * 1024
+_PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
+
+
+def _no_files() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class OneShot:
+    """One container. `files` and `writable_files` map a path inside to one on the host; `volumes` are paths of unnamed
+    volumes. Without a `command` the image's own runs."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    user: str = "0:0"
+    environment: Mapping[str, str] = field(default_factory=_no_files)
+    network: str = "none"
+    capabilities: tuple[str, ...] = ()
+    memory_mb: int = 256
+    init: bool = False
+    files: Mapping[str, str] = field(default_factory=_no_files)
+    writable_files: Mapping[str, str] = field(default_factory=_no_files)
+    tmpfs: Mapping[str, str] = field(default_factory=_no_files)
+    volumes: tuple[str, ...] = ()
+
+    def body(self) -> dict[str, Any]:
+        """The body of Docker's request to create it."""
+        command = {"Entrypoint": [self.command[0]], "Cmd": list(self.command[1:])} if self.command else {}
+        mounts = [
+            *(_bind(target, source, read_only=True) for target, source in sorted(self.files.items())),
+            *(_bind(target, source, read_only=False) for target, source in sorted(self.writable_files.items())),
+            *({"Type": "volume", "Target": target} for target in self.volumes),
+        ]
+        return {
+            "Image": self.image,
+            **command,
+            "User": self.user,
+            "Env": [f"{name}={value}" for name, value in self.environment.items()],
+            "Healthcheck": {"Test": ["NONE"]},
+            "Labels": {LABEL: _process(os.getpid())},
+            "HostConfig": {
+                "NetworkMode": self.network,
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                "CapAdd": list(self.capabilities),
+                "SecurityOpt": ["no-new-privileges:true"],
+                "Memory": self.memory_mb * _MEGABYTE,
+                "MemorySwap": self.memory_mb * _MEGABYTE,
+                "Init": self.init,
+                "Tmpfs": dict(self.tmpfs),
+                "Mounts": mounts,
+            },
+        }
 
 
 @contextmanager
-def started(engine: Engine, image: str, body: dict[str, Any], host: dict[str, Any]) -> Generator[str]:
-    """Its id, while the block lasts; volumes without a name go with it."""
-    made: str = engine.post(
-        "/containers/create",
-        {
-            "Image": image,
-            "Labels": {LABEL: "true"},
-            **body,
-            "HostConfig": {
-                "NetworkMode": "none",
-                "ReadonlyRootfs": True,
-                "CapDrop": ["ALL"],
-                "SecurityOpt": ["no-new-privileges:true"],
-                **host,
-            },
-        },
-    )["Id"]
+def started(engine: Engine, one_shot: OneShot) -> Generator[str]:
+    """The running container's id, while the block lasts. Raises DockerError."""
+    _remove_orphans(engine)
+    container: str = engine.post("/containers/create", one_shot.body())["Id"]
     try:
-        engine.post(f"/containers/{made}/start")
-        yield made
+        engine.post(f"/containers/{container}/start")
+        yield container
     finally:
-        engine.delete(f"/containers/{made}?force=1&v=1")
+        engine.delete(f"/containers/{container}?force=1&v=1")
 
 
-def ran(
-    engine: Engine, image: str, words: Sequence[str], file: str, seconds: float, network: str = "none"
-) -> tuple[int, str]:
-    """Run a command that may read `file` under the same path, as the file's owner: exit code and last lines."""
+def run(engine: Engine, one_shot: OneShot, seconds: float, lines: int = LAST_LINES) -> tuple[int, str]:
+    """Run it to its end: exit code and last lines. Raises DockerError, TooLate where it does not end in time."""
+    with started(engine, one_shot) as container:
+        try:
+            code: int = engine.post(f"/containers/{container}/wait", seconds=seconds)["StatusCode"]
+        except TooLate:
+            output = engine.log_tail(container, lines).strip()
+            command = " ".join(one_shot.command)
+            raise TooLate(f"`{command}` has not ended after {seconds:.0f} s: run again\n{output}", 0) from None
+        return code, engine.log_tail(container, lines).strip()
+
+
+def reader(image: str, command: Sequence[str], file: str, network: str = "none") -> OneShot:
+    """A command that may read `file` under the same path, as the file's owner."""
     owner = os.stat(file)
-    body = {"Entrypoint": list(words[:1]), "Cmd": list(words[1:]), "User": f"{owner.st_uid}:{owner.st_gid}"}
-    host: dict[str, Any] = {
-        "NetworkMode": network,
-        "Memory": 256 * MEGABYTE,
-        "MemorySwap": 256 * MEGABYTE,
-        "Mounts": [{"Type": "bind", "Source": file, "Target": file, "ReadOnly": True}],
-    }
-    with started(engine, image, body, host) as made:
-        ended = engine.post(f"/containers/{made}/wait", seconds=seconds)
-        return int(ended["StatusCode"]), engine.log_tail(quote(made), 20).strip()
+    return OneShot(image, tuple(command), f"{owner.st_uid}:{owner.st_gid}", network=network, files={file: file})
 
 
-def clear(engine: Engine) -> None:
-    """Remove what a killed run left."""
-    asked = quote('{"label":["' + LABEL + '"]}')
-    for row in engine.get(f"/containers/json?all=1&filters={asked}"):
-        engine.delete(f"/containers/{row['Id']}?force=1&v=1")
+def host_programs() -> dict[str, str]:
+    """Files that let any image run this host's own programs, this Python among them."""
+    folders = [*_PROGRAM_FOLDERS, os.path.realpath(sys.base_prefix)]
+    present = [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
+    return {folder: folder for folder in present if folder in _PROGRAM_FOLDERS or not _is_program_folder(folder)}
+
+
+def any_image(engine: Engine, image: str = "", image_of: str = "") -> str:
+    """An image that is on the host already: this one, else that of the container `image_of`, else any that runs."""
+    if image:
+        return image
+    container = containers.find(engine, image_of, {})
+    if container is not None:
+        return container.image
+    for row in containers.listed(engine):
+        return str(row["ImageID"])
+    raise Refusal("no container is on this host whose image could be used: set firewall.escalation to root or sudo")
+
+
+def _bind(target: str, source: str, read_only: bool) -> dict[str, Any]:
+    return {"Type": "bind", "Target": target, "Source": source, "ReadOnly": read_only}
+
+
+def _remove_orphans(engine: Engine) -> None:
+    """Remove one-shot containers whose process has ended."""
+    filters = quote('{"label":["' + LABEL + '"]}')
+    for row in engine.get(f"/containers/json?all=1&filters={filters}"):
+        maker = str(table(row.get("Labels")).get(LABEL, ""))
+        process = maker.split(" ")[0]
+        if not process.isdigit() or _process(int(process)) != maker:
+            engine.delete(f"/containers/{row['Id']}?force=1&v=1")
+
+
+def _process(process: int) -> str:
+    """The process's id and the time of its start, such as "812 90211", since an id is given again; empty when ended."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            # proc(5): the second field, in brackets, may hold blanks; the start is the 22nd.
+            return f"{process} {file.read().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return ""
+
+
+def _is_program_folder(folder: str) -> bool:
+    return any(folder.startswith(f"{top}/") for top in _PROGRAM_FOLDERS)

@@ -1,41 +1,50 @@
-"""`orphans remove`: what Docker made for a run that was killed before the engine noted it.
+"""`orphans remove`: containers and networks that Docker made for a run that was killed before the engine noted them.
 
-Owns: containers with our label, and networks of our names, that the state does not know.
-Deliberately does not: touch a container that holds a port, a network that has containers, a volume, or anything else.
+Orphans are containers with our label, and networks of our names, that the state does not know.
+Deliberately does not: touch a container that holds a port, a network that has containers, or a volume.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core.documents import Document, rows, table
+from hostctl.core.documents import rows, table
 from hostctl.docker.engine import Engine
 
 LABEL = "sentinel-cutover"
 
 
-def remove(document: Document) -> dict[str, Any]:
-    """Remove what is ours and not in "known" (ids); "networks" are our networks' names."""
-    engine = Engine(document.text("docker_socket"))
-    known, networks = set(document.texts("known")), set(document.texts("networks"))
+@dataclass(frozen=True)
+class OrphansRequest:
+    """`known` are the ids in the state; `networks` are our networks' names."""
+
+    known: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    docker_socket: str = ""
+
+
+def remove(request: OrphansRequest) -> dict[str, Any]:
+    """Remove the orphans; those in use are kept and named."""
+    engine, known = Engine(request.docker_socket), set(request.known)
     removed: list[str] = []
     kept: list[str] = []
-    for short in engine.get("/containers/json?all=1"):
-        if table(short.get("Labels")).get(LABEL) != "true" or short["Id"] in known:
+    for row in engine.get("/containers/json?all=1"):
+        if table(row.get("Labels")).get(LABEL) != "true" or row["Id"] in known:
             continue
-        name = str(short["Names"][0]).lstrip("/")
-        if any(port.get("PublicPort") for port in rows(short.get("Ports"))):
+        name = str(row["Names"][0]).lstrip("/")
+        if any(port.get("PublicPort") for port in rows(row.get("Ports"))):
             kept.append(name)
             continue
-        engine.delete(f"/containers/{short['Id']}?force=1")
+        engine.delete(f"/containers/{row['Id']}?force=1")
         removed.append(name)
-    for found in engine.get("/networks"):
-        if found["Name"] not in networks or found["Id"] in known:
+    for network in engine.get("/networks"):
+        if network["Name"] not in request.networks or network["Id"] in known:
             continue
-        if table(engine.get(f"/networks/{quote(found['Id'])}").get("Containers")):
-            kept.append(found["Name"])
+        if table(engine.get(f"/networks/{quote(network['Id'])}").get("Containers")):
+            kept.append(network["Name"])
             continue
-        engine.delete(f"/networks/{quote(found['Id'])}")
-        removed.append(found["Name"])
+        engine.delete(f"/networks/{quote(network['Id'])}")
+        removed.append(network["Name"])
     return {"removed": removed, "kept": kept}

@@ -1,8 +1,4 @@
-"""Secrets out of a text that a person will read, such as a container's log.
-
-Owns: what counts as one: what the container's own secret files hold, and what looks like a token or a password.
-Deliberately does not: promise anything of a secret that it cannot know.
-"""
+"""A container's log without its secrets: those in its own secret files, and what looks like a token or a password."""
 
 from __future__ import annotations
 
@@ -33,17 +29,17 @@ def masked(text: str, secrets: Iterable[str] = ()) -> str:
 
 def log_tail(engine: Engine, container: str, lines: int) -> str:
     """The container's last lines, masked; "(nothing)" where it wrote none."""
-    found = engine.find(f"/containers/{quote(container, safe='')}/json")
-    if found is None:
+    document = engine.find(f"/containers/{quote(container, safe='')}/json")
+    if document is None:
         return "(the container is gone)"
-    text = engine.log_tail(found["Id"], lines).strip()
-    return masked(text, _secrets(found)) or "(nothing)"
+    text = engine.log_tail(document["Id"], lines).strip()
+    return masked(text, _secrets(document)) or "(nothing)"
 
 
-def _secrets(found: dict[str, Any]) -> list[str]:
-    """What the files that are mounted as its secrets hold, whole and line by line."""
+def _secrets(document: dict[str, Any]) -> list[str]:
+    """The contents of the files that are mounted as its secrets, whole and line by line."""
     known: list[str] = []
-    for mount in rows(found.get("Mounts")):
+    for mount in rows(document.get("Mounts")):
         if not str(mount.get("Destination", "")).startswith(SECRETS):
             continue
         try:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
-from typing import Any
 
 from hostctl.core import atomic_file
 from hostctl.core.errors import Refusal
-from hostctl.docker import containers
+from hostctl.docker import one_shot
 from hostctl.docker.engine import Engine
+from hostctl.docker.one_shot import ALL_LINES, OneShot, any_image, host_programs
 from hostctl.firewall.request import FirewallRequest
 
 Run = Callable[[str], str]
 """Runs shell lines and returns their output; raises Refusal with the first line of their stderr."""
 
 SECONDS = 60.0
-_PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
 
 
 def runner(request: FirewallRequest) -> Run:
@@ -38,63 +36,28 @@ def runner(request: FirewallRequest) -> Run:
     return lambda lines: _contained(request, lines)
 
 
-def host_programs() -> list[str]:
-    """Binds, read-only, that let any image run this host's own programs, this Python among them."""
-    folders = [*_PROGRAM_FOLDERS, os.path.realpath(sys.base_prefix)]
-    present = [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
-    return [f"{folder}:{folder}:ro" for folder in present if folder in _PROGRAM_FOLDERS or not _below(folder)]
-
-
-def one_shot(engine: Engine, image: str, command: list[str], host: dict[str, Any]) -> str:
-    """The output of a container that runs this one command and is removed; raises Refusal when it failed."""
-    body = {
-        "Image": image,
-        "Entrypoint": command,
-        "Cmd": [],
-        "User": "0:0",
-        "Labels": {"sentinel-cutover.role": "one-shot"},
-        "HostConfig": {"ReadonlyRootfs": False, "Memory": 128 * 1024 * 1024, **host},
-    }
-    made = engine.post("/containers/create", body)["Id"]
-    try:
-        engine.post(f"/containers/{made}/start")
-        status = engine.post(f"/containers/{made}/wait", seconds=SECONDS)["StatusCode"]
-        said = engine.log_tail(made, 10000)
-    finally:
-        engine.delete(f"/containers/{made}?force=1")
-    if status:
-        raise Refusal(f"a one-shot container of {image} failed ({_first(said) or f'exit code {status}'})")
-    return said
-
-
-def any_image(engine: Engine, image: str, image_of: str) -> str:
-    """An image that is on the host: the named one, else that of the container `image_of`, else any that runs."""
-    if image:
-        return image
-    found = containers.find(engine, image_of, {})
-    if found is not None:
-        return found.image
-    for row in containers.listed(engine):
-        return str(row["ImageID"])
-    raise Refusal("no container is on this host whose image could be used: set firewall.escalation to root or sudo")
-
-
 def _contained(request: FirewallRequest, lines: str) -> str:
     engine = Engine(request.docker_socket)
     path = os.path.join(request.folder, "run")
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     atomic_file.write(path, lines.encode(), 0o644)
-    host: dict[str, Any] = {
-        "NetworkMode": "host",
+    image = any_image(engine, request.image, request.image_of)
+    container = OneShot(
+        image,
+        ("/bin/sh", "/sentinel-cutover-run"),
+        network="host",
         # All that iptables needs, and far from all that a privileged container gets.
-        "CapDrop": ["ALL"],
-        "CapAdd": ["NET_ADMIN", "NET_RAW"],
-        # /run has the lock that keeps two users of iptables apart.
-        "Binds": [*host_programs(), "/run:/run", "/etc:/etc:ro", f"{path}:/sentinel-cutover-run:ro"],
-    }
-    return one_shot(
-        engine, any_image(engine, request.image, request.image_of), ["/bin/sh", "/sentinel-cutover-run"], host
+        capabilities=("NET_ADMIN", "NET_RAW"),
+        files={**host_programs(), "/etc": "/etc", "/sentinel-cutover-run": path},
+        # It has the lock that keeps two users of iptables apart.
+        writable_files={"/run": "/run"},
+        tmpfs={"/tmp": "mode=1777"},
     )
+    code, output = one_shot.run(engine, container, SECONDS, ALL_LINES)
+    if code:
+        reason = _first(output) or f"exit code {code}"
+        raise Refusal(f"the firewall could not be changed by a one-shot container of {image} ({reason}): fix that")
+    return output + "\n"
 
 
 def _piped(command: list[str], lines: str) -> str:
@@ -110,12 +73,5 @@ def _piped(command: list[str], lines: str) -> str:
     return done.stdout
 
 
-def _below(folder: str) -> bool:
-    return any(folder.startswith(f"{top}/") for top in _PROGRAM_FOLDERS)
-
-
 def _first(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip() and not line.startswith("# Warning")), "")
-
-
-__all__ = ["Run", "any_image", "host_programs", "one_shot", "runner"]

@@ -19,8 +19,9 @@ from typing import Any
 
 from hostctl.core.documents import parsed, rows, table
 from hostctl.core.errors import Refusal
+from hostctl.docker import one_shot
 from hostctl.docker.engine import Engine
-from hostctl.firewall.privileges import any_image, host_programs, one_shot
+from hostctl.docker.one_shot import ALL_LINES, OneShot, any_image, host_programs
 
 SHOWS = (
     "No guarded port answers on an address of this host that is not loopback, probed from a container on "
@@ -33,6 +34,7 @@ DOES_NOT_SHOW = (
 )
 NOTHING = "Nothing: the bridge has no way to any of this host's addresses."
 CONNECT_SECONDS = 2.0
+SECONDS = 60.0
 _SIOCGIFCONF = 0x8912
 _ROW = 40
 """Bytes of a struct ifreq on 64 bits (netdevice(7))."""
@@ -76,14 +78,15 @@ def probe(request: ProbeRequest) -> dict[str, Any]:
     engine = Engine(request.docker_socket)
     pairs = json.dumps([[address, port] for address in addresses for port in ports])
     python = os.path.realpath(sys.executable)
-    output = one_shot(
-        engine,
+    container = OneShot(
         any_image(engine, request.image, request.image_of),
-        [python, "-I", "-S", "-c", _CONNECT, pairs, str(CONNECT_SECONDS)],
-        {"NetworkMode": "bridge", "Binds": host_programs(), "CapDrop": ["ALL"], "ReadonlyRootfs": True},
+        (python, "-I", "-S", "-c", _CONNECT, pairs, str(CONNECT_SECONDS)),
+        network="bridge",
+        files=host_programs(),
     )
-    answer = table(parsed(output.strip().splitlines()[-1] if output.strip() else ""))
-    if "open" not in answer:
+    code, output = one_shot.run(engine, container, SECONDS, ALL_LINES)
+    answer = table(parsed(output.splitlines()[-1] if output else ""))
+    if code or "open" not in answer:
         raise Refusal("the one-shot container gave no answer: run 'hostctl firewall probe' again")
     # Docker's default bridge has no IPv6 unless it is configured.
     untried = list(dict.fromkeys(str(address) for address in rows(answer.get("untried"))))

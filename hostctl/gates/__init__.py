@@ -36,7 +36,8 @@ def inspect(document: Document) -> dict[str, Any]:
             "address": "",
             "serves": False,
         }
-        return {**gone, "inside_port": port, "active": holder.kind, "holder": holder.name, "log": "(the container is gone)"}
+        seen = {"inside_port": port, "active": holder.kind, "holder": holder.name, "log": "(the container is gone)"}
+        return {**gone, **seen}
     return {
         "name": container.name,
         "running": container.running,

@@ -82,9 +82,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "stop-predecessor": Scenario("stop-predecessor", _STOPS),
     "undo to the predecessor": Scenario("undo", plans.predecessor_serves(world(_CUT_OVER, PAUSED), REQUEST)),
-    "undo to a stopped predecessor": Scenario(
-        "undo", plans.predecessor_serves(world(_CUT_OVER, STOPPED), REQUEST)
-    ),
+    "undo to a stopped predecessor": Scenario("undo", plans.predecessor_serves(world(_CUT_OVER, STOPPED), REQUEST)),
     "undo to an older Sentinel": Scenario(
         "undo", plans.sentinel_serves(world(LOST, PAUSED, DATABASE, _OLDER_FAILED), REQUEST, LOST)
     ),

@@ -1,1 +1,1 @@
-"""Facts of the host: sockets, callers, bindings."""
+"""Facts of the host: sockets, port holders, the invoking user."""

@@ -1,7 +1,4 @@
-"""Who listens on a TCP port of this host, from /proc.
-
-Owns: `listener`. Deliberately does not: connect to anything.
-"""
+"""The process that listens on a TCP port of this host, from /proc."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whether only loopback listens on the given ports: by the host's own sockets, and by trying.
+"""Check that nothing but loopback listens on the given ports: by the host's own sockets, and by connecting.
 
-Owns: both looks, IPv4 and IPv6. Deliberately does not: judge who listens, or change a firewall.
+For IPv4 and IPv6. Deliberately does not: judge who listens, or change a firewall.
 Source: proc(5) (`/proc/net/tcp`, `/proc/net/tcp6`, `/proc/net/if_inet6`), `/proc/net/fib_trie`.
 """
 
@@ -46,7 +46,7 @@ def listeners(ports: Sequence[int]) -> list[tuple[str, int]]:
 
 
 def address_of(text: str) -> str:
-    """The kernel's spelling, words of 4 bytes in the machine's own order: "0100007F" is 127.0.0.1."""
+    """The address in the kernel's notation, 4-byte words in the machine's own order: "0100007F" is 127.0.0.1."""
     words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
     return str(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))
 

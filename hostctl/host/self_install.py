@@ -1,24 +1,31 @@
-"""`self install`: this program at its place on the host, where it was lost; the rollback is run by it.
+"""`self install`: this program at its place on the host, where it was lost, since a rollback needs it.
 
-Owns: putting it there when nothing is there. Deliberately does not: replace another version; the program does that.
+Deliberately does not: replace another version; the program does that.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document
 
 
-def keep(document: Document) -> dict[str, Any]:
-    """Write this very archive to "path" unless there is a file."""
-    path = document.text("path")
+@dataclass(frozen=True)
+class InstallRequest:
+    """The archive's place on the host."""
+
+    path: str
+
+
+def install(request: InstallRequest) -> dict[str, Any]:
+    """Write this archive to the path unless there is a file."""
+    path = request.path
     if os.path.exists(path):
-        return {"path": path, "written": False, "reason": "it is there"}
+        return {"path": path, "written": False, "reason": "it exists already"}
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     with open(sys.argv[0], "rb") as file:
         atomic_file.write(path, file.read(), 0o755)
-    return {"path": path, "written": True, "reason": "it was gone"}
+    return {"path": path, "written": True, "reason": "it was missing"}

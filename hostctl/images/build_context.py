@@ -1,8 +1,8 @@
 """`images build-context`: the operator's image, built by the host's `docker build` from a folder (`sentinel.context`).
 
-Owns: the call of Docker's command line, its time limit, its progress and its error; the tag, which is given once. A tag
+Owns: the call of Docker's command line, its time limit, its progress and its error; the tag, which is set once. A tag
 keeps its content: where the folder gives another image than the one that has the tag, it is refused, since a rollback
-to an older update finds its image by the tag. Docker's own cache makes the second run of the same folder short.
+to an older update finds its image by the tag. Docker's own cache makes a second build of the same folder short.
 Deliberately does not: read the Dockerfile or `.dockerignore` (Docker does), change the folder, or remove an image.
 """
 
@@ -18,11 +18,12 @@ import tempfile
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from hostctl.core.documents import Document, table
+from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.docker.engine import Engine
 from hostctl.images.build import DOCKERFILE, LAST_LINES
@@ -35,10 +36,19 @@ NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 """BuildKit's hold the time, so that the same content would be another image."""
 
 
-def build(document: Document) -> dict[str, Any]:
-    """{"image", "id", "built"}; raises Refusal with what is wrong with the folder, or with the build's last lines."""
-    engine, image = Engine(document.text("docker_socket")), document.text("image")
-    folder = Path(document.text("folder"))
+@dataclass(frozen=True)
+class BuildContextRequest:
+    """An image's name, and the folder on the host that it is built from."""
+
+    image: str
+    folder: str
+    limit_seconds: float = 3600
+    docker_socket: str = ""
+
+
+def build(request: BuildContextRequest) -> dict[str, Any]:
+    """{"image", "id", "built"}; raises Refusal with the build's last lines."""
+    engine, image, folder = Engine(request.docker_socket), request.image, Path(request.folder)
     found = engine.find(f"/images/{quote(image)}/json")
     if found is not None and LABEL not in table(table(table(found).get("Config")).get("Labels")):
         raise Refusal(
@@ -48,7 +58,7 @@ def build(document: Document) -> dict[str, Any]:
     if found is not None and not folder.exists():
         return {"image": image, "id": found["Id"], "built": False}
     _check(folder)
-    made = _built(engine, image, folder, document.seconds("limit_seconds", 3600))
+    made = _built(engine, image, folder, request.limit_seconds)
     if found is not None:
         if _content(engine.get(f"/images/{quote(made)}/json")) != _content(found):
             raise Refusal(
@@ -89,7 +99,7 @@ def _built(engine: Engine, image: str, folder: Path, limit: float) -> str:
             f"{image} is not built after {limit:.0f} s and was given up: run again, what is done is kept{lines}"
         )
     raise Refusal(
-        f"{image} cannot be built from {folder} ({last[-1] if last else f'docker build ended with {status}'}): correct "
+        f"{image} cannot be built from {folder} ({last[-1] if last else f'docker build ended with {status}'}): fix "
         f"what its last lines say, then run again; nothing that serves has been touched{lines}"
     )
 
@@ -130,5 +140,5 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _content(image: Any) -> tuple[Any, Any]:
-    """What two images have in common that are the same but for their time."""
+    """The members that two images share which differ only in the time of their build."""
     return table(image).get("RootFS"), table(image).get("Config")

@@ -92,7 +92,7 @@ def report_again(request: NightlyRequest) -> None:
 def read_back(database: Database, path: str) -> str:
     """The dump's fault, empty when `pg_restore` reads all of it."""
     argv = ["pg_restore", "-f", "/dev/null", path]
-    status, output = one_shot.ran(database.engine, database.image, argv, path, SILENT_SECONDS)
+    status, output = one_shot.run(database.engine, one_shot.reader(database.image, argv, path), SILENT_SECONDS)
     return (complaint(output) or f"exit code {status}") if status else ""
 
 
@@ -101,7 +101,6 @@ def _made(request: NightlyRequest, folder: str) -> tuple[str, dict[str, Any]]:
     os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
     backup_catalog.clear(folder)
     database = Database.connect(request.docker_socket, request.database)
-    one_shot.clear(database.engine)
     began = time.monotonic()
     path = os.path.join(folder, backup_catalog.name_at(datetime.now(timezone.utc)))
     partial = os.path.join(folder, f".{os.path.basename(path)}.partial")

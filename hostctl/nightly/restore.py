@@ -19,7 +19,6 @@ from typing import Any
 
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
-from hostctl.docker import one_shot
 from hostctl.docker.exec_streams import streamed
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup
@@ -38,7 +37,6 @@ def restore(request: RestoreRequest) -> dict[str, Any]:
         database = Database.connect(request.docker_socket, request.database)
         if re.fullmatch(r"[a-z_][a-z0-9_]{0,40}", database.name) is None:
             raise Refusal(f"the database's name {database.name} needs quoting: restore it by hand, as the runbook says")
-        one_shot.clear(database.engine)
         began = time.monotonic()
         before = database.counts()
         after = _restored_beside(database, chosen)

@@ -19,6 +19,7 @@ from hostctl.core.lock import held
 from hostctl.core.timestamps import now, seconds_of
 from hostctl.docker import containers, one_shot
 from hostctl.docker.engine import Engine
+from hostctl.docker.one_shot import OneShot
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup
 from hostctl.nightly.request import NightlyRequest
@@ -110,13 +111,13 @@ def _compared(request: NightlyRequest, newest: Backup | None) -> dict[str, Any]:
     if backup_catalog.digest(newest.path) != newest.facts.get("sha256"):
         raise _Bad(f"{newest.name} is not the file that was written (its SHA-256 differs)")
     engine, image = _image(request)
-    one_shot.clear(engine)
     uid, role, name = request.database.uid, request.database.role, request.database.name
-    with one_shot.started(engine, image, _body(uid, role, name), _host(uid)) as made:
+    with one_shot.started(engine, _postgres(image, uid, role, name)) as made:
         copy = Database(engine, made, role, name, image, uid)
         _wait(copy)
         words = ["pg_restore", "--exit-on-error", "-w", "-h", _LOOPBACK, "-U", role, "-d", name, newest.path]
-        status, said = one_shot.ran(engine, image, words, newest.path, RESTORE_SECONDS, f"container:{made}")
+        reader = one_shot.reader(image, words, newest.path, network=f"container:{made}")
+        status, said = one_shot.run(engine, reader, RESTORE_SECONDS)
         if status and "No space left" in said:
             raise _CouldNot(f"there is no room on the host for a copy ({complaint(said)})")
         if status:
@@ -137,26 +138,22 @@ def _image(request: NightlyRequest) -> tuple[Engine, str]:
     return engine, found.image
 
 
-def _body(uid: int, role: str, name: str) -> dict[str, Any]:
-    variables = {
-        "PGDATA": _DATA,
-        "POSTGRES_DB": name,
-        "POSTGRES_USER": role,
-        # The image demands one. Nobody can reach this server, and on its own loopback it asks for none.
-        "POSTGRES_PASSWORD": "nobody-can-reach-this-server",
-    }
-    return {"User": f"{uid}:{uid}", "Env": [f"{key}={value}" for key, value in variables.items()]}
-
-
-def _host(uid: int) -> dict[str, Any]:
-    memory = 512 * one_shot.MEGABYTE
-    return {
-        "Memory": memory,
-        "MemorySwap": memory,
-        "Init": True,
-        "Tmpfs": {"/run/postgresql": f"uid={uid},gid={uid},mode=0775", "/tmp": "mode=1777"},
-        "Mounts": [{"Type": "volume", "Target": _DATA}],
-    }
+def _postgres(image: str, uid: int, role: str, name: str) -> OneShot:
+    return OneShot(
+        image,
+        user=f"{uid}:{uid}",
+        environment={
+            "PGDATA": _DATA,
+            "POSTGRES_DB": name,
+            "POSTGRES_USER": role,
+            # The image demands one. Nobody can reach this server, and on its own loopback it asks for none.
+            "POSTGRES_PASSWORD": "nobody-can-reach-this-server",
+        },
+        memory_mb=512,
+        init=True,
+        tmpfs={"/run/postgresql": f"uid={uid},gid={uid},mode=0775", "/tmp": "mode=1777"},
+        volumes=(_DATA,),
+    )
 
 
 def _wait(copy: Database) -> None:

@@ -1,65 +1,71 @@
-"""`rollback check`: whether what an update needs is still on the host, before anything is changed.
+"""`rollback check`: everything that a rollback starts must be on the host, before anything is changed.
 
-Owns: the refusals, one sentence each, that name what is gone.
 Deliberately does not: change anything, or load an image.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from hostctl import retire
-from hostctl.core.documents import Document, table
+from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
+from hostctl.handover.request import PredecessorRecord, RecordedContainer
 
 
-def check(document: Document) -> dict[str, Any]:
-    """The images in "images", and the recorded "predecessor" where one is given; raises Refusal.
+@dataclass(frozen=True)
+class RollbackCheckRequest:
+    """The images that the rollback starts, and the predecessor's record. `retired_folder` is the product's folder where
+    the rollback leads to ContextForge, which may have been retired."""
 
-    "retired_folder" is the product's folder where the way leads to ContextForge, which may have been retired.
-    """
-    _refuse_retired(document.text("retired_folder", ""))
-    engine = Engine(document.text("docker_socket"))
-    images = document.texts("images")
-    for image in images:
+    images: tuple[str, ...] = ()
+    predecessor: PredecessorRecord = field(default_factory=PredecessorRecord)
+    retired_folder: str = ""
+    docker_socket: str = ""
+
+
+def check(request: RollbackCheckRequest) -> dict[str, Any]:
+    """{"images", "predecessor"}: what was found; raises Refusal that names what is gone."""
+    _refuse_retired(request.retired_folder)
+    engine, record = Engine(request.docker_socket), request.predecessor
+    for image in request.images:
         if engine.find(f"/images/{quote(image)}/json") is None:
             raise Refusal(
                 f"the image {image} is gone from the host: load it again ('docker pull {image}' or 'docker load')"
             )
-    record = document.object("predecessor", {"kind": "absent"})
-    recorded = [] if record.text("kind") == "absent" else record.objects("containers")
-    for container in recorded:
+    for container in record.containers:
         _refuse_without(engine, container)
     networks = containers.internal_networks(engine)
-    for network in record.object("gateway").objects("networks") if recorded else []:
-        if network.text("name") not in networks:
+    for network in record.gateway.networks:
+        if network.name not in networks:
             raise Refusal(
-                f"the predecessor's network {network.text('name')} is gone: create it "
-                f"('docker network create {network.text('name')}')"
+                f"the predecessor's network {network.name} is gone: create it ('docker network create {network.name}')"
             )
-    for volume in record.texts("volumes"):
+    for volume in record.volumes:
         if engine.find(f"/volumes/{quote(volume)}") is None:
             raise Refusal(f"the predecessor's volume {volume} is gone: restore it")
-    return {"images": images, "predecessor": [container.text("name") for container in recorded]}
+    return {"images": list(request.images), "predecessor": [container.name for container in record.containers]}
 
 
 def _refuse_retired(folder: str) -> None:
-    noted = retire.note(folder) if folder else {}
-    if noted.get("begun_at"):
+    retirement = retire.recorded(folder) if folder else {}
+    if retirement.get("begun_at"):
+        time = retirement.get("removed_at") or retirement["begun_at"]
+        dump = table(table(retirement.get("kept")).get("dump")).get("path")
         raise Refusal(
-            f"ContextForge was retired at {noted.get('removed_at') or noted['begun_at']}, its last dump is kept as "
-            f"{table(table(noted.get('kept')).get('dump')).get('path')}: choose another update, or set active to "
-            "contextforge by hand to leave the port to nobody"
+            f"ContextForge was retired at {time}, its last dump is kept as {dump}: choose another update, or set "
+            "active to contextforge by hand to leave the port to nobody"
         )
 
 
-def _refuse_without(engine: Engine, recorded: Document) -> None:
-    name = recorded.text("name")
+def _refuse_without(engine: Engine, recorded: RecordedContainer) -> None:
+    name = recorded.name
     # By name first: compose may have made it again under another id since.
-    found = containers.find(engine, name, {}) or containers.find(engine, recorded.text("id"), {})
+    found = containers.find(engine, name, {}) or containers.find(engine, recorded.id, {})
     if found is None:
         raise Refusal(
             f"the predecessor's container {name} is gone: bring it back ('docker compose up --no-start' in its folder)"

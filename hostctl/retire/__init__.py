@@ -1,11 +1,11 @@
-"""`retire look | dump | begin | part | rejoin | remove | stale`: ContextForge leaves the host for good.
+"""`retire inspect | dump | begin | part | rejoin | remove | stale`: ContextForge leaves the host for good.
 
-What goes is listed (`look`), its database and its files are kept (`dump`), and with the operator's word the list is
-written down (`begin`): from then on a killed run is gone on with by that list, whatever the host looks like by then.
+`inspect` lists what would go, `dump` keeps its database and its files, and with the operator's consent `begin` records
+the list: from then on a killed run is resumed by that list, whatever is on the host by then.
 
-Owns: `retired/retirement.json` in the product's folder, and removing what stands in it, in this order: containers,
-networks, volumes, images, files. Deliberately does not: ask, change the stack (`ops` does), or remove what
-another container uses by now: that is told instead.
+Owns: `retired/retirement.json` in the product's folder, and removing what it lists, in this order: containers,
+networks, volumes, images, files. Deliberately does not: change the stack (`ops/commands/retire_contextforge.py` does),
+or remove what another container uses by now; that is reported instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.documents import parsed, rows, table
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 from hostctl.core.timestamps import now
@@ -24,39 +24,40 @@ from hostctl.docker import containers
 from hostctl.docker.engine import DockerError, Engine
 from hostctl.host import port_holder
 from hostctl.retire import final_dump, inventory, preconditions
+from hostctl.retire.request import RetireRequest
 
-FOLDER, NOTE = "retired", "retirement.json"
+FOLDER, RECORD = "retired", "retirement.json"
 STOP_SECONDS = 30
 
 
-def inspect(document: Document) -> dict[str, Any]:
-    """What would go, what is lacking, and what a begun retirement still has to do; changes nothing."""
-    engine, folder = Engine(document.text("docker_socket")), document.text("folder")
-    noted, facts = note(folder), preconditions.read(folder)
-    found = inventory.read(engine, document)
-    refused, allowed_from = preconditions.refusals(facts, document)
+def inspect(request: RetireRequest) -> dict[str, Any]:
+    """The inventory, the reasons against it, and the state of a retirement that has begun; changes nothing."""
+    engine, folder = Engine(request.docker_socket), request.folder
+    retirement, facts = recorded(folder), preconditions.read(folder)
+    found = inventory.read(engine, request)
+    refused, allowed_from = preconditions.refusals(facts, request.days)
     names = [str(one["name"]) for one in found["containers"]]
-    told = preconditions.note_of(document.text("script", ""), names)
+    script_note = preconditions.script_note(request.script, names)
     return {
         **facts.document(),
         "refused": refused,
         "allowed_from": allowed_from,
         "inventory": found,
-        "notes": [told] if told else [],
-        "begun": noted.get("begun_at", ""),
-        "retired": noted.get("removed_at", ""),
+        "notes": [script_note] if script_note else [],
+        "begun": retirement.get("begun_at", ""),
+        "retired": retirement.get("removed_at", ""),
     }
 
 
-def dump(document: Document) -> dict[str, Any]:
-    """The last dump and the files, kept and verified; of a retirement that has begun, those that it kept."""
-    engine, folder = Engine(document.text("docker_socket")), _folder(document)
-    with _alone(document, "retire dump"):
-        noted = note(document.text("folder"))
-        if noted.get("begun_at"):
-            return table(noted.get("kept"))
+def dump(request: RetireRequest) -> dict[str, Any]:
+    """Keep and verify the last dump and the files; after `begin` return those that are kept."""
+    engine, folder = Engine(request.docker_socket), _folder(request)
+    with _exclusive(request, "retire dump"):
+        retirement = recorded(request.folder)
+        if retirement.get("begun_at"):
+            return table(retirement.get("kept"))
         final_dump.make_folder(folder)
-        found = inventory.read(engine, document)
+        found = inventory.read(engine, request)
         going = final_dump.described(engine, [str(one["id"]) for one in found["containers"]])
         kept = {
             "dump": final_dump.take(engine, folder, going),
@@ -66,30 +67,30 @@ def dump(document: Document) -> dict[str, Any]:
     return kept
 
 
-def begin(document: Document) -> dict[str, Any]:
-    """Write down what goes; what stands there already is kept. Raises Refusal without a dump."""
-    engine, folder = Engine(document.text("docker_socket")), _folder(document)
-    with _alone(document, "retire begin"):
-        noted = note(document.text("folder"))
-        if not noted.get("kept"):
+def begin(request: RetireRequest) -> dict[str, Any]:
+    """Record the list of what goes, once. Raises Refusal without a dump."""
+    engine, folder = Engine(request.docker_socket), _folder(request)
+    with _exclusive(request, "retire begin"):
+        retirement = recorded(request.folder)
+        if not retirement.get("kept"):
             raise Refusal("there is no last dump yet: run 'retire dump' first")
-        if not noted.get("begun_at"):
-            noted |= {"begun_at": now(), "inventory": inventory.read(engine, document)}
-            _save(folder, noted)
-    return noted
+        if not retirement.get("begun_at"):
+            retirement |= {"begun_at": now(), "inventory": inventory.read(engine, request)}
+            _save(folder, retirement)
+    return retirement
 
 
-def part(document: Document) -> dict[str, Any]:
-    """Take the sidecars off ContextForge's networks; raises Refusal where one would lose its way out."""
-    engine = Engine(document.text("docker_socket"))
-    with _alone(document, "retire part"):
+def part(request: RetireRequest) -> dict[str, Any]:
+    """Take the sidecars off ContextForge's networks; raises Refusal where one would lose its egress."""
+    engine = Engine(request.docker_socket)
+    with _exclusive(request, "retire part"):
         left: list[str] = []
-        for sidecar, container in _sidecars(engine, document):
+        for sidecar, container in _sidecars(engine, request):
             networks = [name for name in sidecar["networks"] if container.on(name)]
             outside = [one for one in container.attachments if not one.internal and one.network not in networks]
             if networks and not outside:
                 raise Refusal(
-                    f"{container.name} would have no way out without {', '.join(networks)}: set "
+                    f"{container.name} would have no egress without {', '.join(networks)}: set "
                     "networks.sidecars_out to true and run 'make up', then run again"
                 )
             for name in networks:
@@ -98,14 +99,14 @@ def part(document: Document) -> dict[str, Any]:
     return {"left": left}
 
 
-def rejoin(document: Document) -> dict[str, Any]:
-    """Undo of `part`, for a verification that failed after it."""
-    engine = Engine(document.text("docker_socket"))
-    with _alone(document, "retire rejoin"):
-        there, joined = containers.internal_networks(engine), list[str]()
-        for sidecar, container in _sidecars(engine, document):
+def rejoin(request: RetireRequest) -> dict[str, Any]:
+    """Undo `part`, for a verification that failed after it."""
+    engine = Engine(request.docker_socket)
+    with _exclusive(request, "retire rejoin"):
+        present, joined = containers.internal_networks(engine), list[str]()
+        for sidecar, container in _sidecars(engine, request):
             for name in sidecar["networks"]:
-                if name in there and not container.on(name):
+                if name in present and not container.on(name):
                     aliases = {"Aliases": rows(table(sidecar.get("aliases")).get(name))}
                     body = {"Container": container.id, "EndpointConfig": aliases}
                     engine.post(f"/networks/{quote(name)}/connect", body)
@@ -113,15 +114,15 @@ def rejoin(document: Document) -> dict[str, Any]:
     return {"joined": joined}
 
 
-def remove(document: Document) -> dict[str, Any]:
-    """Remove what stands in the list; what is gone already is no error, what somebody uses by now is told."""
-    engine, folder = Engine(document.text("docker_socket")), _folder(document)
-    with _alone(document, "retire remove"):
-        noted = note(document.text("folder"))
-        if not noted.get("begun_at"):
+def remove(request: RetireRequest) -> dict[str, Any]:
+    """Remove what the list names; what is gone already is no error, what is in use by now is kept and reported."""
+    engine, folder = Engine(request.docker_socket), _folder(request)
+    with _exclusive(request, "retire remove"):
+        retirement = recorded(request.folder)
+        if not retirement.get("begun_at"):
             raise Refusal("no retirement has begun: run 'retire begin' first")
-        listed, kept = table(noted["inventory"]), list[str]()
-        _refuse_who_serves(engine, [str(one["id"]) for one in rows(listed.get("containers"))], document)
+        listed, kept = table(retirement["inventory"]), list[str]()
+        _refuse_serving(engine, [str(one["id"]) for one in rows(listed.get("containers"))], request)
         for one in rows(listed.get("containers")):
             _remove_container(engine, str(one["id"]))
         for one in rows(listed.get("networks")):
@@ -130,28 +131,28 @@ def remove(document: Document) -> dict[str, Any]:
             kept += _removed(engine, f"/volumes/{quote(str(one['name']))}", str(one["name"]))
         for one in rows(listed.get("images")):
             kept += _removed(engine, f"/images/{quote(str(one['id']))}?force=1", str(one["name"]))
-        _remove_files([str(one["path"]) for one in rows(listed.get("files"))], table(noted["kept"]))
-        noted |= {"removed_at": noted.get("removed_at") or now(), "left": kept}
-        _save(folder, noted)
-    return noted
+        _remove_files([str(one["path"]) for one in rows(listed.get("files"))], table(retirement["kept"]))
+        retirement |= {"removed_at": retirement.get("removed_at") or now(), "left": kept}
+        _save(folder, retirement)
+    return retirement
 
 
-def stale(document: Document) -> dict[str, Any]:
-    """Remove the named networks, each only where still nobody is on it."""
-    engine, asked = Engine(document.text("docker_socket")), document.texts("names")
-    found = {str(one["name"]): str(one["id"]) for one in inventory.read(engine, document)["stale"]}
-    removed = [name for name in asked if name in found]
-    kept = [f"{name}: somebody is on it" for name in asked if name not in found]
+def stale(request: RetireRequest) -> dict[str, Any]:
+    """Remove the named networks, each only where still no container is on it."""
+    engine = Engine(request.docker_socket)
+    unused = {str(one["name"]): str(one["id"]) for one in inventory.read(engine, request)["stale"]}
+    removed = [name for name in request.names if name in unused]
+    kept = [f"{name}: a container is on it" for name in request.names if name not in unused]
     for name in list(removed):
-        left = _removed(engine, f"/networks/{quote(found[name])}", name)
+        left = _removed(engine, f"/networks/{quote(unused[name])}", name)
         kept += left
         removed = [one for one in removed if not left or one != name]
     return {"removed": removed, "kept": kept}
 
 
-def note(folder: str) -> dict[str, Any]:
-    """What is noted of a retirement in the product's folder, empty when there is none."""
-    path = os.path.join(folder, FOLDER, NOTE)
+def recorded(folder: str) -> dict[str, Any]:
+    """The retirement recorded in the product's folder, empty when there is none."""
+    path = os.path.join(folder, FOLDER, RECORD)
     try:
         with open(path, encoding="utf-8") as file:
             found = parsed(file.read())
@@ -162,43 +163,45 @@ def note(folder: str) -> dict[str, Any]:
     return found
 
 
-def _folder(document: Document) -> str:
-    return os.path.join(document.text("folder"), FOLDER)
+def _folder(request: RetireRequest) -> str:
+    return os.path.join(request.folder, FOLDER)
 
 
-def _alone(document: Document, reason: str) -> Any:
-    return held(os.path.join(document.text("folder"), "handover"), reason)
+def _exclusive(request: RetireRequest, reason: str) -> Any:
+    return held(os.path.join(request.folder, "handover"), reason)
 
 
-def _save(folder: str, noted: dict[str, Any]) -> None:
+def _save(folder: str, retirement: dict[str, Any]) -> None:
     final_dump.make_folder(folder)
-    atomic_file.write(os.path.join(folder, NOTE), (json.dumps(noted, indent=1, sort_keys=True) + "\n").encode(), 0o600)
+    atomic_file.write(
+        os.path.join(folder, RECORD), (json.dumps(retirement, indent=1, sort_keys=True) + "\n").encode(), 0o600
+    )
 
 
-def _sidecars(engine: Engine, document: Document) -> list[tuple[dict[str, Any], containers.Container]]:
-    """Those of the list that are still there, by name: compose may have made one anew."""
+def _sidecars(engine: Engine, request: RetireRequest) -> list[tuple[dict[str, Any], containers.Container]]:
+    """The listed sidecars that still exist, by name: compose may have made one anew."""
     networks = containers.internal_networks(engine)
-    listed = [table(one) for one in rows(table(note(document.text("folder")).get("inventory")).get("sidecars"))]
+    listed = [table(one) for one in rows(table(recorded(request.folder).get("inventory")).get("sidecars"))]
     found = [(one, containers.find(engine, str(one["name"]), networks)) for one in listed]
     return [(one, container) for one, container in found if container is not None]
 
 
-def _refuse_who_serves(engine: Engine, listed: list[str], document: Document) -> None:
-    """Somebody may have gone back by hand since the list was written."""
-    port = document.whole_number("port")
+def _refuse_serving(engine: Engine, listed: list[str], request: RetireRequest) -> None:
+    """The operator may have rolled back by hand since the list was written."""
+    port = request.port
     holder = port_holder.among(containers.everything(engine), port, "")
     if holder.id in listed:
         raise Refusal(f"{holder.name} has port {port} again, so it cannot go: cut over first, then run again")
 
 
 def _remove_container(engine: Engine, identifier: str) -> None:
-    seen = engine.find(f"/containers/{quote(identifier)}/json")
-    if seen is None:
+    container = engine.find(f"/containers/{quote(identifier)}/json")
+    if container is None:
         return
-    if seen["State"]["Paused"]:
+    if container["State"]["Paused"]:
         engine.post(f"/containers/{quote(identifier)}/unpause")
-    if seen["State"]["Running"]:
-        # A database writes at its end: the volume may be looked at once more before it goes.
+    if container["State"]["Running"]:
+        # A database writes at its end: the volume may be read once more before it goes.
         engine.post(f"/containers/{quote(identifier)}/stop?t={STOP_SECONDS}", seconds=2.0 * STOP_SECONDS)
     engine.delete(f"/containers/{quote(identifier)}?force=1")
 
@@ -214,7 +217,7 @@ def _removed(engine: Engine, path: str, name: str) -> list[str]:
 
 
 def _remove_files(paths: list[str], kept: dict[str, Any]) -> None:
-    """Only what the copy holds; a folder goes when nothing else is in it."""
+    """Remove only what the copy holds; a folder goes when nothing else is in it."""
     if not table(kept.get("files")).get("path"):
         return
     for path in paths:

@@ -1,9 +1,9 @@
-"""The last dump of ContextForge's database, and a copy of the files that start it, before either goes.
+"""The last dump of ContextForge's database, and a copy of its compose files, before either goes.
 
 Owns: both, 0600 in a folder of 0700, each written beside and renamed once it has been verified: the dump is read back
-whole by its own server's `pg_restore` (`--list` would prove nothing), and what arrived here has the same SHA-256.
-Deliberately does not: know a password; the database's own client asks over the server's socket. Neither file is ever
-removed by the product: without the key in `.env` the dump's encrypted fields cannot be read.
+whole by its own server's `pg_restore` (`--list` would prove nothing), and the file that arrived has the same SHA-256.
+Deliberately does not: know a password; the database's own client connects over the server's socket. The product never
+removes either file: without the key in `.env` the dump's encrypted fields cannot be read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RUN = (
 
 
 def take(engine: Engine, folder: str, going: Sequence[Container]) -> dict[str, Any]:
-    """{"path", "bytes", "sha256", "at"}; raises Refusal, and then a dump of before is still there."""
+    """{"path", "bytes", "sha256", "at"}; raises Refusal, and then an earlier dump is still there."""
     database = _database(engine, going)
     started = not database.running
     if started:
@@ -54,37 +54,37 @@ def take(engine: Engine, folder: str, going: Sequence[Container]) -> dict[str, A
 def keep_files(folder: str, paths: Sequence[str]) -> dict[str, Any]:
     """A tar of the files, read back; none is no error."""
     target = os.path.join(folder, FILES)
-    there = [path for path in paths if os.path.isfile(path)]
-    if not there:
+    existing = [path for path in paths if os.path.isfile(path)]
+    if not existing:
         return {"path": target if os.path.exists(target) else "", "files": 0}
     partial = _beside(target)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
-            for path in there:
+            for path in existing:
                 tar.add(path, arcname=path.lstrip("/"))
         file.flush()
         os.fsync(file.fileno())
     with tarfile.open(partial) as tar:
-        for path in there:
+        for path in existing:
             inside = tar.extractfile(path.lstrip("/"))
             with open(path, "rb") as original:
                 if inside is None or inside.read() != original.read():
-                    raise Refusal(f"the copy of {path} is not what it was: look at the disk, then run again")
+                    raise Refusal(f"checksum mismatch in the copy of {path}: check the disk, then run again")
     os.replace(partial, target)
     atomic_file.sync_folder(folder)
-    return {"path": target, "files": len(there)}
+    return {"path": target, "files": len(existing)}
 
 
 def make_folder(folder: str) -> None:
-    """For its owner alone, whatever was there before."""
+    """Make the folder, readable for its owner alone, whatever was there before."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
 
 
 def _database(engine: Engine, going: Sequence[Container]) -> Container:
     for one in going:
-        seen = engine.get(f"/containers/{one.id}/json")
-        names = {str(line).partition("=")[0] for line in rows(seen["Config"].get("Env"))}
+        container = engine.get(f"/containers/{one.id}/json")
+        names = {str(line).partition("=")[0] for line in rows(container["Config"].get("Env"))}
         if one.service == "postgres" or {"POSTGRES_USER", "PGDATA"} & names:
             return one
     raise Refusal(
@@ -103,8 +103,8 @@ def _wait(engine: Engine, database: Container) -> None:
 
 
 def _taken(engine: Engine, folder: str, database: Container) -> dict[str, Any]:
-    status, said = engine.inside(database.id, ["sh", "-c", _RUN, INSIDE], DUMP_SECONDS)
-    lines = said.strip().splitlines()
+    status, output = engine.inside(database.id, ["sh", "-c", _RUN, INSIDE], DUMP_SECONDS)
+    lines = output.strip().splitlines()
     if status or not lines:
         reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no reason given")
         raise Refusal(f"the last dump of {database.name} failed ({reason}): fix that, then run again; nothing is gone")
@@ -122,7 +122,7 @@ def _taken(engine: Engine, folder: str, database: Container) -> dict[str, Any]:
             os.fsync(file.fileno())
     if _digest(partial) != digest:
         os.unlink(partial)
-        raise Refusal(f"what arrived in {folder} is not what was dumped: look at the disk, then run again")
+        raise Refusal(f"checksum mismatch of the dump in {folder}: check the disk, then run again")
     os.replace(partial, target)
     atomic_file.sync_folder(folder)
     return {"path": target, "bytes": os.path.getsize(target), "sha256": digest, "at": now()}

@@ -1,8 +1,8 @@
-"""What of ContextForge is on the host, each part with its size, and what stays although it was made with it.
+"""The inventory of ContextForge on the host, each part with its size, and what stays although compose made it.
 
-Owns: telling apart what goes and what stays: a backend's own container, with its image and its volumes, stays, though
-compose made it; a network that somebody else is on stays; an image that another container runs stays.
-Deliberately does not: change anything. Sizes are Docker's own: what a container wrote, an image with all its layers.
+A backend's own container stays, with its image and its volumes; a network that another container is on stays; an image
+that another container runs stays. Sizes are Docker's own: what a container wrote, an image with all its layers.
+Deliberately does not: change anything.
 """
 
 from __future__ import annotations
@@ -13,31 +13,32 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core.documents import Document, rows, table
+from hostctl.core.documents import rows, table
 from hostctl.docker import containers
 from hostctl.docker.containers import PROJECT_LABEL, Container
 from hostctl.docker.engine import Engine
+from hostctl.retire.request import RetireRequest
 
 BUILT_IN = ("bridge", "host", "none")
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 FILES = ("docker-compose*.y*ml", "compose*.y*ml", ".env", ".env.*")
-"""What starts ContextForge again, or holds its secrets. Whatever else lies in its folder is the operator's."""
+"""What starts ContextForge again, or holds its secrets. Any other file in its folder is the operator's."""
 
 Inventory = dict[str, list[dict[str, Any]]]
 
 
-def read(engine: Engine, document: Document) -> Inventory:
+def read(engine: Engine, request: RetireRequest) -> Inventory:
     """{"containers", "networks", "images", "volumes", "files", "sidecars", "kept", "stale"}, each a list of objects."""
     everybody = containers.everything(engine)
-    keeps, project = set(document.texts("keeps")), document.text("project")
-    gateway = next((one for one in everybody if one.name == document.text("gateway")), None)
+    keeps, project = set(request.keeps), request.project
+    gateway = next((one for one in everybody if one.name == request.gateway), None)
     project = gateway.project if gateway is not None and gateway.project else project
     members = [one for one in everybody if one.project == project or one is gateway]
     going = [one for one in members if one.name not in keeps]
     sidecars = sorted((one for one in everybody if one.name in keeps), key=lambda one: one.name)
     staying = [one for one in everybody if one not in going]
     named = {str(network["Name"]): network for network in engine.get("/networks")}
-    own = set(document.texts("networks"))
+    own = set(request.networks)
     theirs = _networks(named, going, project) - own
     kept = {name: _others(name, staying, sidecars) for name in sorted(theirs)}
     leaving = {name for name, others in kept.items() if not others}
@@ -46,7 +47,7 @@ def read(engine: Engine, document: Document) -> Inventory:
         "networks": [{"name": name, "id": named[name]["Id"]} for name in sorted(leaving)],
         "images": _images(engine, going, staying),
         "volumes": _volumes(engine, going, staying, project),
-        "files": _files(engine, going, document),
+        "files": _files(engine, going, request),
         "sidecars": [_sidecar(one, leaving) for one in sidecars if any(one.on(name) for name in leaving)],
         "kept": [{"name": name, "because": f"{', '.join(others)} is on it"} for name, others in kept.items() if others],
         "stale": _stale(named, everybody, own | theirs),
@@ -54,32 +55,32 @@ def read(engine: Engine, document: Document) -> Inventory:
 
 
 def _networks(named: dict[str, Any], going: Sequence[Container], project: str) -> set[str]:
-    """Those that compose made for the project, and those that its containers are on."""
+    """The networks that compose made for the project, and those that its containers are on."""
     labelled = {name for name, one in named.items() if table(one.get("Labels")).get(PROJECT_LABEL) == project}
     joined = {attachment.network for one in going for attachment in one.attachments if attachment.network in named}
     return (labelled | joined) - set(BUILT_IN)
 
 
 def _others(network: str, staying: Sequence[Container], sidecars: Sequence[Container]) -> list[str]:
-    """Who else is on it; a sidecar is moved off."""
+    """The other containers on it; a sidecar is moved off."""
     return sorted(one.name for one in staying if one.on(network) and one not in sidecars)
 
 
 def _sidecar(container: Container, leaving: set[str]) -> dict[str, Any]:
-    """`way_out` is whether it still has a network that is not internal when it has left."""
+    """`egress` is true when it still has a network that is not internal after it left."""
     on = sorted(one.network for one in container.attachments if one.network in leaving)
-    rest = [one for one in container.attachments if one.network not in leaving and not one.internal]
+    others = [one for one in container.attachments if one.network not in leaving and not one.internal]
     return {
         "name": container.name,
         "id": container.id,
         "networks": on,
         "aliases": {one.network: list(one.aliases) for one in container.attachments if one.network in leaving},
-        "way_out": bool(rest),
+        "egress": bool(others),
     }
 
 
 def _containers(engine: Engine, going: Sequence[Container]) -> list[dict[str, Any]]:
-    sizes = {short["Id"]: int(short.get("SizeRw") or 0) for short in engine.get("/containers/json?all=1&size=1")}
+    sizes = {row["Id"]: int(row.get("SizeRw") or 0) for row in engine.get("/containers/json?all=1&size=1")}
     return [{"name": one.name, "id": one.id, "bytes": sizes.get(one.id, 0)} for one in going]
 
 
@@ -109,20 +110,20 @@ def _volumes(
     return [{"name": name, "bytes": sizes.get(name, 0)} for name in sorted((labelled | mounted) - kept)]
 
 
-def _files(engine: Engine, going: Sequence[Container], document: Document) -> list[dict[str, Any]]:
+def _files(engine: Engine, going: Sequence[Container], request: RetireRequest) -> list[dict[str, Any]]:
     """The compose files and their `.env`, in the folder that compose noted, else below the operator's home."""
     folders: list[str] = []
     for one in going:
         labels = table(table(table(engine.find(f"/containers/{one.id}/json")).get("Config")).get("Labels"))
         folders += [str(labels[FOLDER_LABEL])] if labels.get(FOLDER_LABEL) else []
-    folders.append(os.path.join(document.text("home"), document.text("project")))
+    folders.append(os.path.join(request.home, request.project))
     folder = next((path for path in folders if os.path.isdir(path)), "")
     paths = sorted({path for name in FILES for path in glob.glob(os.path.join(glob.escape(folder), name))})
     return [{"path": path, "bytes": os.path.getsize(path)} for path in paths if folder and os.path.isfile(path)]
 
 
 def _stale(named: dict[str, Any], everybody: Sequence[Container], known: set[str]) -> list[dict[str, Any]]:
-    """Networks of somebody's that no container is on, running or not."""
+    """Networks that are none of ours and that no container is on, running or not."""
     used = {attachment.network for one in everybody for attachment in one.attachments}
     return [
         {"name": name, "id": one["Id"]}

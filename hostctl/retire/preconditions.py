@@ -1,6 +1,6 @@
-"""What must be known before ContextForge may go: since when Sentinel has served, and the last good restore drill.
+"""Preconditions of a retirement: Sentinel has served for long enough, and a restore drill has been good since.
 
-Owns: reading both from the host's own files, and the sentences of a refusal. Deliberately does not: change anything.
+Deliberately does not: change anything.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
 
-from hostctl.core.documents import Document, parsed, table
+from hostctl.core.documents import parsed, table
 from hostctl.core.timestamps import seconds_of
 from hostctl.handover.journal import Journal
 
 DAY_SECONDS = 86400
-RESTORE_TEST = "nightly/restore-drill.json"
-"""Below the product's folder: what the last restore drill said, {"last_good": {"at": …}} where one was good."""
+RESTORE_DRILL = "nightly/restore-drill.json"
+"""Below the product's folder: the last restore drill's result, {"last_good": {"at": …}} where one was good."""
 
 
 @dataclass(frozen=True)
@@ -39,45 +38,43 @@ def read(folder: str) -> Facts:
 
 
 def restored_at(folder: str) -> str:
-    """When a backup was last restored and found good; the one place that knows where this stands."""
+    """The time of the last good restore drill, "" where there is none."""
     try:
-        with open(os.path.join(folder, RESTORE_TEST), encoding="utf-8") as file:
-            said = parsed(file.read()) or {}
+        with open(os.path.join(folder, RESTORE_DRILL), encoding="utf-8") as file:
+            result = parsed(file.read()) or {}
     except FileNotFoundError:
         return ""
-    return str(table(said.get("last_good")).get("at") or "")
+    return str(table(result.get("last_good")).get("at") or "")
 
 
-def refusals(facts: Facts, document: Document) -> tuple[list[str], str]:
-    """A sentence for each thing that is lacking, and the moment from which days alone would allow it."""
-    days = document.whole_number("days")
+def refusals(facts: Facts, days: int) -> tuple[list[str], str]:
+    """A sentence for each unmet precondition, and the moment from which the days alone would allow it."""
     if facts.unfinished:
         return [f"a handover that began at {facts.unfinished} was cut off: `make up` ends it, then run this again"], ""
     if not facts.since:
-        return ["Sentinel has not taken the port over yet, so ContextForge is what serves: cut over first"], ""
+        return ["Sentinel has not taken the port over yet, so ContextForge serves: cut over first"], ""
     allowed = seconds_of(facts.since) + days * DAY_SECONDS
-    told: list[str] = []
+    sentences: list[str] = []
     if time.time() < allowed:
-        told.append(
+        sentences.append(
             f"Sentinel has served without a rollback since {facts.since}, and predecessor.retire_days is {days}: "
             f"allowed from {_text(allowed)}"
         )
     if not facts.restored or seconds_of(facts.restored) < seconds_of(facts.since):
-        told.append(
+        sentences.append(
             f"no backup of Sentinel's database has been restored as a proof since {facts.since}: allowed from "
             f"{_text(max(allowed, time.time()))}, once a restore drill has said good"
         )
-    return told, _text(allowed)
+    return sentences, _text(allowed)
 
 
 def _since(journal: Journal) -> str:
-    """When Sentinel last got the port from somebody else than a Sentinel; of older ones than the journal keeps, the
-    oldest that it keeps."""
+    """The time when Sentinel last took over from ContextForge; the oldest kept cutover where that one is not kept."""
     last = journal.state()
     if last.get("active") != "sentinel":
         return ""
     oldest = str(last.get("at", ""))
-    for opening in _finished(journal):
+    for _, (opening, *_) in journal.finished():
         if opening.get("verb") not in ("cutover", "rollback"):
             continue
         oldest = str(opening.get("at", oldest))
@@ -86,23 +83,11 @@ def _since(journal: Journal) -> str:
     return oldest
 
 
-def _finished(journal: Journal) -> list[dict[str, Any]]:
-    """The first line of each finished entry, the newest first."""
-    folder = os.path.join(journal.folder, "finished")
-    found: list[dict[str, Any]] = []
-    for name in sorted(os.listdir(folder), reverse=True) if os.path.isdir(folder) else []:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            opening = parsed(file.readline())
-        if opening:
-            found.append(opening)
-    return found
-
-
 def _text(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def note_of(script: str, names: list[str]) -> str:
+def script_note(script: str, names: list[str]) -> str:
     """A sentence when the operator's own script names a container that goes; it is theirs to change."""
     try:
         with open(script, encoding="utf-8", errors="replace") as file:

@@ -1,15 +1,15 @@
-"""`sentinel start` and `sentinel stop`: the container that will serve, started beside the one that still does.
+"""`sentinel start` and `sentinel stop`: the standby container, started beside the gateway that still serves.
 
-Owns: starting it and waiting for its health check. Deliberately does not: publish its port.
+Deliberately does not: publish its port (the handover does).
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
@@ -22,22 +22,36 @@ WITHOUT_CHECK_SECONDS = 1.0
 PROGRESS_SECONDS = 5.0
 
 
-def start(document: Document) -> dict[str, Any]:
+@dataclass(frozen=True)
+class StartRequest:
+    """The container, by id or name."""
+
+    container: str
+    limit_seconds: float = 60
+    docker_socket: str = ""
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """The container, by id or name; it is killed after `limit_seconds`."""
+
+    container: str
+    limit_seconds: float = 10
+    docker_socket: str = ""
+
+
+def start(request: StartRequest) -> dict[str, Any]:
     """Start the container and wait until it is healthy; raises Refusal with its log's last lines."""
-    engine, reference, limit = (
-        Engine(document.text("docker_socket")),
-        document.text("container"),
-        document.seconds("limit_seconds", 60),
-    )
+    engine, reference, limit = Engine(request.docker_socket), request.container, request.limit_seconds
     began = time.monotonic()
-    container = _found(engine, reference)
+    container = _existing(engine, reference)
     unproven = 0.0
     if not container.running:
         engine.post(f"/containers/{container.id}/start")
         unproven = WITHOUT_CHECK_SECONDS
-    told = began
+    reported = began
     while True:
-        container = _found(engine, reference)
+        container = _existing(engine, reference)
         passed = time.monotonic() - began
         if not container.running or container.restarting:
             raise _failed(engine, container, f"ended with exit code {container.exit_code}")
@@ -47,19 +61,15 @@ def start(document: Document) -> dict[str, Any]:
             raise _failed(engine, container, "is unhealthy")
         if passed > limit:
             raise _failed(engine, container, f"is not healthy after {limit:.0f} s")
-        if time.monotonic() - told >= PROGRESS_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported >= PROGRESS_SECONDS:
+            reported = time.monotonic()
             print(f"{container.name}: {container.health} for {passed:.0f} s of {limit:.0f} s", file=sys.stderr)
         time.sleep(POLL_SECONDS)
 
 
-def stop(document: Document) -> dict[str, Any]:
+def stop(request: StopRequest) -> dict[str, Any]:
     """Stop the container when it runs; one that is gone is no error."""
-    engine, reference, limit = (
-        Engine(document.text("docker_socket")),
-        document.text("container"),
-        document.seconds("limit_seconds", 10),
-    )
+    engine, reference, limit = Engine(request.docker_socket), request.container, request.limit_seconds
     container = containers.find(engine, reference, {})
     if container is None:
         return {"container": reference, "state": "absent"}
@@ -68,7 +78,7 @@ def stop(document: Document) -> dict[str, Any]:
     return {"container": container.id, "state": "stopped"}
 
 
-def _found(engine: Engine, reference: str) -> containers.Container:
+def _existing(engine: Engine, reference: str) -> containers.Container:
     container = containers.find(engine, reference, {})
     if container is None:
         raise Refusal(f"the container {reference} does not exist: create it, then run again")

@@ -95,7 +95,7 @@ def _refused(opened: automation.Stack, stack: str, settings: Settings, seen: Doc
 
 
 def _loses_egress(seen: Document) -> bool:
-    return any(not one["way_out"] for one in seen["inventory"]["sidecars"])
+    return any(not one["egress"] for one in seen["inventory"]["sidecars"])
 
 
 def _give_up_the_rollback(

@@ -39,10 +39,10 @@ def tags(host: Host, name: str) -> set[str]:
 
 
 def test_files_are_laid_over_the_base_and_the_second_time_nothing_is_built(host: Host, name: str) -> None:
-    asked = document(host, name)
-    done = host.call("images", "build", asked)
+    request = document(host, name)
+    done = host.call("images", "build", request)
     assert "Step 2/4 : FROM ${BASE}" in done.stderr
-    first = host.ok("images", "build", **asked)
+    first = host.ok("images", "build", **request)
     assert (first["built"], first["image"].startswith(f"{name}:")) == (False, True)
     made = host.engine.get(f"/images/{first['image']}/json")
     assert made["Id"] == first["id"]
@@ -97,20 +97,20 @@ def test_an_image_is_built_from_a_folder_once_and_its_tag_keeps_its_content(
     (tmp_path / ".dockerignore").write_text("target\n")
     (tmp_path / "target").mkdir()
     (tmp_path / "one").write_text("1\n")
-    asked = from_context(host, f"{name}:0.1.0", tmp_path)
-    first = host.ok("images", "build-context", **asked)
+    request = from_context(host, f"{name}:0.1.0", tmp_path)
+    first = host.ok("images", "build-context", **request)
     (tmp_path / "target" / "left-out").write_text("by .dockerignore\n")
-    again = host.ok("images", "build-context", **asked)
+    again = host.ok("images", "build-context", **request)
     assert (first["built"], again) == (True, {**first, "built": False})
     assert host.engine.get(f"/images/{name}:0.1.0/json")["Id"] == first["id"]
     (tmp_path / "one").write_text("2\n")
-    refused = host.call("images", "build-context", asked)
+    refused = host.call("images", "build-context", request)
     assert refused.returncode == 1 and "now gives another image than" in refused.stderr
     assert "give sentinel.image another tag" in refused.stderr
     second = host.ok("images", "build-context", **from_context(host, f"{name}:0.2.0", tmp_path))
     assert second["built"] and second["id"] != first["id"]
     shutil.rmtree(tmp_path)
-    assert host.ok("images", "build-context", **asked) == {**first, "built": False}
+    assert host.ok("images", "build-context", **request) == {**first, "built": False}
 
 
 def test_a_folder_that_cannot_be_built_is_refused_in_one_sentence(host: Host, name: str, tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.docker import limits
+from hostctl.docker.engine import Engine
+from hostctl.docker.limits import DockerCheckRequest
 from tests.docker.handover_host import ON_BOTH_DOCKERS
 
 
@@ -25,9 +25,13 @@ from tests.docker.handover_host import ON_BOTH_DOCKERS
 def test_what_cannot_be_limited_is_refused_with_the_fix(
     found: dict[str, Any], fix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "Engine", lambda socket: SimpleNamespace(get=lambda path: found))
+    def info(_: Engine, path: str) -> dict[str, Any]:
+        assert path == "/info"
+        return found
+
+    monkeypatch.setattr(Engine, "get", info)
     with pytest.raises(Refusal, match=fix):
-        limits.check(Document({"docker_socket": "/nowhere"}))
+        limits.check(DockerCheckRequest("/nowhere"))
 
 
 @pytest.mark.lab

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from console.errors import UserError
-from hostctl.retire import note
+from hostctl.retire import recorded
 from lab.box import Box
 from lab.real.contextforge import containers, files
 from lab.real.contextforge.http_call import call
@@ -68,7 +68,7 @@ def down(box: Box) -> None:
 
 def _retired(box: Box) -> bool:
     """True once `make retire-contextforge` has begun here: what is gone is not made anew."""
-    return bool(note(box.folder).get("begun_at"))
+    return bool(recorded(box.folder).get("begun_at"))
 
 
 def _unknown_backends(box: Box, token: str) -> list[str]:

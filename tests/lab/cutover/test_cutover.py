@@ -242,7 +242,7 @@ def test_a_reload_of_a_file_that_cannot_be_read_is_refused_with_the_gateways_mes
     good = (folder / "sentinel.toml").read_bytes()
     (folder / "sentinel.toml").write_text("[kill_switch")
     document = {
-        "docker_socket": lab.box.docker_socket, "container": serving["Id"], "logs_it": True, "port": 9200,
+        "docker_socket": lab.box.docker_socket, "container": serving["Id"], "logs_reload": True, "port": 9200,
         "listed": ["list_tables"], "probe": {"token_file": f"{lab.box.folder}/handover-token"},
     }  # fmt: skip
     argv = lab.on_host([sys.executable, "-I", "-S", f"{lab.box.folder}/hostctl.pyz", "sentinel", "reload"])

@@ -70,7 +70,7 @@ def test_the_inventory_lists_sizes_and_the_dump_is_read_back_whole(cut_over: Lab
         "docker-compose.slim.yml",
         "docker-compose.yml",
     ]
-    assert [(one["name"], one["way_out"]) for one in seen["sidecars"]] == [("mcp-sqlite", False), ("n8n-mcp", False)]
+    assert [(one["name"], one["egress"]) for one in seen["sidecars"]] == [("mcp-sqlite", False), ("n8n-mcp", False)]
     assert [one["name"] for one in seen["stale"]] == ["orphan"]
     kept = retirement(cut_over, "dump")
     dump = Path(kept["dump"]["path"])

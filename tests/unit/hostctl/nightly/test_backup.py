@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from hostctl.core import requests
 from hostctl.core.errors import Refusal
-from hostctl.docker import one_shot
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup
 from hostctl.nightly.request import Keep, Marks, NightlyRequest
@@ -42,7 +41,6 @@ def database(monkeypatch: pytest.MonkeyPatch) -> None:
         return Counts({"public.audit_log": 3}, "2026-11-26T03:00:00+00:00")
 
     monkeypatch.setattr(Database, "connect", lambda *_: Database(None, "c", "sentinel", "sentinel", "i", 999))  # type: ignore[arg-type]
-    monkeypatch.setattr(one_shot, "clear", lambda _: None)
     monkeypatch.setattr(backup, "dumped", dumped)
     monkeypatch.setattr(backup, "read_back", lambda *_: "")
 

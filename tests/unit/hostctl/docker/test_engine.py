@@ -1,4 +1,4 @@
-"""What is agreed with engines from 20.10 to 29; a small stand-in answers /version, nothing else is pretended."""
+"""The engine's client against a small stand-in: the agreed version, refusals, and engines that hang."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hostctl.docker.exec_streams import streamed
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     api, oldest = "1.41", "1.12"
-    asked: list[str]
+    requested: list[str]
     left: threading.Event
 
 
@@ -30,7 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server = self.server
         assert isinstance(server, _Server)
-        server.asked.append(self.path)
+        server.requested.append(self.path)
         if self.path == "/version":
             self._answer(200, {"ApiVersion": server.api, "MinAPIVersion": server.oldest})
         elif "/hung/" in self.path:
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path) -> Generator[_Server]:
     found = _Server(str(tmp_path / "docker.sock"), _Handler)
-    found.asked, found.left = [], threading.Event()
+    found.requested, found.left = [], threading.Event()
     threading.Thread(target=found.serve_forever, daemon=True).start()
     yield found
     found.left.set()
@@ -84,7 +84,7 @@ def server(tmp_path: Path) -> Generator[_Server]:
 def test_the_newest_version_that_both_know_is_used(server: _Server, api: str, oldest: str, agreed: str) -> None:
     server.api, server.oldest = api, oldest
     assert Engine(str(server.server_address)).find("/containers/x/json") is None
-    assert server.asked == ["/version", f"/v{agreed}/containers/x/json"]
+    assert server.requested == ["/version", f"/v{agreed}/containers/x/json"]
 
 
 def test_a_refusal_carries_dockers_reason_and_status(server: _Server) -> None:
@@ -93,7 +93,7 @@ def test_a_refusal_carries_dockers_reason_and_status(server: _Server) -> None:
     assert refused.value.status == 404
 
 
-def test_an_engine_that_hangs_on_one_container_is_told_apart_from_one_that_is_not_there(
+def test_an_engine_that_hangs_on_one_container_is_distinguished_from_one_that_is_down(
     server: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker_engine, "REQUEST_SECONDS", 0.2)
@@ -101,17 +101,17 @@ def test_an_engine_that_hangs_on_one_container_is_told_apart_from_one_that_is_no
     assert engine.find("/containers/x/json") is None
     with pytest.raises(DockerError, match=r"within 0\.2 s: where 'docker ps' answers, it hangs on one container"):
         engine.get("/containers/hung/json")
-    # Asked once: another try would hang as long.
-    assert [path for path in server.asked if "hung" in path] == ["/v1.41/containers/hung/json"]
+    # Requested once: another try would hang as long.
+    assert [path for path in server.requested if "hung" in path] == ["/v1.41/containers/hung/json"]
 
 
-def test_a_command_that_does_not_end_is_told_as_such(server: _Server) -> None:
+def test_a_command_that_does_not_end_is_reported_by_name(server: _Server) -> None:
     with pytest.raises(TooLate, match=r"^pg_dump in database did not end within 0\.2 s: see 'docker top database'$"):
         Engine(str(server.server_address)).inside("database", ["pg_dump", "--clean"], 0.2)
 
 
 @pytest.mark.parametrize("feed", [None, b"x" * 4_000_000])
-def test_a_command_whose_streams_stand_still_is_told_as_such(server: _Server, feed: bytes | None) -> None:
-    words = r"^psql in database took or gave nothing for 0\.2 s: see 'docker top database'$"
-    with pytest.raises(TooLate, match=words):
+def test_a_command_whose_streams_stand_still_is_reported_by_name(server: _Server, feed: bytes | None) -> None:
+    sentence = r"^psql in database read and wrote nothing for 0\.2 s: see 'docker top database'$"
+    with pytest.raises(TooLate, match=sentence):
         streamed(Engine(str(server.server_address)), "database", ["psql"], 0.2, io.BytesIO(feed) if feed else None)
