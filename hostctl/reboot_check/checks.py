@@ -15,6 +15,7 @@ from typing import Any
 
 from hostctl import firewall, prometheus
 from hostctl.claude_client import resolved_entry
+from hostctl.core import requests
 from hostctl.core.documents import Document, parsed, rows, table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
@@ -22,7 +23,7 @@ from hostctl.docker.containers import GATEWAY_ROLE, Container
 from hostctl.docker.engine import Engine
 from hostctl.host import listeners, loopback_only
 from hostctl.mcp import call_tools
-from hostctl.mcp.call_tools import Question
+from hostctl.mcp.call_tools import Probe
 from hostctl.nightly.trigger import Trigger
 from hostctl.schedule import at_boot, script_block
 from hostctl.schedule.at_boot import BootEntry
@@ -66,7 +67,7 @@ class Asked:
     grafana_port: int
     night_folder: str
     claude: Mapping[str, Any]
-    questions: tuple[Question, ...]
+    questions: tuple[Probe, ...]
 
     @classmethod
     def of(cls, document: Document) -> Asked:
@@ -94,7 +95,7 @@ class Asked:
             grafana_port=document.whole_number("grafana_port", 0),
             night_folder=document.text("night_folder", ""),
             claude=document.object("claude").values,
-            questions=tuple(Question.of(one) for one in document.objects("questions")),
+            questions=tuple(requests.read(Probe, one) for one in document.objects("questions")),
         )
 
     @property
@@ -267,7 +268,7 @@ def of_backends(asked: Asked, good: set[str]) -> Row:
     if entry["transport"] != "http":
         return Row("backends", True, "not asked: Claude's entry is stdio; make verify asks them")
     left = [question for question in asked.questions if question.name not in good]
-    answers = call_tools.ask_all(str(entry["url"]), table(entry["headers"]), left)
+    answers = call_tools.call_all(str(entry["url"]), table(entry["headers"]), left)
     good |= {name for name, told in answers.items() if not told}
     allowed_failures = {question.name: question.why_allowed for question in left}
     bad = [f"{name}: {told}" for name, told in answers.items() if told and not allowed_failures[name]]

@@ -12,7 +12,6 @@ from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.requests import FileMode
 
-
 MODE = FileMode(0o640)
 
 

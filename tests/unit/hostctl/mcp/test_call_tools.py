@@ -1,4 +1,4 @@
-"""One call a backend over MCP by the standard library: every way in which an answer can be bad has words of its own."""
+"""One call to each backend: every kind of bad answer has its own message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from hostctl.mcp import call_tools
-from hostctl.mcp.call_tools import Question
+from hostctl.mcp.call_tools import Probe
 
 HEADERS = {"Authorization": "Bearer good"}
 ANSWERS: dict[str, Any] = {
@@ -54,7 +54,8 @@ class Gateway(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for key, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
+        kind = "text/event-stream" if content.startswith(b":") else "application/json"
+        for key, value in {"Content-Type": kind, **(headers or {}), "Content-Length": str(len(content))}.items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(content)
@@ -73,15 +74,13 @@ def url() -> Generator[str]:
     serving.server_close()
 
 
-def question(tool: str, **words: Any) -> Question:
-    return Question(
-        **{"name": tool, "tool": tool, "arguments": {}, "contains": (), "excludes": (), "seconds": 5, **words}
-    )
+def probe(tool: str, **members: Any) -> Probe:
+    return Probe(tool, tool, timeout_seconds=5, **members)
 
 
-def test_each_answer_is_judged_by_itself_and_the_session_is_ended(url: str) -> None:
-    asked = [question(tool) for tool in ("good", "stream-good", "broken", "unknown")]
-    assert call_tools.ask_all(url, HEADERS, asked) == {
+def test_each_answer_is_judged_on_its_own_and_the_session_is_ended(url: str) -> None:
+    probes = [probe(tool) for tool in ("good", "stream-good", "broken", "unknown")]
+    assert call_tools.call_all(url, HEADERS, probes) == {
         "good": "",
         "stream-good": "",
         "broken": "no such table",
@@ -91,22 +90,22 @@ def test_each_answer_is_judged_by_itself_and_the_session_is_ended(url: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("members", "verdict"),
     [
         ({"contains": ("projects",)}, ""),
         ({"contains": ("gardens",)}, "'gardens' is not in the answer"),
         ({"excludes": ("notes",)}, "'notes' is in the answer"),
     ],
 )
-def test_what_the_answer_must_and_must_not_hold(url: str, words: dict[str, Any], told: str) -> None:
-    assert call_tools.ask_all(url, HEADERS, [question("good", **words)]) == {"good": told}
+def test_what_the_answer_must_and_must_not_hold(url: str, members: dict[str, Any], verdict: str) -> None:
+    assert call_tools.call_all(url, HEADERS, [probe("good", **members)]) == {"good": verdict}
 
 
-def test_a_refused_token_is_told_once_for_all_and_without_the_token(url: str) -> None:
-    found = call_tools.ask_all(url, {"Authorization": "Bearer bad"}, [question("good"), question("broken")])
+def test_a_refused_token_is_reported_for_every_probe_and_without_the_token(url: str) -> None:
+    found = call_tools.call_all(url, {"Authorization": "Bearer bad"}, [probe("good"), probe("broken")])
     assert found == dict.fromkeys(("good", "broken"), "the token is refused (HTTP 401)")
 
 
 def test_nobody_on_the_port_is_no_traceback() -> None:
-    (told,) = call_tools.ask_all("http://127.0.0.1:1/mcp", HEADERS, [question("good")]).values()
-    assert told == "no answer (Connection refused)"
+    (verdict,) = call_tools.call_all("http://127.0.0.1:1/mcp", HEADERS, [probe("good")]).values()
+    assert verdict == "no connection (Connection refused)"
