@@ -9,6 +9,7 @@ Deliberately does not: judge. What was broken there is told, and need not be bet
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 
@@ -18,12 +19,21 @@ from components.host import Host, Operation
 from components.predecessor import Predecessor
 from settings import Settings
 
-__all__ = ["Baseline", "is_asked"]
+__all__ = ["Baseline", "BaselineArgs", "is_wanted"]
 
 
-def is_asked(settings: Settings) -> bool:
+def is_wanted(settings: Settings) -> bool:
     """Whether there is a predecessor to compare with, and the comparison is wanted."""
     return settings.verification.baseline and settings.predecessor.kind == "contextforge"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineArgs:
+    """The predecessor that is called, through Claude's own entry."""
+
+    settings: Settings
+    host: Host
+    predecessor: Predecessor
 
 
 class Baseline(pulumi.ComponentResource):
@@ -31,16 +41,9 @@ class Baseline(pulumi.ComponentResource):
 
     document: pulumi.Output[dict[str, object]]
 
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        host: Host,
-        predecessor: Predecessor,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: BaselineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Baseline", name, None, opts)
+        settings, host = args.settings, args.host
         folder = f"{host.folder}/baseline"
         asked = host.asking(
             f"{name}-asked",
@@ -56,7 +59,7 @@ class Baseline(pulumi.ComponentResource):
                 "limit_seconds": settings.verification.limit_seconds,
             },
             parent=self,
-            depends_on=[predecessor],
+            depends_on=[args.predecessor],
         )
         host.action(
             f"{name}-kept",

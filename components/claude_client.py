@@ -25,10 +25,19 @@ from settings import Settings
 from settings.limits import RENEW_SHARE
 from settings.names import LOOPBACK
 
-__all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "place"]
+__all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "ClaudeRecordArgs", "place"]
 
 _SUBJECT = "claude"
 """Whom the audit log names for a call of Claude's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaudeRecordArgs:
+    """Which entry is recorded, once the rollback is known to work."""
+
+    settings: Settings
+    host: Host
+    rollback: RollbackCheck
 
 
 class ClaudeRecord(pulumi.ComponentResource):
@@ -38,28 +47,20 @@ class ClaudeRecord(pulumi.ComponentResource):
 
     record: pulumi.Output[dict[str, object]]
 
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        host: Host,
-        rollback: RollbackCheck,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: ClaudeRecordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:ClaudeRecord", name, None, opts)
-        recorded = host.action(
+        recorded = args.host.action(
             f"{name}-entries",
             Operation("claude", create="record", update="keep", delete="forget"),
-            place(settings, host.folder),
+            place(args.settings, args.host.folder),
             parent=self,
-            depends_on=[rollback],
+            depends_on=[args.rollback],
         )
         self.record = recorded.result.apply(_record)
         self.register_outputs({"record": self.record})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClaudeClientArgs:
     """Whom Claude reaches, and what its files were."""
 

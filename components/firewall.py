@@ -8,6 +8,8 @@ Deliberately does not: touch any other rule or line, guard the port of ssh, or f
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 
 from components.host import Host, Operation
@@ -15,7 +17,15 @@ from hostctl.core.documents import rows
 from hostctl.firewall import rules
 from settings import Settings
 
-__all__ = ["Firewall", "guarded_ports", "loopback_ports"]
+__all__ = ["Firewall", "FirewallArgs", "guarded_ports", "loopback_ports"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallArgs:
+    """The ports to guard, and the host."""
+
+    settings: Settings
+    host: Host
 
 
 class Firewall(pulumi.ComponentResource):
@@ -24,10 +34,9 @@ class Firewall(pulumi.ComponentResource):
     interfaces: pulumi.Input[list[str]]
     report: pulumi.Output[dict[str, object]]
 
-    def __init__(
-        self, name: str, settings: Settings, *, host: Host, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Firewall", name, None, opts)
+        settings, host = args.settings, args.host
         self._name, self._settings, self._host = name, settings, host
         self._ports = guarded_ports(settings)
         self.interfaces = self._interfaces()

@@ -27,7 +27,7 @@ from settings.names import DATABASE, DATABASE_OWNER
 __all__ = ["Gates", "GatesArgs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GatesArgs:
     """The standby container, and what it is compared with."""
 

@@ -3,8 +3,8 @@
 Owns: who holds the port. `create` and `update` take it, from ContextForge or from an older Sentinel; `delete` gives it
 back to ContextForge, and does nothing when its container is not the holder.
 
-Deliberately does not: start, standby or delete a container, or decide. Any failure inside puts the one that served before
-back within the same step (`hostctl/handover`, its journal and its undo).
+Deliberately does not: start or delete a container, or decide. A failure inside puts the gateway that served before back
+within the same step (`hostctl/handover`, its journal and its undo).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from settings.names import PREDECESSOR_HEALTH_PATH
 __all__ = ["Handover", "HandoverArgs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HandoverArgs:
     """From whom, to whom."""
 

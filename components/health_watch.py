@@ -36,7 +36,7 @@ WAIT_SECONDS = 60
 """For an n8n that is starting."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HealthWatchArgs:
     """What is watched, and the verification that comes before."""
 

@@ -1,10 +1,10 @@
-"""Where actions run: one way to act on the operator's host, the same for `local` and for `ssh`.
+"""The operator's host and the actions on it, the same for `local` and for `ssh`.
 
-Owns: the Docker provider, `hostctl.pyz` on the host, and the shape of every action (a `command` resource that pipes one
-JSON document into one verb of `hostctl`).
+Owns: the Docker provider, `hostctl.pyz` on the host, and the shape of every action: a `command` resource that pipes one
+JSON document into one verb of `hostctl`.
 
 An action of `verify` runs on the machine where Pulumi runs instead, since the official MCP SDK is here and not there;
-it reaches the host by itself (`verify/reach.py`).
+it reaches the host through `verify/reach.py`.
 
 Deliberately does not: read or write the host itself, decide what a verb does, or pass anything in arguments or in
 environment variables; both show in the process list, and sshd refuses the latter.
@@ -32,7 +32,7 @@ __all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "way"]
 Document = Mapping[str, object]
 
 _PYTHON = ".venv/bin/python"
-"""Below the project's folder, where the engine runs actions: the same words everywhere, so no change in a state."""
+"""Relative to the project's folder, where the engine runs actions, so that a moved checkout changes no state."""
 
 _BOOTSTRAP = (
     f"{UNPACKING};import os;d=sys.argv[1];os.makedirs(os.path.dirname(d),mode=0o755,exist_ok=True);"
@@ -43,7 +43,7 @@ _BOOTSTRAP = (
 
 @dataclass(frozen=True)
 class Operation:
-    """The words of `hostctl` that an action speaks: what makes it, what changes it in place, what takes it back.
+    """A verb of `hostctl` with the actions that create, update and delete a resource.
 
     `update` defaults to `create`, since every verb is idempotent; `delete` of `None` leaves the host as it is.
     """
@@ -56,13 +56,13 @@ class Operation:
 
 @dataclass(frozen=True)
 class Action:
-    """One action as registered: the resource to depend on, and the JSON document that it answered with."""
+    """A registered action: the resource to depend on, and its JSON answer."""
 
     resource: pulumi.Resource
     result: pulumi.Output[dict[str, object]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HostArgs:
     """`archive` is the built `hostctl` zipapp, whole."""
 
@@ -73,7 +73,7 @@ class HostArgs:
 class Host(pulumi.ComponentResource):
     """The operator's host: its Docker daemon, and `hostctl` in the product's folder on it.
 
-    Its first action asks whether that daemon keeps limits; every other comes after it.
+    Its first action checks that the daemon enforces memory limits; every other action waits for it.
 
     Leaves alone: Docker's own configuration and everything outside the product's folder.
     """

@@ -1,10 +1,12 @@
-"""The product's two networks: one without a way out, and one that is the way out and publishes loopback ports.
+"""The product's two networks: an internal one, and the edge, which has egress and publishes loopback ports.
 
-Owns: `sentinel` (internal) and `sentinel-edge`. Deliberately does not: connect anything to the edge. A container's own
-declaration joins it to the internal network only; who is on the edge is the handover's business.
+Owns: `sentinel` (internal) and `sentinel-edge`. Deliberately does not: connect a gateway to the edge. The handover
+does; a container's own declaration joins it to the internal network only.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
@@ -12,7 +14,14 @@ import pulumi_docker as docker
 from components.host import Host
 from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
-__all__ = ["Networks"]
+__all__ = ["Networks", "NetworksArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworksArgs:
+    """The host that gets the networks."""
+
+    host: Host
 
 
 class Networks(pulumi.ComponentResource):
@@ -21,9 +30,9 @@ class Networks(pulumi.ComponentResource):
     internal: pulumi.Output[str]
     edge: pulumi.Output[str]
 
-    def __init__(self, name: str, *, host: Host, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: NetworksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Networks", name, None, opts)
-        options = host.docker_options(self)
+        options = args.host.docker_options(self)
         self.internal = docker.Network(f"{name}-internal", name=INTERNAL_NETWORK, internal=True, opts=options).name
         self.edge = docker.Network(f"{name}-edge", name=EDGE_NETWORK, opts=options).name
         self.register_outputs({"internal": self.internal, "edge": self.edge})

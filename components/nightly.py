@@ -28,7 +28,7 @@ from settings.names import DATABASE, DATABASE_OWNER
 __all__ = ["Nightly", "NightlyArgs", "night"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NightlyArgs:
     """What it stands on; without `prometheus` the night tells nobody but its own files."""
 

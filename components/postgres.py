@@ -9,20 +9,21 @@ volume. `pulumi destroy` forgets the volume and keeps it on the host; the next `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
-from components.base.container import ContainerSpec, HealthCheck, asked, hardened_container
+from components.base.container import ContainerSpec, HealthCheck, expected, hardened_container
 from components.base.files import HostFile, HostFiles
 from components.base.image import image_on_host
 from components.host import Host, Operation
 from components.networks import Networks
-from settings.gateway_sections import Postgres as PostgresSettings
+from settings import Settings, secret_output
 from settings.limits import DATABASE_START_SECONDS
 from settings.names import DATABASE, DATABASE_OWNER
 
-__all__ = ["NAME", "Postgres"]
+__all__ = ["NAME", "Postgres", "PostgresArgs"]
 
 NAME = "sentinel-postgres"
 """The component's and the container's name."""
@@ -33,26 +34,28 @@ _DATA = "/var/lib/postgresql/data"
 _PASSWORD = "/run/secrets/postgres_password"
 
 
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """Where it runs, and on which networks."""
+
+    settings: Settings
+    host: Host
+    networks: Networks
+
+
 class Postgres(pulumi.ComponentResource):
     """One Postgres, healthy before anything depends on it. `url` is a secret: what Sentinel connects with.
 
-    `asked` is what must be seen of its container.
+    `expected` are the facts that must be seen of its container.
     """
 
     url: pulumi.Output[str]
-    asked: Mapping[str, object]
+    expected: Mapping[str, object]
 
-    def __init__(
-        self,
-        name: str,
-        settings: PostgresSettings,
-        *,
-        password: pulumi.Output[str],
-        host: Host,
-        networks: Networks,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Postgres", name, None, opts)
+        settings, host, networks = args.settings.postgres, args.host, args.networks
+        password = secret_output(args.settings.postgres_password)
         image = image_on_host(f"{name}-image", settings.image, "postgres.image", host=host, parent=self)
         volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
         files = HostFiles(
@@ -94,7 +97,7 @@ class Postgres(pulumi.ComponentResource):
         self.container = hardened_container(
             f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
         )
-        self.asked = asked(self.container.name, spec, [networks.internal])
+        self.expected = expected(self.container.name, spec, [networks.internal])
         host.action(
             f"{name}-password",
             # No delete: the role goes with the volume, or stays with it.

@@ -10,13 +10,22 @@ a container, image, volume or network that the rollback needs is gone, or when a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 
 from components.host import Host, Operation
 from settings import Settings
 
-__all__ = ["Predecessor", "RollbackCheck"]
+__all__ = ["Predecessor", "PredecessorArgs", "RollbackCheck", "RollbackCheckArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredecessorArgs:
+    """Which containers are the predecessor, and the host that they run on."""
+
+    settings: Settings
+    host: Host
 
 
 class Predecessor(pulumi.ComponentResource):
@@ -24,20 +33,22 @@ class Predecessor(pulumi.ComponentResource):
 
     record: pulumi.Output[dict[str, object]]
 
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        host: Host,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: PredecessorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Predecessor", name, None, opts)
-        recorded = host.action(
-            f"{name}-record", Operation("predecessor", create="record"), _which(settings, host), parent=self
+        recorded = args.host.action(
+            f"{name}-record", Operation("predecessor", create="record"), _which(args.settings, args.host), parent=self
         )
         self.record = recorded.result
         self.register_outputs({"record": self.record})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackCheckArgs:
+    """The predecessor to come back to."""
+
+    settings: Settings
+    host: Host
+    predecessor: Predecessor
 
 
 class RollbackCheck(pulumi.ComponentResource):
@@ -46,22 +57,14 @@ class RollbackCheck(pulumi.ComponentResource):
     In the program only while Sentinel is to serve, so that it is asked at each cutover and never on the rollback.
     """
 
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        host: Host,
-        predecessor: Predecessor,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: RollbackCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:RollbackCheck", name, None, opts)
-        host.action(
+        args.host.action(
             f"{name}-check",
             Operation("predecessor", create="check"),
-            _which(settings, host),
+            _which(args.settings, args.host),
             parent=self,
-            depends_on=[predecessor],
+            depends_on=[args.predecessor],
         )
         self.register_outputs({})
 

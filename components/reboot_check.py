@@ -37,7 +37,7 @@ _WEBHOOK = "webhook"
 _UNIT_FOLDER = "/etc/systemd/system"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RebootCheckArgs:
     """What must come back. `standby`: Sentinel runs, whoever has the port."""
 

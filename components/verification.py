@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.probes import questions
-from components.baseline import Baseline, is_asked
+from components.baseline import Baseline, is_wanted
 from components.claude_client import ClaudeClient, place
 from components.host import Host, Operation, way
 from components.postgres import Postgres
@@ -27,7 +27,7 @@ __all__ = ["ROLLBACK", "Verification", "VerificationArgs", "question"]
 ROLLBACK = "pulumi config set active contextforge && pulumi up"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VerificationArgs:
     """What serves now, and what it is compared with."""
 
@@ -50,7 +50,7 @@ class Verification(pulumi.ComponentResource):
         asked = host.action(
             f"{name}-asked",
             Operation("expected", create="keep", delete="forget"),
-            {"folder": host.folder, "containers": [sentinel.asked, args.postgres.asked]},
+            {"folder": host.folder, "containers": [sentinel.expected, args.postgres.expected]},
             parent=self,
             depends_on=[args.claude],
         )
@@ -62,7 +62,7 @@ class Verification(pulumi.ComponentResource):
                 "active": "sentinel",
                 "baseline": args.baseline.document if args.baseline else None,
                 "because": {
-                    "containers": [sentinel.asked, args.postgres.asked],
+                    "containers": [sentinel.expected, args.postgres.expected],
                     "files": sentinel.files_hash,
                     "token": args.claude.token_expires,
                 },
@@ -85,7 +85,7 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         "port": settings.sentinel.port,
         "health_port": settings.sentinel.health_port,
         "folder": folder,
-        "baseline_folder": f"{folder}/baseline" if is_asked(settings) else "",
+        "baseline_folder": f"{folder}/baseline" if is_wanted(settings) else "",
         "questions": questions(settings),
         "limit_seconds": settings.verification.limit_seconds,
         # Without a predecessor it would leave nobody at the port.

@@ -86,7 +86,7 @@ async def gates(asked: AskedGates) -> dict[str, Any]:
     """{"ok", "gates": [{"name", "result", "ms", "detail"}], …}; what failed has been told on stderr."""
     standby = Standby(asked, Reach(asked.host))
     try:
-        standby.facts = await standby.host("look")
+        standby.facts = await standby.host("inspect")
     except HostRefused as error:
         print(f"the standby container cannot be looked at: {error}", file=sys.stderr)
         return {"ok": False, "gates": [], "reason": str(error)}
@@ -141,7 +141,7 @@ async def _asked(gate: Gate, standby: Standby) -> str | GateFailed:
 async def _report(gate: Gate, failed: GateFailed, standby: Standby) -> str:
     """What an operator needs at the moment of the failure, the container's last lines included, secrets masked."""
     with suppress(HostRefused):
-        standby.facts = {**standby.facts, **await standby.host("look")}
+        standby.facts = {**standby.facts, **await standby.host("inspect")}
     facts = standby.facts
     serving = {
         "contextforge": "ContextForge has not been touched and has the port.",
@@ -169,7 +169,7 @@ async def _standby(standby: Standby) -> str:
     except HostRefused as error:
         found = runbook.without_host_link(str(error).splitlines()[0]).split(": read its log")[0]
         raise GateFailed(found, "fix what its log says") from None
-    standby.facts = await standby.host("look")
+    standby.facts = await standby.host("inspect")
     return f"healthy after {answer['healthy_after_ms']} ms"
 
 

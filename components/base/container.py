@@ -1,35 +1,46 @@
-"""Hardening, once, for every container of the product.
+"""The containers of the product, described once and hardened alike.
 
-Owns: what all of them share. All capabilities dropped and added back by name, no new privileges, read-only root with
+Owns: the settings that all of them share. All capabilities dropped and added back by name, no new privileges, read-only root with
 tmpfs by name, an explicit limit of memory without swap, `unless-stopped`, log rotation as in Docker's own
 configuration on the host (10m x 3), a health check, published ports on loopback only.
 
-Deliberately does not: know any service. What it is given it declares; what it is not given is off.
+Deliberately does not: know any service. A property that a component does not set is off.
 
-Traps of the published plugin that this module exists to hold (measured, `reference/provider-plugins.md`): without
+Traps of the published plugin that this module guards against (measured; `tests/engine/plugins`): without
 `memory_swap` every later preview shows a change; a changed health check, tmpfs or init is reported as applied and is
 not, so those replace; a duration that is not in Go's own spelling shows a change after the create.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-__all__ = ["REPLACE_ON_CHANGES", "ContainerSpec", "HealthCheck", "Port", "asked", "go_duration", "hardened_container"]
+__all__ = [
+    "REPLACE_ON_CHANGES",
+    "ContainerSpec",
+    "HealthCheck",
+    "Port",
+    "expected",
+    "go_duration",
+    "hardened_container",
+]
 
 REPLACE_ON_CHANGES = ["healthcheck", "tmpfs", "init"]
 """Properties whose change the plugin reports as an update in place that never reaches the container."""
 
+_NO_NEW_PRIVILEGES = "no-new-privileges:true"
+_RESTART = "unless-stopped"
 _LOG_DRIVER = "json-file"
 _LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 _MEGABYTE = 1024 * 1024
 _LOOPBACK = "127.0.0.1"
 _DOCKERS_STOP_SECONDS = 10
-"""What Docker itself gives a container to stop. Not declared, since that would make an older container anew."""
+"""Docker's own stop timeout in seconds. Not declared: declaring it would replace containers that have the default."""
 
 
 def go_duration(seconds: int) -> str:
@@ -43,7 +54,7 @@ def go_duration(seconds: int) -> str:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """What Docker runs inside the container, and how patient it is, in seconds."""
+    """A command that Docker runs inside the container; its times are in seconds."""
 
     command: Sequence[str]
     interval: int
@@ -54,7 +65,7 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Port:
-    """A published port; only the loopback address 127.0.0.1 is accepted, by which everything here is reached."""
+    """A published port, on the loopback address 127.0.0.1 only."""
 
     address: str
     external: int
@@ -70,9 +81,9 @@ class Port:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """One container as its component means it. `files` maps a path inside to a file on the host, always read-only.
+    """One container as its component describes it. `files` maps a path inside to a file on the host, read-only.
 
-    `edge` is a second network, one that is not internal: the container publishes its ports as soon as it starts.
+    `edge` is a second network that is not internal: a container on it publishes its ports as soon as it starts.
     """
 
     image: pulumi.Input[str]
@@ -93,56 +104,22 @@ class ContainerSpec:
     name: str | None = None
     started: bool = True
     stop_seconds: int = _DOCKERS_STOP_SECONDS
-    """Whoever stops it: the engine, `docker stop`, or dockerd itself at the host's shutdown."""
+    """Applies to the engine, to `docker stop`, and to dockerd at the host's shutdown."""
     start_seconds: int = 120
 
 
 def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.ResourceOptions) -> docker.Container:
-    """Declares `spec` with everything that all containers share.
+    """The container of `spec` with the hardening that all containers share.
 
     A started container is waited for until it is healthy. One that is not (`started=False`) keeps its declared ports in
-    state and is somebody else's to start: see `components/sentinel/gateway.py`.
+    state and is started by another resource: see `components/sentinel/gateway.py`.
     """
     return docker.Container(
         resource_name,
         name=spec.name,
-        image=spec.image,
         command=list(spec.command) if spec.command is not None else None,
-        user=spec.user,
-        envs=[f"{key}={value}" for key, value in sorted(spec.environment.items())],
-        memory=spec.memory_mb,
-        memory_swap=spec.memory_mb,
-        restart="unless-stopped",
-        read_only=True,
-        init=True,
-        capabilities=docker.ContainerCapabilitiesArgs(
-            drops=["ALL"], adds=[f"CAP_{capability}" for capability in spec.capabilities] or None
-        ),
-        security_opts=["no-new-privileges:true"],
-        tmpfs=dict(spec.tmpfs),
-        mounts=[
-            docker.ContainerMountArgs(type="bind", target=target, source=source, read_only=True)
-            for target, source in sorted(spec.files.items())
-        ],
-        volumes=[
-            docker.ContainerVolumeArgs(container_path=target, volume_name=volume)
-            for target, volume in sorted(spec.volumes.items())
-        ],
-        ports=[
-            docker.ContainerPortArgs(ip=port.address, external=port.external, internal=port.internal)
-            for port in spec.ports
-        ],
         networks_advanced=_networks(spec),
         labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(_labels(spec).items())],
-        log_driver=_LOG_DRIVER,
-        log_opts=dict(_LOG_OPTIONS),
-        healthcheck=docker.ContainerHealthcheckArgs(
-            tests=["CMD", *spec.health.command],
-            interval=go_duration(spec.health.interval),
-            timeout=go_duration(spec.health.timeout),
-            retries=spec.health.retries,
-            start_period=go_duration(spec.health.start_period),
-        ),
         destroy_grace_seconds=spec.stop_seconds,
         stop_timeout=spec.stop_seconds if spec.stop_seconds != _DOCKERS_STOP_SECONDS else None,
         start=spec.started,
@@ -150,49 +127,119 @@ def hardened_container(resource_name: str, spec: ContainerSpec, opts: pulumi.Res
         wait=spec.started or None,
         wait_timeout=spec.start_seconds if spec.started else None,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(replace_on_changes=REPLACE_ON_CHANGES)),
+        **_merged(fact.declared for fact in _facts(spec)),
     )
 
 
-def asked(name: pulumi.Input[str], spec: ContainerSpec, networks: Sequence[pulumi.Input[str]]) -> dict[str, object]:
-    """What `docker inspect` must show of the container once it serves; `hostctl/verification/expected.py` compares it, fact by fact.
+def expected(name: pulumi.Input[str], spec: ContainerSpec, networks: Sequence[pulumi.Input[str]]) -> dict[str, object]:
+    """The facts that `docker inspect` must show of the container while it serves (`hostctl/verification/expected.py`).
 
-    The plugin may report a change that never reached the container, so this says it apart from the plugin. `networks`
-    are all that it is on then. What the image gives and the spec leaves open is not in it.
+    The plugin may report a change that never reached the container, so the comparison does without the plugin.
+    `networks` are all that it is on then. A setting of the image that the spec leaves open is no fact.
     """
+    facts = _merged(fact.expected for fact in _facts(spec))
+    return {"name": name, "running": True, **facts, "networks": pulumi.Output.all(*networks).apply(sorted)}
+
+
+@dataclass(frozen=True)
+class _Fact:
+    """One property of a container in two languages: the plugin's arguments, and the facts of `docker inspect`."""
+
+    declared: Mapping[str, Any]
+    expected: Mapping[str, object]
+
+
+def _facts(spec: ContainerSpec) -> list[_Fact]:
+    memory = spec.memory_mb * _MEGABYTE
     ports = sorted(map(str, spec.ports))
-    return {
-        "name": name,
-        "image": spec.image,
-        "running": True,
-        "user": spec.user,
-        "memory": spec.memory_mb * _MEGABYTE,
-        "memory_and_swap": spec.memory_mb * _MEGABYTE,
-        "read_only_root": True,
-        "privileged": False,
-        "capabilities_dropped": ["ALL"],
-        "capabilities_added": sorted(spec.capabilities),
-        "security": ["no-new-privileges:true"],
-        "restart": "unless-stopped",
-        "init": True,
-        "log": {"driver": _LOG_DRIVER, **_LOG_OPTIONS},
-        # Names alone: what is kept may be read by anybody on the host.
-        "variables": sorted(spec.environment),
-        "tmpfs": dict(spec.tmpfs),
-        "health": {
-            "command": list(spec.health.command),
-            "interval": float(spec.health.interval),
-            "timeout": float(spec.health.timeout),
-            "start_period": float(spec.health.start_period),
-            "retries": spec.health.retries,
+    return [
+        _Fact({"image": spec.image}, {"image": spec.image}),
+        _Fact({"user": spec.user}, {"user": spec.user}),
+        _Fact({"memory": spec.memory_mb, "memory_swap": spec.memory_mb}, {"memory": memory, "memory_and_swap": memory}),
+        _Fact({"read_only": True}, {"read_only_root": True}),
+        _Fact({}, {"privileged": False}),
+        _capabilities(spec),
+        _Fact({"security_opts": [_NO_NEW_PRIVILEGES]}, {"security": [_NO_NEW_PRIVILEGES]}),
+        _Fact({"restart": _RESTART}, {"restart": _RESTART}),
+        _Fact({"init": True}, {"init": True}),
+        _Fact(
+            {"log_driver": _LOG_DRIVER, "log_opts": dict(_LOG_OPTIONS)},
+            {"log": {"driver": _LOG_DRIVER, **_LOG_OPTIONS}},
+        ),
+        _Fact(
+            {"envs": [f"{key}={value}" for key, value in sorted(spec.environment.items())]},
+            # Names alone: anybody on the host may read what is kept for the comparison.
+            {"variables": sorted(spec.environment)},
+        ),
+        _Fact({"tmpfs": dict(spec.tmpfs)}, {"tmpfs": dict(spec.tmpfs)}),
+        _health(spec.health),
+        _mounts(spec),
+        _Fact(
+            {
+                "ports": [
+                    docker.ContainerPortArgs(ip=port.address, external=port.external, internal=port.internal)
+                    for port in spec.ports
+                ]
+            },
+            {"declared_ports": ports, "published_ports": ports},
+        ),
+    ]
+
+
+def _capabilities(spec: ContainerSpec) -> _Fact:
+    added = [f"CAP_{capability}" for capability in spec.capabilities]
+    return _Fact(
+        {"capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=added or None)},
+        {"capabilities_dropped": ["ALL"], "capabilities_added": sorted(spec.capabilities)},
+    )
+
+
+def _health(health: HealthCheck) -> _Fact:
+    return _Fact(
+        {
+            "healthcheck": docker.ContainerHealthcheckArgs(
+                tests=["CMD", *health.command],
+                interval=go_duration(health.interval),
+                timeout=go_duration(health.timeout),
+                retries=health.retries,
+                start_period=go_duration(health.start_period),
+            )
         },
-        "mounts": pulumi.Output.all(
-            *(pulumi.Output.concat(target, " <- ", source, " (read only)") for target, source in spec.files.items()),
-            *(pulumi.Output.concat(target, " <- ", name, " (read and write)") for target, name in spec.volumes.items()),
-        ).apply(sorted),
-        "declared_ports": ports,
-        "published_ports": ports,
-        "networks": pulumi.Output.all(*networks).apply(sorted),
-    }
+        {
+            "health": {
+                "command": list(health.command),
+                "interval": float(health.interval),
+                "timeout": float(health.timeout),
+                "start_period": float(health.start_period),
+                "retries": health.retries,
+            }
+        },
+    )
+
+
+def _mounts(spec: ContainerSpec) -> _Fact:
+    files, volumes = sorted(spec.files.items()), sorted(spec.volumes.items())
+    return _Fact(
+        {
+            "mounts": [
+                docker.ContainerMountArgs(type="bind", target=target, source=source, read_only=True)
+                for target, source in files
+            ],
+            "volumes": [
+                docker.ContainerVolumeArgs(container_path=target, volume_name=volume) for target, volume in volumes
+            ],
+        },
+        {
+            "mounts": pulumi.Output.all(
+                *(pulumi.Output.concat(target, " <- ", source, " (read only)") for target, source in files),
+                *(pulumi.Output.concat(target, " <- ", volume, " (read and write)") for target, volume in volumes),
+            ).apply(sorted)
+        },
+    )
+
+
+def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {key: value for part in parts for key, value in part.items()}
 
 
 def _networks(spec: ContainerSpec) -> list[docker.ContainerNetworksAdvancedArgs]:

@@ -35,8 +35,10 @@ from dashboards.provisioning import files as provisioning_files
 from settings import Settings, secret_output
 from settings.names import GRAFANA_ADMIN
 
-__all__ = ["ALIAS", "PORT", "Grafana", "GrafanaArgs", "environment"]
+__all__ = ["ALIAS", "NAME", "PORT", "Grafana", "GrafanaArgs", "environment"]
 
+NAME = "sentinel-grafana"
+"""The component's and the container's name."""
 USER = 472
 """The image's own user, whom its volume belongs to."""
 
@@ -88,7 +90,7 @@ def database(settings: Settings) -> str:
     return f"grafana-{hashlib.sha256(key.encode()).hexdigest()[:12]}.db"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GrafanaArgs:
     """What it stands on. With `standby` of false Sentinel is stopped on purpose, and the rules are paused."""
 

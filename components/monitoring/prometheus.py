@@ -34,7 +34,17 @@ from components.sentinel.gateway import Sentinel
 from hostctl.nightly.results import TARGET_FILE
 from settings import Settings, secret_output
 
-__all__ = ["ALIAS", "MARKS_SUFFIX", "NAME", "PORT", "CutoverMark", "Prometheus", "PrometheusArgs", "prometheus_yml"]
+__all__ = [
+    "ALIAS",
+    "MARKS_SUFFIX",
+    "NAME",
+    "PORT",
+    "CutoverMark",
+    "CutoverMarkArgs",
+    "Prometheus",
+    "PrometheusArgs",
+    "prometheus_yml",
+]
 
 NAME = "sentinel-prometheus"
 """The component's and the container's name."""
@@ -96,7 +106,7 @@ def _resources(settings: Settings) -> list[dict[str, Any]]:
     return [{"job_name": "resources", "metrics_path": f"/user/{RESOURCES}", "static_configs": static}]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
     """What it stands on. With `standby` of false Sentinel is stopped on purpose, and nobody waits for it."""
 
@@ -219,37 +229,38 @@ class Prometheus(pulumi.ComponentResource):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class CutoverMarkArgs:
+    """What serves since the handover, and the Prometheus that shows it."""
+
+    settings: Settings
+    host: Host
+    prometheus: Prometheus
+    sentinel: Sentinel
+    handover: Handover
+
+
 class CutoverMark(pulumi.ComponentResource):
     """While Sentinel holds the port: one file that says so to Prometheus, without touching its container.
 
     It is made after the handover and removed before the port goes back, so the dashboard shows both.
     """
 
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        host: Host,
-        prometheus: Prometheus,
-        sentinel: Sentinel,
-        handover: Handover,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: CutoverMarkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:CutoverMark", name, None, opts)
-        labels = {"container": sentinel.container_name, "image": settings.sentinel.image}
+        labels = {"container": args.sentinel.container_name, "image": args.settings.sentinel.image}
         content = pulumi.Output.json_dumps([{"targets": [f"127.0.0.1:{PORT}"], "labels": labels}])
-        host.action(
+        args.host.action(
             f"{name}-file",
             Operation("files", create="write", delete="remove"),
             {
-                "folder": prometheus.marks,
+                "folder": args.prometheus.marks,
                 "folder_mode": "0755",
                 "uid": USER,
                 "gid": USER,
                 "files": [{"name": _MARK, "content": content, "mode": "0444", "uid": USER, "gid": USER}],
             },
             parent=self,
-            depends_on=[handover, prometheus],
+            depends_on=[args.handover, args.prometheus],
         )
-        self.register_outputs({"container": sentinel.container_name})
+        self.register_outputs({"container": args.sentinel.container_name})

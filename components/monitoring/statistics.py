@@ -8,39 +8,43 @@ Deliberately does not: take part in the cutover, or draw (`dashboards/resources.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 
 from components.host import Host, Operation
 from components.monitoring.prometheus import RESOURCES, Prometheus
 from settings import Settings
 
-__all__ = ["Statistics"]
+__all__ = ["Statistics", "StatisticsArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsArgs:
+    """Prometheus, which reads the file."""
+
+    settings: Settings
+    host: Host
+    prometheus: Prometheus
 
 
 class Statistics(pulumi.ComponentResource):
     """Docker's statistics as a file of metrics. Its delete takes the timer away."""
 
-    def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        *,
-        host: Host,
-        prometheus: Prometheus,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: StatisticsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Statistics", name, None, opts)
+        settings, host = args.settings, args.host
         host.action(
             f"{name}-kept",
             Operation("resources", create="keep", delete="forget"),
             {
                 "folder": f"{host.folder}/{name}",
                 "program": f"{host.folder}/hostctl.pyz",
-                "file": f"{prometheus.marks}/{RESOURCES}",
+                "file": f"{args.prometheus.marks}/{RESOURCES}",
                 "target_mb": settings.alerts.memory_target_mb,
                 "trigger": settings.resources.trigger,
             },
             parent=self,
-            depends_on=[prometheus],
+            depends_on=[args.prometheus],
         )
         self.register_outputs({})

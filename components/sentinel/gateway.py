@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.base.container import ContainerSpec, HealthCheck, Port, asked, hardened_container
+from components.base.container import ContainerSpec, HealthCheck, Port, expected, hardened_container
 from components.base.files import HostFile, HostFiles
 from components.base.image import Base, image_built_on_host, image_on_host
 from components.host import Action, Host, Operation
@@ -37,7 +37,7 @@ TOKENS = "tokens"
 """Folder below the product's own: what each token on the host was asked to be, so that the night renews it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SentinelArgs:
     """What Sentinel stands on. `standby` of false keeps the container declared and stopped."""
 
@@ -51,7 +51,7 @@ class SentinelArgs:
 class Sentinel(pulumi.ComponentResource):
     """The gateway that will serve. `container_id` is known, and the container healthy, once this component is done.
 
-    `asked` is what must be seen of the container once it serves; `files_hash` names its configuration and its secrets.
+    `expected` are the facts that must be seen of the container once it serves; `files_hash` names its configuration and its secrets.
     """
 
     container_id: pulumi.Output[str]
@@ -60,7 +60,7 @@ class Sentinel(pulumi.ComponentResource):
     secret_file: pulumi.Output[str]
     health_token_file: pulumi.Output[str] | None
     files_hash: pulumi.Output[str]
-    asked: Mapping[str, object]
+    expected: Mapping[str, object]
 
     def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
@@ -78,7 +78,13 @@ class Sentinel(pulumi.ComponentResource):
             standby = self._standby(container, self._sidecars())
             LiveSettings(
                 f"{name}-live",
-                LiveSettingsArgs(args.settings, args.host, container, configuration, self.token_file),
+                LiveSettingsArgs(
+                    settings=args.settings,
+                    host=args.host,
+                    container=container,
+                    files=configuration,
+                    token_file=self.token_file,
+                ),
                 after=[standby.resource, token.resource],
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -158,7 +164,7 @@ class Sentinel(pulumi.ComponentResource):
         )
         networks = self._args.networks
         also = self._args.settings.networks.also
-        self.asked = asked(container.name, spec, [networks.internal, networks.edge, *also])
+        self.expected = expected(container.name, spec, [networks.internal, networks.edge, *also])
         return container
 
     def _image(self) -> pulumi.Output[str]:

@@ -47,7 +47,7 @@ def configuration_files(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LiveSettingsArgs:
     """The container that runs, and the files that it reads again."""
 

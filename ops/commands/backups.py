@@ -39,7 +39,7 @@ def backup(stack: str, progress: Progress) -> Result:
 def restore_drill(stack: str, progress: Progress) -> Result:
     """The newest backup in a one-shot Postgres; ok only when it is good."""
     progress.line("Restore test: the newest backup into a one-shot Postgres …")
-    said = _on_host(stack, _settings(stack, progress), "test")
+    said = _on_host(stack, _settings(stack, progress), "drill")
     good = said["result"] == "good"
     held = f"{sum(said['rows'].values())} rows, newest {said['newest'] or 'none'}, as at its time" if good else ""
     text = f"{said['result']:<10} {said['file'] or 'no backup'} in {_seconds(said['ms'])}: {held or said['reason']}"

@@ -37,7 +37,7 @@ def retire(stack: str, progress: Progress, *, stale: bool, yes: bool) -> Result:
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     settings = verify.settings_of(opened, stack)
-    seen = _ask_host(stack, settings, "look")
+    seen = _ask_host(stack, settings, "inspect")
     begun, gone = bool(seen["begun"]), bool(seen["retired"])
     if gone or (settings.predecessor.kind == "absent" and not begun):
         return _after(stack, settings, seen, stale=stale, yes=yes)
@@ -56,7 +56,7 @@ def retire(stack: str, progress: Progress, *, stale: bool, yes: bool) -> Result:
     settings = _give_up_the_rollback(opened, stack, settings, progress, _loses_way_out(seen))
     _move_sidecars(stack, settings, progress)
     removed = _ask_host(stack, settings, "remove", REMOVE_SECONDS)
-    return _after(stack, settings, _ask_host(stack, settings, "look"), stale=stale, yes=yes, removed=removed)
+    return _after(stack, settings, _ask_host(stack, settings, "inspect"), stale=stale, yes=yes, removed=removed)
 
 
 def document_of(settings: Settings) -> dict[str, Any]:

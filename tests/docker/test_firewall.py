@@ -190,7 +190,7 @@ def test_a_port_that_is_no_longer_guarded_loses_its_rules_and_no_other_rule_is_t
 
 
 @pytest.mark.parametrize(
-    ("stop-predecessor", "status"),
+    ("rest", "status"),
     [
         ("set -eu\nfalse\ntrue\n", 1),
         ("exit 3\n", 3),

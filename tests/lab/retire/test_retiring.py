@@ -59,7 +59,7 @@ def test_it_is_refused_before_its_days_and_its_proof_with_the_date_and_nothing_i
 
 def test_what_goes_is_listed_with_its_size_and_the_dump_is_read_back_whole(cut_over: Lab) -> None:
     cut_over.docker("network", "create", "left-behind")
-    seen = retirement(cut_over, "look")["inventory"]
+    seen = retirement(cut_over, "inspect")["inventory"]
     assert sorted(one["name"] for one in seen["containers"]) == sorted(GONE)
     assert [one["name"] for one in seen["networks"]] == [NETWORK]
     assert [one["name"] for one in seen["volumes"]] == [f"{PROJECT}_pgdata"]
@@ -88,7 +88,7 @@ def test_a_killed_retirement_is_finished_and_everything_runs_without_it(cut_over
     proof.parent.mkdir(exist_ok=True)
     proof.write_text(json.dumps(said))
     cut_over.set("predecessor.retire_days", "0")
-    assert retirement(cut_over, "look")["refused"] == []
+    assert retirement(cut_over, "inspect")["refused"] == []
     retirement(cut_over, "begin")
     cut_over.docker("rm", "--force", REDIS.container_name)
 

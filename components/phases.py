@@ -1,0 +1,224 @@
+"""The four phases of the program: prepare, start the standby gateway, cut over, operate.
+
+Each function declares the components of its phase, in the order of the design's graph, and returns those that later
+phases stand on. Nobody notices the first two. The third is in the program only while Sentinel has the port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.baseline import Baseline, BaselineArgs, is_wanted
+from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord, ClaudeRecordArgs
+from components.firewall import Firewall, FirewallArgs
+from components.gates import Gates, GatesArgs
+from components.handover import Handover, HandoverArgs
+from components.health_watch import HealthWatch, HealthWatchArgs
+from components.host import Host, HostArgs
+from components.monitoring.grafana import NAME as GRAFANA
+from components.monitoring.grafana import Grafana, GrafanaArgs
+from components.monitoring.prometheus import NAME as PROMETHEUS
+from components.monitoring.prometheus import CutoverMark, CutoverMarkArgs, Prometheus, PrometheusArgs
+from components.monitoring.statistics import Statistics, StatisticsArgs
+from components.networks import Networks, NetworksArgs
+from components.nightly import Nightly, NightlyArgs
+from components.postgres import NAME as POSTGRES
+from components.postgres import Postgres, PostgresArgs
+from components.predecessor import Predecessor, PredecessorArgs, RollbackCheck, RollbackCheckArgs
+from components.reboot_check import RebootCheck, RebootCheckArgs
+from components.sentinel.gateway import Sentinel, SentinelArgs
+from components.verification import Verification, VerificationArgs
+from hostctl.build import archive
+from settings import Settings
+
+__all__ = ["CutOver", "Prepared", "Standby", "cut_over", "operate", "prepare", "start_standby"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The host and what was recorded of it. `claude_record` is there while Sentinel is to have the port."""
+
+    host: Host
+    firewall: Firewall | None
+    predecessor: Predecessor
+    baseline: Baseline | None
+    claude_record: ClaudeRecord | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standby:
+    """Sentinel complete and tested beside the gateway that serves. `runs` is false while it is stopped on purpose."""
+
+    networks: Networks
+    postgres: Postgres
+    sentinel: Sentinel
+    gates: Gates | None
+    prometheus: Prometheus | None
+    grafana: Grafana | None
+    runs: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutOver:
+    """Sentinel on the port, verified."""
+
+    handover: Handover
+    verification: Verification
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Record what is there; nothing has changed for anybody."""
+    host = Host("host", HostArgs(settings=settings.host, archive=archive()))
+    firewall = Firewall("firewall", FirewallArgs(settings=settings, host=host)) if settings.firewall.enabled else None
+    predecessor = Predecessor("predecessor", PredecessorArgs(settings=settings, host=host), _after(firewall))
+    baseline = claude_record = None
+    if is_wanted(settings):
+        baseline = Baseline("baseline", BaselineArgs(settings=settings, host=host, predecessor=predecessor))
+    if settings.active == "sentinel":
+        # Quick checks come before the long gates: a rollback that cannot work, a broken file of Claude's.
+        rollback = RollbackCheck("rollback", RollbackCheckArgs(settings=settings, host=host, predecessor=predecessor))
+        claude_record = ClaudeRecord("claude-record", ClaudeRecordArgs(settings=settings, host=host, rollback=rollback))
+    return Prepared(
+        host=host, firewall=firewall, predecessor=predecessor, baseline=baseline, claude_record=claude_record
+    )
+
+
+def start_standby(settings: Settings, prepared: Prepared) -> Standby:
+    """Start Sentinel unpublished, test it through the gates, and start its monitoring."""
+    host, runs = prepared.host, settings.active == "sentinel" or settings.sentinel.standby
+    networks = Networks("networks", NetworksArgs(host=host), _after(prepared.firewall))
+    postgres = Postgres(
+        POSTGRES,
+        PostgresArgs(settings=settings, host=host, networks=networks),
+        _after(prepared.firewall, prepared.predecessor, prepared.baseline),
+    )
+    sentinel = Sentinel(
+        "sentinel",
+        SentinelArgs(settings=settings, host=host, networks=networks, postgres=postgres, standby=runs),
+        _after(postgres),
+    )
+    gates = prometheus = grafana = None
+    if runs:
+        gates = Gates(
+            "gates",
+            GatesArgs(
+                settings=settings,
+                host=host,
+                networks=networks,
+                postgres=postgres,
+                sentinel=sentinel,
+                baseline=prepared.baseline,
+            ),
+            _after(prepared.claude_record),
+        )
+    if settings.prometheus.enabled:
+        prometheus = Prometheus(
+            PROMETHEUS,
+            PrometheusArgs(settings=settings, host=host, networks=networks, sentinel=sentinel, standby=runs),
+            _after(sentinel),
+        )
+    if prometheus and settings.resources.enabled:
+        Statistics("resources", StatisticsArgs(settings=settings, host=host, prometheus=prometheus))
+    if prometheus and settings.grafana.enabled:
+        grafana = Grafana(
+            GRAFANA,
+            GrafanaArgs(settings=settings, host=host, networks=networks, prometheus=prometheus, standby=runs),
+            _after(prometheus),
+        )
+    return Standby(
+        networks=networks,
+        postgres=postgres,
+        sentinel=sentinel,
+        gates=gates,
+        prometheus=prometheus,
+        grafana=grafana,
+        runs=runs,
+    )
+
+
+def cut_over(settings: Settings, prepared: Prepared, standby: Standby) -> CutOver | None:
+    """Hand the port to Sentinel, lead Claude to it, and verify every backend; None while ContextForge has the port."""
+    if prepared.claude_record is None:
+        return None
+    host, sentinel = prepared.host, standby.sentinel
+    handover = Handover(
+        "handover",
+        HandoverArgs(
+            settings=settings,
+            host=host,
+            networks=standby.networks,
+            predecessor=prepared.predecessor,
+            sentinel=sentinel,
+        ),
+        _after(prepared.claude_record, standby.gates),
+    )
+    claude = ClaudeClient(
+        "claude",
+        ClaudeClientArgs(
+            settings=settings, host=host, record=prepared.claude_record, sentinel=sentinel, handover=handover
+        ),
+    )
+    verification = Verification(
+        "verification",
+        VerificationArgs(
+            settings=settings,
+            host=host,
+            postgres=standby.postgres,
+            sentinel=sentinel,
+            claude=claude,
+            baseline=prepared.baseline,
+        ),
+    )
+    if standby.prometheus:
+        CutoverMark(
+            "cutover-mark",
+            CutoverMarkArgs(
+                settings=settings, host=host, prometheus=standby.prometheus, sentinel=sentinel, handover=handover
+            ),
+        )
+    return CutOver(handover=handover, verification=verification)
+
+
+def operate(settings: Settings, prepared: Prepared, standby: Standby, served: CutOver | None) -> Nightly | None:
+    """Keep it running: uptime check and nightly job while Sentinel serves, the check after each boot."""
+    host, nightly = prepared.host, None
+    if served and settings.nightly.enabled:
+        nightly = Nightly(
+            "nightly",
+            NightlyArgs(settings=settings, host=host, verification=served.verification, prometheus=standby.prometheus),
+        )
+    if served and settings.health_watch.enabled:
+        HealthWatch(
+            "health-watch",
+            HealthWatchArgs(
+                settings=settings,
+                host=host,
+                verification=served.verification,
+                prometheus=standby.prometheus,
+                grafana=standby.grafana,
+            ),
+        )
+    if settings.reboot.enabled:
+        RebootCheck(
+            "reboot-check",
+            RebootCheckArgs(
+                settings=settings,
+                host=host,
+                networks=standby.networks,
+                postgres=standby.postgres,
+                sentinel=standby.sentinel,
+                standby=standby.runs,
+                firewall=prepared.firewall,
+                prometheus=standby.prometheus,
+                grafana=standby.grafana,
+            ),
+            _after(standby.gates, standby.grafana, served.verification if served else None),
+        )
+    return nightly
+
+
+def _after(*resources: pulumi.Resource | None) -> pulumi.ResourceOptions:
+    """Options that wait for those of the resources that this stack has."""
+    return pulumi.ResourceOptions(depends_on=[resource for resource in resources if resource is not None])
