@@ -25,11 +25,14 @@ _CHUNK = 1 << 16
 
 
 class NoAnswer(Exception):
-    """No usable answer, in a few words; without a connection the request was certainly not carried out."""
+    """No usable answer, in a few words; `reason` is for a sentence that says so already.
 
-    def __init__(self, sentence: str, *, connected: bool) -> None:
-        super().__init__(sentence)
-        self.connected = connected
+    Without a connection the request was certainly not carried out.
+    """
+
+    def __init__(self, message: str, *, reason: str, connected: bool) -> None:
+        super().__init__(message)
+        self.reason, self.connected = reason, connected
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class Response:
                 return
             read += len(chunk)
             if read > self._most_bytes:
-                raise NoAnswer(f"the answer is longer than {self._most_bytes} bytes", connected=True)
+                message = f"the answer is longer than {self._most_bytes} bytes"
+                raise NoAnswer(message, reason=message, connected=True)
             yield chunk
 
 
@@ -115,8 +119,8 @@ def opened(
         try:
             connection.connect()
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "timed out"
-            raise NoAnswer(f"no connection ({reason})", connected=False) from None
+            reason = str(getattr(error, "strerror", None) or "timed out")
+            raise NoAnswer(f"no connection ({reason})", reason=reason, connected=False) from None
         wire, end = connection.sock, time.monotonic() + seconds
         wire.settimeout(seconds)
         content = None if body is None else json.dumps(body).encode()
@@ -133,9 +137,9 @@ def _in_words() -> Generator[None]:
     try:
         yield
     except socket.timeout:
-        raise NoAnswer(LATE, connected=True) from None
+        raise NoAnswer(LATE, reason="timed out", connected=True) from None
     except (OSError, http.client.HTTPException):
-        raise NoAnswer(CLOSED, connected=True) from None
+        raise NoAnswer(CLOSED, reason="the connection was closed", connected=True) from None
 
 
 def _target(path: str, query: str) -> str:

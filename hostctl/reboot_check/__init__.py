@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from hostctl import discord, grafana
-from hostctl.core import atomic_file, lock
+from hostctl.core import atomic_file, lock, secret_file
 from hostctl.core.documents import Document, parsed
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
@@ -169,7 +169,7 @@ def _tell(document: Document, result: dict[str, Any]) -> str:
     password_file = document.text("grafana_password_file", "")
     if document.whole_number("grafana_port", 0) and password_file:
         try:
-            sent = grafana.send(Document(_to_grafana(document, message, _read(password_file), result["ok"])))
+            sent = grafana.send(_to_grafana(document, message, secret_file.read(password_file), result["ok"]))
             if sent["sent"]:
                 return "sent by Grafana"
             tried.append(f"Grafana: {sent['reason']}")
@@ -178,29 +178,29 @@ def _tell(document: Document, result: dict[str, Any]) -> str:
     webhook_file = document.text("webhook_file", "")
     if webhook_file:
         try:
-            said = discord.post(Document(_to_discord(_read(webhook_file), message)))
-            if said["posted"]:
+            posted = discord.post(_to_discord(webhook_file, message))
+            if posted["posted"]:
                 return "sent by the host"
-            tried.append(f"the host: {said['reason']}")
+            tried.append(f"the host: {posted['reason']}")
         except Refusal as refusal:
             tried.append(f"the host: {refusal}")
     return f"not sent: {'; '.join(tried)}" if tried else "not sent: no discord_webhook is set"
 
 
-def _to_discord(webhook: str, message: str) -> dict[str, Any]:
+def _to_discord(webhook_file: str, message: str) -> discord.PostRequest:
     content = message[: discord.MOST_CHARACTERS]
-    return {"webhook": webhook, "content": content, "patient": True, "limit_seconds": TELL_SECONDS}
+    return discord.PostRequest(webhook_file, content=content, patient=True, limit_seconds=TELL_SECONDS)
 
 
-def _to_grafana(document: Document, message: str, password: str, ok: bool) -> dict[str, Any]:
-    return {
-        "address": "127.0.0.1",
-        "port": document.whole_number("grafana_port"),
-        "user": document.text("grafana_user", "admin"),
-        "password": password,
-        "contact_point": document.text("contact_point", ""),
-        "limit_seconds": TELL_SECONDS,
-        "alert": {
+def _to_grafana(document: Document, message: str, password: str, ok: bool) -> grafana.SendRequest:
+    return grafana.SendRequest(
+        address="127.0.0.1",
+        port=document.whole_number("grafana_port"),
+        user=document.text("grafana_user", "admin"),
+        password=password,
+        contact_point=document.text("contact_point", ""),
+        limit_seconds=TELL_SECONDS,
+        alert={
             "labels": {"alertname": "Reboot check", "severity": "none" if ok else "critical"},
             "annotations": {
                 "summary": message,
@@ -208,7 +208,7 @@ def _to_grafana(document: Document, message: str, password: str, ok: bool) -> di
                 "runbook_url": document.text("runbook", ""),
             },
         },
-    }
+    )
 
 
 def _mark(folder: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -242,14 +242,6 @@ def _kept(folder: str, name: str) -> dict[str, Any]:
 
 def _keep(folder: str, name: str, values: dict[str, Any], mode: int) -> None:
     atomic_file.write(os.path.join(folder, name), json.dumps(values, indent=1).encode() + b"\n", mode)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
-    except (OSError, ValueError) as error:
-        raise Refusal(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'not plain text'})") from None
 
 
 def _boot_id() -> str:

@@ -7,7 +7,6 @@ Deliberately does not: change anything, wait, or keep a result.
 
 from __future__ import annotations
 
-import http.client
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import Any
 
 from hostctl import firewall, prometheus
 from hostctl.claude_client import resolved_entry
-from hostctl.core import requests
+from hostctl.claude_client.request import Place
+from hostctl.core import http_json, requests
 from hostctl.core.documents import Document, parsed, rows, table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
@@ -246,7 +246,7 @@ def of_monitoring(asked: Asked, now: Seen) -> Row:
     """Prometheus scrapes what it should, Grafana answers."""
     if not asked.prometheus_port:
         return Row("monitoring", True, "not asked: prometheus.enabled is false")
-    trouble = prometheus.problem("127.0.0.1", asked.prometheus_port, list(asked.jobs))
+    trouble = prometheus.problem("127.0.0.1", asked.prometheus_port, asked.jobs)
     if not trouble and asked.grafana_port and not _answers(asked.grafana_port, "/api/health"):
         trouble = f"Grafana does not answer on 127.0.0.1:{asked.grafana_port}"
     if not trouble:
@@ -262,7 +262,7 @@ def of_backends(asked: Asked, good: set[str]) -> Row:
     A backend that may fail (optional, known to be broken, switched off) is asked and never held against the boot.
     """
     try:
-        entry = resolved_entry.show(Document(dict(asked.claude)))
+        entry = resolved_entry.show(requests.read(Place, Document(dict(asked.claude))))
     except Refusal as refusal:
         return Row("backends", False, str(refusal), final=True)
     if entry["transport"] != "http":
@@ -300,11 +300,7 @@ def _row(part: str, lost: Sequence[str], fixing: Sequence[str], good: str) -> Ro
 
 
 def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
+        return http_json.exchange("GET", f"http://127.0.0.1:{port}{path}", seconds=REQUEST_SECONDS).ok
+    except http_json.NoAnswer:
         return False
-    finally:
-        connection.close()

@@ -11,7 +11,7 @@ import pytest
 
 from hostctl import claude_client
 from hostctl.claude_client import resolved_entry
-from hostctl.core.documents import Document
+from hostctl.claude_client.request import EntryRequest
 from hostctl.core.errors import Refusal
 from tests.unit.hostctl.claude_client.test_verbs import document
 
@@ -23,7 +23,7 @@ printf '{"Authorization":"Bearer of-%s","X-User":"%s"}' "$CLAUDE_CODE_MCP_SERVER
 
 def shown(home: Path, entry: dict[str, Any], **values: Any) -> dict[str, Any]:
     (home / ".claude.json").write_text(json.dumps({"mcpServers": {"sentinel": entry}}))
-    return resolved_entry.show(Document(document(home, **values)))
+    return resolved_entry.show(EntryRequest(**document(home, **values)))
 
 
 @pytest.fixture
@@ -107,10 +107,10 @@ def test_after_the_record_the_predecessors_token_is_known_in_both_its_places(tmp
     theirs = {"type": "http", "url": "http://127.0.0.1:9200/mcp", "headers": {"Authorization": "Bearer in-the-entry"}}
     (tmp_path / ".claude.json").write_text(json.dumps({"mcpServers": {"contextforge": theirs}}))
     (tmp_path / ".mcp-token").write_text("in-the-file\n")
-    claude_client.record(Document(document(tmp_path)))
+    claude_client.record(EntryRequest(**document(tmp_path)))
     (tmp_path / ".mcp-token").write_text("new\n")
-    claude_client.apply(Document(document(tmp_path)))
-    answer = resolved_entry.show(Document(document(tmp_path)))
+    claude_client.apply(EntryRequest(**document(tmp_path)))
+    answer = resolved_entry.show(EntryRequest(**document(tmp_path)))
     assert answer["before"] == ["Bearer in-the-entry", "Bearer in-the-file"]
     assert answer["headers"] == {"Authorization": "Bearer new"}
 
@@ -119,10 +119,10 @@ def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_pat
     former = {"type": "http", "url": "u", "headers": {"Authorization": "Bearer former"}}
     (tmp_path / ".claude.json").write_text(json.dumps({"mcpServers": {"sentinel": former}}))
     values = document(tmp_path, replaces="sentinel")
-    claude_client.record(Document(values))
+    claude_client.record(EntryRequest(**values))
     (tmp_path / ".mcp-token").write_text("new\n")
-    claude_client.apply(Document(values))
-    assert resolved_entry.show(Document(values))["before"] == ["Bearer former"]
+    claude_client.apply(EntryRequest(**values))
+    assert resolved_entry.show(EntryRequest(**values))["before"] == ["Bearer former"]
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_pat
     [
         (None, "does not exist: start Claude Code once, or correct client.file"),
         ("{", "is broken JSON: fix it, then run again; it was left as it is"),
-        ("{}", "has no entry sentinel, which has been lost or never was there"),
-        ('{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}', "is of a kind that cannot be asked (sse)"),
+        ("{}", "has no entry sentinel, which has been lost or never existed"),
+        ('{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}', "is of a kind that cannot be called (sse)"),
     ],
 )
 def test_a_file_without_a_usable_entry_is_told_by_name(tmp_path: Path, text: str | None, sentence: str) -> None:
     if text is not None:
         (tmp_path / ".claude.json").write_text(text)
     with pytest.raises(Refusal) as refused:
-        resolved_entry.show(Document(document(tmp_path)))
+        resolved_entry.show(EntryRequest(**document(tmp_path)))
     assert str(tmp_path / ".claude.json") in str(refused.value) and sentence in str(refused.value)

@@ -14,8 +14,8 @@ import jwt
 import pytest
 
 from hostctl import claude_client
+from hostctl.claude_client.request import EntryRequest
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 
 SECRET = "s" * 40
@@ -33,7 +33,7 @@ def document(home: Path, **values: Any) -> dict[str, Any]:
 
 
 def act(verb: str, values: dict[str, Any]) -> dict[str, Any]:
-    return getattr(claude_client, verb)(Document(values))
+    return getattr(claude_client, verb)(EntryRequest(**values))
 
 
 def ours() -> str:
@@ -78,7 +78,7 @@ def test_doing_it_twice_changes_nothing_and_says_why(home: Path) -> None:
     inode = (home / ".claude.json").stat().st_ino
     assert act("apply", document(home)) == {
         "file": str(home / ".claude.json"), "entry": "sentinel", "changed": False,
-        "reason": "the entry is as asked already",
+        "reason": "the entry is as declared already",
     }  # fmt: skip
     assert (home / ".claude.json").stat().st_ino == inode
 

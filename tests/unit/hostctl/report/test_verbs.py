@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from hostctl import report
-from hostctl.core.documents import Document
 from hostctl.handover.journal import Journal
 from hostctl.host import invoker
 
@@ -49,7 +48,7 @@ def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(report, "Engine", Docker)
 
     def look(*names: str) -> dict[str, Any]:
-        return report.inspect(Document({"docker_socket": "/s", "folder": str(tmp_path), "containers": list(names)}))
+        return report.inspect(report.InspectRequest(str(tmp_path), names, "/s"))
 
     return look
 
