@@ -1,9 +1,9 @@
-"""What the predecessor answers, the way Claude reaches it, before anything changes.
+"""The predecessor's answers through Claude's own entry, before anything changes.
 
-Owns: the record in the state, and a copy on the host, which is the answer whenever ContextForge is out of service: a
-baseline is never taken from Sentinel's own answers.
+Owns: the record in the state, and a copy on the host, which is used whenever ContextForge is out of service: a baseline
+is never taken from Sentinel's own answers.
 
-Deliberately does not: judge. What was broken there is told, and need not be better afterwards.
+Deliberately does not: judge. A backend that was broken is recorded as such, and may stay so.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.probes import questions
+from components.base.request import request
 from components.claude_client import place
 from components.host import Host, Operation
 from components.predecessor import Predecessor
+from hostctl.baseline import KeepRequest
 from settings import Settings
 
 __all__ = ["Baseline", "BaselineArgs", "is_wanted"]
@@ -45,13 +47,13 @@ class Baseline(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Baseline", name, None, opts)
         settings, host = args.settings, args.host
         folder = f"{host.folder}/baseline"
-        asked = host.asking(
-            f"{name}-asked",
+        taken = host.asking(
+            f"{name}-taken",
             "baseline",
             {
                 # Taken anew at the cutover, since a staged one may be days old; on the rollback the kept one answers.
                 "active": settings.active,
-                "claude": _of_the_predecessor(settings, host),
+                "claude": _predecessors_entry(settings, host),
                 "gateway": settings.predecessor.gateway,
                 "port": settings.sentinel.port,
                 "folder": folder,
@@ -64,12 +66,12 @@ class Baseline(pulumi.ComponentResource):
         host.action(
             f"{name}-kept",
             Operation("baseline", create="keep", delete="forget"),
-            {"folder": folder, "baseline": asked.result},
+            request(KeepRequest, folder=folder, baseline=taken.result),
             parent=self,
         )
-        self.document = asked.result
+        self.document = taken.result
         self.register_outputs({"document": self.document})
 
 
-def _of_the_predecessor(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+def _predecessors_entry(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
     return {**place(settings, host.folder), "entry": settings.predecessor.entry, "replaces": ""}

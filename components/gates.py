@@ -1,11 +1,11 @@
-"""What the standby container must show before it may have the port.
+"""The gates that the standby container must pass before it may have the port.
 
-Owns: asking. A gate that fails ends the run with its name, what was expected and found, and the container's last lines;
-the container stays to be looked at, and the gateway that serves has not been touched.
+Owns: their run. A failed gate ends the run with its name, expectation and finding, and the container's last lines; the
+container stays for inspection, and the gateway that serves has not been touched.
 
-Deliberately does not: hold up the rollback. `active` is part of the question, so that the gates are asked again when
-the port is about to change hands, which may be days after the container was made; with ContextForge's return under
-way, or with a container that has the port already, there is nothing to ask (`verify/gates.py`).
+Deliberately does not: hold up the rollback. `active` is part of the request, so that the gates run again when the port
+is about to change hands, which may be days after the container was made; during a rollback, or with a container that
+has the port already, there is nothing to check (`verify/gates.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Gates", "GatesArgs"]
 
 @dataclass(frozen=True, kw_only=True)
 class GatesArgs:
-    """The standby container, and what it is compared with."""
+    """The standby container, and the baseline that it is compared with."""
 
     settings: Settings
     host: Host
@@ -40,7 +40,7 @@ class GatesArgs:
 
 
 class Gates(pulumi.ComponentResource):
-    """Every gate passed, once this component is done."""
+    """Every gate is passed once this component is done."""
 
     def __init__(self, name: str, args: GatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Gates", name, None, opts)

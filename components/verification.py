@@ -1,7 +1,8 @@
-"""After the cutover: everything that must be true, through Claude's own entry. A failure fails the run.
+"""The verification after the cutover, through Claude's own entry. A failure fails the run.
 
-Owns: what runs as asked, kept on the host, and the verification, asked again whenever image, configuration, backends or
-token changed, since they are in its question. `make verify` asks the same at any time (`verify/verification.py`).
+Owns: the declared containers, kept on the host, and the verification, which runs again whenever image, configuration,
+backends or token changed, since they are in its request. `make verify` runs the same at any time
+(`verify/verification.py`).
 
 Deliberately does not: go back. A person decides, with the one command that the failure names where there is a
 predecessor to go back to.
@@ -15,11 +16,13 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.probes import questions
+from components.base.request import request
 from components.baseline import Baseline, is_wanted
 from components.claude_client import ClaudeClient, place
 from components.host import Host, Operation, way
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
+from hostctl.verification.expected import ExpectedRequest
 from settings import Settings
 
 __all__ = ["ROLLBACK", "Verification", "VerificationArgs", "question"]
@@ -29,7 +32,7 @@ ROLLBACK = "pulumi config set active contextforge && pulumi up"
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationArgs:
-    """What serves now, and what it is compared with."""
+    """The serving gateway, and the baseline that it is compared with."""
 
     settings: Settings
     host: Host
@@ -40,17 +43,17 @@ class VerificationArgs:
 
 
 class Verification(pulumi.ComponentResource):
-    """`report` is the design's document: every backend, Claude's entry, the bindings, and what runs as asked."""
+    """`report` is the design's document: every backend, Claude's entry, the bindings, the containers as declared."""
 
     report: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Verification", name, None, opts)
         settings, host, sentinel = args.settings, args.host, args.sentinel
-        asked = host.action(
-            f"{name}-asked",
+        expected = host.action(
+            f"{name}-expected",
             Operation("expected", create="keep", delete="forget"),
-            {"folder": host.folder, "containers": [sentinel.expected, args.postgres.expected]},
+            request(ExpectedRequest, folder=host.folder, containers=[sentinel.expected, args.postgres.expected]),
             parent=self,
             depends_on=[args.claude],
         )
@@ -68,14 +71,14 @@ class Verification(pulumi.ComponentResource):
                 },
             },
             parent=self,
-            depends_on=[args.claude, asked.resource],
+            depends_on=[args.claude, expected.resource],
         )
         self.report = verified.result
         self.register_outputs({"report": self.report})
 
 
 def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
-    """`verify.documents.AskedVerification` of whoever has the port, as far as the settings alone say it."""
+    """The request of `verify`, as far as the settings alone determine it."""
     folder = settings.host.folder
     ours = place(settings, folder)
     return {
@@ -88,6 +91,6 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         "baseline_folder": f"{folder}/baseline" if is_wanted(settings) else "",
         "questions": questions(settings),
         "limit_seconds": settings.verification.limit_seconds,
-        # Without a predecessor it would leave nobody at the port.
+        # Without a predecessor a rollback would leave the port to nobody.
         "rollback": ROLLBACK if settings.predecessor.kind == "contextforge" else "",
     }

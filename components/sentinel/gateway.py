@@ -21,12 +21,14 @@ import pulumi_docker as docker
 from components.base.container import ContainerSpec, HealthCheck, Port, expected, hardened_container
 from components.base.files import HostFile, HostFiles
 from components.base.image import Base, image_built_on_host, image_on_host
+from components.base.request import request
 from components.host import Action, Host, Operation
 from components.networks import Networks
 from components.postgres import Postgres
 from components.sentinel.bridge_image import BRIDGE_LAYERS
 from components.sentinel.configuration import ALIAS, AUDIENCE, CONFIGURATION, ISSUER, ROLE, SECRETS
 from components.sentinel.live_settings import LiveSettings, LiveSettingsArgs, configuration_files
+from hostctl.tokens import TokenRequest
 from settings import Settings, secret_output
 from settings.limits import HEALTH_RETRIES, RENEW_SHARE
 from settings.names import LOOPBACK
@@ -213,18 +215,18 @@ class Sentinel(pulumi.ComponentResource):
         return self._args.host.action(
             f"{self._name}-token",
             Operation("token", create="write", delete="remove"),
-            {
-                "path": self.token_file,
-                "asked_file": f"{self._args.host.folder}/{TOKENS}/handover.json",
-                "secret_file": files.path("JWT_SECRET_KEY"),
-                "issuer": ISSUER,
-                "audience": AUDIENCE,
-                "subject": "sentinel-cutover",
-                "role": ROLE,
-                "days": client.token_days,
-                "renew_share": RENEW_SHARE,
-                "mode": "0600",
-            },
+            request(
+                TokenRequest,
+                path=self.token_file,
+                request_file=f"{self._args.host.folder}/{TOKENS}/handover.json",
+                secret_file=files.path("JWT_SECRET_KEY"),
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                subject="sentinel-cutover",
+                role=ROLE,
+                days=client.token_days,
+                renew_share=RENEW_SHARE,
+            ),
             parent=self,
         )
 

@@ -22,9 +22,8 @@ from hostctl.core import atomic_file
 from hostctl.core.documents import Document, parsed
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
-from hostctl.nightly import backup, restore_drill, results, retention, trigger
+from hostctl.nightly import backup, restore_drill, results, retention, token_renewal, trigger
 from hostctl.nightly.results import INSTALLED
-from hostctl.tokens import renewal
 
 NIGHT = "night"
 
@@ -43,7 +42,7 @@ STEPS = (
     # Never before a good backup: what it removes is in there.
     Step(retention.STEP, retention.step, after=backup.STEP),
     Step(restore_drill.STEP, restore_drill.weekly, after=backup.STEP),
-    Step(renewal.STEP, renewal.step),
+    Step(token_renewal.STEP, token_renewal.step),
     # Further steps stand here. Each gets the night's document, answers with {"result", "reason", …}, raises Refusal
     # when it fails, and notes what Prometheus should know by night_state.note.
 )

@@ -27,6 +27,8 @@ from hostctl.mcp.client import token_in
 
 DAY_SECONDS = 86400
 SHORTEST_SECRET_BYTES = 32
+CLAUDE = "claude"
+"""The name of the kept request for Claude's token."""
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _MODE = FileMode(0o600)
 

@@ -1,8 +1,7 @@
 """`token renew`: every token that the program made on this host, renewed before too little of its life is left.
 
-Owns: the kept request of each token (`token write`'s `request_file`), Claude's literal header, which must follow a new
-token, and the nightly job's step, which reports to Prometheus when Claude's token expires. The old token stays good
-until then, so a session that has it loses nothing.
+Owns: the kept request of each token (`token write`'s `request_file`), and Claude's literal header, which must follow a
+new token. The old token stays good until it expires, so a session that has it loses nothing.
 Deliberately does not: make a token where there is none, or touch one that is not Sentinel's: after the rollback the
 file is ContextForge's own again.
 """
@@ -18,31 +17,13 @@ from hostctl.claude_client.request import EntryRequest
 from hostctl.core import requests
 from hostctl.core.documents import Document, parsed
 from hostctl.core.errors import Refusal
-from hostctl.core.timestamps import seconds_of
-from hostctl.nightly import results
-from hostctl.tokens import ReadRequest, TokenRequest
-
-STEP = "token"
-CLAUDE = "claude"
-"""The kept request's name for Claude's token."""
-
+from hostctl.tokens import CLAUDE, ReadRequest, TokenRequest
 
 @dataclass(frozen=True)
 class RenewRequest:
     """The folder of the kept requests."""
 
     folder: str
-
-
-def step(document: Document) -> dict[str, Any]:
-    """The nightly job's step: every token of the folder `tokens`. A failed renewal is reported with the token's expiry."""
-    request = RenewRequest(document.text("tokens"))
-    try:
-        facts: dict[str, Any] = {"result": "done", "reason": "", **renew(request)}
-    except Refusal as refusal:
-        results.note(document, STEP, {"result": "failed", "reason": str(refusal)}, _expiry_of_claudes(request))
-        raise
-    return results.note(document, STEP, facts, _expiry_of_claudes(request))
 
 
 def renew(request: RenewRequest) -> dict[str, Any]:
@@ -65,13 +46,10 @@ def renew(request: RenewRequest) -> dict[str, Any]:
     return {"tokens": renewed}
 
 
-def _expiry_of_claudes(request: RenewRequest) -> dict[str, float]:
-    """The metric of the present token; none where Claude has none of Sentinel's."""
+def expiry_of_claudes(request: RenewRequest) -> str:
+    """The expiry of Claude's token, empty where Claude has none of Sentinel's."""
     path = os.path.join(request.folder, f"{CLAUDE}.json")
-    if not os.path.exists(path):
-        return {}
-    expires = tokens.life(ReadRequest(_kept(path).path))["expires_at"]
-    return {"sentinel_token_expires_timestamp_seconds": seconds_of(expires)} if expires else {}
+    return str(tokens.life(ReadRequest(_kept(path).path))["expires_at"] or "") if os.path.exists(path) else ""
 
 
 def _renewed(request_file: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def toml(program: Registration) -> dict[str, Any]:
 
 
 FILE_AND_SIGNAL = {"sentinel-configuration-written", "sentinel-live-reload"}
-QUESTIONS = {"baseline-asked", "gates-passed", "verification-backends"}
+QUESTIONS = {"baseline-taken", "gates-passed", "verification-backends"}
 """Asked again with a switched-off backend as an optional one: it is not expected to answer."""
 
 

@@ -16,7 +16,7 @@ from hostctl.claude_client.request import EntryRequest
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.requests import FileMode
-from hostctl.nightly import results
+from hostctl.nightly import results, token_renewal
 from hostctl.tokens import RemoveRequest, TokenRequest, renewal
 from hostctl.tokens.renewal import RenewRequest
 
@@ -165,7 +165,7 @@ def test_the_nightly_step_reports_the_renewed_tokens_expiry_to_prometheus(home: 
     with_days_left(home, 60)
     tokens.write(request(home))
     with_days_left(home, 1)
-    said = renewal.step(nightly(home))
+    said = token_renewal.step(nightly(home))
     assert said["result"] == "done" and said["tokens"][0]["renewed"]
     ends = accepted((home / "token").read_text().strip())["exp"]
     line = f"sentinel_token_expires_timestamp_seconds {ends}"
@@ -178,12 +178,12 @@ def test_a_renewal_that_fails_still_reports_the_tokens_expiry(home: Path) -> Non
     made = with_days_left(home, 1)
     (home / "secret").write_text("")
     with pytest.raises(Refusal):
-        renewal.step(nightly(home))
-    noted = results.noted(nightly(home), renewal.STEP)
+        token_renewal.step(nightly(home))
+    noted = results.noted(nightly(home), token_renewal.STEP)
     ends = jwt.decode(made, options={"verify_signature": False})["exp"]
     assert noted["result"] == "failed" and noted["reason"]
     assert noted["metrics"] == {"sentinel_token_expires_timestamp_seconds": ends}
 
 
 def test_without_a_token_of_sentinel_the_step_is_done_and_reports_no_expiry(home: Path) -> None:
-    assert renewal.step(nightly(home))["metrics"] == {}
+    assert token_renewal.step(nightly(home))["metrics"] == {}
