@@ -1,9 +1,9 @@
-"""The predecessor's answers through Claude's own entry, before anything changes.
+"""The baseline: the predecessor's tools and answers through Claude's entry, before anything changes.
 
-Owns: the record in the state, and a copy on the host, which is used whenever ContextForge is out of service: a baseline
-is never taken from Sentinel's own answers.
+Owns: the record in the state, and a copy on the host, which is the answer whenever ContextForge is out of service: a
+baseline is never taken from Sentinel's own answers.
 
-Deliberately does not: judge. A backend that was broken is recorded as such, and may stay so.
+Deliberately does not: judge. A backend that is broken already is reported, and need not be better afterwards.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.base.probes import questions
+from components.base.probes import probes
 from components.base.request import request
 from components.claude_client import place
 from components.host import Host, Operation
 from components.predecessor import Predecessor
 from hostctl.baseline import KeepRequest
 from settings import Settings
+from verify.documents import BaselineRequest
 
 __all__ = ["Baseline", "BaselineArgs", "is_wanted"]
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Whether there is a predecessor to compare with, and the comparison is wanted."""
+    """True with a predecessor to compare with, unless the settings switch the comparison off."""
     return settings.verification.baseline and settings.predecessor.kind == "contextforge"
 
 
@@ -47,17 +48,18 @@ class Baseline(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Baseline", name, None, opts)
         settings, host = args.settings, args.host
         folder = f"{host.folder}/baseline"
-        taken = host.asking(
-            f"{name}-taken",
+        recorded = host.verify_action(
+            f"{name}-recorded",
             "baseline",
+            BaselineRequest,
             {
                 # Taken anew at the cutover, since a staged one may be days old; on the rollback the kept one answers.
                 "active": settings.active,
-                "claude": _predecessors_entry(settings, host),
+                "claude": _of_the_predecessor(settings, host),
                 "gateway": settings.predecessor.gateway,
                 "port": settings.sentinel.port,
                 "folder": folder,
-                "questions": questions(settings),
+                "probes": probes(settings),
                 "limit_seconds": settings.verification.limit_seconds,
             },
             parent=self,
@@ -66,12 +68,12 @@ class Baseline(pulumi.ComponentResource):
         host.action(
             f"{name}-kept",
             Operation("baseline", create="keep", delete="forget"),
-            request(KeepRequest, folder=folder, baseline=taken.result),
+            request(KeepRequest, folder=folder, baseline=recorded.result),
             parent=self,
         )
-        self.document = taken.result
+        self.document = recorded.result
         self.register_outputs({"document": self.document})
 
 
-def _predecessors_entry(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+def _of_the_predecessor(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
     return {**place(settings, host.folder), "entry": settings.predecessor.entry, "replaces": ""}

@@ -1,11 +1,11 @@
-"""The gates that the standby container must pass before it may have the port.
+"""The gates: checks that the standby container passes before it may have the port.
 
-Owns: their run. A failed gate ends the run with its name, expectation and finding, and the container's last lines; the
-container stays for inspection, and the gateway that serves has not been touched.
+Owns: the request. A failed gate ends the run with its name, its expectation and finding, and the container's last log
+lines; the container is kept for inspection, and the gateway that serves has not been touched.
 
 Deliberately does not: hold up the rollback. `active` is part of the request, so that the gates run again when the port
-is about to change hands, which may be days after the container was made; during a rollback, or with a container that
-has the port already, there is nothing to check (`verify/gates.py`).
+is about to change hands, which may be days after the container was made. During the rollback, or with a container that
+has the port already, all are skipped (`verify/gates_run.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.base.probes import questions
+from components.base.probes import probes
 from components.baseline import Baseline
 from components.host import Host
 from components.networks import Networks
@@ -23,6 +23,7 @@ from components.sentinel.gateway import Sentinel
 from settings import Settings
 from settings.limits import GATE_SECONDS, UPSTREAM_SECONDS
 from settings.names import DATABASE, DATABASE_OWNER
+from verify.documents import GatesRequest
 
 __all__ = ["Gates", "GatesArgs"]
 
@@ -40,14 +41,15 @@ class GatesArgs:
 
 
 class Gates(pulumi.ComponentResource):
-    """Every gate is passed once this component is done."""
+    """Every gate has passed once this component is registered."""
 
     def __init__(self, name: str, args: GatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Gates", name, None, opts)
         settings, sentinel = args.settings, args.sentinel
-        args.host.asking(
+        args.host.verify_action(
             f"{name}-passed",
             "gates",
+            GatesRequest,
             {
                 "active": settings.active,
                 "container": sentinel.container_id,
@@ -65,7 +67,7 @@ class Gates(pulumi.ComponentResource):
                 },
                 "token_file": sentinel.token_file,
                 "health_token_file": sentinel.health_token_file or "",
-                "questions": questions(settings),
+                "probes": probes(settings),
                 "baseline": args.baseline.document if args.baseline else None,
                 "start_seconds": settings.sentinel.start_seconds,
                 "gate_seconds": GATE_SECONDS,

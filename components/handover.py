@@ -1,10 +1,10 @@
-"""The handover: one atomic step on the host that gives the port to Sentinel, and gives it back.
+"""The handover: one atomic step on the host that gives the port to Sentinel, or back to ContextForge.
 
-Owns: who holds the port. `create` and `update` take it, from ContextForge or from an older Sentinel; `delete` gives it
+Owns: the port's holder. `create` and `update` cut over, from ContextForge or from an older Sentinel; `delete` rolls
 back to ContextForge, and does nothing when its container is not the holder.
 
-Deliberately does not: start or delete a container, or decide. A failure inside puts the gateway that served before back
-within the same step (`hostctl/handover`, its journal and its undo).
+Deliberately does not: start, stop or delete a container of Sentinel's. After any failure inside, the previous holder
+serves again within the same step (`hostctl/handover`, its journal and its undo).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.request import request
 from components.host import Host, Operation
 from components.networks import Networks
 from components.predecessor import Predecessor
 from components.sentinel.configuration import ALIAS
 from components.sentinel.gateway import Sentinel
+from hostctl.handover.request import HandoverRequest
 from settings import Settings
 from settings.limits import PREDECESSOR_SECONDS
 from settings.names import PREDECESSOR_HEALTH_PATH
@@ -27,7 +29,7 @@ __all__ = ["Handover", "HandoverArgs"]
 
 @dataclass(frozen=True, kw_only=True)
 class HandoverArgs:
-    """From whom, to whom."""
+    """The two gateways, and the networks between which the port moves."""
 
     settings: Settings
     host: Host
@@ -37,36 +39,37 @@ class HandoverArgs:
 
 
 class Handover(pulumi.ComponentResource):
-    """The port in Sentinel's hands. `report` has `downtime_ms`, its `parts`, `from`, `to`, `at` and `release`."""
+    """The port, held by Sentinel. `report` has `downtime_ms`, its `parts`, `from`, `to`, `at` and `release`."""
 
     report: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, args: HandoverArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Handover", name, None, opts)
         settings = args.settings
-        taken = args.host.action(
+        cutover = args.host.action(
             f"{name}-port",
             Operation("handover", create="cutover", delete="rollback"),
-            {
-                "container": args.sentinel.container_id,
-                "edge": args.networks.edge,
-                "internal": args.networks.internal,
-                "aliases": [ALIAS],
-                "also": list(settings.networks.also),
-                "predecessor": args.predecessor.record,
-                "release": settings.predecessor.release,
-                "port": settings.sentinel.port,
-                "probe": {"path": "/mcp", "token_file": args.sentinel.token_file},
-                "predecessor_probe": {"path": PREDECESSOR_HEALTH_PATH},
-                "folder": f"{args.host.folder}/handover",
-                "limits": {
+            request(
+                HandoverRequest,
+                container=args.sentinel.container_id,
+                edge=args.networks.edge,
+                internal=args.networks.internal,
+                aliases=[ALIAS],
+                also=list(settings.networks.also),
+                predecessor=args.predecessor.record,
+                release=settings.predecessor.release,
+                port=settings.sentinel.port,
+                probe={"path": "/mcp", "token_file": args.sentinel.token_file},
+                predecessor_probe={"path": PREDECESSOR_HEALTH_PATH},
+                folder=f"{args.host.folder}/handover",
+                limits={
                     "answer_seconds": settings.sentinel.answer_seconds,
                     "predecessor_seconds": PREDECESSOR_SECONDS,
                     "drain_seconds": settings.sentinel.drain_seconds,
                 },
-            },
+            ),
             parent=self,
             depends_on=[args.sentinel, args.predecessor],
         )
-        self.report = taken.result
+        self.report = cutover.result
         self.register_outputs({"report": self.report})

@@ -4,7 +4,7 @@ Owns: the Docker provider, `hostctl.pyz` on the host, and the shape of every act
 JSON document into one verb of `hostctl`.
 
 An action of `verify` runs on the machine where Pulumi runs instead, since the official MCP SDK is here and not there;
-it reaches the host through `verify/reach.py`.
+it reaches the host on its own (`verify/host.py`).
 
 Deliberately does not: read or write the host itself, decide what a verb does, or pass anything in arguments or in
 environment variables; both show in the process list, and sshd refuses the latter.
@@ -22,6 +22,7 @@ from typing import cast
 import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
+from pydantic import BaseModel
 
 from hostctl.build import UNPACKING, packed
 from settings.gateway_sections import Host as HostSettings
@@ -165,25 +166,28 @@ class Host(pulumi.ComponentResource):
         )
         return Action(resource, resource.stdout.apply(_document))
 
-    def asking(
+    def verify_action(
         self,
         name: str,
-        word: str,
-        document: Mapping[str, pulumi.Input[object]],
+        verb: str,
+        request: type[BaseModel],
+        members: Mapping[str, pulumi.Input[object]],
         *,
         parent: pulumi.Resource,
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> Action:
-        """Registers one word of `python -m verify`, run on this machine; its table and its progress are shown.
+        """Registers one command of `python -m verify`, run on this machine; its table and its progress are shown.
 
-        Neither its document nor its answer holds a secret: what it learns of tokens stays in its memory.
+        `members` are those of the request beside `host`. Neither the request nor the answer holds a secret: the tokens
+        that it reads stay in its memory.
         """
-        line = f"{_PYTHON} -m verify {word}"
+        line = f"{_PYTHON} -m verify {verb}"
+        known = pulumi.Output.all(**{"host": way(self._settings), **members})
         resource = command.local.Command(
             name,
             create=line,
             update=line,
-            stdin=pulumi.Output.json_dumps({"host": way(self._settings), **document}),
+            stdin=known.apply(lambda known: request.model_validate(known).model_dump_json()),
             logging=command.local.Logging("stderr"),
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[*self._first, *depends_on]),

@@ -1,20 +1,21 @@
-"""What runs before the cutover, recorded before anything changes: the rollback.
+"""The predecessor before the cutover, recorded before anything changes: what a rollback restores.
 
-Owns: the record, made once, kept in the state and on the host. It is an input of the resource that changes what it
-describes, so that this resource's `delete` can put back exactly what was there.
+Owns: the record, made once, kept in the state and on the host. It is an input of the handover, so that the handover's
+`delete` can restore exactly the gateway that it describes.
 
 Deliberately does not: touch ContextForge. `hostctl predecessor record` reads; it refuses, naming what is missing, when
-a container, image, volume or network that the rollback needs is gone, or when a stranger holds the port.
+a container, image, volume or network that the rollback needs is gone, or when an unknown owner holds the port.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 
+from components.base.request import request
 from components.host import Host, Operation
+from hostctl.predecessor import PredecessorRequest
 from settings import Settings
 
 __all__ = ["Predecessor", "PredecessorArgs", "RollbackCheck", "RollbackCheckArgs"]
@@ -29,14 +30,14 @@ class PredecessorArgs:
 
 
 class Predecessor(pulumi.ComponentResource):
-    """The gateway that hands the port over. `record` is what `hostctl handover` needs to bring it back."""
+    """The gateway that hands the port over. `record` is what `hostctl handover rollback` restores."""
 
     record: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, args: PredecessorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Predecessor", name, None, opts)
         recorded = args.host.action(
-            f"{name}-record", Operation("predecessor", create="record"), _which(args.settings, args.host), parent=self
+            f"{name}-record", Operation("predecessor", create="record"), _request(args.settings, args.host), parent=self
         )
         self.record = recorded.result
         self.register_outputs({"record": self.record})
@@ -52,9 +53,9 @@ class RollbackCheckArgs:
 
 
 class RollbackCheck(pulumi.ComponentResource):
-    """The rollback, looked at again when the port is about to change hands: the record may be days old by then.
+    """The check of the rollback right before the cutover: the record may be days old by then.
 
-    In the program only while Sentinel is to serve, so that it is asked at each cutover and never on the rollback.
+    In the program only while Sentinel is to serve, so that it runs at each cutover and never on a rollback.
     """
 
     def __init__(self, name: str, args: RollbackCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -62,20 +63,21 @@ class RollbackCheck(pulumi.ComponentResource):
         args.host.action(
             f"{name}-check",
             Operation("predecessor", create="check"),
-            _which(args.settings, args.host),
+            _request(args.settings, args.host),
             parent=self,
             depends_on=[args.predecessor],
         )
         self.register_outputs({})
 
 
-def _which(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
+def _request(settings: Settings, host: Host) -> pulumi.Output[dict[str, object]]:
     predecessor = settings.predecessor
-    return {
-        "kind": predecessor.kind,
-        "project": predecessor.project,
-        "gateway": predecessor.gateway,
-        "port": settings.sentinel.port,
-        # The handover's journal: while the predecessor is out of service, what it was stands there.
-        "folder": f"{host.folder}/handover",
-    }
+    return request(
+        PredecessorRequest,
+        kind=predecessor.kind,
+        project=predecessor.project,
+        gateway=predecessor.gateway,
+        port=settings.sentinel.port,
+        # The handover's journal: it describes a predecessor that is out of service now as it was.
+        folder=f"{host.folder}/handover",
+    )

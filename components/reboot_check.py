@@ -12,11 +12,11 @@ Deliberately does not: fix anything, or decide who has the port. Restart policie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
-from components.base.probes import questions
+from components.base.probes import probes
 from components.claude_client import place
 from components.discord import Discord
 from components.firewall import Firewall, guarded_ports
@@ -27,6 +27,7 @@ from components.networks import Networks
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
 from dashboards.alerting.discord import CONTACT_POINT
+from hostctl.core import requests
 from settings import Settings
 from settings.names import GRAFANA_ADMIN
 from verify.names import offered_name
@@ -84,7 +85,7 @@ class RebootCheck(pulumi.ComponentResource):
                 "firewall": self._firewall(),
                 "night_folder": f"{host.folder}/nightly",
                 "claude": self._claude(),
-                "questions": self._questions(),
+                "probes": self._probes(),
                 "webhook_file": args.discord.webhook_file if args.discord else "",
                 **self._monitoring(),
             },
@@ -117,24 +118,13 @@ class RebootCheck(pulumi.ComponentResource):
         theirs = {"entry": settings.predecessor.entry, "replaces": ""}
         return ours if settings.active == "sentinel" else {**ours, **theirs}
 
-    def _questions(self) -> list[dict[str, object]]:
-        """As `verify` asks them, in words that need no more than the standard library."""
+    def _probes(self) -> list[dict[str, object]]:
+        """The backends' probes; each tool under the name that the gateway with the port offers."""
         settings = self._args.settings
-        asked: list[dict[str, object]] = []
-        for one, backend in zip(questions(settings), settings.backends, strict=True):
-            why_allowed = "optional" if one["optional"] else "known to be broken" if one["allowed_failure"] else ""
-            asked.append(
-                {
-                    "name": backend.name,
-                    "tool": offered_name(settings.active, backend.name, backend.tool),
-                    "arguments": backend.arguments,
-                    "contains": list(backend.expect.contains),
-                    "excludes": list(backend.expect.excludes),
-                    "timeout_seconds": backend.timeout_seconds,
-                    "why_allowed": why_allowed,
-                }
-            )
-        return asked
+        return [
+            requests.write(replace(probe, tool=offered_name(settings.active, probe.name, probe.tool)))
+            for probe in probes(settings)
+        ]
 
     def _monitoring(self) -> Mapping[str, pulumi.Input[object]]:
         settings, grafana = self._args.settings, self._args.grafana

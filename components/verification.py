@@ -4,8 +4,7 @@ Owns: the declared containers, kept on the host, and the verification, which run
 backends or token changed, since they are in its request. `make verify` runs the same at any time
 (`verify/verification.py`).
 
-Deliberately does not: go back. A person decides, with the one command that the failure names where there is a
-predecessor to go back to.
+Deliberately does not: roll back. A person decides; the failure names the command where there is a predecessor.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.base.probes import questions
+from components.base.probes import probes
 from components.base.request import request
 from components.baseline import Baseline, is_wanted
 from components.claude_client import ClaudeClient, place
@@ -24,15 +23,16 @@ from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
 from hostctl.verification.expected import ExpectedRequest
 from settings import Settings
+from verify.documents import VerificationRequest
 
-__all__ = ["ROLLBACK", "Verification", "VerificationArgs", "question"]
+__all__ = ["ROLLBACK", "Verification", "VerificationArgs", "known_members"]
 
 ROLLBACK = "pulumi config set active contextforge && pulumi up"
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationArgs:
-    """The serving gateway, and the baseline that it is compared with."""
+    """The gateway that serves now, and the baseline that it is compared with."""
 
     settings: Settings
     host: Host
@@ -43,7 +43,7 @@ class VerificationArgs:
 
 
 class Verification(pulumi.ComponentResource):
-    """`report` is the design's document: every backend, Claude's entry, the bindings, the containers as declared."""
+    """`report` is the document of `make verify`: backends, Claude's entry, bindings, containers as declared."""
 
     report: pulumi.Output[dict[str, object]]
 
@@ -57,11 +57,12 @@ class Verification(pulumi.ComponentResource):
             parent=self,
             depends_on=[args.claude],
         )
-        verified = host.asking(
+        verified = host.verify_action(
             f"{name}-backends",
             "verification",
+            VerificationRequest,
             {
-                **question(settings),
+                **known_members(settings),
                 "active": "sentinel",
                 "baseline": args.baseline.document if args.baseline else None,
                 "because": {
@@ -77,8 +78,8 @@ class Verification(pulumi.ComponentResource):
         self.register_outputs({"report": self.report})
 
 
-def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
-    """The request of `verify`, as far as the settings alone determine it."""
+def known_members(settings: Settings) -> Mapping[str, object]:
+    """The members of `VerificationRequest` that follow from the settings alone."""
     folder = settings.host.folder
     ours = place(settings, folder)
     return {
@@ -89,8 +90,8 @@ def question(settings: Settings) -> Mapping[str, pulumi.Input[object]]:
         "health_port": settings.sentinel.health_port,
         "folder": folder,
         "baseline_folder": f"{folder}/baseline" if is_wanted(settings) else "",
-        "questions": questions(settings),
+        "probes": probes(settings),
         "limit_seconds": settings.verification.limit_seconds,
-        # Without a predecessor a rollback would leave the port to nobody.
+        # Without a predecessor nothing would have the port.
         "rollback": ROLLBACK if settings.predecessor.kind == "contextforge" else "",
     }

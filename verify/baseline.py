@@ -1,4 +1,4 @@
-"""`python -m verify baseline`: what ContextForge answers, the way Claude reaches it, before anything changes.
+"""`python -m verify baseline`: the predecessor's tools and answers through Claude's entry, before anything changes.
 
 Owns: the normal form. Deliberately does not: record while ContextForge is out of service; then the host's own copy is
 the answer, so that a changed input of this resource cannot turn Sentinel's answers into the baseline.
@@ -10,10 +10,10 @@ import asyncio
 import sys
 
 from .claude import entry
-from .client import NoSession, Session, ask_all, longest_of, with_session
-from .documents import AskedBaseline, Baseline, Seen, Tool
+from .client import NoSession, Session, call_all, longest_timeout, with_session
+from .documents import Baseline, BaselineRequest, BaselineResult, Tool
+from .host import HostConnection, HostRefused
 from .outcome import Outcome
-from .reach import HostRefused, Reach
 
 READ_SECONDS = 30.0
 
@@ -22,23 +22,23 @@ class NoBaseline(Exception):
     """One sentence: why there is none, and how to get one."""
 
 
-async def baseline(asked: AskedBaseline) -> Baseline | None:
+async def baseline(request: BaselineRequest) -> Baseline | None:
     """The baseline, recorded or kept; None where there is none on the rollback, which it may not hold up.
 
     Raises NoBaseline.
     """
-    reach = Reach(asked.host)
+    host = HostConnection(request.host)
     try:
-        async with asyncio.timeout(asked.limit_seconds):
-            place = {"folder": asked.folder, "gateway": asked.gateway, "port": asked.port}
-            kept = await reach.hostctl("baseline", "read", place, READ_SECONDS)
+        async with asyncio.timeout(request.limit_seconds):
+            place = {"folder": request.folder, "gateway": request.gateway, "port": request.port}
+            kept = await host.hostctl("baseline", "read", place, READ_SECONDS)
             if kept["predecessor_serves"]:
-                return await _recorded(reach, asked)
+                return await _recorded(host, request)
     except HostRefused as refused:
         raise NoBaseline(f"the baseline cannot be taken: {refused}") from None
     except TimeoutError:
-        raise NoBaseline(f"ContextForge gave no baseline within {asked.limit_seconds:.0f} s") from None
-    if kept["baseline"] is None and asked.active == "contextforge":
+        raise NoBaseline(f"ContextForge gave no baseline within {request.limit_seconds:.0f} s") from None
+    if kept["baseline"] is None and request.active == "contextforge":
         print("baseline: none was kept, and this is the rollback, which it may not hold up", file=sys.stderr)
         return None
     if kept["baseline"] is None:
@@ -46,42 +46,42 @@ async def baseline(asked: AskedBaseline) -> Baseline | None:
             "ContextForge is out of service and no baseline was kept on the host: give it the port back (active "
             "contextforge) and run again, or set verification.baseline to false"
         )
-    print("baseline: ContextForge is out of service; the one that was kept on the host stands", file=sys.stderr)
+    print("baseline: ContextForge is out of service; the one that was kept on the host stays valid", file=sys.stderr)
     return Baseline.model_validate(kept["baseline"])
 
 
-async def _recorded(reach: Reach, asked: AskedBaseline) -> Baseline:
+async def _recorded(host: HostConnection, request: BaselineRequest) -> Baseline:
     async def work(session: Session) -> tuple[dict[str, str], list[Outcome]]:
-        return dict(session.tools), await ask_all(session, "contextforge", asked.questions)
+        return dict(session.tools), await call_all(session, "contextforge", request.probes)
 
-    async with entry(reach, asked.claude) as found:
+    async with entry(host, request.claude) as claude:
         try:
-            tools, outcomes = await with_session(found.way, longest_of(asked.questions), work)
+            tools, outcomes = await with_session(claude.endpoint, longest_timeout(request.probes), work)
         except NoSession as failed:
             raise NoBaseline(
-                f"ContextForge gives no baseline through Claude's entry {found.name} ({failed.result}: "
+                f"ContextForge gives no baseline through Claude's entry {claude.name} ({failed.result}: "
                 f"{failed.detail}): fix that, or set verification.baseline to false"
             ) from None
-    for line in _told(asked, outcomes):
+    for line in _notes(request, outcomes):
         print(line, file=sys.stderr)
     return Baseline(
-        entry=found.name,
-        transport=found.transport,
+        entry=claude.name,
+        transport=claude.transport,
         tools=tuple(Tool(name=name, schema_hash=hashed) for name, hashed in sorted(tools.items())),
-        backends=tuple(Seen(name=o.name, tool=o.tool, result=o.result, kind=o.kind) for o in outcomes),
+        backends=tuple(BaselineResult(name=o.name, tool=o.tool, result=o.result, kind=o.kind) for o in outcomes),
     )
 
 
-def _told(asked: AskedBaseline, outcomes: list[Outcome]) -> list[str]:
-    """What an operator should know before the cutover: what is broken already, and what is not though declared so."""
+def _notes(request: BaselineRequest, outcomes: list[Outcome]) -> list[str]:
+    """Notes for the operator: backends that are broken already, and those that are declared so and answer."""
     lines: list[str] = []
-    for question, outcome in zip(asked.questions, outcomes, strict=True):
-        if question.allowed_failure and outcome.result == "ok":
-            lines.append(f"baseline: {outcome.name} is declared allowed_failure and answers: take allowed_failure away")
+    for probe, outcome in zip(request.probes, outcomes, strict=True):
+        if probe.allowed_failure and outcome.result == "ok":
+            lines.append(f"baseline: {outcome.name} is declared allowed_failure and answers: remove allowed_failure")
         elif outcome.result != "ok":
-            told = f" ({question.reason})" if question.reason else ""
+            reason = f" ({probe.reason})" if probe.reason else ""
             lines.append(
-                f"baseline: {outcome.name} is {outcome.result} at ContextForge already{told}, so it need not be better "
-                f"afterwards: {outcome.detail}"
+                f"baseline: {outcome.name} is {outcome.result} at ContextForge already{reason}, so it need not be "
+                f"better afterwards: {outcome.detail}"
             )
     return lines

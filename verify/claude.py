@@ -1,6 +1,6 @@
-"""The way that Claude goes: its own entry, resolved on the host, with exactly the header that Claude would send.
+"""Claude's own entry, resolved on the host, with exactly the header that Claude would send.
 
-Owns: turning what `hostctl claude show` answers into a way to ask. The answer holds a token; it stays in memory.
+Owns: the endpoint made of the answer of `hostctl claude show`. The answer holds a token; it stays in memory.
 Deliberately does not: read Claude's file itself.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from .client import HttpWay, Way
-from .reach import HostRefused, Reach
+from .client import Endpoint, HttpEndpoint
+from .host import HostConnection, HostRefused
 
 SHOW_SECONDS = 45.0
 
@@ -24,25 +24,25 @@ class Entry:
 
     name: str
     transport: str
-    way: Way
+    endpoint: Endpoint
     before: tuple[str, ...]
 
 
 @asynccontextmanager
-async def entry(reach: Reach, place: Mapping[str, Any]) -> AsyncGenerator[Entry]:
-    """The entry at that place, ready to be asked; raises HostRefused, which says what is wrong with it."""
-    shown = await reach.hostctl("claude", "show", place, SHOW_SECONDS)
+async def entry(host: HostConnection, place: Mapping[str, Any]) -> AsyncGenerator[Entry]:
+    """The entry at that place with its open transport; raises HostRefused, which explains what is wrong with it."""
+    shown = await host.hostctl("claude", "show", place, SHOW_SECONDS)
     before = tuple(shown["before"])
     if shown["transport"] == "stdio":
-        program = reach.program(shown["command"], shown["args"], shown["env"])
+        program = host.program(shown["command"], shown["args"], shown["env"])
         yield Entry(shown["entry"], "stdio", program, before)
         return
     try:
         address = urlsplit(str(shown["url"]))
-        host, port = address.hostname, address.port or (443 if address.scheme == "https" else 80)
+        name, port = address.hostname, address.port or (443 if address.scheme == "https" else 80)
     except ValueError:
-        host, port = None, 0
-    if not host:
+        name, port = None, 0
+    if not name:
         raise HostRefused(f"Claude's entry {shown['entry']} has no usable URL: correct it in {shown['file']}")
-    async with reach.transport(host, port) as transport:
-        yield Entry(shown["entry"], "http", HttpWay(shown["url"], shown["headers"], transport), before)
+    async with host.transport(name, port) as transport:
+        yield Entry(shown["entry"], "http", HttpEndpoint(shown["url"], shown["headers"], transport), before)

@@ -1,6 +1,6 @@
 """The calls, made by the official SDK's client as Claude makes them: one session, the backends side by side.
 
-Owns: turning what happens on the way into one of the six result words.
+Owns: one of the six results for everything that can happen to a call.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
 
+from hostctl.mcp.probe import Probe
+
 from .expectation import differs, shortened
 from .names import Active, offered_name
 from .outcome import Outcome, Result
-from .plan import Question
-from .remote_program import FarProgram
+from .remote_program import RemoteProgram
 
 Value = TypeVar("Value")
 
 CONNECT_SECONDS = 15.0
 _CONNECTION_CODES = (-32000, -32001)
-"""The SDK's "connection closed" and the bridge's "the gateway is not there": the tool was never asked."""
-_SAID_BY_SCHEMAS = ("$schema", "title", "description", "additionalProperties", "default", "examples")
-"""What a gateway in between adds or leaves out without another meaning for the caller."""
-_HELLO = {
+"""The SDK's "connection closed" and the bridge's "the gateway is not there": the tool was never called."""
+_SCHEMA_NOTES = ("$schema", "title", "description", "additionalProperties", "default", "examples")
+"""Members that a gateway adds or drops without changing the meaning for the caller."""
+_INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
@@ -46,15 +47,15 @@ _HELLO = {
 
 
 @dataclass(frozen=True)
-class HttpWay:
-    """A gateway over HTTP: address, the headers with which it is asked, and whatever carries the connections."""
+class HttpEndpoint:
+    """A gateway over HTTP: its address, the headers of every request, and the transport of the connections."""
 
     url: str
     headers: Mapping[str, str]
     transport: httpx2.AsyncBaseTransport | None = None
 
 
-Way = HttpWay | StdioServerParameters | FarProgram
+Endpoint = HttpEndpoint | StdioServerParameters | RemoteProgram
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Session:
 
 
 class NoSession(Exception):
-    """No session came about, or it broke down as a whole."""
+    """No session could be opened, or the open one broke down."""
 
     def __init__(self, result: Literal["auth", "unreachable"], detail: str) -> None:
         super().__init__(detail)
@@ -75,7 +76,7 @@ class NoSession(Exception):
 
 
 class _Refusals:
-    """Remembers that the gateway refused the token: the SDK tells a 401 apart from other failures by text only."""
+    """Records that the gateway refused the token: the SDK distinguishes a 401 from other failures by text only."""
 
     def __init__(self) -> None:
         self.seen = False
@@ -84,16 +85,17 @@ class _Refusals:
         self.seen = self.seen or response.status_code in (401, 403)
 
 
-async def with_session(way: Way, longest: float, work: Callable[[Session], Awaitable[Value]]) -> Value:
-    """What `work` gives in a session of its own, of which one call takes `longest` at most. Raises NoSession."""
+async def with_session(endpoint: Endpoint, longest: float, work: Callable[[Session], Awaitable[Value]]) -> Value:
+    """The result of `work` in a new session, of which no call takes more than `longest` seconds. Raises NoSession."""
     refusals, done = _Refusals(), list[Value]()
     try:
-        if isinstance(way, HttpWay):
-            async with _http(way, longest, refusals) as http:
-                done.append(await _worked(Client(streamable_http_client(way.url, http_client=http)), work))
+        if isinstance(endpoint, HttpEndpoint):
+            async with _http(endpoint, longest, refusals) as http:
+                done.append(await _worked(Client(streamable_http_client(endpoint.url, http_client=http)), work))
         else:
-            done.append(await _worked(Client(way.transport() if isinstance(way, FarProgram) else way), work))
-    except Exception as error:  # The SDK's task groups wrap whatever went wrong; any of it means: no session.
+            program = endpoint.transport() if isinstance(endpoint, RemoteProgram) else endpoint
+            done.append(await _worked(Client(program), work))
+    except Exception as error:  # The SDK's task groups wrap every error; each of them means: no session.
         if not done:
             if refusals.seen:
                 raise NoSession("auth", "the gateway refuses the token") from None
@@ -114,32 +116,32 @@ async def _worked(connecting: Client, work: Callable[[Session], Awaitable[Value]
     return result[0]
 
 
-async def refused(way: HttpWay) -> bool:
-    """Whether the gateway refuses an `initialize` with these headers (401, 403). Raises NoSession without an answer."""
-    headers = {**way.headers, "Accept": "application/json, text/event-stream"}
+async def refuses_token(endpoint: HttpEndpoint) -> bool:
+    """True when the gateway refuses an `initialize` with these headers (401, 403); raises NoSession without answer."""
+    headers = {**endpoint.headers, "Accept": "application/json, text/event-stream"}
     try:
-        async with httpx2.AsyncClient(transport=way.transport, timeout=CONNECT_SECONDS) as http:
-            answer = await http.post(way.url, json=_HELLO, headers=headers)
+        async with httpx2.AsyncClient(transport=endpoint.transport, timeout=CONNECT_SECONDS) as http:
+            answer = await http.post(endpoint.url, json=_INITIALIZE, headers=headers)
     except httpx2.HTTPError as error:
         raise NoSession("unreachable", _cause(error)) from None
     return answer.status_code in (401, 403)
 
 
-async def ask_all(session: Session, active: Active, questions: Sequence[Question]) -> list[Outcome]:
-    """Every question at once, in one session; never raises for what a backend does."""
-    return list(await asyncio.gather(*(_ask(session, active, question) for question in questions)))
+async def call_all(session: Session, active: Active, probes: Sequence[Probe]) -> list[Outcome]:
+    """The outcomes of all probes, called at once in one session; never raises for an error of a backend."""
+    return list(await asyncio.gather(*(_call(session, active, probe) for probe in probes)))
 
 
-def all_failed(active: Active, questions: Sequence[Question], error: NoSession, ms: int = 0) -> list[Outcome]:
-    """The outcomes where no session came about."""
+def all_failed(active: Active, probes: Sequence[Probe], error: NoSession, ms: int = 0) -> list[Outcome]:
+    """The outcomes of all probes without a session."""
     return [
-        Outcome(question.name, offered_name(active, question.name, question.tool), error.result, ms, error.detail)
-        for question in questions
+        Outcome(probe.name, offered_name(active, probe.name, probe.tool), error.result, ms, error.detail)
+        for probe in probes
     ]
 
 
-def longest_of(questions: Sequence[Question]) -> float:
-    return max(question.timeout_seconds for question in questions)
+def longest_timeout(probes: Sequence[Probe]) -> float:
+    return max(probe.timeout_seconds for probe in probes)
 
 
 def schema_hash(schema: Mapping[str, Any]) -> str:
@@ -150,21 +152,19 @@ def schema_hash(schema: Mapping[str, Any]) -> str:
 def _normal(found: Any) -> Any:
     if isinstance(found, dict):
         table = cast("dict[str, Any]", found)
-        return {
-            key: _normal(value) for key, value in table.items() if key not in _SAID_BY_SCHEMAS and value is not None
-        }
+        return {key: _normal(value) for key, value in table.items() if key not in _SCHEMA_NOTES and value is not None}
     if isinstance(found, list):
         rows = [_normal(item) for item in cast("list[Any]", found)]
         return sorted(rows, key=lambda item: json.dumps(item, sort_keys=True))
     return found
 
 
-def _http(way: HttpWay, longest: float, refusals: _Refusals) -> httpx2.AsyncClient:
+def _http(endpoint: HttpEndpoint, longest: float, refusals: _Refusals) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
-        headers=dict(way.headers),
+        headers=dict(endpoint.headers),
         timeout=httpx2.Timeout(CONNECT_SECONDS, read=longest + CONNECT_SECONDS),
         event_hooks={"response": [refusals.note]},
-        transport=way.transport,
+        transport=endpoint.transport,
     )
 
 
@@ -179,28 +179,28 @@ async def _offered(client: Client) -> dict[str, str]:
             return tools
 
 
-async def _ask(session: Session, active: Active, question: Question) -> Outcome:
-    tool = offered_name(active, question.name, question.tool)
+async def _call(session: Session, active: Active, probe: Probe) -> Outcome:
+    tool = offered_name(active, probe.name, probe.tool)
     began = time.monotonic()
 
     def outcome(result: Result, detail: str = "", kind: str = "") -> Outcome:
-        return Outcome(question.name, tool, result, round((time.monotonic() - began) * 1000), detail, kind)
+        return Outcome(probe.name, tool, result, round((time.monotonic() - began) * 1000), detail, kind)
 
     if tool not in session.tools:
         return outcome("missing", "the gateway does not offer this tool")
     try:
-        async with asyncio.timeout(question.timeout_seconds):
-            answer = await session.client.call_tool(tool, question.arguments)
+        async with asyncio.timeout(probe.timeout_seconds):
+            answer = await session.client.call_tool(tool, probe.arguments)
     except TimeoutError:
-        return outcome("unreachable", f"no answer within {question.timeout_seconds:g} s")
+        return outcome("unreachable", f"no answer within {probe.timeout_seconds:g} s")
     except MCPError as error:
         return outcome("unreachable" if error.code in _CONNECTION_CODES else "tool-error", str(error))
-    except Exception as error:  # A transport that breaks down under one call must not hide the other six.
+    except Exception as error:  # A transport that breaks down under one call must not hide the other results.
         return outcome("unreachable", _cause(error))
     text = _text(answer)
     if answer.is_error:
         return outcome("tool-error", shortened(text), "error")
-    difference = differs(question.expect, text, answer.structured_content)
+    difference = differs(probe.expect, text, answer.structured_content)
     kind = "+".join(sorted({part.type for part in answer.content}))
     return outcome("differs", difference, kind) if difference else outcome("ok", kind=kind)
 

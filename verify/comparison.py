@@ -1,7 +1,7 @@
-"""What the predecessor offered and what Sentinel offers, tool by tool, over ContextForge's renaming.
+"""Comparison of the predecessor's tools with Sentinel's, tool by tool, over ContextForge's renaming.
 
-Owns: the comparison, a pure decision. Deliberately does not: ask anybody, or judge a changed schema: a newer server of
-the same backend may well have one, so it is told and does not fail.
+Owns: the comparison, a pure decision. Deliberately does not: call anything, or judge a changed schema: a newer server
+of the same backend may well have one, so it is reported and does not fail.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hostctl.mcp.probe import Probe
+
 from .documents import Baseline
 from .names import offered_name, prefix
-from .plan import Question
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,16 @@ class Comparison:
     changed: Sequence[str] = ()
     new: Sequence[str] = ()
     foreign: Sequence[str] = ()
-    """Tools of the predecessor that belong to no backend of the settings, so nothing is promised of them."""
+    """Tools of the predecessor that belong to no backend of the settings; nothing is promised of them."""
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
     switched_off: Sequence[str] = ()
     """Tools of the predecessor that are not offered because the kill switch says so; none of them is missing."""
 
 
-def compared(baseline: Baseline, offered: Mapping[str, str], questions: Sequence[Question]) -> Comparison:
-    """`offered` are Sentinel's tools with their schemas' hashes; `questions` one for each backend of the settings."""
-    backends = [question.name for question in questions]
-    off = {offered_name("contextforge", one.name, tool) for one in questions for tool in one.disabled_tools}
+def compared(baseline: Baseline, offered: Mapping[str, str], probes: Sequence[Probe]) -> Comparison:
+    """`offered` are Sentinel's tools with their schemas' hashes; `probes` one for each backend of the settings."""
+    backends = [probe.name for probe in probes]
+    off = {offered_name("contextforge", one.name, tool) for one in probes for tool in one.disabled_tools}
     ours = {offered_name("contextforge", backend, tool): tool for backend in backends for tool in offered}
     missing: dict[str, list[str]] = {}
     changed: list[str] = []

@@ -1,19 +1,32 @@
-"""What the words of `python -m verify` are asked on stdin: typed, paused, with one sentence for what is wrong.
+"""The documents of `python -m verify`: one request on stdin for each command, and the baseline.
 
-Owns: the documents' shapes. Deliberately does not: hold a secret; a key's file is named, and tokens stay on the host.
+Owns: their shapes, and one sentence for a wrong one. Components build requests with the same models, so that what the
+program registers is what `verify` accepts.
+Deliberately does not: hold a secret; the file of a key is named, and tokens stay on the host.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .plan import Paused, Question
+from hostctl.core.errors import Refusal
+from hostctl.mcp.probe import Probe
 
 
-class Host(Paused):
-    """Where the gateways are: this machine, or one reached by ssh; and `hostctl` on it."""
+class Unusable(Exception):
+    """The user's error in one sentence: what, where, how to fix it."""
+
+
+class StrictModel(BaseModel):
+    """A document from outside: immutable, and an unknown member is an error, also in a probe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Host(StrictModel):
+    """The host of the gateways, which is this machine or one behind ssh, and `hostctl` on it."""
 
     kind: Literal["local", "ssh"] = "local"
     address: str = ""
@@ -26,15 +39,15 @@ class Host(Paused):
     docker_socket: str
 
 
-class Tool(Paused):
-    """One tool as a gateway offers it; `schema_hash` is of its input schema in a normal form."""
+class Tool(StrictModel):
+    """One tool as a gateway offers it; `schema_hash` is the hash of its normalized input schema."""
 
     name: str
     schema_hash: str
 
 
-class Seen(Paused):
-    """What one backend's harmless call brought at the predecessor; `kind` names the content, such as `text`."""
+class BaselineResult(StrictModel):
+    """Result of one backend's probe at the predecessor; `kind` names the content, such as `text`."""
 
     name: str
     tool: str
@@ -42,81 +55,95 @@ class Seen(Paused):
     kind: str
 
 
-class Baseline(Paused):
-    """What the predecessor answered, in a normal form: sorted, without times, ids or texts."""
+class Baseline(StrictModel):
+    """The predecessor's tools and results, normalized: sorted, without times, ids or texts."""
 
     entry: str
     transport: str
     tools: tuple[Tool, ...]
-    backends: tuple[Seen, ...]
+    backends: tuple[BaselineResult, ...]
 
     def broken(self) -> dict[str, str]:
-        """The backends that were broken there already, with the result's word."""
-        return {seen.name: seen.result for seen in self.backends if seen.result != "ok"}
+        """The results of the backends that were broken already."""
+        return {backend.name: backend.result for backend in self.backends if backend.result != "ok"}
 
 
-class AskedBaseline(Paused):
-    """`baseline`: `claude` is the place of the predecessor's entry, as `hostctl claude show` takes it."""
+class Request(StrictModel):
+    """The members of every request. `gateway` is the predecessor's container, `port` the one that changes hands."""
 
     host: Host
-    active: Literal["sentinel", "contextforge"] = "sentinel"
-    claude: dict[str, Any]
     gateway: str
     port: int
+    probes: tuple[Probe, ...] = Field(min_length=1)
+
+
+class BaselineRequest(Request):
+    """`baseline`: `claude` locates the predecessor's entry, as `hostctl claude show` takes it."""
+
+    active: Literal["sentinel", "contextforge"] = "sentinel"
+    claude: dict[str, Any]
     folder: str
-    questions: tuple[Question, ...] = Field(min_length=1)
     limit_seconds: float
 
 
-class Database(Paused):
+class Database(StrictModel):
+    """The gateway's database, and the container that serves it."""
+
     container: str
     user: str
     database: str
 
 
-class AskedGates(Paused):
-    """`gates`: the standby container and what it must show before it may have the port. Seconds for every limit."""
+class GatesRequest(Request):
+    """`gates`: the standby container, and the limits of its gates in seconds."""
 
-    host: Host
     active: Literal["sentinel", "contextforge"]
     container: str
     user: str
     internal: str
     edge: str
-    port: int
     health_port: int
-    gateway: str
     audit: bool
     database: Database
     token_file: str
     health_token_file: str = ""
-    questions: tuple[Question, ...] = Field(min_length=1)
     baseline: Baseline | None = None
     start_seconds: float
     gate_seconds: float
     upstream_seconds: float
 
 
-class AskedVerification(Paused):
-    """`verification`: `claude` has the place of each gateway's entry. `active` of None takes whoever has the port.
+class VerificationRequest(Request):
+    """`verification` and `check`: `claude` locates each gateway's entry. `active` of None takes the one with the port.
 
-    `because` is not read: what stands in it makes the engine ask again when it changes.
+    `because` is not read: the engine verifies again when its content changes.
     """
 
-    host: Host
     active: Literal["sentinel", "contextforge"] | None = None
     claude: dict[Literal["sentinel", "contextforge"], dict[str, Any]]
-    gateway: str
-    port: int
     health_port: int
     folder: str
     baseline_folder: str
-    questions: tuple[Question, ...] = Field(min_length=1)
     baseline: Baseline | None = None
-    """Of None the one that is kept on the host, where there is one."""
+    """None takes the one kept on the host, if any."""
     limit_seconds: float
     rollback: str
-    """The command that gives the port back; empty where there is nobody to give it to."""
+    """The command that gives the port back to the predecessor; empty without one."""
     own_ports: tuple[int, ...] = ()
-    """What is tried on the host's own addresses from a container; of none, nothing is. `make verify` asks it."""
+    """Ports that a container tries on the host's own addresses; only `make verify` sets them."""
     because: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+Model = TypeVar("Model", bound=StrictModel)
+
+
+def read_document(model: type[Model], content: bytes) -> Model:
+    """The document on stdin; raises Unusable."""
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise Unusable(f"The document on stdin is wrong at {where}: {first['msg']}.") from error
+    except Refusal as refusal:
+        raise Unusable(f"The document on stdin is wrong: {refusal}.") from refusal

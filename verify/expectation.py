@@ -1,4 +1,4 @@
-"""Whether an answer is what was expected, as a pure decision over its text and its structured part.
+"""The difference between an answer and its expectation, a pure decision over its text and its structured part.
 
 Owns: the four kinds of expectation. Deliberately does not: call anything.
 """
@@ -8,28 +8,28 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from .plan import Expectation
+from hostctl.mcp.probe import Expectation
 
 _LONGEST = 200
 
 
 def differs(expected: Expectation, text: str, structured: Any) -> str:
-    """Why the answer is not the expected one, in a few words; empty when it is.
+    """The difference in a few words; empty for the expected answer.
 
-    `structured` is the answer's structured content, or None. A JSON path is dotted (`thoughts.0.number`) and is looked
-    for in the structured content, or in the text where that is JSON.
+    `structured` is the answer's structured content, or None. A JSON path is dotted (`thoughts.0.number`) and is
+    resolved in the structured content, or in the text where that is JSON.
     """
     if expected.result == "structured" and structured is None:
         return f"the answer has no structured part: {shortened(text)}"
     if expected.result == "text" and not text:
         return "the answer has no text"
-    for wanted in expected.contains:
-        if wanted not in text:
-            return f"{wanted!r} is not in the answer: {shortened(text)}"
-    for unwanted in expected.excludes:
-        if unwanted in text:
-            return f"{unwanted!r} is in the answer: {shortened(text)}"
-    if expected.json_path is not None and not _has(_document(text, structured), expected.json_path):
+    for required in expected.contains:
+        if required not in text:
+            return f"{required!r} is not in the answer: {shortened(text)}"
+    for excluded in expected.excludes:
+        if excluded in text:
+            return f"{excluded!r} is in the answer: {shortened(text)}"
+    if expected.json_path and not _has(_document(text, structured), expected.json_path):
         return f"the answer has nothing at {expected.json_path}: {shortened(text)}"
     return ""
 

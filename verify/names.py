@@ -1,4 +1,4 @@
-"""What a tool is called at each gateway.
+"""The name of a tool at each gateway.
 
 Owns: ContextForge's renaming (its `mcpgateway/utils/create_slug.py`): `list_tables` of the gateway registered as
 `sqlite` is offered as `sqlite-list-tables`. Sentinel offers every tool under the backend's own name.
@@ -24,7 +24,7 @@ def offered_name(active: Active, backend: str, tool: str) -> str:
 
 
 def prefix(backend: str) -> str:
-    """What ContextForge puts before each of a backend's tools."""
+    """ContextForge's prefix of each of a backend's tools."""
     return f"{_slug(backend)}-"
 
 

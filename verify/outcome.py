@@ -1,6 +1,6 @@
-"""What became of one call.
+"""The outcome of one call.
 
-Owns: the six result words. Deliberately does not: import what makes the calls, which takes most of a second.
+Owns: the six results. Deliberately does not: import the MCP client, which takes most of a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Result = Literal["ok", "auth", "unreachable", "tool-error", "missing", "differs"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One backend's result; `tool` is the name as offered, `detail` says more where it is not ok."""
+    """One backend's result; `tool` is the name as offered, `detail` explains a result other than ok."""
 
     name: str
     tool: str
@@ -21,4 +21,4 @@ class Outcome:
     ms: int
     detail: str = ""
     kind: str = ""
-    """What the answer holds, such as `text` or `image+text`; `error` for a tool's own error, empty without one."""
+    """The answer's content, such as `text` or `image+text`; `error` for a tool's own error, empty without an answer."""

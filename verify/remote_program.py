@@ -1,8 +1,8 @@
-"""A program on the host, over ssh, whose words and variables stand in no command line, environment or file here.
+"""A program on the host, over ssh, whose arguments and variables are in no command line, environment or file here.
 
 Owns: sending them as the first line on ssh's stdin, spelled as a message of the protocol so that the SDK sends it, and
-what reads that line on the host and becomes the program, for which everything after it is.
-Deliberately does not: rely on `SendEnv`, which sshd refuses for names that it was not told of.
+the receiver, which reads that line on the host and becomes the program.
+Deliberately does not: rely on `SendEnv`, which sshd refuses for names that are not in its configuration.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ while not line.endswith(b"\\n"):
     line += byte
 program = json.loads(line)["params"]
 os.environ.update(program["variables"])
-os.execvp(program["words"][0], program["words"])
+os.execvp(program["command"][0], program["command"])
 """
 
-RECEIVING = ("python3", "-I", "-S", "-c", _RECEIVE)
-"""The words that, on the host, read the first line of their stdin and become the program."""
+RECEIVER = ("python3", "-I", "-S", "-c", _RECEIVE)
+"""The command that, on the host, reads the first line of its stdin and becomes the program."""
 
 
 @dataclass(frozen=True)
-class FarProgram:
-    """`line` runs `RECEIVING` on the host; `words` are the program and its arguments, which no `repr` shows."""
+class RemoteProgram:
+    """`ssh` runs `RECEIVER` on the host; `command` is the program with its arguments, which no `repr` shows."""
 
-    line: Sequence[str]
-    words: Sequence[str] = field(repr=False)
+    ssh: Sequence[str]
+    command: Sequence[str] = field(repr=False)
     variables: Mapping[str, str] = field(repr=False)
 
-    def ahead(self) -> JSONRPCNotification:
-        """What goes ahead of the session."""
-        program = {"words": list(self.words), "variables": dict(self.variables)}
+    def first_message(self) -> JSONRPCNotification:
+        """The message before the session's own."""
+        program = {"command": list(self.command), "variables": dict(self.variables)}
         return JSONRPCNotification(jsonrpc="2.0", method="sentinel-cutover/program", params=program)
 
     @asynccontextmanager
     async def transport(self) -> AsyncGenerator[TransportStreams]:
         """The program's stdin and stdout, as the SDK's client takes them."""
-        first, *rest = self.line
-        async with stdio_client(StdioServerParameters(command=first, args=rest)) as (read, write):
-            await write.send(SessionMessage(self.ahead()))
+        program, *arguments = self.ssh
+        async with stdio_client(StdioServerParameters(command=program, args=arguments)) as (read, write):
+            await write.send(SessionMessage(self.first_message()))
             yield read, write

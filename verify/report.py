@@ -1,6 +1,6 @@
 """A verification as a table for a person, and as an exit code.
 
-Owns: how a verification reads, the same for the engine's output and for `make verify`.
+Owns: the texts, the same in the engine's output and from `make verify`.
 """
 
 from __future__ import annotations
@@ -19,47 +19,47 @@ PART_CODES = {"claude": 8, "tokens": 9, "compared": 10, "bindings": 11, "as_decl
 
 
 def text(verified: Mapping[str, Any]) -> str:
-    """A verification for a person: the table of all backends, what its words mean, and one line for each other part."""
+    """A verification for a person: the table of all backends, links for its results, one line for each other part."""
     rows = [
         (row["name"], row["tool"], row["result"], str(row["ms"]), _why(row))
         for row in cast("list[dict[str, Any]]", verified["backends"])
     ]
     parts = [f"{part:<9} {_part(verified[part])}" for part in PART_CODES if part in verified]
-    links = _links([row["result"] for row in _counting(verified)])
+    links = _links([row["result"] for row in _failures(verified)])
     return "\n".join([_columns(rows), *links, *parts, f"{verified['active']}: {'ok' if verified['ok'] else 'not ok'}"])
 
 
 def not_ok(verified: Mapping[str, Any]) -> str:
-    """What is not well, in one line, such as `sqlite is unreachable (docs/runbook.md#…); bindings not ok`."""
-    backends = [f"{row['name']} is {row['result']} ({runbook.of_result(row['result'])})" for row in _counting(verified)]
+    """The failures in one line, such as `sqlite is unreachable (docs/runbook.md#…); bindings not ok`."""
+    backends = [f"{row['name']} is {row['result']} ({runbook.of_result(row['result'])})" for row in _failures(verified)]
     return "; ".join([*backends, *(f"{part} not ok" for part in _parts_not_ok(verified))])
 
 
 def exit_code_of(verified: Mapping[str, Any]) -> int:
-    """Of a verification: the backends' first, since they say more."""
-    codes = {EXIT_CODES[cast(Result, row["result"])] for row in _counting(verified)}
+    """The exit code of a verification; the backends' results come first, since they say more."""
+    codes = {EXIT_CODES[cast(Result, row["result"])] for row in _failures(verified)}
     parts = {PART_CODES[part] for part in _parts_not_ok(verified)}
     return min(codes or parts, default=0)
 
 
 def _parts_not_ok(verified: Mapping[str, Any]) -> list[str]:
-    """Of those that were asked for."""
+    """The failed parts among those in the document."""
     return [part for part in PART_CODES if part in verified and not verified[part]["ok"]]
 
 
-def _counting(verified: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The backends that are not well and that nothing allowed_failures."""
+def _failures(verified: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of backends that failed and were not allowed to."""
     rows = cast("list[dict[str, Any]]", verified["backends"])
-    return [row for row in rows if row["result"] != "ok" and "excused" not in row]
+    return [row for row in rows if row["result"] != "ok" and "why_allowed" not in row]
 
 
 def _links(results: Sequence[str]) -> list[str]:
-    """One line for each word that is not `ok`."""
-    return [f"{word}: {runbook.of_result(word)}" for word in dict.fromkeys(results) if word != "ok"]
+    """One line for each result other than `ok`."""
+    return [f"{result}: {runbook.of_result(result)}" for result in dict.fromkeys(results) if result != "ok"]
 
 
-def _columns(found: Sequence[tuple[str, str, str, str, str]]) -> str:
-    rows = [("backend", "tool", "result", "ms", ""), *found]
+def _columns(results: Sequence[tuple[str, str, str, str, str]]) -> str:
+    rows = [("backend", "tool", "result", "ms", ""), *results]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = (
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
@@ -68,20 +68,20 @@ def _columns(found: Sequence[tuple[str, str, str, str, str]]) -> str:
 
 
 def _why(row: Mapping[str, Any]) -> str:
-    return "; ".join(str(row[key]) for key in ("excused", "detail") if row.get(key))
+    return "; ".join(str(row[key]) for key in ("why_allowed", "detail") if row.get(key))
 
 
-def _part(found: Mapping[str, Any]) -> str:
-    """`ok` and what is worth knowing; lists that are empty and maps of names are not."""
-    told = [
-        f"{key.replace('_', ' ')}: {_told(value)}"
-        for key, value in found.items()
+def _part(part: Mapping[str, Any]) -> str:
+    """`ok` and the details of a part, without empty lists and maps of names."""
+    details = [
+        f"{key.replace('_', ' ')}: {_detail(value)}"
+        for key, value in part.items()
         if key not in ("ok", "renamed", "tried") and value
     ]
-    return " · ".join(["ok" if found["ok"] else "NOT OK", *told])
+    return " · ".join(["ok" if part["ok"] else "NOT OK", *details])
 
 
-def _told(value: Any) -> str:
+def _detail(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in cast("list[Any]", value))
     return value if isinstance(value, str) else json.dumps(value)

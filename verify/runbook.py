@@ -1,6 +1,6 @@
-"""The headings of the runbook that say what to do, one for each gate and for each word that a backend's result can be.
+"""Links into the runbook: one heading for each gate and for each result of a backend.
 
-Owns: how such a link is spelled. Deliberately does not: know the headings; a test opens each.
+Owns: their spelling. Deliberately does not: know the headings; a test opens each.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ def of_gate(name: str) -> str:
     return f"docs/runbook.md#gate-{name}"
 
 
-def of_result(word: str) -> str:
-    return f"docs/runbook.md#result-{word}"
+def of_result(result: str) -> str:
+    return f"docs/runbook.md#result-{result}"
 
 
 def without_host_link(sentence: str) -> str:
-    """Where a heading of ours says more than the one of the step on the host: a sentence has one link."""
+    """The sentence without the link to the host's verb: the gate's own heading says more, and one link is enough."""
     return _HOST_LINK.sub("", sentence)

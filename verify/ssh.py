@@ -1,7 +1,7 @@
-"""The one way to a host over ssh: options that trust the one key of the settings, whatever a user has met before.
+"""ssh to the host: options that trust the one host key of the settings, whatever is in the user's known hosts.
 
-Owns: the options and the command line. Deliberately does not: connect. The published Docker plugin and `verify` both
-reach the host by them.
+Owns: the options and the command line. Deliberately does not: connect. Both the published Docker plugin and
+`verify` connect with these options.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ CONNECT_SECONDS = 15
 
 
 def options(private_key_file: str | None, host_key: str | None) -> list[str]:
-    """Words for `ssh`; see ssh_config(5)."""
+    """Options for `ssh`; see ssh_config(5)."""
     values = {
         "IdentityFile": private_key_file,
         "IdentitiesOnly": "yes",
@@ -22,12 +22,12 @@ def options(private_key_file: str | None, host_key: str | None) -> list[str]:
         "StrictHostKeyChecking": "yes",
         "BatchMode": "yes",
     }
-    return [word for name, value in values.items() for word in ("-o", f"{name}={value}")]
+    return [option for name, value in values.items() for option in ("-o", f"{name}={value}")]
 
 
-def line(
-    target: str, port: int, private_key_file: str | None, host_key: str | None, *own: str, words: Sequence[str] = ()
+def command_line(
+    target: str, port: int, private_key_file: str | None, host_key: str | None, *extra: str, command: Sequence[str] = ()
 ) -> list[str]:
-    """The command line that runs `words` at `target` (`user@address`), with `own` options before the target."""
+    """The command line that runs `command` at `target` (`user@address`), with `extra` options before the target."""
     start = ["ssh", "-p", str(port), *options(private_key_file, host_key), "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
-    return [*start, *own, target, *([shlex.join(words)] if words else [])]
+    return [*start, *extra, target, *([shlex.join(command)] if command else [])]

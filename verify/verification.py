@@ -1,8 +1,8 @@
-"""`python -m verify verification`: everything that must be true of the gateway that serves, through Claude's own entry.
+"""`python -m verify verification`: the checks of the gateway that serves, through Claude's own entry.
 
-Owns: putting the looks together: one call a backend, tokens that must be refused, the comparison with the baseline,
-and what only the host can say (who has the port, its bindings, whether what runs is what was asked).
-Deliberately does not: fix anything, or go back; that is a person's decision.
+Owns: one document of all checks: one call a backend, tokens that must be refused, the comparison with the baseline, and
+the facts of the host (who has the port, its bindings, whether every container runs as declared).
+Deliberately does not: fix anything, or roll back; that is a person's decision.
 """
 
 from __future__ import annotations
@@ -14,132 +14,135 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .claude import Entry, entry
-from .client import HttpWay, NoSession, Session, all_failed, ask_all, longest_of, refused, with_session
+from .client import HttpEndpoint, NoSession, Session, all_failed, call_all, longest_timeout, refuses_token, with_session
 from .comparison import compared
-from .documents import AskedVerification, Baseline
+from .documents import Baseline, VerificationRequest
+from .host import HostConnection, HostRefused
 from .names import Active
 from .outcome import Outcome
-from .reach import HostRefused, Reach
 
-LOOK_SECONDS = 60.0
+HOST_SECONDS = 60.0
 WRONG_TOKEN = "Bearer sentinel-cutover.is-no.token"
 
 Document = dict[str, Any]
 
 
-async def verification(asked: AskedVerification) -> Document:
-    """The design's document, and more beside it; never raises for what a gateway or the host does."""
-    reach = Reach(asked.host)
-    firewall = asyncio.create_task(_firewall(reach, asked))
+async def verification(request: VerificationRequest) -> Document:
+    """The fixed document of `make verify`; never raises for an error of a gateway or of the host."""
+    host = HostConnection(request.host)
+    firewall = asyncio.create_task(_firewall(host, request))
     try:
-        look = await reach.hostctl("verification", "inspect", _host_document(asked), LOOK_SECONDS)
+        facts = await host.hostctl("verification", "inspect", _inspect_request(request), HOST_SECONDS)
     except HostRefused as error:
-        look = {"active": "unknown", "holder": "", "bindings": _failed(error), "as_declared": _failed(error)}
-    if asked.baseline is None and look.get("baseline"):
-        asked = asked.model_copy(update={"baseline": Baseline.model_validate(look["baseline"])})
-    found = str(look["active"])
-    active: Active = asked.active or ("contextforge" if found == "contextforge" else "sentinel")
-    claude, outcomes, tools, tokens = await _through_claude(reach, asked, active)
-    if found not in (active, "unknown"):
-        claude = {"ok": False, "detail": f"the port is with {look['holder'] or 'nobody'}, asked was {active}"}
+        facts = {"active": "unknown", "holder": "", "bindings": _failed(error), "as_declared": _failed(error)}
+    if request.baseline is None and facts.get("baseline"):
+        request = request.model_copy(update={"baseline": Baseline.model_validate(facts["baseline"])})
+    holder = str(facts["active"])
+    active: Active = request.active or ("contextforge" if holder == "contextforge" else "sentinel")
+    claude, outcomes, tools, tokens = await _through_claude(host, request, active)
+    if holder not in (active, "unknown"):
+        claude = {"ok": False, "detail": f"the port is with {facts['holder'] or 'nobody'}, expected: {active}"}
     document: Document = {
         "active": active,
-        "backends": _rows(asked, outcomes),
+        "backends": _rows(request, outcomes),
         "claude": claude,
         "tokens": tokens,
-        "compared": _compared(asked, active, tools, outcomes),
-        "bindings": look["bindings"],
-        "as_declared": look["as_declared"],
+        "compared": _compared(request, active, tools, outcomes),
+        "bindings": facts["bindings"],
+        "as_declared": facts["as_declared"],
         **await firewall,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return {"ok": _is_good(document), **document}
 
 
-async def _firewall(reach: Reach, asked: AskedVerification) -> Document:
-    """What a container on Docker's default bridge reaches on the host's own addresses, and what that does not show.
+async def _firewall(host: HostConnection, request: VerificationRequest) -> Document:
+    """The ports that a container on Docker's default bridge reaches on the host's addresses, and the probe's limits.
 
-    A host on which it cannot be asked is no failure: nothing is known by it then, and that is told.
+    A host that cannot run the probe is no failure: nothing is known then, which is reported.
     """
-    if not asked.own_ports:
+    if not request.own_ports:
         return {}
-    question = {"ports": list(asked.own_ports), "image_of": asked.gateway}
+    document = {"ports": list(request.own_ports), "image_of": request.gateway}
     try:
-        found = await reach.hostctl("firewall", "probe", question, LOOK_SECONDS)
+        answer = await host.hostctl("firewall", "probe", document, HOST_SECONDS)
     except HostRefused as error:
-        return {"firewall": {"ok": True, "shows": f"nothing, since it could not be asked: {error}"}}
-    opened = [f"{one['address']} port {one['port']}" for one in found["open"]]
-    told = {key: found[key] for key in ("addresses", "untried", "ports", "shows", "does_not_show")}
-    return {"firewall": {"ok": not opened, "open": opened, **told}}
+        return {"firewall": {"ok": True, "shows": f"nothing, since the probe could not run: {error}"}}
+    opened = [f"{one['address']} port {one['port']}" for one in answer["open"]]
+    details = {key: answer[key] for key in ("addresses", "untried", "ports", "shows", "does_not_show")}
+    return {"firewall": {"ok": not opened, "open": opened, **details}}
 
 
-def _host_document(asked: AskedVerification) -> Document:
+def _inspect_request(request: VerificationRequest) -> Document:
     return {
-        "port": asked.port,
-        "health_port": asked.health_port,
-        "gateway": asked.gateway,
-        "folder": asked.folder,
-        "baseline_folder": asked.baseline_folder,
+        "port": request.port,
+        "health_port": request.health_port,
+        "gateway": request.gateway,
+        "folder": request.folder,
+        "baseline_folder": request.baseline_folder,
     }
 
 
 async def _through_claude(
-    reach: Reach, asked: AskedVerification, active: Active
+    host: HostConnection, request: VerificationRequest, active: Active
 ) -> tuple[Document, list[Outcome], Mapping[str, str], Document]:
     """Claude's own part: its entry, every backend's outcome, the tools that it is offered, and tokens refused."""
     began = time.monotonic()
 
     async def work(session: Session) -> tuple[list[Outcome], Mapping[str, str]]:
-        return await ask_all(session, active, asked.questions), session.tools
+        return await call_all(session, active, request.probes), session.tools
 
     def failed(error: NoSession, entry_detail: str = "") -> tuple[Document, list[Outcome], Mapping[str, str], Document]:
         ms = round((time.monotonic() - began) * 1000)
         claude = {"ok": False, "detail": entry_detail or error.detail}
-        return claude, all_failed(active, asked.questions, error, ms), {}, {"ok": False, "detail": "not asked"}
+        return claude, all_failed(active, request.probes, error, ms), {}, {"ok": False, "detail": "not checked"}
 
     try:
-        async with asyncio.timeout(asked.limit_seconds), entry(reach, asked.claude[active]) as found:
-            outcomes, tools = await with_session(found.way, longest_of(asked.questions), work)
-            tokens = await _tokens(found, active)
-            return {"ok": True, "entry": found.name, "transport": found.transport}, outcomes, tools, tokens
+        async with asyncio.timeout(request.limit_seconds), entry(host, request.claude[active]) as claude:
+            outcomes, tools = await with_session(claude.endpoint, longest_timeout(request.probes), work)
+            tokens = await _tokens(claude, active)
+            return {"ok": True, "entry": claude.name, "transport": claude.transport}, outcomes, tools, tokens
     except HostRefused as error:
         return failed(NoSession("unreachable", "Claude's entry cannot be used"), str(error))
     except NoSession as error:
         return failed(error)
     except TimeoutError:
-        return failed(NoSession("unreachable", f"no answer within {asked.limit_seconds:.0f} s"))
+        return failed(NoSession("unreachable", f"no answer within {request.limit_seconds:.0f} s"))
 
 
-async def _tokens(found: Entry, active: Active) -> Document:
+async def _tokens(claude: Entry, active: Active) -> Document:
     """A wrong token must be refused, and after the cutover the one with which Claude reached ContextForge."""
-    if not isinstance(found.way, HttpWay):
-        return {"ok": True, "refused": [], "detail": "not asked: Claude's entry is stdio"}
-    wrong = {"wrong": [WRONG_TOKEN], "the predecessor's": list(found.before) if active == "sentinel" else []}
-    told: list[str] = []
+    endpoint = claude.endpoint
+    if not isinstance(endpoint, HttpEndpoint):
+        return {"ok": True, "refused": [], "detail": "not checked: Claude's entry is stdio"}
+    wrong = {"wrong": [WRONG_TOKEN], "the predecessor's": list(claude.before) if active == "sentinel" else []}
+    refused: list[str] = []
     for name, values in wrong.items():
         for value in values:
-            headers = {key: one for key, one in found.way.headers.items() if key.lower() != "authorization"}
-            way = HttpWay(found.way.url, {**headers, "Authorization": value}, found.way.transport)
-            if not await refused(way):
-                return {"ok": False, "refused": told, "detail": f"{name} token is accepted"}
-            told.append(name)
-    return {"ok": True, "refused": list(dict.fromkeys(told))}
+            headers = {key: one for key, one in endpoint.headers.items() if key.lower() != "authorization"}
+            with_wrong = HttpEndpoint(endpoint.url, {**headers, "Authorization": value}, endpoint.transport)
+            if not await refuses_token(with_wrong):
+                return {"ok": False, "refused": refused, "detail": f"{name} token is accepted"}
+            refused.append(name)
+    return {"ok": True, "refused": list(dict.fromkeys(refused))}
 
 
-def _compared(asked: AskedVerification, active: Active, tools: Mapping[str, str], outcomes: list[Outcome]) -> Document:
-    """Against the baseline; a tool that is missing counts, what is new, switched off or of another kind is told."""
-    if asked.baseline is None or active != "sentinel" or not tools:
+def _compared(
+    request: VerificationRequest, active: Active, tools: Mapping[str, str], outcomes: list[Outcome]
+) -> Document:
+    """The comparison with the baseline: a missing tool counts; a new, changed or switched-off one is only reported."""
+    if request.baseline is None or active != "sentinel" or not tools:
         return {"ok": True, "detail": "not compared"}
-    found = compared(asked.baseline, tools, asked.questions)
-    allowed_failures = _excuses(asked)
-    before = {seen.name: seen.kind for seen in asked.baseline.backends if seen.result == "ok"}
+    found = compared(request.baseline, tools, request.probes)
+    why_allowed = _why_allowed(request)
+    before = {backend.name: backend.kind for backend in request.baseline.backends if backend.result == "ok"}
     kinds = [
         f"{outcome.name}: {before[outcome.name]} before, {outcome.kind} now"
         for outcome in outcomes
         if outcome.kind and outcome.kind != before.get(outcome.name, outcome.kind)
     ]
     return {
-        "ok": not [name for name in found.missing if not allowed_failures[name]],
+        "ok": not [name for name in found.missing if not why_allowed[name]],
         "missing": {name: list(names) for name, names in found.missing.items()},
         "switched_off": list(found.switched_off),
         "new": list(found.new),
@@ -150,29 +153,29 @@ def _compared(asked: AskedVerification, active: Active, tools: Mapping[str, str]
     }
 
 
-def _rows(asked: AskedVerification, outcomes: list[Outcome]) -> list[Document]:
-    allowed_failures = _excuses(asked)
-    questions = {question.name: question for question in asked.questions}
+def _rows(request: VerificationRequest, outcomes: list[Outcome]) -> list[Document]:
+    why_allowed = _why_allowed(request)
+    declared_broken = {probe.name for probe in request.probes if probe.allowed_failure}
     rows: list[Document] = []
     for outcome in outcomes:
         row: Document = {"name": outcome.name, "tool": outcome.tool, "result": outcome.result, "ms": outcome.ms}
         if outcome.detail:
             row["detail"] = outcome.detail
-        if outcome.result != "ok" and allowed_failures[outcome.name]:
-            row["excused"] = allowed_failures[outcome.name]
-        elif outcome.result == "ok" and questions[outcome.name].allowed_failure:
+        if outcome.result != "ok" and why_allowed[outcome.name]:
+            row["why_allowed"] = why_allowed[outcome.name]
+        elif outcome.result == "ok" and outcome.name in declared_broken:
             row["detail"] = "declared allowed_failure, and answers"
         rows.append(row)
     return rows
 
 
-def _excuses(asked: AskedVerification) -> dict[str, str]:
-    broken = asked.baseline.broken() if asked.baseline else {}
-    return {question.name: question.why_allowed(broken.get(question.name, "")) for question in asked.questions}
+def _why_allowed(request: VerificationRequest) -> dict[str, str]:
+    broken = request.baseline.broken() if request.baseline else {}
+    return {probe.name: probe.why_allowed(broken.get(probe.name, "")) for probe in request.probes}
 
 
 def _is_good(document: Document) -> bool:
-    backends = all(row["result"] == "ok" or "excused" in row for row in document["backends"])
+    backends = all(row["result"] == "ok" or "why_allowed" in row for row in document["backends"])
     return backends and all(document[part]["ok"] for part in PARTS if part in document)
 
 
@@ -181,4 +184,4 @@ def _failed(error: HostRefused) -> Document:
 
 
 PARTS = ("claude", "tokens", "compared", "bindings", "as_declared", "firewall")
-"""What must hold beside the backends, in the order in which it is told; the last where it was asked for."""
+"""The parts that must be ok beside the backends, in the order of the report; `firewall` only where it was requested."""

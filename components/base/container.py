@@ -1,8 +1,8 @@
 """The containers of the product, described once and hardened alike.
 
-Owns: the settings that all of them share. All capabilities dropped and added back by name, no new privileges, read-only root with
-tmpfs by name, an explicit limit of memory without swap, `unless-stopped`, log rotation as in Docker's own
-configuration on the host (10m x 3), a health check, published ports on loopback only.
+Owns: the settings that all of them share. All capabilities dropped and added back by name, no new privileges, read-only
+root with tmpfs by name, a memory limit without swap, `unless-stopped`, log rotation as in Docker's own configuration on
+the host (10m x 3), a health check, published ports on loopback only.
 
 Deliberately does not: know any service. A property that a component does not set is off.
 

@@ -1,40 +1,39 @@
-"""The backends as `verify` asks them: `verify.plan.Question`, one a backend, in the settings' order.
+"""The backends' probes, derived once from the settings for baseline, gates, verification and reboot check.
 
-Owns: which settings of a backend `verify` needs, and how long one of its calls may take. Deliberately does not: hand
-on its environment or its secrets.
+Owns: which settings of a backend a probe needs, and its timeout. Deliberately does not: pass on its environment or its
+secrets.
 """
 
 from __future__ import annotations
 
+from hostctl.mcp.probe import Expectation, Probe
 from settings import Backend, Settings
 from settings.cross_checks import call_seconds
 from settings.live_rules import is_switched_off
 
-__all__ = ["questions"]
+__all__ = ["probes"]
 
 
-def questions(settings: Settings) -> list[dict[str, object]]:
-    """One harmless call a backend, with its limit, its expectation and what allowed_failures it."""
-    disabled = list(settings.sentinel.kill_switch.disabled_tools)
-    return [
-        {
-            "name": one.name,
-            "tool": one.tool,
-            "arguments": one.arguments,
-            "expect": one.expect.model_dump(mode="json"),
-            "timeout_seconds": call_seconds(settings, one),
-            "optional": one.optional or is_switched_off(settings, one),
-            "allowed_failure": one.allowed_failure,
-            # Of every backend, since only the running gateway knows whose tool it is.
-            "disabled_tools": disabled,
-            "reason": _reason(settings, one),
-            "needs_internet": one.needs_internet,
-            "upstream_hosts": list(one.upstream_hosts),
-        }
-        for one in settings.backends
-    ]
+def probes(settings: Settings) -> tuple[Probe, ...]:
+    """One probe for each backend, in the settings' order."""
+    return tuple(_probe(settings, backend) for backend in settings.backends)
 
 
-def _reason(settings: Settings, backend: Backend) -> str:
-    """Why it may fail, for the report. Whoever switched a backend off does not expect it to answer."""
-    return "switched off by sentinel.kill_switch" if is_switched_off(settings, backend) else backend.reason or ""
+def _probe(settings: Settings, backend: Backend) -> Probe:
+    # A backend that the operator switched off is not expected to answer.
+    switched_off = is_switched_off(settings, backend)
+    expect = backend.expect
+    return Probe(
+        name=backend.name,
+        tool=backend.tool,
+        arguments=backend.arguments,
+        expect=Expectation(expect.result, expect.contains, expect.excludes, expect.json_path or ""),
+        timeout_seconds=call_seconds(settings, backend),
+        optional=backend.optional or switched_off,
+        allowed_failure=backend.allowed_failure,
+        reason="switched off by sentinel.kill_switch" if switched_off else backend.reason or "",
+        # Every probe has all of them, since only the running gateway knows whose tool each is.
+        disabled_tools=settings.sentinel.kill_switch.disabled_tools,
+        needs_internet=backend.needs_internet,
+        upstream_hosts=backend.upstream_hosts,
+    )

@@ -16,7 +16,7 @@ from hostctl.core.documents import Document
 __all__ = ["request"]
 
 
-def request(kind: type[Any], **members: pulumi.Input[Any]) -> pulumi.Output[dict[str, object]]:
+def request(kind: type[Any], /, **members: pulumi.Input[Any]) -> pulumi.Output[dict[str, object]]:
     """The document of a request of type `kind`; a member that it does not have is an error of the program."""
     return pulumi.Output.all(**members).apply(lambda known: _document(kind, known))
 

@@ -1,11 +1,7 @@
-"""Facts about containers, read from `docker inspect`'s document.
-
-Owns: `Container`, `Attachment` and reading them. Deliberately does not: change anything.
-"""
+"""Facts about containers, read from `docker inspect`'s document."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -74,7 +70,7 @@ class Container:
 
     def address_on(self, network: str) -> str:
         """Its address there, empty when it has none."""
-        return next((found.address for found in self.attachments if found.network == network), "")
+        return next((one.address for one in self.attachments if one.network == network), "")
 
     def inside_port(self, outside: int) -> int:
         """The port inside that is declared for `outside` on the host, 0 when none is."""
@@ -82,7 +78,7 @@ class Container:
 
 
 def internal_networks(engine: Engine) -> dict[str, bool]:
-    """Every network's name and whether it is internal."""
+    """Every network's name, mapped to True when it is internal."""
     return {network["Name"]: bool(network.get("Internal")) for network in engine.get("/networks")}
 
 
@@ -99,11 +95,6 @@ def everything(engine: Engine) -> list[Container]:
     networks = internal_networks(engine)
     found = [find(engine, short["Id"], networks) for short in listed(engine)]
     return [container for container in found if container is not None]
-
-
-def holder(found: Sequence[Container], port: int) -> Container | None:
-    """The container that publishes `port` on the host now."""
-    return next((container for container in found if container.publishes(port)), None)
 
 
 def listed(engine: Engine) -> list[dict[str, Any]]:

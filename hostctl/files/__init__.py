@@ -15,7 +15,6 @@ from hostctl.core import atomic_file
 from hostctl.core.errors import Refusal
 from hostctl.core.requests import FileMode
 
-
 _FILE_MODE, _FOLDER_MODE = FileMode(0o400), FileMode(0o750)
 
 

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl import verification
 from hostctl.core import http_json
 from hostctl.core.errors import Refusal
 from hostctl.core.http_json import Answer, NoAnswer
 from hostctl.docker import containers, redacted_logs
 from hostctl.docker.engine import Engine
+from hostctl.host import port_holder
 from hostctl.mcp.client import bearer, token_in
 
 LOG_LINES = 20
@@ -75,7 +75,7 @@ class UpstreamRequest:
 def inspect(request: InspectRequest) -> dict[str, Any]:
     """The standby container's address, the port's holder, and the container's last lines, masked."""
     engine, port = Engine(request.docker_socket), request.port
-    active, holder = verification.holder(engine, port, request.gateway)
+    holder = port_holder.find(containers.everything(engine), port, request.gateway)
     container = containers.find(engine, request.container, containers.internal_networks(engine))
     if container is None:
         gone: dict[str, Any] = {
@@ -84,15 +84,16 @@ def inspect(request: InspectRequest) -> dict[str, Any]:
             "address": "",
             "serves": False,
         }
-        return {**gone, "inside_port": port, "active": active, "holder": holder, "log": "(the container is gone)"}
+        gone |= {"inside_port": port, "active": holder.kind, "holder": holder.name}
+        return {**gone, "log": "(the container is gone)"}
     return {
         "name": container.name,
         "running": container.running,
         "address": container.address_on(request.internal),
         "inside_port": container.inside_port(port) or port,
         "serves": container.publishes(port),
-        "active": active,
-        "holder": holder,
+        "active": holder.kind,
+        "holder": holder.name,
         "log": redacted_logs.log_tail(engine, container.id, LOG_LINES),
     }
 

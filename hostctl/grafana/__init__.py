@@ -115,9 +115,7 @@ class _Grafana:
         try:
             answer = http_json.exchange(method, url, body, self._headers, seconds=REQUEST_SECONDS)
         except NoAnswer as error:
-            raise Refusal(
-                f"Grafana does not answer on {self._place} ({error.reason}): see whether its container runs with docker ps"
-            ) from None
+            raise Refusal(f"Grafana does not answer on {self._place} ({error.reason}): see docker ps -a") from None
         if answer.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
             raise Refusal(
                 "Grafana refuses its admin's password: `make up` brings the one of the configuration into its database"

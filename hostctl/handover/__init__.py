@@ -1,7 +1,6 @@
-"""`handover take | give | status | rest | points`: one port, from one gateway to another, without a gap.
+"""`handover cutover | rollback | status | stop-predecessor | points`: one port, from one gateway to another.
 
-Owns: the verbs, their lock, and that a signal does not stop one half-way.
-Deliberately does not: decide (plans) or act (moves).
+Each verb that changes something holds the folder's lock, and a signal does not stop it half-way.
 """
 
 from __future__ import annotations
@@ -13,39 +12,35 @@ from contextlib import contextmanager
 from typing import Any
 
 from hostctl.core import lock
-from hostctl.core.documents import Document
 from hostctl.docker.engine import Engine
-from hostctl.handover import procedure, report, scenarios
+from hostctl.handover import report, scenarios
 from hostctl.handover.journal import Journal
-from hostctl.handover.request import Request
+from hostctl.handover.procedure import Handover
+from hostctl.handover.request import HandoverRequest
 
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def cutover(document: Document) -> dict[str, Any]:
-    """The port goes to the request's container; raises Refusal when not, and then the previous one serves again."""
-    request = Request.read(document)
-    with _alone(request, "handover cutover"):
-        return _told(procedure.cutover(Engine(request.docker_socket), request, Journal(request.folder)))
+def cutover(request: HandoverRequest) -> dict[str, Any]:
+    """Give the port to the request's container; raises Refusal, and then the previous holder serves again."""
+    with _exclusive(request, "handover cutover") as handover:
+        return _reported(handover.cutover())
 
 
-def rollback(document: Document) -> dict[str, Any]:
-    """The port goes back to the predecessor; nothing is done when the request's container is not the holder."""
-    request = Request.read(document)
-    with _alone(request, "handover rollback"):
-        return _told(procedure.rollback(Engine(request.docker_socket), request, Journal(request.folder)))
+def rollback(request: HandoverRequest) -> dict[str, Any]:
+    """Give the port back to the predecessor; a no-op where the request's container is not the holder."""
+    with _exclusive(request, "handover rollback") as handover:
+        return _reported(handover.rollback())
 
 
-def stop_predecessor(document: Document) -> dict[str, Any]:
-    """A paused predecessor becomes a stopped one; its database and other containers go on."""
-    request = Request.read(document)
-    with _alone(request, "handover stop-predecessor"):
-        return procedure.stop_predecessor(Engine(request.docker_socket), request, Journal(request.folder))
+def stop_predecessor(request: HandoverRequest) -> dict[str, Any]:
+    """Stop a paused predecessor; its database and other containers go on."""
+    with _exclusive(request, "handover stop-predecessor") as handover:
+        return handover.stop_predecessor()
 
 
-def status(document: Document) -> dict[str, Any]:
-    """Who serves, what the predecessor is, and what a killed run left behind; changes nothing and takes no lock."""
-    request = Request.read(document)
+def status(request: HandoverRequest) -> dict[str, Any]:
+    """The port's holder, both gateways and an unfinished handover; changes nothing and takes no lock."""
     return report.status(Engine(request.docker_socket), request, Journal(request.folder))
 
 
@@ -54,22 +49,22 @@ def points() -> dict[str, Any]:
     return scenarios.points()
 
 
-def _told(answer: dict[str, Any]) -> dict[str, Any]:
-    """Says on stderr, which the engine shows, how long nobody answered: of a delete it shows nothing else."""
-    if answer.get("changed") and "downtime_ms" in answer:
-        parts = ", ".join(f"{name[:-3]} {value}" for name, value in answer["parts"].items())
-        line = f"{answer['from']} -> {answer['to']}: nobody answered for {answer['downtime_ms']} ms ({parts})"
+def _reported(result: dict[str, Any]) -> dict[str, Any]:
+    # On stderr, which the engine shows: of a delete it shows nothing else.
+    if result.get("changed") and "downtime_ms" in result:
+        parts = ", ".join(f"{name[:-3]} {value}" for name, value in result["parts"].items())
+        line = f"{result['from']} -> {result['to']}: downtime {result['downtime_ms']} ms ({parts})"
         print(line, file=sys.stderr, flush=True)
-    return answer
+    return result
 
 
 @contextmanager
-def _alone(request: Request, reason: str) -> Generator[None]:
+def _exclusive(request: HandoverRequest, reason: str) -> Generator[Handover]:
     # The undo belongs to the same call: a Ctrl-C or a closed terminal waits for its end, which limits bound.
     with lock.held(request.folder, reason):
         previous = {number: signal.signal(number, signal.SIG_IGN) for number in _DEFERRED}
         try:
-            yield
+            yield Handover(Engine(request.docker_socket), request, Journal(request.folder))
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)

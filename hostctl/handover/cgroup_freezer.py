@@ -1,4 +1,4 @@
-"""The kernel's freezer of one container, past Docker, which cannot thaw a container while a command begins in it.
+"""The kernel's freezer of one container, used past Docker, which cannot unpause it while a command begins in it.
 
 Source: the kernel's documentation of control groups, version 2 (`cgroup.freeze`, `cgroup.events`), and of version 1's
 freezer (`freezer.state`), which is the one at work where it is mounted.
@@ -12,31 +12,31 @@ from pathlib import Path
 
 MOUNT = Path("/sys/fs/cgroup")
 WITHIN_SECONDS = 2.0
-_LOOK_EVERY_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
 class Freezer:
-    """What to write where, and which line of which file says that all of it is paused."""
+    """The file to write, and the line of the kernel's report that says that the whole group is paused."""
 
     file: Path
     paused: str
     thawed: str
-    told_in: Path
-    told: str
+    report: Path
+    reported: str
 
     def thaw(self) -> None:
-        """Raises OSError, as for anybody but root."""
+        """Let the group run; raises OSError, as for anybody but root."""
         self.file.write_text(self.thawed)
 
     def pause(self) -> None:
-        """Returns when all of it is paused; raises OSError, also when it is not within two seconds."""
+        """Pause the group and return when all of it is; raises OSError, also when that takes more than two seconds."""
         self.file.write_text(self.paused)
         end = time.monotonic() + WITHIN_SECONDS
-        while self.told not in self.told_in.read_text().splitlines():
+        while self.reported not in self.report.read_text().splitlines():
             if time.monotonic() > end:
-                raise TimeoutError(f"{self.told_in} does not say '{self.told}' within {WITHIN_SECONDS:g} s")
-            time.sleep(_LOOK_EVERY_SECONDS)
+                raise TimeoutError(f"{self.report} does not say '{self.reported}' within {WITHIN_SECONDS:g} s")
+            time.sleep(_POLL_SECONDS)
 
 
 def of(process: int, proc: Path = Path("/proc"), mount: Path = MOUNT) -> Freezer:
@@ -49,7 +49,7 @@ def of(process: int, proc: Path = Path("/proc"), mount: Path = MOUNT) -> Freezer
     if groups.get("freezer"):
         state = mount / "freezer" / groups["freezer"] / "freezer.state"
         return Freezer(state, "FROZEN", "THAWED", state, "FROZEN")
-    # Beside version 1 it has a place of its own.
+    # Beside version 1, version 2 has a mount of its own.
     second = mount / "unified" if (mount / "unified").is_dir() else mount
     folder = second / groups.get("", "")
     return Freezer(folder / "cgroup.freeze", "1", "0", folder / "cgroup.events", "frozen 1")

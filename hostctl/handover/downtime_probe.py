@@ -1,9 +1,9 @@
-"""Whether anybody answered on the port, attempt by attempt, while it changed hands: the picture of the downtime.
+"""The picture of the downtime: attempts on the port, one after the other, while it changes hands.
 
-Owns: one thread that asks beside the handover and writes nothing. Deliberately does not: decide anything, hold a step
-up, or measure the downtime; that ends with the goal's own first good answer (`moves`), and this looks from aside.
+Owns: one thread that calls the port beside the handover and writes nothing. Deliberately does not: decide anything,
+delay a step, or measure the downtime, which ends with the goal's own first good answer (`procedure`).
 
-Any HTTP answer counts, so that one question serves for both gateways and no session is opened. Between two attempts
+Any HTTP answer counts, so that one request serves for both gateways and no session is opened. Between two attempts
 there is a pause, since ContextForge refuses more than 100 requests a minute.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from hostctl.handover.request import Request
+from hostctl.handover.request import HandoverRequest
 from hostctl.mcp import initialize
 
 PAUSE_SECONDS = 0.02
@@ -23,12 +23,12 @@ SLOW_PAUSE_SECONDS = 0.2
 """After FINE_SECONDS: a stop in order or a start takes seconds, and needs no picture of milliseconds."""
 FINE_SECONDS = 2.0
 ANSWER_SECONDS = 0.1
-"""A gateway on a busy machine may need more than a few; a paused one is known by it all the same."""
+"""A gateway on a busy machine may need more than a few; a paused one is recognized all the same."""
 BEFORE = AFTER = 3
 """Attempts that must have ended before the port is let go, and after the goal's answer."""
 LONGEST_WAIT_SECONDS = 1.0
 MOST_POINTS = 400
-_WORDS = {"no answer in time": "silent", "the connection was closed without an answer": "closed"}
+_RESULTS = {"no answer in time": "silent", "the connection was closed without an answer": "closed"}
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class Point:
     result: str
 
 
-class Watch:
-    """Asks from its `with` to the block's end; `around` is the picture."""
+class DowntimeProbe:
+    """A probe that runs from its `with` to the block's end; `around` is the picture."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: HandoverRequest) -> None:
         host = f"127.0.0.1:{request.port}"
-        self._target = initialize.Target("127.0.0.1", request.port, request.predecessor_path, host)
+        self._target = initialize.Target("127.0.0.1", request.port, request.predecessor_probe.path, host)
         self._points: list[Point] = []
         self._ended = threading.Condition()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="downtime-probe", daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> DowntimeProbe:
         self._thread.start()
         return self
 
@@ -62,18 +62,18 @@ class Watch:
         self._thread.join(LONGEST_WAIT_SECONDS)
 
     def wait_for(self, attempts: int) -> None:
-        """Until so many more attempts have ended, or a second has passed."""
+        """Wait until so many more attempts have ended, or a second has passed."""
         with self._ended:
-            wanted = len(self._points) + attempts
-            self._ended.wait_for(lambda: len(self._points) >= wanted, LONGEST_WAIT_SECONDS)
+            enough = len(self._points) + attempts
+            self._ended.wait_for(lambda: len(self._points) >= enough, LONGEST_WAIT_SECONDS)
 
     def around(self, moment: float) -> list[list[Any]]:
         """[[begin, end, result], …] in milliseconds from `moment`, the attempts in their order."""
         with self._ended:
-            found = list(self._points)
-        return [[round((p.began - moment) * 1000), round((p.ended - moment) * 1000), p.result] for p in found]
+            points = list(self._points)
+        return [[round((p.began - moment) * 1000), round((p.ended - moment) * 1000), p.result] for p in points]
 
-    def _ask(self) -> None:
+    def _run(self) -> None:
         first = time.monotonic()
         while not self._over.is_set() and len(self._points) < MOST_POINTS:
             began = time.monotonic()
@@ -87,4 +87,4 @@ class Watch:
 def _result(answer: initialize.Answer) -> str:
     if answer.good or answer.reason.startswith("HTTP "):
         return "answered"
-    return _WORDS.get(answer.reason, "refused")
+    return _RESULTS.get(answer.reason, "refused")

@@ -1,8 +1,8 @@
-"""What a handover was about to do, on disk before it does it, so that a killed one can be finished or reversed.
+"""The handover's journal: each step is on disk before it is taken, so that a killed run can be finished or undone.
 
 Owns: `in-progress.jsonl` (one line a point, each synced before its step), `state.json` (the last that ended) and the
 `finished` folder. States of an entry: in progress -> finalized (one rename); a failed undo leaves it in progress.
-All of it can be read with `cat`. Deliberately does not: judge the world.
+All of it can be read with `cat`. Deliberately does not: read the world.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DIE_AT = "HOSTCTL_DIE_AT"
 class Entry:
     """One handover in progress; `opening` holds verb, container, request and the undo.
 
-    `attempts` are those of `handover.watch`; they are written once, with the result, and never inside the window.
+    `attempts` are those of the downtime probe; they are written once, with the result, and never inside the window.
     """
 
     journal: Journal
@@ -36,7 +36,7 @@ class Entry:
     attempts: list[list[Any]] = field(default_factory=lambda: [])
 
     def point(self, name: str, tolerant: bool = False, **facts: Any) -> None:
-        """Write and sync one line; `tolerant` lets an undo go on where the disk does not."""
+        """Write and sync one line; `tolerant` lets an undo go on where it cannot be written."""
         try:
             self.journal.append({"point": name, "at": now(), **facts})
         except OSError:
@@ -45,9 +45,9 @@ class Entry:
         self.lines.append({"point": name, **facts})
         _die_here(name)
 
-    def first(self, word: str) -> dict[str, Any] | None:
-        """The first line whose point holds `word` between dots."""
-        return next((line for line in self.lines if word in line["point"].split(".")), None)
+    def first(self, part: str) -> dict[str, Any] | None:
+        """The first line whose point has `part` between dots."""
+        return next((line for line in self.lines if part in line["point"].split(".")), None)
 
 
 class Journal:
@@ -59,7 +59,7 @@ class Journal:
         self.state_path = os.path.join(folder, "state.json")
 
     def begin(self, opening: dict[str, Any]) -> Entry:
-        """Register what is about to happen and its undo; raises OSError and then nothing has been done."""
+        """Register the change and its undo; raises OSError, and then nothing has been done."""
         opening = {**opening, "point": f"{opening['verb']}.begin", "at": now()}
         os.makedirs(self.folder, mode=0o750, exist_ok=True)
         atomic_file.write(self.path, _line(opening), mode=0o640)
@@ -67,14 +67,12 @@ class Journal:
         return Entry(self, opening)
 
     def unfinished(self) -> Entry | None:
-        """The entry that a killed run left behind; a last line that was torn by the kill does not count."""
-        whole = _lines(self.path)
-        if not whole:
-            return None
-        return Entry(self, whole[0], whole[1:])
+        """The entry of a killed run; a last line that was torn by the kill does not count."""
+        lines = _lines(self.path)
+        return Entry(self, lines[0], lines[1:]) if lines else None
 
     def resume(self, entry: Entry, verb: str) -> Entry:
-        """Go on with an entry that a killed run left behind, without its torn line."""
+        """Continue a killed run's entry, without its torn line."""
         lines = [entry.opening, *entry.lines]
         atomic_file.write(self.path, b"".join(_line(line) for line in lines), mode=0o640)
         entry.point(f"{verb}.resume")
@@ -103,8 +101,8 @@ class Journal:
             names = sorted(os.listdir(folder), reverse=True)
         except FileNotFoundError:
             return []
-        found = [(name, _lines(os.path.join(folder, name))) for name in names]
-        return [(name, lines) for name, lines in found if lines]
+        entries = [(name, _lines(os.path.join(folder, name))) for name in names]
+        return [(name, lines) for name, lines in entries if lines]
 
     def finalize(self, entry: Entry, state: dict[str, Any]) -> None:
         """Write the new state, then close the entry by one rename."""
@@ -115,7 +113,7 @@ class Journal:
         self.close(entry, "done")
 
     def close(self, entry: Entry, outcome: str) -> None:
-        """Move the entry to the finished ones; the oldest of many goes."""
+        """Move the entry to the finished ones and remove the oldest of many."""
         finished = os.path.join(self.folder, FINISHED)
         os.makedirs(finished, mode=0o750, exist_ok=True)
         stamp = entry.opening["at"].replace(":", "").replace(".", "")
@@ -126,7 +124,7 @@ class Journal:
 
 
 def _lines(path: str) -> list[dict[str, Any]]:
-    """The whole lines of an entry's file, none where it is not there."""
+    """The whole lines of an entry's file, none where there is no file."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = [parsed(text) for text in file]

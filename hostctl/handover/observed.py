@@ -1,7 +1,4 @@
-"""The world of a handover, read once before it is decided what to do.
-
-Owns: `World` and reading it. Deliberately does not: decide or change anything.
-"""
+"""The containers and networks of a handover, read once before anything is decided."""
 
 from __future__ import annotations
 
@@ -12,60 +9,63 @@ from hostctl.core.documents import rows, table
 from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL, Container
 from hostctl.docker.engine import Engine
-from hostctl.handover.request import RecordedContainer, Request
+from hostctl.handover.request import HandoverRequest, RecordedContainer
+from hostctl.host import port_holder
+from hostctl.host.port_holder import NOBODY, PortHolder
 
 
 @dataclass(frozen=True)
 class World:
-    """Who is there and who has the port.
-
-    `sentinel` is the request's container; `gateways` are all of Sentinel's containers that declare the port,
-    it included; `stranger` holds the port and is none of ours; `networks` tells of each network whether it is internal.
-    """
+    """`sentinel` is the request's container; `gateways` are all of Sentinel's containers that declare the port, it
+    included; `unknown_owner` publishes the port and is none of ours; `networks` maps each network's name to whether it
+    is internal."""
 
     sentinel: Container | None = None
     predecessor: Container | None = None
-    others: tuple[Container, ...] = ()
+    siblings: tuple[Container, ...] = ()
     gateways: tuple[Container, ...] = ()
-    stranger: Container | None = None
+    unknown_owner: Container | None = None
     networks: Mapping[str, bool] = field(default_factory=lambda: dict[str, bool]())
 
     def gateway(self, identifier: str) -> Container | None:
         return next((container for container in self.gateways if container.id == identifier), None)
 
-    def holder(self, port: int) -> Container | None:
-        """The container of ours that publishes the port."""
+    def holder(self, port: int) -> PortHolder:
+        """The gateway that publishes the port, Sentinel's or the predecessor."""
         ours = [*self.gateways, *([self.predecessor] if self.predecessor else [])]
-        return next((container for container in ours if container.publishes(port)), None)
+        return port_holder.among(ours, port, self.predecessor.id if self.predecessor else "")
+
+    def intruder(self, port: int) -> PortHolder:
+        """The unknown owner that has the port: a container, or a process where no gateway publishes it."""
+        unknown = port_holder.among([self.unknown_owner] if self.unknown_owner else [], port, "")
+        if unknown.kind == NOBODY and self.holder(port).kind == NOBODY:
+            return port_holder.find([], port, "")
+        return unknown
 
 
-def read(engine: Engine, request: Request) -> World:
+def read(engine: Engine, request: HandoverRequest) -> World:
     """The world now; raises DockerError."""
     networks = containers.internal_networks(engine)
-    listed = containers.listed(engine)
     sentinel = containers.find(engine, request.container, networks)
-    recorded = request.predecessor.gateway
+    recorded = request.predecessor.server
     predecessor = _recorded(engine, recorded, networks) if recorded else None
     gateways: list[Container] = [sentinel] if sentinel else []
-    stranger: Container | None = None
-    for short in listed:
-        known = [container.id for container in gateways] + ([predecessor.id] if predecessor else [])
-        if short["Id"] in known:
+    unknown_owner: Container | None = None
+    for row in containers.listed(engine):
+        if row["Id"] in [known.id for known in (sentinel, predecessor) if known]:
             continue
-        role = table(short.get("Labels")).get(ROLE_LABEL)
-        holds = any(port.get("PublicPort") == request.port for port in rows(short.get("Ports")))
-        if role != GATEWAY_ROLE and not holds:
+        is_gateway = table(row.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE
+        publishes = any(port.get("PublicPort") == request.port for port in rows(row.get("Ports")))
+        container = containers.find(engine, row["Id"], networks) if is_gateway or publishes else None
+        if container is None or not (publishes or container.inside_port(request.port)):
             continue
-        container = containers.find(engine, short["Id"], networks)
-        if container is None or not (holds or container.inside_port(request.port)):
-            continue
-        if role == GATEWAY_ROLE:
+        if is_gateway:
             gateways.append(container)
         else:
-            stranger = container
-    others = [_recorded(engine, other, networks) for other in request.predecessor.others]
-    present = tuple(other for other in others if other is not None)
-    return World(sentinel, predecessor, present, tuple(gateways), stranger, networks)
+            unknown_owner = container
+    siblings = [_recorded(engine, sibling, networks) for sibling in request.predecessor.siblings]
+    present = tuple(sibling for sibling in siblings if sibling is not None)
+    return World(sentinel, predecessor, present, tuple(gateways), unknown_owner, networks)
 
 
 def _recorded(engine: Engine, recorded: RecordedContainer, networks: dict[str, bool]) -> Container | None:

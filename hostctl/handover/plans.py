@@ -1,9 +1,9 @@
-"""What to do, from the world and the request: three goals, each reached from wherever a killed run left the world.
+"""Plans: the steps from the world as it is to a goal, also from wherever a killed run left the world.
 
-Owns: the order of steps. Deliberately does not: read or change anything.
+Pure functions. Deliberately does not: read or change anything.
 Why the order (measured, Docker 20.10 and 29): ports are published by the first network that is not internal; taking a
 container off that one while an internal one remains publishes them there on 20.10, so the publishing one is left last.
-What lengthens the window without need stands before it (`prepare`) or after it (`finish`).
+What would lengthen the window without need stands before it (`prepare`) or after it (`finish`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from hostctl.docker.containers import Container
 from hostctl.handover import steps
 from hostctl.handover.observed import World
-from hostctl.handover.request import Request
+from hostctl.handover.request import HandoverRequest
 from hostctl.handover.steps import Step
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps to a goal; the window is `release` and `connect`. Without steps, `reason` says why."""
+    """Steps to a goal; the window is `release` and `connect`. A plan without steps has a `reason`."""
 
     prepare: tuple[Step, ...] = ()
     release: tuple[Step, ...] = ()
@@ -31,7 +31,7 @@ class Plan:
         return not (self.prepare or self.release or self.connect or self.finish)
 
 
-def sentinel_serves(world: World, request: Request, serving: Container) -> Plan:
+def sentinel_serves(world: World, request: HandoverRequest, serving: Container) -> Plan:
     """`serving` has the port, the predecessor is out of service, other Sentinels are on the internal network."""
     prepare: list[Step] = []
     release: list[Step] = []
@@ -61,18 +61,18 @@ def sentinel_serves(world: World, request: Request, serving: Container) -> Plan:
     return _plan(prepare, release, connect, finish, f"{serving.name} already holds port {request.port}")
 
 
-def predecessor_serves(world: World, request: Request) -> Plan:
+def predecessor_serves(world: World, request: HandoverRequest) -> Plan:
     """The predecessor has the port as recorded, every Sentinel container is on the internal network."""
-    predecessor, recorded = world.predecessor, request.predecessor.gateway
+    predecessor, recorded = world.predecessor, request.predecessor.server
     if predecessor is None or recorded is None:
         return nobody_serves(world, request)
     prepare, release, finish = _all_unpublished(world, request)
     connect: list[Step] = []
-    running = {container.name: container for container in world.others}
+    siblings = {container.name: container for container in world.siblings}
     prepare += [
-        steps.start(running[other.name])
-        for other in request.predecessor.others
-        if other.running and other.name in running and not running[other.name].running
+        steps.start(siblings[recorded_one.name])
+        for recorded_one in request.predecessor.siblings
+        if recorded_one.running and recorded_one.name in siblings and not siblings[recorded_one.name].running
     ]
     missing = sorted((n for n in recorded.networks if not predecessor.on(n.name)), key=lambda n: n.internal)
     joining = [steps.connect(predecessor, network.name, network.aliases) for network in missing]
@@ -86,48 +86,48 @@ def predecessor_serves(world: World, request: Request) -> Plan:
             connect += _joined_again(predecessor, request)
         if predecessor.paused:
             connect.append(steps.unpause(predecessor))
-    if predecessor.restart != recorded.restart:
-        finish.append(steps.restart_policy(predecessor, recorded.restart))
+    if predecessor.restart != recorded.restart_policy:
+        finish.append(steps.restart_policy(predecessor, recorded.restart_policy))
     return _plan(prepare, release, connect, finish, f"{predecessor.name} already holds port {request.port}")
 
 
-def nobody_serves(world: World, request: Request) -> Plan:
+def nobody_serves(world: World, request: HandoverRequest) -> Plan:
     """No Sentinel container has the port; a predecessor that did not serve before stays as it is."""
     prepare, release, finish = _all_unpublished(world, request)
-    recorded = request.predecessor.gateway
-    if world.predecessor and recorded and world.predecessor.restart != recorded.restart:
-        finish.append(steps.restart_policy(world.predecessor, recorded.restart))
+    recorded = request.predecessor.server
+    if world.predecessor and recorded and world.predecessor.restart != recorded.restart_policy:
+        finish.append(steps.restart_policy(world.predecessor, recorded.restart_policy))
     return _plan(prepare, release, [], finish, f"no Sentinel container holds port {request.port}")
 
 
-def predecessor_rests(world: World, request: Request) -> Plan:
+def predecessor_stops(world: World, request: HandoverRequest) -> Plan:
     """A paused predecessor is stopped. Off its networks, unpaused for its own shutdown, it answers nobody."""
     predecessor = world.predecessor
     if predecessor is None:
         return Plan(reason="there is no predecessor to stop")
     if predecessor.publishes(request.port):
-        return Plan(reason=f"{predecessor.name} holds port {request.port}: take the port first")
+        return Plan(reason=f"{predecessor.name} holds port {request.port}: cut over first")
     if not predecessor.running:
         return Plan(reason=f"{predecessor.name} is stopped already")
     prepare = [steps.restart_policy(predecessor, ("no", 0))] if predecessor.restart[0] != "no" else []
     finish = [steps.disconnect(predecessor, network) for network in _publishing_last(predecessor)]
     if predecessor.paused:
         finish.append(steps.unpause(predecessor))
-    finish.append(steps.stop(predecessor, request.drain_seconds))
+    finish.append(steps.stop(predecessor, request.limits.drain_seconds))
     return _plan(prepare, [], [], finish, "")
 
 
-def _out_of_service(predecessor: Container, request: Request) -> list[Step]:
+def _out_of_service(predecessor: Container, request: HandoverRequest) -> list[Step]:
     if not predecessor.running:
         return []
     if request.release == "stop" and predecessor.attachments:
-        waking = [steps.unpause(predecessor)] if predecessor.paused else []
-        return [*waking, steps.stop(predecessor, request.drain_seconds)]
-    freezing = [] if predecessor.paused else [steps.pause(predecessor)]
-    return [*freezing, *(steps.disconnect(predecessor, network) for network in _publishing_last(predecessor))]
+        unpausing = [steps.unpause(predecessor)] if predecessor.paused else []
+        return [*unpausing, steps.stop(predecessor, request.limits.drain_seconds)]
+    pausing = [] if predecessor.paused else [steps.pause(predecessor)]
+    return [*pausing, *(steps.disconnect(predecessor, network) for network in _publishing_last(predecessor))]
 
 
-def _unpublished(gateway: Container, request: Request) -> tuple[list[Step], list[Step], list[Step]]:
+def _unpublished(gateway: Container, request: HandoverRequest) -> tuple[list[Step], list[Step], list[Step]]:
     leave_early = [steps.disconnect(gateway, name) for name in request.also if gateway.on(name)]
     leave: list[Step] = []
     rejoin: list[Step] = []
@@ -145,7 +145,7 @@ def _unpublished(gateway: Container, request: Request) -> tuple[list[Step], list
     return leave_early, leave, rejoin
 
 
-def _all_unpublished(world: World, request: Request) -> tuple[list[Step], list[Step], list[Step]]:
+def _all_unpublished(world: World, request: HandoverRequest) -> tuple[list[Step], list[Step], list[Step]]:
     parts = [_unpublished(gateway, request) for gateway in world.gateways]
     prepare = [step for part in parts for step in part[0]]
     release = [step for part in parts for step in part[1]]
@@ -153,8 +153,8 @@ def _all_unpublished(world: World, request: Request) -> tuple[list[Step], list[S
     return prepare, release, finish
 
 
-def _joined_again(predecessor: Container, request: Request) -> list[Step]:
-    recorded = request.predecessor.gateway
+def _joined_again(predecessor: Container, request: HandoverRequest) -> list[Step]:
+    recorded = request.predecessor.server
     networks = [network for network in recorded.networks if not network.internal] if recorded else []
     return [steps.disconnect(predecessor, network.name) for network in reversed(networks)] + [
         steps.connect(predecessor, network.name, network.aliases) for network in networks

@@ -1,7 +1,4 @@
-"""What must be true before the port is touched.
-
-Owns: the refusals, each one sentence. Deliberately does not: change anything.
-"""
+"""Preconditions: what must be true before the port is touched, each refusal one sentence."""
 
 from __future__ import annotations
 
@@ -11,18 +8,18 @@ from hostctl.core.errors import Refusal
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
 from hostctl.handover.observed import World
-from hostctl.handover.request import Request
-from hostctl.host import listeners
-from hostctl.mcp import initialize
+from hostctl.handover.request import HandoverRequest
+from hostctl.host.port_holder import NOBODY
+from hostctl.mcp import client, initialize
 
 
-def can_take(engine: Engine, world: World, request: Request) -> Container:
+def can_take(engine: Engine, world: World, request: HandoverRequest) -> Container:
     """The container that may take the port; raises Refusal, and then nothing has been touched."""
     sentinel = world.sentinel
     if sentinel is None:
-        raise Refusal(f"the container {request.container[:12]} does not exist: create and standby it, then run again")
+        raise Refusal(f"the container {request.container[:12]} does not exist: create and start it, then run again")
     if not sentinel.running or sentinel.paused:
-        raise Refusal(f"{sentinel.name} does not run: start it with 'standby start', then run again")
+        raise Refusal(f"{sentinel.name} does not run: start it with 'sentinel start', then run again")
     inside = sentinel.inside_port(request.port)
     if not inside:
         raise Refusal(f"{sentinel.name} does not declare port {request.port}: create it with that port")
@@ -31,16 +28,16 @@ def can_take(engine: Engine, world: World, request: Request) -> Container:
             raise Refusal(f"the network {network} does not exist: create it, then run again")
     if world.networks[request.edge]:
         raise Refusal(f"the network {request.edge} is internal and publishes nothing: create it without 'internal'")
-    _no_stranger(world, request)
-    _rollback(world, request)
-    initialize.token_in(request.token_file)
-    _answers_inside(sentinel, inside, request)
+    _refuse_intruder(world, request)
+    _refuse_without_rollback(world, request)
+    client.token_in(request.probe.token_file)
+    _refuse_bad_answer_inside(sentinel, inside, request)
     return sentinel
 
 
-def can_give(world: World, request: Request) -> None:
+def can_give(world: World, request: HandoverRequest) -> None:
     """Raises Refusal when the predecessor is gone; nothing has been touched then."""
-    recorded = request.predecessor.gateway
+    recorded = request.predecessor.server
     if recorded is None:
         return
     if world.predecessor is None:
@@ -48,38 +45,32 @@ def can_give(world: World, request: Request) -> None:
             f"the predecessor's container {recorded.name} is gone, so the port stays where it is: bring it back "
             "('docker compose up --no-start' in its folder), then run again"
         )
-    _recorded_networks(world, request)
-    if world.stranger is not None:
-        _no_stranger(world, request)
+    _refuse_missing_networks(world, request)
+    if world.unknown_owner is not None:
+        _refuse_intruder(world, request)
 
 
-def _no_stranger(world: World, request: Request) -> None:
-    if world.stranger is not None:
-        raise Refusal(
-            f"port {request.port} is held by the container {world.stranger.name}, which is neither the predecessor nor "
-            f"Sentinel: stop it ('docker stop {world.stranger.name}'), then run again"
-        )
-    if world.holder(request.port) is None:
-        listener = listeners.listener(request.port)
-        if listener is not None:
-            raise Refusal(f"port {request.port} is held by {listener}, which is no gateway: stop it, then run again")
+def _refuse_intruder(world: World, request: HandoverRequest) -> None:
+    intruder = world.intruder(request.port)
+    if intruder.kind != NOBODY:
+        raise Refusal(intruder.refusal(request.port))
 
 
-def _rollback(world: World, request: Request) -> None:
-    recorded = request.predecessor.gateway
+def _refuse_without_rollback(world: World, request: HandoverRequest) -> None:
+    recorded = request.predecessor.server
     if recorded is None:
         return
-    if world.predecessor is None and world.holder(request.port) is None:
+    if world.predecessor is None and world.holder(request.port).kind == NOBODY:
         raise Refusal(
             f"the predecessor's container {recorded.name} is gone, so there would be no rollback: bring it back, or "
             "set predecessor.kind to absent"
         )
     if world.predecessor is not None:
-        _recorded_networks(world, request)
+        _refuse_missing_networks(world, request)
 
 
-def _recorded_networks(world: World, request: Request) -> None:
-    recorded = request.predecessor.gateway
+def _refuse_missing_networks(world: World, request: HandoverRequest) -> None:
+    recorded = request.predecessor.server
     for network in recorded.networks if recorded else ():
         if network.name not in world.networks:
             raise Refusal(
@@ -88,18 +79,19 @@ def _recorded_networks(world: World, request: Request) -> None:
             )
 
 
-def _answers_inside(sentinel: Container, inside: int, request: Request) -> None:
-    # The host reaches a container at its address on the internal bridge, so it is asked before the window.
+def _refuse_bad_answer_inside(sentinel: Container, inside: int, request: HandoverRequest) -> None:
+    # The host reaches a container at its address on the internal bridge, so it is called before the window.
     address = sentinel.address_on(request.internal) or sentinel.address_on(request.edge)
     if not address:
         return
-    target = initialize.Target(address, inside, request.probe_path, f"127.0.0.1:{request.port}", request.token_file)
+    probe = request.probe
+    target = initialize.Target(address, inside, probe.path, f"127.0.0.1:{request.port}", probe.token_file)
     began = time.monotonic()
-    answer = initialize.wait(target, request.answer_seconds)
+    answer = initialize.wait(target, request.limits.answer_seconds)
     if not answer.good:
         passed = time.monotonic() - began
         raise Refusal(
-            f"{sentinel.name} gives no good MCP answer inside ({answer.reason}, {passed:.1f} s): look at its "
+            f"{sentinel.name} gives no good MCP answer inside ({answer.reason}, {passed:.1f} s): check its "
             "log, fix it, then run again; the gateway that serves has not been touched"
         )
     initialize.end_session(target, answer)

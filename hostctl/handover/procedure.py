@@ -1,254 +1,320 @@
-"""The handover: check, register the undo, release, connect, wait for the first good answer, finalize.
-
-Owns: that order, the undo within the same call, and finishing or reversing what a killed run left behind.
-Deliberately does not: decide the steps (plans) or what is refused (checks).
-"""
+"""The handover: check, register the undo, release, connect, wait for the first good answer, finalize."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
+from hostctl.core import requests
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
+from hostctl.core.timestamps import now
 from hostctl.docker import containers
 from hostctl.docker.engine import DockerError, Engine
 from hostctl.handover import observed, plans, preconditions, report, safe_pause, steps
-from hostctl.handover.downtime_probe import AFTER, BEFORE, Watch
+from hostctl.handover.downtime_probe import AFTER, BEFORE, DowntimeProbe
+from hostctl.handover.goal import Goal, is_reached, present_holder, read_goal, rollback_goal
 from hostctl.handover.journal import Entry, Journal
 from hostctl.handover.plans import Plan
-from hostctl.handover.port_owner import Goal, goal_of_holder, goal_of_return, read_goal, served_by
-from hostctl.handover.request import Request
+from hostctl.handover.request import HandoverRequest
+from hostctl.handover.window import Window
 from hostctl.host import invoker
+from hostctl.host.port_holder import CONTEXTFORGE, NOBODY, SENTINEL
 from hostctl.mcp import initialize
 
 UNDO_TRIES = 4
 
 
-def cutover(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]:
-    """Give the port to the request's container. On a failure the previous holder gets it back, then raises Refusal."""
-    left_behind = _recover(engine, request, journal, "cutover")
-    try:
-        now = observed.read(engine, request)
-        sentinel = preconditions.can_take(engine, now, request)
-    except Refusal as refusal:
-        raise _reversed(engine, request, journal, left_behind, refusal) from None
-    plan = plans.sentinel_serves(now, request, sentinel)
-    if plan.is_empty() and left_behind is None:
-        return report.unchanged(journal, request, sentinel.name, plan.reason)
-    goal = Goal("sentinel", sentinel.id, sentinel.name)
-    entry = _register_undo(request, journal, "cutover", left_behind, goal_of_holder(now, request), goal)
-    try:
-        result = _move(engine, request, entry, plan, goal)
-        steps.run(engine, entry, "cutover", "finish", plan.finish)
-    except Exception as failure:
-        raise _undone(engine, request, journal, entry, failure) from None
-    return _finalize(journal, entry, request, result)
+@dataclass(frozen=True)
+class Change:
+    """A checked handover that may begin; `unfinished` is the entry of a killed run that it resumes."""
+
+    verb: str
+    origin: Goal
+    goal: Goal
+    plan: Plan
+    unfinished: Entry | None
+    unchanged: str = ""
+    """The reason why there is nothing to do."""
 
 
-def rollback(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]:
-    """Give the port back. If the predecessor does not come up Sentinel gets it again, then raises Refusal."""
-    left_behind = _recover(engine, request, journal, "rollback")
-    now = observed.read(engine, request)
-    goal = goal_of_return(now, request)
-    plan = _plan(now, request, goal)
-    reason = report.why_not_given(now, request) or (plan.reason if plan.is_empty() else "")
-    if reason and left_behind is None:
-        return report.unchanged(journal, request, "", reason)
-    try:
-        preconditions.can_give(now, request)
-    except Refusal as refusal:
-        raise _reversed(engine, request, journal, left_behind, refusal) from None
-    entry = _register_undo(request, journal, "rollback", left_behind, goal_of_holder(now, request), goal)
-    try:
-        result = _move(engine, request, entry, plan, goal)
-    except Exception as failure:
-        raise _undone(engine, request, journal, entry, failure) from None
-    steps.run(engine, entry, "rollback", "finish", plan.finish)
-    return _finalize(journal, entry, request, result)
+class Handover:
+    """One port, from one gateway to another, or back to the one that had it.
 
+    State model, kept in the journal:
+    - *in progress* from `_register_undo` on: the entry holds the origin, the goal and a line for each step, written
+      before the step is taken.
+    - *done*: `_finalize` writes the new state and closes the entry.
+    - *undone*: a step failed, the origin serves again. An undo that fails leaves the entry in progress.
+    - *finished* or *reversed*: another verb found the entry of a killed run, and `recover` reached its goal or its
+      origin. The same verb for the same container resumes the entry instead.
+    """
 
-def stop_predecessor(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]:
-    """Stop a paused predecessor."""
-    left_behind = _recover(engine, request, journal, "stop-predecessor")
-    now = observed.read(engine, request)
-    plan = plans.predecessor_rests(now, request)
-    if plan.is_empty() and left_behind is None:
-        return {**report.status(engine, request, journal), "changed": False, "reason": plan.reason}
-    holder = goal_of_holder(now, request)
-    entry = _register_undo(request, journal, "stop-predecessor", left_behind, holder, holder)
-    steps.run(engine, entry, "stop-predecessor", "prepare", plan.prepare)
-    steps.run(engine, entry, "stop-predecessor", "finish", plan.finish)
-    journal.finalize(entry, {**journal.state(), "rested_at": report.now()})
-    return {**report.status(engine, request, journal), "changed": True, "reason": ""}
+    def __init__(self, engine: Engine, request: HandoverRequest, journal: Journal) -> None:
+        self._engine = engine
+        self._request = request
+        self._journal = journal
 
+    def cutover(self) -> dict[str, Any]:
+        """Give the port to the request's container; raises Refusal, and then the previous holder serves again."""
+        change = self._check_cutover(self.recover("cutover"))
+        if change.unchanged:
+            return report.unchanged(self._journal, self._request, change.goal.name, change.unchanged)
+        entry = self._register_undo(change)
+        with self._undo_on_failure(entry):
+            with self._window(entry, change) as window:
+                self._release(entry, change, window)
+                self._connect(entry, change, window)
+                self._await_first_answer(entry, change, window)
+            self._finish(entry, change)
+        return self._finalize(entry, change, window)
 
-def _recover(engine: Engine, request: Request, journal: Journal, verb: str) -> Entry | None:
-    """What a killed run left behind: the same handover is returned to be gone on with, another is ended first."""
-    entry = journal.unfinished()
-    if entry is None:
+    def rollback(self) -> dict[str, Any]:
+        """Give the port to the predecessor; raises Refusal, and then Sentinel serves again."""
+        change = self._check_rollback(self.recover("rollback"))
+        if change.unchanged:
+            return report.unchanged(self._journal, self._request, "", change.unchanged)
+        entry = self._register_undo(change)
+        with self._undo_on_failure(entry), self._window(entry, change) as window:
+            self._release(entry, change, window)
+            self._connect(entry, change, window)
+            self._await_first_answer(entry, change, window)
+        # The predecessor serves by now: a failure below is no reason to take the port from it again.
+        self._finish(entry, change)
+        return self._finalize(entry, change, window)
+
+    def stop_predecessor(self) -> dict[str, Any]:
+        """Stop a paused predecessor."""
+        change = self._check_stop_predecessor(self.recover("stop-predecessor"))
+        if not change.unchanged:
+            entry = self._register_undo(change)
+            self._run(entry, change.verb, "prepare", change.plan.prepare)
+            self._finish(entry, change)
+            self._journal.finalize(entry, {**self._journal.state(), "predecessor_stopped_at": now()})
+        status = report.status(self._engine, self._request, self._journal)
+        return {**status, "changed": not change.unchanged, "reason": change.unchanged}
+
+    def recover(self, verb: str) -> Entry | None:
+        """End what a killed run left in progress; an entry of the same verb and container is returned to be resumed."""
+        entry = self._journal.unfinished()
+        if entry is None:
+            return None
+        if entry.opening["verb"] == verb and entry.opening["request"].get("container", "") == self._request.container:
+            return self._journal.resume(entry, verb)
+        self._engine.wait_until_up(self._request.limits.predecessor_seconds)
+        stored = requests.read(HandoverRequest, Document(entry.opening["request"], self._journal.path))
+        self._journal.resume(entry, "recover")
+        Handover(self._engine, replace(stored, docker_socket=self._request.docker_socket), self._journal)._end(entry)
         return None
-    if entry.opening["verb"] == verb and entry.opening["request"].get("container", "") == request.container:
-        return journal.resume(entry, verb)
-    engine.wait_until_up(request.predecessor_seconds)
-    stored = replace(Request.read(Document(entry.opening["request"])), docker_socket=request.docker_socket)
-    journal.resume(entry, "recover")
-    if entry.opening["verb"] == "stop-predecessor":
-        rest_plan = plans.predecessor_rests(observed.read(engine, stored), stored)
-        steps.run(engine, entry, "recover", "finish", rest_plan.finish)
-        journal.close(entry, "finished")
-        return None
-    origin, destination = read_goal(entry.opening["from"]), read_goal(entry.opening["to"])
-    first, second = origin, destination
-    if served_by(observed.read(engine, stored), stored, destination):
-        first, second = destination, origin
-    try:
-        _reach(engine, stored, entry, first)
-        reached = first
-    except Refusal:
-        _reach(engine, stored, entry, second)
-        reached = second
-    journal.close(entry, "finished" if reached == destination else "reversed")
-    return None
 
+    # The steps, in their order.
 
-def _register_undo(
-    request: Request, journal: Journal, verb: str, left_behind: Entry | None, origin: Goal, destination: Goal
-) -> Entry:
-    # What a killed run wrote stays: by now the world no longer shows who served before it.
-    if left_behind is not None:
-        return left_behind
-    return journal.begin(
-        {
-            "verb": verb,
-            "container": request.container,
-            "from": origin.document(),
-            "to": destination.document(),
-            "by": invoker.told(),
-            "request": {**request.document, "docker_socket": request.docker_socket},
-        }
-    )
+    def _check_cutover(self, unfinished: Entry | None) -> Change:
+        with self._undo_on_refusal(unfinished):
+            world = self._world()
+            sentinel = preconditions.can_take(self._engine, world, self._request)
+        plan = plans.sentinel_serves(world, self._request, sentinel)
+        goal = Goal(SENTINEL, sentinel.id, sentinel.name)
+        unchanged = plan.reason if plan.is_empty() and unfinished is None else ""
+        return Change("cutover", present_holder(world, self._request), goal, plan, unfinished, unchanged)
 
+    def _check_rollback(self, unfinished: Entry | None) -> Change:
+        world = self._world()
+        goal = rollback_goal(world, self._request)
+        plan = self._plan(world, goal)
+        unchanged = report.why_not_holder(world, self._request) or (plan.reason if plan.is_empty() else "")
+        change = Change("rollback", present_holder(world, self._request), goal, plan, unfinished, unchanged)
+        if change.unchanged and unfinished is None:
+            return change
+        with self._undo_on_refusal(unfinished):
+            preconditions.can_give(world, self._request)
+        return replace(change, unchanged="")
 
-def _move(engine: Engine, request: Request, entry: Entry, plan: Plan, goal: Goal) -> dict[str, Any]:
-    verb = entry.opening["verb"]
-    # What a killed run wrote: when it took the port away, and that it had its answer already.
-    released_before, answered_before = entry.first("release"), entry.first("finish") or entry.first("finalize")
-    for step in plan.release:
-        if step.action == "pause":
-            safe_pause.await_quiet(engine, step.container)
-    with Watch(request) as watch:
-        steps.run(engine, entry, verb, "prepare", plan.prepare)
-        watch.wait_for(BEFORE)
-        began = time.monotonic()
-        steps.run(engine, entry, verb, "release", plan.release)
-        released = time.monotonic()
-        steps.run(engine, entry, verb, "connect", plan.connect)
-        connected = time.monotonic()
-        entry.point(f"{verb}.answer")
-        _await_answer(engine, request, goal)
-        answered = time.monotonic()
-        watch.wait_for(AFTER)
-    entry.attempts = watch.around(began)
-    moments = (began, released, connected, answered)
-    return report.figures(entry, request, goal, moments, released_before, answered_before)
+    def _check_stop_predecessor(self, unfinished: Entry | None) -> Change:
+        world = self._world()
+        plan = plans.predecessor_stops(world, self._request)
+        holder = present_holder(world, self._request)
+        unchanged = plan.reason if plan.is_empty() and unfinished is None else ""
+        return Change("stop-predecessor", holder, holder, plan, unfinished, unchanged)
 
-
-def _await_answer(engine: Engine, request: Request, goal: Goal, after_undo: bool = False) -> None:
-    """Wait for the goal's first good answer on the port; raises Refusal."""
-    if goal.kind == "nobody":
-        return
-    sentinel = goal.kind == "sentinel"
-    host = f"127.0.0.1:{request.port}"
-    path = request.probe_path if sentinel else request.predecessor_path
-    target = initialize.Target("127.0.0.1", request.port, path, host, request.token_file if sentinel else "")
-    seconds = request.answer_seconds if sentinel else request.predecessor_seconds
-    answer = initialize.wait(target, seconds, any_answer=after_undo, between=lambda: _refuse_ended(engine, goal))
-    if not answer.good:
-        _refuse_ended(engine, goal)
-        raise Refusal(f"no good answer from {goal.name} on {host}{path} within {seconds:g} s ({answer.reason})")
-    initialize.end_session(target, answer)
-
-
-def _refuse_ended(engine: Engine, goal: Goal) -> None:
-    container = containers.find(engine, goal.container, {})
-    if container is None or not container.running or container.restarting:
-        code = "" if container is None else f" with exit code {container.exit_code}"
-        raise Refusal(f"{goal.name} ended{code} before it answered")
-
-
-def _undone(engine: Engine, request: Request, journal: Journal, entry: Entry, failure: Exception) -> Refusal:
-    """Put back who served before; the sentence of what failed and who serves now."""
-    origin = read_goal(entry.opening["from"])
-    what = str(failure) if isinstance(failure, Refusal) else report.told(failure)
-    try:
-        engine.wait_until_up(request.predecessor_seconds)
-        _reach_by_tries(engine, request, entry, origin)
-        if entry.opening["verb"] == "rollback":
-            # A predecessor that did not come up is stopped, so that the next rollback starts it anew.
-            left = plans.predecessor_rests(observed.read(engine, request), request)
-            steps.run(engine, entry, "undo", "stop", left.finish, tolerant=True)
-        journal.close(entry, "undone")
-    except Exception as second:
-        why = str(second) if isinstance(second, Refusal) else report.told(second)
-        serving = report.serving_now(engine, request)
-        return Refusal(
-            f"the handover failed ({what}) and its undo too ({why}); {serving}: fix that, then run again, "
-            f"{journal.path} says how far it came"
+    def _register_undo(self, change: Change) -> Entry:
+        # The origin that a killed run wrote stays: by now the world no longer shows who served before it.
+        if change.unfinished is not None:
+            return change.unfinished
+        return self._journal.begin(
+            {
+                "verb": change.verb,
+                "container": self._request.container,
+                "from": change.origin.document(),
+                "to": change.goal.document(),
+                "by": invoker.identity(),
+                "request": requests.write(self._request),
+            }
         )
-    serves = f"{origin.name} serves again on port {request.port}" if origin.name else "as before, nobody holds the port"
-    return Refusal(f"the handover failed ({what}); {serves}: fix the cause, then run again")
 
+    @contextmanager
+    def _window(self, entry: Entry, change: Change) -> Generator[Window]:
+        """The time without an answer, with a probe on the port from before it until after it."""
+        window = Window.resuming(entry)
+        for step in change.plan.release:
+            if step.action == "pause":
+                safe_pause.await_quiet(self._engine, step.container)
+        with DowntimeProbe(self._request) as probe:
+            self._run(entry, change.verb, "prepare", change.plan.prepare)
+            probe.wait_for(BEFORE)
+            window.began = time.monotonic()
+            yield window
+            probe.wait_for(AFTER)
+        entry.attempts = probe.around(window.began)
 
-def _reversed(
-    engine: Engine, request: Request, journal: Journal, left_behind: Entry | None, refusal: Refusal
-) -> Refusal:
-    """A handover that was begun by a killed run and can no longer be finished is reversed."""
-    if left_behind is None:
-        return refusal
-    return _undone(engine, request, journal, left_behind, refusal)
+    def _release(self, entry: Entry, change: Change, window: Window) -> None:
+        self._run(entry, change.verb, "release", change.plan.release)
+        window.released = time.monotonic()
 
+    def _connect(self, entry: Entry, change: Change, window: Window) -> None:
+        self._run(entry, change.verb, "connect", change.plan.connect)
+        window.connected = time.monotonic()
 
-def _reach_by_tries(engine: Engine, request: Request, entry: Entry, goal: Goal) -> None:
-    # A gateway that crashes again and again changes between reading and acting; each try reads anew.
-    for _ in range(UNDO_TRIES - 1):
+    def _await_first_answer(self, entry: Entry, change: Change, window: Window) -> None:
+        entry.point(f"{change.verb}.answer")
+        self._await_answer(change.goal)
+        window.answered, window.answered_at = time.monotonic(), now()
+
+    def _finish(self, entry: Entry, change: Change) -> None:
+        self._run(entry, change.verb, "finish", change.plan.finish)
+
+    def _finalize(self, entry: Entry, change: Change, window: Window) -> dict[str, Any]:
+        result = report.figures(entry, self._request, change.goal, window)
+        kept = {
+            "container": self._request.container,
+            "predecessor": requests.write(self._request.predecessor),
+            "by": entry.opening.get("by") or {},
+            "attempts": entry.attempts,
+        }
+        self._journal.finalize(entry, {**result, **kept})
+        return result
+
+    # The undo, within the same call.
+
+    @contextmanager
+    def _undo_on_failure(self, entry: Entry) -> Generator[None]:
         try:
-            return _reach(engine, request, entry, goal)
-        except DockerError:
-            engine.wait_until_up(request.predecessor_seconds)
-    _reach(engine, request, entry, goal)
+            yield
+        except Exception as failure:
+            raise self._undo(entry, failure) from None
 
+    @contextmanager
+    def _undo_on_refusal(self, unfinished: Entry | None) -> Generator[None]:
+        """A killed run's handover that may no longer go on is undone; without one a refusal goes through."""
+        try:
+            yield
+        except Refusal as refusal:
+            raise (refusal if unfinished is None else self._undo(unfinished, refusal)) from None
 
-def _reach(engine: Engine, request: Request, entry: Entry, goal: Goal) -> None:
-    """Undo or finish: from the world as found to `goal`, whose answer is awaited. Raises Refusal."""
-    # The predecessor is only put aside here: an orderly stop would lengthen a gap that is open already.
-    request = replace(request, release="pause")
-    plan = _plan(observed.read(engine, request), request, goal)
-    for phase in ("prepare", "release", "connect"):
-        steps.run(engine, entry, "undo", phase, getattr(plan, phase), tolerant=True)
-    entry.point("undo.answer", tolerant=True)
-    _await_answer(engine, request, goal, after_undo=True)
-    steps.run(engine, entry, "undo", "finish", plan.finish, tolerant=True)
+    def _undo(self, entry: Entry, failure: Exception) -> Refusal:
+        """Make the origin serve again; the sentence says what failed and who serves now."""
+        origin = read_goal(entry.opening["from"])
+        reason = report.reason(failure)
+        try:
+            self._engine.wait_until_up(self._request.limits.predecessor_seconds)
+            self._reach_by_tries(entry, origin)
+            if entry.opening["verb"] == "rollback":
+                # A predecessor that did not come up is stopped, so that the next rollback starts it anew.
+                unserving = plans.predecessor_stops(self._world(), self._request)
+                self._run(entry, "undo", "stop", unserving.finish, tolerant=True)
+            self._journal.close(entry, "undone")
+        except Exception as second:
+            return Refusal(
+                f"the handover failed ({reason}) and its undo too ({report.reason(second)}); "
+                f"{report.serving_now(self._engine, self._request)}: fix that, then run again, "
+                f"{self._journal.path} says how far it came"
+            )
+        holder = f"{origin.name} serves again on port" if origin.name else "as before, nobody holds port"
+        return Refusal(f"the handover failed ({reason}); {holder} {self._request.port}: fix the cause, then run again")
 
+    def _end(self, entry: Entry) -> None:
+        """Reach the killed run's goal where it serves already, else its origin; the other one where that fails."""
+        if entry.opening["verb"] == "stop-predecessor":
+            self._run(entry, "recover", "finish", plans.predecessor_stops(self._world(), self._request).finish)
+            return self._journal.close(entry, "finished")
+        origin, goal = read_goal(entry.opening["from"]), read_goal(entry.opening["to"])
+        first, second = (goal, origin) if is_reached(self._world(), self._request, goal) else (origin, goal)
+        try:
+            self._reach(entry, first)
+            reached = first
+        except Refusal:
+            self._reach(entry, second)
+            reached = second
+        self._journal.close(entry, "finished" if reached == goal else "reversed")
 
-def _plan(now: observed.World, request: Request, goal: Goal) -> Plan:
-    if goal.kind == "predecessor":
-        return plans.predecessor_serves(now, request)
-    if goal.kind == "nobody":
-        return plans.nobody_serves(now, request)
-    serving = now.gateway(goal.container)
-    if serving is None:
-        raise Refusal(f"the container {goal.name} is gone")
-    return plans.sentinel_serves(now, request, serving)
+    def _reach_by_tries(self, entry: Entry, goal: Goal) -> None:
+        # A gateway that crashes again and again changes between reading and acting; each try reads anew.
+        for _ in range(UNDO_TRIES - 1):
+            try:
+                return self._reach(entry, goal)
+            except DockerError:
+                self._engine.wait_until_up(self._request.limits.predecessor_seconds)
+        self._reach(entry, goal)
 
+    def _reach(self, entry: Entry, goal: Goal) -> None:
+        """From the world as it is now to the goal and its answer; raises Refusal."""
+        # A pause even where the request says stop: a shutdown would lengthen a downtime that has begun already.
+        plan = self._plan(self._world(), goal, release="pause")
+        for phase, phase_steps in (("prepare", plan.prepare), ("release", plan.release), ("connect", plan.connect)):
+            self._run(entry, "undo", phase, phase_steps, tolerant=True)
+        entry.point("undo.answer", tolerant=True)
+        self._await_answer(goal, any_answer=True)
+        self._run(entry, "undo", "finish", plan.finish, tolerant=True)
 
-def _finalize(journal: Journal, entry: Entry, request: Request, result: dict[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {
-        "container": request.container,
-        "predecessor": request.document.get("predecessor"),
-        "by": entry.opening.get("by") or {},
-        "attempts": entry.attempts,
-    }
-    journal.finalize(entry, {**result, **kept})
-    return result
+    # Shared by the steps and the undo.
+
+    def _world(self) -> observed.World:
+        return observed.read(self._engine, self._request)
+
+    def _plan(self, world: observed.World, goal: Goal, release: str = "") -> Plan:
+        request = replace(self._request, release=release or self._request.release)
+        if goal.kind == CONTEXTFORGE:
+            return plans.predecessor_serves(world, request)
+        if goal.kind == NOBODY:
+            return plans.nobody_serves(world, request)
+        serving = world.gateway(goal.container)
+        if serving is None:
+            raise Refusal(f"the container {goal.name} is gone")
+        return plans.sentinel_serves(world, request, serving)
+
+    def _run(
+        self, entry: Entry, verb: str, phase: str, phase_steps: Sequence[steps.Step], tolerant: bool = False
+    ) -> None:
+        steps.run(self._engine, entry, verb, phase, phase_steps, tolerant)
+
+    def _await_answer(self, goal: Goal, any_answer: bool = False) -> None:
+        """Wait for the goal's first good answer on the port; raises Refusal."""
+        if goal.kind == NOBODY:
+            return
+        target, seconds = self._target(goal)
+        answer = initialize.wait(
+            target, seconds, any_answer=any_answer, between=lambda: self._refuse_ended_container(goal)
+        )
+        if not answer.good:
+            self._refuse_ended_container(goal)
+            where = f"{target.host}{target.path}"
+            raise Refusal(f"no good answer from {goal.name} on {where} within {seconds:g} s ({answer.reason})")
+        initialize.end_session(target, answer)
+
+    def _target(self, goal: Goal) -> tuple[initialize.Target, float]:
+        request, host = self._request, f"127.0.0.1:{self._request.port}"
+        if goal.kind == SENTINEL:
+            probe = request.probe
+            target = initialize.Target("127.0.0.1", request.port, probe.path, host, probe.token_file)
+            return target, request.limits.answer_seconds
+        target = initialize.Target("127.0.0.1", request.port, request.predecessor_probe.path, host)
+        return target, request.limits.predecessor_seconds
+
+    def _refuse_ended_container(self, goal: Goal) -> None:
+        container = containers.find(self._engine, goal.container, {})
+        if container is None or not container.running or container.restarting:
+            code = "" if container is None else f" with exit code {container.exit_code}"
+            raise Refusal(f"{goal.name} ended{code} before it answered")

@@ -1,65 +1,40 @@
-"""What a handover answers: its figures, why nothing was done, who serves.
-
-Owns: the answers' documents. Deliberately does not: change anything.
-"""
+"""The answers of the handover's verbs: figures, the reason of a no-op, the status."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from hostctl.core import lock
 from hostctl.core.errors import Refusal
-from hostctl.core.timestamps import now, seconds_of
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
 from hostctl.handover import observed
+from hostctl.handover.goal import Goal
 from hostctl.handover.journal import Entry, Journal
-from hostctl.handover.port_owner import Goal
-from hostctl.handover.request import Request
+from hostctl.handover.request import HandoverRequest
+from hostctl.handover.window import Window
+from hostctl.host.port_holder import NOBODY
 
-ACTIVE = {"sentinel": "sentinel", "predecessor": "contextforge", "nobody": "none"}
-__all__ = ["figures", "now", "serving_now", "status", "told", "unchanged", "why_not_given"]
+__all__ = ["figures", "reason", "serving_now", "status", "unchanged", "why_not_holder"]
 
 
-def figures(
-    entry: Entry,
-    request: Request,
-    goal: Goal,
-    moments: tuple[float, float, float, float],
-    released_before: dict[str, Any] | None,
-    answered_before: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """The downtime in milliseconds and its parts.
-
-    After a killed run it counts by the clock from that run's release, up to the point that this run wrote after its
-    good answer, or, when it was killed before it had one, up to now.
-    """
-    began, released, connected, answered = (moment * 1000 for moment in moments)
-    downtime = answered - began
-    if released_before is not None and "at" in released_before:
-        told = (answered_before or {}).get("at")
-        end = time.time() if told is None else seconds_of(told)
-        downtime = max(downtime, (end - seconds_of(released_before["at"])) * 1000)
+def figures(entry: Entry, request: HandoverRequest, goal: Goal, window: Window) -> dict[str, Any]:
+    """The downtime in milliseconds and its parts."""
     return {
         "changed": True,
         "reason": "",
-        "active": ACTIVE[goal.kind],
+        "active": goal.kind,
         "from": entry.opening["from"]["name"],
         "to": goal.name,
-        "at": now(),
+        "at": window.answered_at,
         "release": request.release,
-        "downtime_ms": round(downtime),
-        "parts": {
-            "release_ms": round(released - began),
-            "connect_ms": round(connected - released),
-            "answer_ms": round(answered - connected),
-        },
+        "downtime_ms": window.downtime_ms(),
+        "parts": window.parts(),
     }
 
 
-def unchanged(journal: Journal, request: Request, name: str, reason: str) -> dict[str, Any]:
-    """The answer when there was nothing to do: its reason, and the figures of the handover that brought it about."""
+def unchanged(journal: Journal, request: HandoverRequest, name: str, reason: str) -> dict[str, Any]:
+    """The answer of a no-op: its reason, and the figures of the handover that brought the present state about."""
     last = journal.state()
     if last.get("container") != request.container:
         last = {}
@@ -72,71 +47,69 @@ def unchanged(journal: Journal, request: Request, name: str, reason: str) -> dic
         "at": last.get("at", ""),
         "release": last.get("release", request.release),
         "downtime_ms": last.get("downtime_ms", 0),
-        "parts": last.get("parts", {"release_ms": 0, "connect_ms": 0, "answer_ms": 0}),
+        "parts": last.get("parts", Window().parts()),
     }
 
 
-def why_not_given(now_: observed.World, request: Request) -> str:
-    """Why `give` has nothing to do for this container, empty when it has.
+def why_not_holder(world: observed.World, request: HandoverRequest) -> str:
+    """The reason why a rollback of this container has nothing to do, empty when it has.
 
-    A container on the edge network is the holder even when it has ended; where nobody holds the port the
+    A container on the edge network counts as the holder even when it has ended; where nobody holds the port the
     predecessor gets it.
     """
-    sentinel, holder = now_.sentinel, now_.holder(request.port)
+    sentinel, holder = world.sentinel, world.holder(request.port).container
     if sentinel is not None and sentinel.on(request.edge):
         return ""
-    other = next((c for c in now_.gateways if c.on(request.edge) and c is not sentinel), None) or holder
-    if other is None or (now_.predecessor is not None and other.id == now_.predecessor.id):
+    other = next((c for c in world.gateways if c.on(request.edge) and c is not sentinel), None) or holder
+    if other is None or (world.predecessor is not None and other.id == world.predecessor.id):
         return ""
     return f"this container is not the holder: {other.name} holds port {request.port}"
 
 
-def status(engine: Engine, request: Request, journal: Journal) -> dict[str, Any]:
-    """Who serves; "unfinished" is what a killed run left behind, "busy" who is at work."""
-    found = observed.read(engine, request)
-    holder = found.holder(request.port)
-    entry = journal.unfinished()
-    last = journal.state()
-    active = "none"
-    if found.stranger is not None:
-        active = "stranger"
-    elif holder is not None and holder.running and not holder.paused:
-        active = "sentinel" if found.gateway(holder.id) else "contextforge"
-    shown = found.stranger or holder
+def status(engine: Engine, request: HandoverRequest, journal: Journal) -> dict[str, Any]:
+    """The holder and both gateways; "unfinished" is a killed run's entry, "busy" the run that is at work."""
+    world = observed.read(engine, request)
+    intruder, holder = world.intruder(request.port), world.holder(request.port)
+    shown = holder if intruder.kind == NOBODY else intruder
+    serves = shown.container is None or (shown.container.running and not shown.container.paused)
+    active = shown.kind if serves or not shown.is_ours else NOBODY
+    entry, last = journal.unfinished(), journal.state()
     return {
         "active": active,
-        "holder": None if shown is None else {"name": shown.name, "id": shown.id},
-        "predecessor": _predecessor_word(found.predecessor, request.port),
-        "sentinel": _sentinel_word(found, request.port),
+        "holder": shown.document(),
+        "predecessor": _predecessor_state(world.predecessor, request.port),
+        "sentinel": _sentinel_state(world, request.port),
         "since": last.get("at", "") if last.get("active") == active else "",
         "busy": lock.owner(request.folder),
-        "unfinished": None if entry is None else _left_behind(entry),
+        "unfinished": None if entry is None else _unfinished(entry),
         "last": {key: last[key] for key in ("at", "from", "to", "downtime_ms", "parts", "release") if key in last},
     }
 
 
-def serving_now(engine: Engine, request: Request) -> str:
-    """Half a sentence on who has the port now."""
+def serving_now(engine: Engine, request: HandoverRequest) -> str:
+    """The present holder, as half a sentence."""
     try:
         holder = observed.read(engine, request).holder(request.port)
     except Refusal:
-        return "who holds the port cannot be told"
-    return f"{holder.name} holds port {request.port}" if holder else f"nobody holds port {request.port}"
+        return "the port's holder is unknown"
+    return f"{holder.name or 'nobody'} holds port {request.port}"
 
 
-def told(failure: Exception) -> str:
-    """An unexpected error in words that hold nothing of a document."""
+def reason(failure: Exception) -> str:
+    """A failure in one phrase, which holds nothing of a document."""
+    if isinstance(failure, Refusal):
+        return str(failure)
     if isinstance(failure, OSError):
         return f"{failure.strerror or type(failure).__name__}{f' at {failure.filename}' if failure.filename else ''}"
     return f"internal error, {type(failure).__name__}"
 
 
-def _left_behind(entry: Entry) -> dict[str, Any]:
+def _unfinished(entry: Entry) -> dict[str, Any]:
     last = entry.lines[-1] if entry.lines else entry.opening
     return {"verb": entry.opening["verb"], "at": entry.opening["at"], "point": last["point"]}
 
 
-def _predecessor_word(predecessor: Container | None, port: int) -> str:
+def _predecessor_state(predecessor: Container | None, port: int) -> str:
     if predecessor is None:
         return "absent"
     if not predecessor.running:
@@ -144,7 +117,7 @@ def _predecessor_word(predecessor: Container | None, port: int) -> str:
     return "serving" if predecessor.publishes(port) and not predecessor.paused else "paused"
 
 
-def _sentinel_word(found: observed.World, port: int) -> str:
-    if any(gateway.publishes(port) for gateway in found.gateways):
+def _sentinel_state(world: observed.World, port: int) -> str:
+    if any(gateway.publishes(port) for gateway in world.gateways):
         return "serving"
-    return "standby" if found.gateways else "absent"
+    return "standby" if world.gateways else "absent"

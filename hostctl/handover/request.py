@@ -1,17 +1,18 @@
-"""What a handover is asked: read from the document, and written to the journal so that it can be finished or reversed.
+"""The request of every `handover` verb, and in it the record of the predecessor, which `predecessor record` makes.
 
-Owns: `Request` and its reading. Deliberately does not: hold the token or its file's content.
+The journal keeps the request, so that a later run can finish or undo a killed one. It holds no token, only the token
+file's path.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 
 RELEASES = ("pause", "stop")
+KINDS = ("contextforge", "absent")
 
 
 @dataclass(frozen=True)
@@ -19,104 +20,111 @@ class RecordedNetwork:
     """A network of the predecessor as it was before anything changed."""
 
     name: str
-    aliases: tuple[str, ...]
-    internal: bool
+    aliases: tuple[str, ...] = ()
+    internal: bool = False
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class RecordedPort:
+    """A declared port of the predecessor, such as RecordedPort("4444/tcp", "127.0.0.1", 9200)."""
+
+    inside: str
+    address: str
+    outside: int
 
 
 @dataclass(frozen=True)
 class RecordedContainer:
-    """A container of the predecessor as it was before anything changed."""
+    """A container of the predecessor as it was before anything changed; `restart` is Docker's own restart policy."""
 
-    id: str
-    name: str
-    running: bool
-    restart: tuple[str, int]
-    networks: tuple[RecordedNetwork, ...]
+    name: str = ""
+    id: str = ""
+    image: str = ""
+    running: bool = True
+    restart: dict[str, Any] = field(default_factory=dict[str, Any])
+    networks: tuple[RecordedNetwork, ...] = ()
+    ports: tuple[RecordedPort, ...] = ()
 
-
-@dataclass(frozen=True)
-class Predecessor:
-    """The record of `predecessor record`; `gateway` is None for kind "absent"."""
-
-    gateway: RecordedContainer | None = None
-    others: tuple[RecordedContainer, ...] = ()
+    @property
+    def restart_policy(self) -> tuple[str, int]:
+        return self.restart.get("Name") or "no", self.restart.get("MaximumRetryCount") or 0
 
 
 @dataclass(frozen=True)
-class Request:
-    """A handover's document; seconds for every limit."""
+class PredecessorRecord:
+    """The containers and volumes that a rollback needs; `kind` is "absent" where no gateway ran before Sentinel."""
 
-    docker_socket: str
-    container: str
+    kind: str = "absent"
+    gateway: RecordedContainer = field(default_factory=RecordedContainer)
+    containers: tuple[RecordedContainer, ...] = ()
+    volumes: tuple[str, ...] = ()
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise Refusal("'kind' in 'predecessor' must be \"contextforge\" or \"absent\"")
+        if self.kind != "absent" and not (self.gateway.name and self.gateway.id):
+            raise Refusal("'gateway' in 'predecessor' must have a 'name' and an 'id'")
+
+    @property
+    def server(self) -> RecordedContainer | None:
+        """The container that served, None for kind "absent"."""
+        return None if self.kind == "absent" else self.gateway
+
+    @property
+    def siblings(self) -> tuple[RecordedContainer, ...]:
+        """The project's other containers, in the order in which they start."""
+        return tuple(container for container in self.containers if container.name != self.gateway.name)
+
+
+@dataclass(frozen=True)
+class SentinelProbe:
+    """The MCP call that Sentinel must answer well."""
+
+    path: str = "/mcp"
+    token_file: str = ""
+
+
+@dataclass(frozen=True)
+class PredecessorProbe:
+    """The GET that the predecessor must answer well."""
+
+    path: str = "/health"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The longest waits: for Sentinel's answer, for the predecessor's, and for a container's own shutdown."""
+
+    answer_seconds: float = 10
+    predecessor_seconds: float = 60
+    drain_seconds: float = 10
+
+
+@dataclass(frozen=True)
+class HandoverRequest:
+    """`container` is Sentinel's. It publishes `port` on the network `edge`; `also` are further networks that it joins
+    once it serves."""
+
     edge: str
     internal: str
-    aliases: tuple[str, ...]
-    also: tuple[str, ...]
-    predecessor: Predecessor
-    release: str
     port: int
-    probe_path: str
-    token_file: str
-    predecessor_path: str
     folder: str
-    answer_seconds: float
-    predecessor_seconds: float
-    drain_seconds: float
-    document: dict[str, Any]
+    container: str = ""
+    aliases: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    predecessor: PredecessorRecord = field(default_factory=PredecessorRecord)
+    release: str = "pause"
+    probe: SentinelProbe = field(default_factory=SentinelProbe)
+    predecessor_probe: PredecessorProbe = field(default_factory=PredecessorProbe)
+    limits: Limits = field(default_factory=Limits)
+    docker_socket: str = ""
 
-    @classmethod
-    def read(cls, document: Document) -> Request:
-        """Raises Refusal for what is missing or wrong."""
-        limits, probe = document.object("limits", {}), document.object("probe", {})
-        release = document.text("release", "pause")
-        if release not in RELEASES:
+    def __post_init__(self) -> None:
+        if self.release not in RELEASES:
             raise Refusal('\'release\' must be "pause" or "stop"')
-        folder, port = document.text("folder"), document.whole_number("port")
-        if not 1 <= port <= 65535:
+        if not 1 <= self.port <= 65535:
             raise Refusal("'port' must be from 1 to 65535")
-        if not folder.startswith("/"):
+        if not self.folder.startswith("/"):
             raise Refusal("'folder' is a relative path: give an absolute one")
-        return cls(
-            docker_socket=document.text("docker_socket"),
-            container=document.text("container", ""),
-            edge=document.text("edge"),
-            internal=document.text("internal"),
-            aliases=tuple(document.texts("aliases")),
-            also=tuple(document.texts("also")),
-            predecessor=_predecessor(document.object("predecessor", {"kind": "absent"})),
-            release=release,
-            port=port,
-            probe_path=probe.text("path", "/mcp"),
-            token_file=probe.text("token_file", ""),
-            predecessor_path=document.object("predecessor_probe", {}).text("path", "/health"),
-            folder=folder,
-            answer_seconds=limits.seconds("answer_seconds", 10),
-            predecessor_seconds=limits.seconds("predecessor_seconds", 60),
-            drain_seconds=limits.seconds("drain_seconds", 10),
-            document=document.values,
-        )
-
-
-def _predecessor(record: Document) -> Predecessor:
-    kind = record.text("kind")
-    if kind == "absent":
-        return Predecessor()
-    if kind != "contextforge":
-        raise Refusal("'kind' in 'predecessor' must be \"contextforge\" or \"absent\"")
-    gateway = _recorded(record.object("gateway"))
-    others = [_recorded(container) for container in record.objects("containers")]
-    return Predecessor(gateway, tuple(container for container in others if container.name != gateway.name))
-
-
-def _recorded(container: Document) -> RecordedContainer:
-    restart = container.object("restart", {})
-    return RecordedContainer(
-        id=container.text("id"),
-        name=container.text("name"),
-        running=bool(container.values.get("running", True)),
-        restart=(restart.text("Name", "no") or "no", restart.whole_number("MaximumRetryCount", 0)),
-        networks=tuple(
-            RecordedNetwork(network.text("name"), tuple(network.texts("aliases")), bool(network.values.get("internal")))
-            for network in container.objects("networks")
-        ),
-    )

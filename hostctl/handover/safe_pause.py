@@ -1,12 +1,12 @@
-"""Freezing a container at a moment when no command begins inside it.
+"""A pause at a moment when no command begins inside the container.
 
-Docker keeps a container's list of commands locked while one begins (a health probe, `docker exec`). Paused half-way it
-does not end its beginning, and whoever then looks at the container (`docker inspect`, a handover, monitoring) waits
-with the container's own lock in hand, so that not even an unpause gets through: a health probe's time limit long, and
-for ever after a `docker exec`. Measured on Docker 20.10, where 58 of 400 pauses caught a probe made every 0.2 s.
+Docker keeps a container's list of commands locked while one begins (a health probe, `docker exec`). Paused half-way the
+command does not finish its start. Every later inspection (`docker inspect`, a handover, monitoring) then waits with the
+container's own lock held, so that not even an unpause gets through: as long as a health probe's time limit, and for
+ever after a `docker exec`. Measured on Docker 20.10, where 58 of 400 pauses caught a probe made every 0.2 s.
 
-Owns: waiting for a quiet moment, and letting a command that was caught nevertheless go on until it has begun.
-Deliberately does not: hold a command up.
+Owns: waiting for a quiet moment, and continuing a command that was caught nevertheless, until it has begun.
+Deliberately does not: delay a command.
 Source: the Engine API's reference, "Inspect a container" (`Healthcheck`, `Health.Log`) and "Monitor events"
 (`exec_start`, `exec_die`, which health probes have too).
 """
@@ -27,12 +27,12 @@ from hostctl.handover import cgroup_freezer
 BEGINS_WITHIN_SECONDS = 3.0
 """A command that began so long ago has its process; on an idle machine that takes 0.07 s."""
 MARGIN_SECONDS = 1.0
-"""The pause is over when the next probe is due, with the watch's wait in between."""
+"""The pause is over when the next probe is due, with the downtime probe's wait in between."""
 LIMIT_SECONDS = 15.0
 """Where commands begin all the time there is no quiet moment."""
 DEFAULT_INTERVAL_SECONDS = 30.0
 """Docker's own, where a health check names none."""
-_LOOK_EVERY_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _NANO = 1_000_000_000
 
 
@@ -44,13 +44,13 @@ def await_quiet(engine: Engine, container: str) -> None:
         events = _events(engine, container, now - _interval(found) - BEGINS_WITHIN_SECONDS, now)
         if not beginning(events, now) and not probe_due(found, events, now):
             return
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def pause(engine: Engine, container: str, process: int) -> None:
     """Pause it, with no command caught at its beginning; raises DockerError.
 
-    `process` is its first one's id on the host, read beforehand: a look would wait afterwards.
+    `process` is its first one's id on the host, read beforehand: an inspection would wait afterwards.
     """
     engine.post(f"/containers/{container}/pause")
     if not _begins(engine, container):
@@ -60,12 +60,12 @@ def pause(engine: Engine, container: str, process: int) -> None:
         group.thaw()
         end = time.monotonic() + BEGINS_WITHIN_SECONDS
         while _begins(engine, container) and time.monotonic() < end:
-            time.sleep(_LOOK_EVERY_SECONDS / 5)
+            time.sleep(_POLL_SECONDS / 5)
         # For Docker it was paused all the time, so that it let nothing more begin.
         group.pause()
     except OSError as error:
         raise DockerError(
-            f"a command began in it just as it was paused, and it cannot be let go on ({error}): as root thaw its "
+            f"a command began in it just as it was paused, and cannot be continued ({error}): as root thaw its "
             "control group, then run again",
             0,
         ) from None
@@ -84,13 +84,13 @@ def beginning(events: Iterable[Mapping[str, Any]], now: float) -> set[str]:
 
 
 def probe_due(found: Mapping[str, Any], events: Iterable[Mapping[str, Any]], now: float) -> bool:
-    """Whether Docker is about to make a health probe: it counts from the end of the last, a start or an unpause."""
+    """True when Docker is about to make a health probe: it counts from the end of the last, a start or an unpause."""
     health = table(found["State"].get("Health"))
     if not health or table(found["Config"].get("Healthcheck")).get("Test", ["NONE"])[0] == "NONE":
         return False
     ended = [seconds_of(entry["End"]) for entry in rows(health.get("Log"))]
-    thawed = [event["timeNano"] / _NANO for event in events if event["Action"] == "unpause"]
-    due = max([seconds_of(found["State"]["StartedAt"]), *ended, *thawed]) + _interval(found)
+    unpaused = [event["timeNano"] / _NANO for event in events if event["Action"] == "unpause"]
+    due = max([seconds_of(found["State"]["StartedAt"]), *ended, *unpaused]) + _interval(found)
     return due - min(MARGIN_SECONDS, _interval(found) / 2) < now < due + BEGINS_WITHIN_SECONDS
 
 
@@ -100,12 +100,12 @@ def _begins(engine: Engine, container: str) -> bool:
 
 
 def _events(engine: Engine, container: str, since: float, until: float) -> list[dict[str, Any]]:
-    """Those of its commands and of its thawing, oldest first; Docker keeps the last 256 of all containers."""
+    """The events of its commands and unpauses, oldest first; Docker keeps the last 256 of all containers."""
     filters = {"container": [container], "event": ["exec_start", "exec_die", "unpause"]}
     path = f"/events?since={since:.9f}&until={until:.9f}&filters={quote(json.dumps(filters))}"
     return [json.loads(line) for line in engine.text("GET", path, BEGINS_WITHIN_SECONDS).splitlines() if line]
 
 
 def _interval(found: Mapping[str, Any]) -> float:
-    given = table(found["Config"].get("Healthcheck")).get("Interval") or 0
-    return given / _NANO or DEFAULT_INTERVAL_SECONDS
+    interval = table(found["Config"].get("Healthcheck")).get("Interval") or 0
+    return interval / _NANO or DEFAULT_INTERVAL_SECONDS

@@ -1,7 +1,4 @@
-"""The steps of a handover as values, and the one runner that executes them.
-
-Owns: `Step`, how each is made and done, and the name of its point in the journal. Deliberately does not: decide.
-"""
+"""The steps of a handover as values, the name of each one's point in the journal, and the runner that executes them."""
 
 from __future__ import annotations
 
@@ -59,7 +56,7 @@ def disconnect(container: Container, network: str) -> Step:
 
 
 def points(verb: str, phase: str, steps: Sequence[Step]) -> Iterator[tuple[str, Step]]:
-    """Each step with the name of its point, such as "cutover.release.disconnect", the second of a kind ending in ".2"."""
+    """Each step with its point, such as "cutover.release.disconnect"; the second of a kind ends in ".2"."""
     seen: dict[str, int] = {}
     for step in steps:
         seen[step.action] = seen.get(step.action, 0) + 1
@@ -68,14 +65,14 @@ def points(verb: str, phase: str, steps: Sequence[Step]) -> Iterator[tuple[str, 
 
 
 def run(engine: Engine, entry: Entry, verb: str, phase: str, steps: Sequence[Step], tolerant: bool = False) -> None:
-    """Write each step's point, then do it; raises DockerError at the first that fails."""
+    """Write each step's point, then execute it; raises DockerError at the first that fails."""
     for point, step in points(verb, phase, steps):
         entry.point(point, tolerant, container=step.name, network=step.network)
         execute(engine, step)
 
 
 def execute(engine: Engine, step: Step) -> None:
-    """Do one step, as a rule by one request; raises DockerError."""
+    """Execute one step, as a rule by one request; raises DockerError."""
     base = f"/containers/{step.container}"
     if step.action == "pause":
         safe_pause.pause(engine, step.container, step.process)

@@ -1,7 +1,6 @@
-"""Who runs this program on the host, as far as the host itself can tell.
+"""The user who runs this program, as far as the host knows: behind `sudo` too, and the ssh client's address.
 
-Owns: the user's name, behind `sudo` too, and the address from which `ssh` came.
-Deliberately does not: prove it; a root user is whoever he says he is.
+Deliberately does not: prove it; a root user may claim to be anybody.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ import os
 import pwd
 
 
-def told() -> dict[str, str]:
+def identity() -> dict[str, str]:
     """{"user", "from"}; "from" is an address, empty where nobody came by ssh."""
     # "client-address client-port server-address server-port" (ssh(1)).
-    came_by = os.environ.get("SSH_CONNECTION", "").split()
-    return {"user": _behind_sudo() or _name(os.getuid()), "from": came_by[0] if came_by else ""}
+    connection = os.environ.get("SSH_CONNECTION", "").split()
+    return {"user": _behind_sudo() or _name(os.getuid()), "from": connection[0] if connection else ""}
 
 
 def _behind_sudo() -> str:

@@ -8,29 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from hostctl.core.documents import rows, table
 from hostctl.mcp.client import CallFailed, Session
+from hostctl.mcp.probe import Probe
 
 OPEN_SECONDS = 10.0
 CALLS_AT_ONCE = 8
 _LONGEST = 120
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A call, and what its text must and must not hold; `why_allowed` is why it may fail, empty when it may not."""
-
-    name: str
-    tool: str
-    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
-    contains: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-    timeout_seconds: float = 30.0
-    why_allowed: str = ""
 
 
 def call_all(url: str, headers: Mapping[str, str], probes: Sequence[Probe]) -> dict[str, str]:
@@ -58,8 +44,8 @@ def _verdict(session: Session, probe: Probe) -> str:
     text = "\n".join(str(table(part).get("text", "")) for part in rows(result.get("content")))
     if result.get("isError"):
         return _short(text) or "an error without a message"
-    missing = [part for part in probe.contains if part not in text]
-    unwanted = [part for part in probe.excludes if part in text]
+    missing = [part for part in probe.expect.contains if part not in text]
+    unwanted = [part for part in probe.expect.excludes if part in text]
     if missing or unwanted:
         return f"{(missing or unwanted)[0]!r} is {'not ' if missing else ''}in the answer"
     return ""

@@ -1,58 +1,77 @@
-"""`predecessor record` and `predecessor check`: what runs before anything changes, and whether it could come back.
+"""`predecessor record` and `predecessor check`: the gateway before the cutover, and what its rollback needs.
 
-Owns: the record that the handover's rollback uses, and the same look again right before the way out: a record may be
-days old when the port changes hands. Deliberately does not: change anything.
+The check repeats the record's inspection right before the cutover, since a record may be days old by then.
+Deliberately does not: change anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from hostctl.core import requests
 from hostctl.core.documents import Document, table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
-from hostctl.docker.containers import GATEWAY_ROLE, Container
+from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
 from hostctl.handover.journal import Journal
-from hostctl.host import listeners
+from hostctl.handover.request import KINDS, PredecessorRecord, RecordedContainer, RecordedNetwork, RecordedPort
+from hostctl.host import port_holder
+from hostctl.host.port_holder import UNKNOWN_OWNER
 
 
-def record(document: Document) -> dict[str, Any]:
-    """The predecessor as it is, or as it was before an earlier handover; raises Refusal when it could not come back.
+@dataclass(frozen=True)
+class PredecessorRequest:
+    """`kind` is "contextforge" or "absent". With the handover's `folder` a predecessor that is out of service now is
+    recorded as its journal describes it."""
 
-    "folder", the handover's, is optional: with it a predecessor that is out of service now is described as it was.
-    """
-    engine, kind, port = Engine(document.text("docker_socket")), document.text("kind"), document.whole_number("port")
-    found = containers.everything(engine)
-    if kind == "absent":
-        refuse_stranger(found, None, port)
-        return {"kind": "absent", "gateway": None, "containers": [], "volumes": [], "port": port}
-    if kind != "contextforge":
-        raise Refusal('\'kind\' must be "contextforge" or "absent"')
-    gateway = _gateway(found, document.text("gateway"), document.text("project"))
-    if port not in [declared.outside for declared in gateway.declared]:
-        raise Refusal(f"{gateway.name} does not publish port {port}: set sentinel.port to the one that it publishes")
-    refuse_stranger(found, gateway, port)
-    project = in_dependency_order([c for c in found if c.project and c.project == gateway.project] or [gateway])
+    kind: str
+    port: int
+    gateway: str = ""
+    project: str = ""
+    folder: str = ""
+    docker_socket: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise Refusal('\'kind\' must be "contextforge" or "absent"')
+
+
+def record(request: PredecessorRequest) -> dict[str, Any]:
+    """The predecessor as it is, or as it was before an earlier handover; raises Refusal when it could not come back."""
+    engine = Engine(request.docker_socket)
+    present = containers.everything(engine)
+    if request.kind == "absent":
+        _refuse_unknown_owner(present, request.port, "")
+        return requests.write(PredecessorRecord(port=request.port))
+    gateway = _gateway(present, request)
+    if request.port not in [declared.outside for declared in gateway.declared]:
+        raise Refusal(
+            f"{gateway.name} does not publish port {request.port}: set sentinel.port to the one that it publishes"
+        )
+    _refuse_unknown_owner(present, request.port, gateway.id)
+    project = in_dependency_order([c for c in present if c.project and c.project == gateway.project] or [gateway])
     _refuse_without_rollback(engine, project)
-    earlier = _earlier(document, gateway)
-    described = _described(gateway) if earlier is None else earlier
-    return {
-        "kind": "contextforge",
-        "gateway": described,
-        "containers": [described if c.id == gateway.id else _described(c) for c in project],
-        "volumes": sorted({volume for container in project for volume in container.volumes}),
-        "port": port,
-    }
+    recorded = _earlier(request, gateway) or _recorded(gateway)
+    return requests.write(
+        PredecessorRecord(
+            kind=request.kind,
+            gateway=recorded,
+            containers=tuple(recorded if c.id == gateway.id else _recorded(c) for c in project),
+            volumes=tuple(sorted({volume for container in project for volume in container.volumes})),
+            port=request.port,
+        )
+    )
 
 
-def check(document: Document) -> dict[str, Any]:
-    """Whether the rollback stands now; raises Refusal as `record`. A predecessor that is out of service passes."""
-    recorded = record(document)
+def check(request: PredecessorRequest) -> dict[str, Any]:
+    """The names of what a rollback would start; raises Refusal as `record`. A predecessor out of service passes."""
+    recorded = record(request)
     names = [container["name"] for container in recorded["containers"]]
-    return {"kind": recorded["kind"], "port": recorded["port"], "there": names}
+    return {"kind": recorded["kind"], "port": recorded["port"], "containers": names}
 
 
 def in_dependency_order(project: Sequence[Container]) -> list[Container]:
@@ -67,32 +86,21 @@ def in_dependency_order(project: Sequence[Container]) -> list[Container]:
     return ordered
 
 
-def refuse_stranger(found: Sequence[Container], gateway: Container | None, port: int) -> None:
-    """Raise Refusal that names the holder when neither the predecessor nor a Sentinel container has the port."""
-    for container in found:
-        if not container.publishes(port) or container.role == GATEWAY_ROLE:
-            continue
-        if gateway is None or container.id != gateway.id:
-            raise Refusal(
-                f"port {port} is held by the container {container.name}, neither the predecessor nor Sentinel: "
-                f"stop it ('docker stop {container.name}') or choose another port"
-            )
-        return
-    if any(container.publishes(port) for container in found):
-        return
-    listener = listeners.listener(port)
-    if listener is not None:
-        raise Refusal(f"port {port} is held by {listener}, which is no gateway: stop it or choose another port")
+def _refuse_unknown_owner(present: Sequence[Container], port: int, gateway: str) -> None:
+    holder = port_holder.find(present, port, gateway)
+    if holder.kind == UNKNOWN_OWNER:
+        raise Refusal(holder.refusal(port))
 
 
-def _gateway(found: Sequence[Container], name: str, project: str) -> Container:
-    gateway = next((container for container in found if container.name == name), None)
+def _gateway(present: Sequence[Container], request: PredecessorRequest) -> Container:
+    name = request.gateway
+    gateway = next((container for container in present if container.name == name), None)
     if gateway is None:
         raise Refusal(
             f"the predecessor's container {name} does not exist: start ContextForge ('docker compose up -d' in its "
             "folder), correct predecessor.gateway, or set predecessor.kind to absent where ContextForge never ran"
         )
-    if project and gateway.project and gateway.project != project:
+    if request.project and gateway.project and gateway.project != request.project:
         raise Refusal(f"{name} belongs to the compose project {gateway.project}: correct predecessor.project")
     return gateway
 
@@ -102,10 +110,10 @@ def _refuse_without_rollback(engine: Engine, project: Sequence[Container]) -> No
     for container in project:
         for attachment in container.attachments:
             # A network that was made anew under its name is another one to a container that was stopped on the old.
-            there = (
+            exists = (
                 attachment.identifier in networks if attachment.identifier else attachment.network in networks.values()
             )
-            if not there:
+            if not exists:
                 raise Refusal(
                     f"the network {attachment.network} of {container.name} is gone, so it could not start on it again: "
                     "bring it up anew ('docker compose up -d' in ContextForge's folder), then run again"
@@ -120,38 +128,30 @@ def _refuse_without_rollback(engine: Engine, project: Sequence[Container]) -> No
                 raise Refusal(f"the volume {volume} of {container.name} is gone, so there is no rollback: restore it")
 
 
-def _earlier(document: Document, gateway: Container) -> dict[str, Any] | None:
+def _earlier(request: PredecessorRequest, gateway: Container) -> RecordedContainer | None:
+    """The gateway before the last handover, from its journal; None where it is in service."""
     out_of_service = gateway.paused or not gateway.attachments
-    folder = document.text("folder", "")
-    if folder:
-        earlier = table(table(Journal(folder).state().get("predecessor")).get("gateway"))
+    if request.folder:
+        earlier = table(table(Journal(request.folder).state().get("predecessor")).get("gateway"))
         if earlier.get("id") == gateway.id and (out_of_service or gateway.restart[0] == "no"):
-            return earlier
+            return requests.read(RecordedContainer, Document(earlier, "the handover's state.json"))
     if out_of_service:
         raise Refusal(
-            f"{gateway.name} is out of service and off its networks, so what it was cannot be recorded: give it the "
-            "port back ('handover give'), or give the handover's 'folder' with its journal"
+            f"{gateway.name} is out of service and off its networks, so its former state cannot be recorded: roll back "
+            "first ('handover rollback'), or give the handover's 'folder' with its journal"
         )
     return None
 
 
-def _described(container: Container) -> dict[str, Any]:
-    return {
-        "name": container.name,
-        "id": container.id,
-        "image": container.image,
-        "running": container.running,
-        "restart": {"Name": container.restart[0], "MaximumRetryCount": container.restart[1]},
-        "networks": [
-            {
-                "name": attachment.network,
-                "aliases": list(attachment.aliases),
-                "internal": attachment.internal,
-                "address": attachment.address,
-            }
-            for attachment in container.attachments
-        ],
-        "ports": [
-            {"inside": port.inside, "address": port.address, "outside": port.outside} for port in container.declared
-        ],
-    }
+def _recorded(container: Container) -> RecordedContainer:
+    return RecordedContainer(
+        name=container.name,
+        id=container.id,
+        image=container.image,
+        running=container.running,
+        restart={"Name": container.restart[0], "MaximumRetryCount": container.restart[1]},
+        networks=tuple(
+            RecordedNetwork(one.network, one.aliases, one.internal, one.address) for one in container.attachments
+        ),
+        ports=tuple(RecordedPort(port.inside, port.address, port.outside) for port in container.declared),
+    )

@@ -27,7 +27,7 @@ ASKED, RESULT = "asked.json", "result.json"
 REASON = "reboot-check check"
 POLL_SECONDS = 1.0
 AGAIN_SECONDS = 3.0
-"""Between two questions to a backend: ContextForge takes 100 requests in a minute and no more."""
+"""Between two calls of a backend: ContextForge takes 100 requests in a minute and no more."""
 TELL_SECONDS = 30.0
 LONGEST_MESSAGE = 1500
 

@@ -21,9 +21,9 @@ from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, Container
 from hostctl.docker.engine import Engine
-from hostctl.host import listeners, loopback_only
+from hostctl.host import loopback_only, port_holder
 from hostctl.mcp import call_tools
-from hostctl.mcp.call_tools import Probe
+from hostctl.mcp.probe import Probe
 from hostctl.nightly.trigger import Trigger
 from hostctl.schedule import at_boot, script_block
 from hostctl.schedule.at_boot import BootEntry
@@ -67,7 +67,7 @@ class Asked:
     grafana_port: int
     night_folder: str
     claude: Mapping[str, Any]
-    questions: tuple[Probe, ...]
+    probes: tuple[Probe, ...]
 
     @classmethod
     def of(cls, document: Document) -> Asked:
@@ -95,7 +95,7 @@ class Asked:
             grafana_port=document.whole_number("grafana_port", 0),
             night_folder=document.text("night_folder", ""),
             claude=document.object("claude").values,
-            questions=tuple(requests.read(Probe, one) for one in document.objects("questions")),
+            probes=tuple(requests.read(Probe, one) for one in document.objects("probes")),
         )
 
     @property
@@ -184,13 +184,11 @@ def of_networks(asked: Asked, now: Seen) -> Row:
 
 def of_port(asked: Asked, now: Seen) -> Row:
     """One has it, the right one, on loopback only."""
-    holders = [one.name for one in now.found if one.publishes(asked.port)]
-    if not holders:
-        listener = listeners.listener(asked.port)
-        told = f"{listener} has it" if listener else "nobody has it"
-        return Row("port", False, f"{told}, {asked.gateway} should")
-    if holders != [asked.gateway]:
-        return Row("port", False, f"{' and '.join(holders)} has it, {asked.gateway} should", final=True)
+    containers = port_holder.every(now.found, asked.port, asked.gateway)
+    holders = containers or [port_holder.find([], asked.port, "")]
+    if [holder.name for holder in holders] != [asked.gateway]:
+        names = " and ".join(holder.name or holder.kind for holder in holders)
+        return Row("port", False, f"{names} has it, {asked.gateway} should", final=bool(containers))
     bound = loopback_only.check([asked.port, asked.health_port])
     if not bound["ok"]:
         return Row("port", False, f"more than loopback: {', '.join([*bound['listening'], *bound['reachable']])}", True)
@@ -267,13 +265,13 @@ def of_backends(asked: Asked, good: set[str]) -> Row:
         return Row("backends", False, str(refusal), final=True)
     if entry["transport"] != "http":
         return Row("backends", True, "not asked: Claude's entry is stdio; make verify asks them")
-    left = [question for question in asked.questions if question.name not in good]
+    left = [probe for probe in asked.probes if probe.name not in good]
     answers = call_tools.call_all(str(entry["url"]), table(entry["headers"]), left)
     good |= {name for name, told in answers.items() if not told}
-    allowed_failures = {question.name: question.why_allowed for question in left}
+    allowed_failures = {probe.name: probe.why_allowed() for probe in left}
     bad = [f"{name}: {told}" for name, told in answers.items() if told and not allowed_failures[name]]
     excused = [name for name, told in answers.items() if told and allowed_failures[name]]
-    told = f"{len(good)} of {len(asked.questions)} answer through the port"
+    told = f"{len(good)} of {len(asked.probes)} answer through the port"
     return Row("backends", not bad, "; ".join(bad) or told + (f", {', '.join(excused)} excused" if excused else ""))
 
 

@@ -23,7 +23,7 @@ from hostctl.host import invoker
 
 NIGHTLY_FILES = {"backup": "backup.json", "restore_drill": "restore-drill.json"}
 NIGHTLY = "nightly"
-_LEFT_OUT = ("container", "predecessor", "rested_at")
+_LEFT_OUT = ("container", "predecessor", "predecessor_stopped_at")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def inspect(request: InspectRequest) -> dict[str, Any]:
     last = journal.state()
     return {
         "at": now(),
-        "by": invoker.told(),
+        "by": invoker.identity(),
         "host": _host(engine),
         "containers": [_described(engine, name) for name in request.containers],
         "last": {key: value for key, value in last.items() if key not in _LEFT_OUT},

@@ -22,6 +22,7 @@ from hostctl.core.lock import held
 from hostctl.core.timestamps import now
 from hostctl.docker import containers
 from hostctl.docker.engine import DockerError, Engine
+from hostctl.host import port_holder
 from hostctl.retire import final_dump, inventory, preconditions
 
 FOLDER, NOTE = "retired", "retirement.json"
@@ -185,8 +186,8 @@ def _sidecars(engine: Engine, document: Document) -> list[tuple[dict[str, Any], 
 def _refuse_who_serves(engine: Engine, listed: list[str], document: Document) -> None:
     """Somebody may have gone back by hand since the list was written."""
     port = document.whole_number("port")
-    holder = containers.holder(containers.everything(engine), port)
-    if holder is not None and holder.id in listed:
+    holder = port_holder.among(containers.everything(engine), port, "")
+    if holder.id in listed:
         raise Refusal(f"{holder.name} has port {port} again, so it cannot go: cut over first, then run again")
 
 

@@ -19,6 +19,7 @@ from hostctl.core.documents import Document, parsed
 from hostctl.core.errors import Refusal
 from hostctl.tokens import CLAUDE, ReadRequest, TokenRequest
 
+
 @dataclass(frozen=True)
 class RenewRequest:
     """The folder of the kept requests."""

@@ -10,9 +10,8 @@ from typing import Any
 
 from hostctl import baseline
 from hostctl.docker import containers
-from hostctl.docker.containers import GATEWAY_ROLE
 from hostctl.docker.engine import Engine
-from hostctl.host import listeners, loopback_only
+from hostctl.host import loopback_only, port_holder
 from hostctl.verification import expected
 
 
@@ -31,25 +30,14 @@ class InspectRequest:
 def inspect(request: InspectRequest) -> dict[str, Any]:
     """{"active", "holder", "bindings", "as_declared", "baseline"}, the last None where no baseline is kept.
 
-    "active" is sentinel, contextforge, unknown or nobody.
+    "active" is sentinel, contextforge, unknown owner or nobody.
     """
     engine = Engine(request.docker_socket)
-    active, name = holder(engine, request.port, request.gateway)
+    holder = port_holder.find(containers.everything(engine), request.port, request.gateway)
     return {
-        "active": active,
-        "holder": name,
+        "active": holder.kind,
+        "holder": holder.name,
         "bindings": loopback_only.check([request.port, request.health_port]),
         "as_declared": expected.check(engine, request.folder),
         "baseline": baseline.kept(request.baseline_folder) if request.baseline_folder else None,
     }
-
-
-def holder(engine: Engine, port: int, predecessor: str) -> tuple[str, str]:
-    """The owner of the port, and its container's or process's name; "unknown" is neither gateway."""
-    container = containers.holder(containers.everything(engine), port)
-    if container is None:
-        listener = listeners.listener(port)
-        return ("nobody", "") if listener is None else ("unknown", listener)
-    if container.role == GATEWAY_ROLE:
-        return "sentinel", container.name
-    return ("contextforge" if container.name == predecessor else "unknown"), container.name

@@ -1,7 +1,7 @@
 """`python -m lab.benchmarks WHAT`: takes figures and renders the pages.
 
 Owns: the commands, and the facts of the machine on which figures were taken.
-Deliberately does not: measure anything but whole commands' seconds (downtimes.py, overhead.py, monitoring.py, security.py).
+Deliberately does not: measure anything but the seconds of whole commands; the modules beside this one do.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ from typing import Any
 from console.errors import UserError
 from console.paths import LOGS, ROOT
 from console.progress import Progress
-from lab.benchmarks import downtimes, monitoring, overhead, retention, security, statistics_cost
+from lab.benchmarks import downtimes, monitoring, outputs, overhead, retention, security, statistics_cost, suite
 from lab.benchmarks.pages import FIGURES, write
 from lab.box import Box, Place, status
 from ops.commands import verify
 from ops.engine.run import open_stack
 
 ROUNDS = 5
-WHAT = ("bench", "again", "downtimes", "eyes", "looks", "retention", "cold", "security", "render")
+WHAT = (
+    "bench", "again", "downtimes", "monitoring", "statistics", "retention", "cold", "security", "outputs", "tests",
+    "render",
+)  # fmt: skip
 CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
-"""What makes a machine standby, each moved to an empty folder for a cold run."""
+"""The caches of an earlier run, each moved to an empty folder for a cold run."""
 
 Taken = dict[str, Any]
 
@@ -50,7 +53,7 @@ def bench(rounds: int) -> Taken:
         "up_again_seconds": seconds,
         "downtimes": taken,
         "overhead": cost,
-        "looks": statistics_cost.take(box),
+        "statistics": statistics_cost.take(box),
         **watched,
     }
 
@@ -127,18 +130,22 @@ def main() -> int:
         figures |= {"up_again_seconds": again()}
     elif arguments.what == "downtimes":
         figures |= {"downtimes": downtimes.take(_box(), arguments.rounds, _say)}
-    elif arguments.what == "eyes":
+    elif arguments.what == "monitoring":
         figures |= watching()
     elif arguments.what == "retention":
         figures |= nights()
-    elif arguments.what == "looks":
-        figures |= {"looks": statistics_cost.take(_box())}
+    elif arguments.what == "statistics":
+        figures |= {"statistics": statistics_cost.take(_box())}
     elif arguments.what == "cold":
         figures |= cold()
     elif arguments.what == "security":
-        figures |= {"security": security.take()}
-    # What the tests of security saw is no figure of the machine.
-    if arguments.what not in ("render", "security"):
+        figures |= {security.KEY: security.take()}
+    elif arguments.what == "outputs":
+        figures |= {outputs.KEY: outputs.take()}
+    elif arguments.what == "tests":
+        figures |= {suite.KEY: suite.take()}
+    # Observations and outputs are no figures of the machine.
+    if arguments.what not in ("render", "security", "outputs"):
         figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
     write(figures)
     return 0

@@ -43,11 +43,11 @@ class Rounds:
         self.turn("contextforge")
         self.tokens = gateway_tokens(self.box)
 
-    def there_and_back(self, count: int, release: str) -> None:
+    def cutovers_and_rollbacks(self, count: int, release: str) -> None:
         """`count` cutovers and rollbacks by the engine, from ContextForge to ContextForge."""
         self.set("predecessor.release", release)
         for number in range(count):
-            for active, way in (("sentinel", "there"), ("contextforge", "back")):
+            for active, way in (("sentinel", "cutover"), ("contextforge", "rollback")):
                 name = f"{release}_{way}"
                 with watched(self.box, PORT, self.tokens, closely_while=journal_of_handover(self.box)) as seen:
                     self.turn(active)
@@ -57,7 +57,7 @@ class Rounds:
                 self.note(f"{name}_ms", own["downtime_ms"])
                 for part, milliseconds in own["parts"].items():
                     self.note(f"{name}_{part}", milliseconds)
-                self.note(f"{name}_seen_ms", seen.gap_ms)
+                self.note(f"{name}_client_ms", seen.gap_ms)
                 said = f"{own['downtime_ms']} ms by the program, {seen.gap_ms} ms as seen in {seen.attempts} attempts"
                 _say(f"{release} {way}, {number + 1} of {count}: {said}")
 
@@ -71,14 +71,14 @@ class Rounds:
             self.docker("network", "connect", "sentinel", BARE)
             self.docker("start", BARE)
             self.until_answered()
-        self.note("bare_there_seen_ms", seen.gap_ms)
-        _say(f"bare docker stop and run, there: {seen.gap_ms} ms")
+        self.note("bare_cutover_client_ms", seen.gap_ms)
+        _say(f"bare docker stop and run, cutover: {seen.gap_ms} ms")
         with watched(self.box, PORT, self.tokens) as seen:
             self.docker("stop", BARE)
             self.docker("start", PREDECESSOR)
             self.until_answered()
-        self.note("bare_back_seen_ms", seen.gap_ms)
-        _say(f"bare docker stop and start, back: {seen.gap_ms} ms")
+        self.note("bare_rollback_client_ms", seen.gap_ms)
+        _say(f"bare docker stop and start, rollback: {seen.gap_ms} ms")
         self.remove_bare()
 
     def until_answered(self) -> None:
@@ -144,8 +144,8 @@ def take(box: Box, rounds: int, say: Callable[[str], None]) -> dict[str, Spread]
     run = Rounds(box)
     run.prepare()
     try:
-        run.there_and_back(rounds, "pause")
-        run.there_and_back(1, "stop")
+        run.cutovers_and_rollbacks(rounds, "pause")
+        run.cutovers_and_rollbacks(1, "stop")
         run.bare()
     finally:
         run.remove_bare()

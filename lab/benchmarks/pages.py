@@ -1,6 +1,6 @@
 """The pages that show figures, and the tables between their marks.
 
-Owns: where the figures lie, and each table's rows and words.
+Owns: where the figures lie, and each table's rows and headings.
 Deliberately does not: take a figure, or hold one.
 """
 
@@ -12,44 +12,48 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from console.paths import ROOT
-from lab.benchmarks import security
+from lab.benchmarks import outputs, security, suite
 
 FIGURES = ROOT / "docs" / "measured.json"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "security-proof.md")
+PAGES = tuple(
+    ROOT / page
+    for page in ("README.md", "docs/alerts.md", "docs/performance.md", "docs/security-proof.md", "tests/README.md")
+)
 
 Figures = Mapping[str, Any]
 Rows = Sequence[Sequence[object]]
 
 _BLOCK = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_WAYS = {
-    "pause_there": "there, `release: pause`",
-    "pause_back": "back, from paused",
-    "stop_there": "there, `release: stop`",
-    "stop_back": "back, from stopped",
-    "bare_there": "there, bare `docker stop` and `docker run`",
-    "bare_back": "back, bare `docker stop` and `docker start`",
+_HANDOVERS = {
+    "pause_cutover": "cutover, `release: pause`",
+    "pause_rollback": "rollback, from paused",
+    "stop_cutover": "cutover, `release: stop`",
+    "stop_rollback": "rollback, from stopped",
+    "bare_cutover": "cutover, bare `docker stop` and `docker run`",
+    "bare_rollback": "rollback, bare `docker stop` and `docker start`",
 }
 _PARTS = ("release_ms", "connect_ms", "answer_ms")
 
 
 def write(figures: Figures) -> None:
-    """The figures into their file, and into every page that shows some."""
-    # In the order in which they were taken, which is that of the tables' rows.
+    """Write the figures to their file and to every page that shows some."""
+    # Not sorted: the tables' rows keep the order in which the figures were taken.
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for page in PAGES:
         page.write_text(render(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
 
 
 def render(text: str, figures: Figures) -> str:
-    """The page with every block between marks written anew."""
+    """The page with every block between marks rendered again."""
     return _BLOCK.sub(lambda found: found[1] + _block(found[2], figures) + found[3], text)
 
 
 def _block(name: str, figures: Figures) -> str:
-    if name in security.TABLES:
-        if "security" not in figures:
-            return f"Not taken yet: `{security.TAKEN_BY}` takes it.\n"
-        return security.TABLES[name](figures["security"], _table)
+    for module in (security, outputs, suite):
+        if name in module.TABLES:
+            if module.KEY not in figures:
+                return f"Not taken yet: `{module.TAKEN_BY}` takes it.\n"
+            return module.TABLES[name](figures[module.KEY], _table)
     if not _NEEDS[name] <= set(figures):
         return f"Not taken yet: `{_TAKEN_BY.get(name, 'make bench')}` takes it.\n"
     return _TABLES[name](figures)
@@ -61,23 +65,27 @@ def _table(head: Sequence[str], rows: Rows) -> str:
 
 
 def _first_screen(figures: Figures) -> str:
-    """README's table: what a new user waits for, and what their client sees."""
-    there, back, bare = (figures["downtimes"][f"{way}_seen_ms"] for way in ("pause_there", "pause_back", "bare_there"))
+    """README's table: a new user's waiting times, and their client's downtimes."""
+    cutover, rollback, bare = (
+        figures["downtimes"][f"{name}_client_ms"] for name in ("pause_cutover", "pause_rollback", "bare_cutover")
+    )
+    test = _duration(figures["tests"]["seconds"]) if "tests" in figures else f"not taken yet: `{suite.TAKEN_BY}`"
     rows = [
-        ("`make up`, fresh clone and empty caches, to the finished cutover", _duration(figures["cold_up_seconds"])),
-        ("`make up` again, with nothing to do", _duration(figures["up_again_seconds"])),
-        (f"nobody answers on the port, there (median of {there['rounds']})", _milliseconds(there["median"])),
-        (f"nobody answers on the port, back (median of {back['rounds']})", _milliseconds(back["median"])),
-        ("the same two containers by bare `docker stop` and `docker run`", _milliseconds(bare["median"])),
+        ("`make up` in a fresh clone with empty caches", _duration(figures["cold_up_seconds"])),
+        ("`make up` again, with nothing to change", _duration(figures["up_again_seconds"])),
+        ("`make test`, every test", test),
+        (f"downtime of the cutover (median of {cutover['rounds']})", _milliseconds(cutover["median"])),
+        (f"downtime of the rollback (median of {rollback['rounds']})", _milliseconds(rollback["median"])),
+        ("downtime of the same cutover by bare `docker stop` and `docker run`", _milliseconds(bare["median"])),
     ]
     return _table(("what", "measured"), rows)
 
 
 def _downtimes(figures: Figures) -> str:
-    """The program's own figure beside what an independent client sees."""
+    """The program's own figure beside an independent client's."""
     downtimes = figures["downtimes"]
-    rows = [(words, *_cells(downtimes.get(f"{way}_ms")), *_cells(downtimes[f"{way}_seen_ms"]),
-             downtimes[f"{way}_seen_ms"]["rounds"]) for way, words in _WAYS.items()]  # fmt: skip
+    rows = [(title, *_cells(downtimes.get(f"{name}_ms")), *_cells(downtimes[f"{name}_client_ms"]),
+             downtimes[f"{name}_client_ms"]["rounds"]) for name, title in _HANDOVERS.items()]  # fmt: skip
     head = ("ms", "program, median", "max", "client, median", "max", "rounds")
     machine = figures["machine"]
     taken = f"Taken {figures['at']} on {machine['cores']} cores, Docker {machine['docker']}, Linux {machine['linux']}."
@@ -88,9 +96,9 @@ def _parts(figures: Figures) -> str:
     """The medians of the parts of the program's own figure."""
     downtimes = figures["downtimes"]
     rows = [
-        (words, *(f"{downtimes[f'{way}_{part}']['median']:.0f}" for part in _PARTS))
-        for way, words in _WAYS.items()
-        if f"{way}_ms" in downtimes
+        (title, *(f"{downtimes[f'{name}_{part}']['median']:.0f}" for part in _PARTS))
+        for name, title in _HANDOVERS.items()
+        if f"{name}_ms" in downtimes
     ]
     return _table(("ms, median", "release", "connect", "answer"), rows)
 
@@ -109,12 +117,12 @@ def _overhead(figures: Figures) -> str:
     ]
     head = ("ms a call", "stdio p50", "p99", "bridge p50", "p99", "bridge adds, p50")
     resident = overhead["resident_mb"]
-    words = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
-    return f"{_table(head, rows)}\n{words}\n"
+    memory = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
+    return f"{_table(head, rows)}\n{memory}\n"
 
 
 def _alerts(figures: Figures) -> str:
-    """From a fault to Discord, beside what the lab's settings allow."""
+    """Seconds from a fault to Discord, beside the limit of the lab's settings."""
     rows = [
         (title, *(f"{one[key]:.0f}" for key in ("earliest_s", "fired_s", "fired_within_s")),
          *(f"{one[key]:.0f}" for key in ("resolved_s", "resolved_within_s")))
@@ -125,7 +133,7 @@ def _alerts(figures: Figures) -> str:
 
 
 def _monitoring(figures: Figures) -> str:
-    """What the containers that watch need."""
+    """Memory of the monitoring containers."""
     rows = [
         (
             f"`{name}`{' (a double in the lab)' if name == 'sentinel-grafana' else ''}",
@@ -134,68 +142,68 @@ def _monitoring(figures: Figures) -> str:
         )
         for name, one in figures["monitoring_mb"].items()
     ]
-    return _table(("memory, MB", "as measured on the lab", "limit"), rows)
+    return _table(("memory, MB", "measured on the lab", "limit"), rows)
 
 
 def _retention(figures: Figures) -> str:
     """Calls beside the removal of many rows, and beside nothing."""
     taken = figures["retention"]
-    ways = (("alone", "nothing else"), ("meanwhile", f"{taken['rows']:,} rows removed in {taken['seconds']:.0f} s"))
+    loads = (("alone", "nothing else"), ("meanwhile", f"{taken['rows']:,} rows removed in {taken['seconds']:.0f} s"))
     rows = [
-        (words, *(f"{taken[way][key]:.0f}" for key in ("p50", "p99", "longest")), taken[way]["calls"])
-        for way, words in ways
+        (title, *(f"{taken[load][key]:.0f}" for key in ("p50", "p99", "longest")), taken[load]["calls"])
+        for load, title in loads
     ]
     return _table(("ms a call, meanwhile", "p50", "p99", "longest", "calls"), rows)
 
 
 def _months(figures: Figures) -> str:
-    """The audit log's size after each month's last night."""
+    """The audit log's size after the last nightly job of each month."""
     sizes = figures["retention"]["months_mb"]
     return _table(("month", *map(str, range(1, len(sizes) + 1))), [("MB", *(f"{size:.0f}" for size in sizes))])
 
 
 def converged(matrix: Mapping[str, Mapping[str, int]]) -> str:
-    """The sums over every way of cutting off, as they are said at a session's end and under the table."""
+    """The sums of the kill matrix, for the session's last line and for the line under the table."""
     points, ended_well, served, only = (
         sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
     )
-    # Where more than the engine died, nobody has promised that the port is served meanwhile.
-    told = f", {served}/{only} always served" if only else ""
-    return f"{points} points, {ended_well} converged{told}"
+    # Where more than the engine died, the port need not be served in the meantime.
+    always = f", {served}/{only} always served" if only else ""
+    return f"{points} points, {ended_well} converged{always}"
 
 
 def _kill_matrix(figures: Figures) -> str:
-    """Every run that was cut off, and where it ended."""
+    """Every interrupted run, and the state in which it ended."""
     matrix = figures["kill_matrix"]
     rows = [
-        (way, cut["points"], cut["converged"], f"{cut['served']}/{cut['only_engine']}" if cut["only_engine"] else "")
-        for way, cut in sorted(matrix.items())
+        (name, cut["points"], cut["converged"], f"{cut['served']}/{cut['only_engine']}" if cut["only_engine"] else "")
+        for name, cut in sorted(matrix.items())
     ]
-    return f"{_table(('what is cut off', 'points', 'converged', 'always served'), rows)}\n{converged(matrix)}.\n"
+    return f"{_table(('interrupted', 'points', 'converged', 'always served'), rows)}\n{converged(matrix)}.\n"
 
 
 def _round_trips(figures: Figures) -> str:
     """The program's own downtimes, trip by trip."""
     trips = figures["round_trips"]
     head = ("ms", *map(str, range(1, len(trips) + 1)))
-    return _table(head, [(way, *(trip[way] for trip in trips)) for way in ("there", "back")])
+    return _table(head, [(name, *(trip[name] for trip in trips)) for name in ("cutover", "rollback")])
 
 
 def _state_machine(figures: Figures) -> str:
-    """How often the model did what."""
-    return _table(("what was done", "times"), list(figures["state_machine"].items()))
+    """The model's rules, and how often each was applied."""
+    return _table(("rule", "times"), list(figures["state_machine"].items()))
 
 
-def _looks(figures: Figures) -> str:
-    """A look at Docker's statistics, which the timer takes once a minute."""
-    looks = figures["looks"]
+def _statistics(figures: Figures) -> str:
+    """The cost of one reading of Docker's statistics, which the timer takes once a minute."""
+    taken = figures["statistics"]
     rows = [
-        ("processor time of a look (median)", f"{looks['cpu_ms']:.0f} ms"),
-        ("as a share of one core, at one a minute", f"{looks['cpu_ms'] / 60000:.2%}"),
-        ("from start to end (median)", f"{looks['wall_ms']:.0f} ms"),
-        ("memory while it lasts (largest)", f"{looks['max_rss_mb']:.0f} MB"),
+        ("processor time of a reading (median)", f"{taken['cpu_ms']:.0f} ms"),
+        ("as a share of one core, at one a minute", f"{taken['cpu_ms'] / 60000:.2%}"),
+        ("from start to end (median)", f"{taken['wall_ms']:.0f} ms"),
+        ("memory of it (largest)", f"{taken['max_rss_mb']:.0f} MB"),
     ]
-    return _table((f"{looks['containers']} containers, {looks['rounds']} looks", "measured"), rows)
+    return _table((f"{taken['containers']} containers, {taken['rounds']} readings", "measured"), rows)
 
 
 def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
@@ -211,8 +219,8 @@ def _milliseconds(value: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    minutes, remainder = divmod(round(seconds), 60)
+    return f"{minutes} min {remainder} s" if minutes else f"{remainder} s"
 
 
 _NEEDS = {
@@ -224,7 +232,7 @@ _NEEDS = {
     "monitoring": {"monitoring_mb"},
     "retention": {"retention"},
     "months": {"retention"},
-    "looks": {"looks"},
+    "statistics": {"statistics"},
     "kill_matrix": {"kill_matrix"},
     "round_trips": {"round_trips"},
     "state_machine": {"state_machine"},
@@ -242,7 +250,7 @@ _TABLES = {
     "monitoring": _monitoring,
     "retention": _retention,
     "months": _months,
-    "looks": _looks,
+    "statistics": _statistics,
     "kill_matrix": _kill_matrix,
     "round_trips": _round_trips,
     "state_machine": _state_machine,

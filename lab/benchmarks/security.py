@@ -1,6 +1,6 @@
-"""What docs/security-proof.md shows: the tests of `tests/lab/security` write down what they saw, and these are its tables.
+"""The tables of docs/security-proof.md, made from the observations that the tests of `tests/lab/security` write down.
 
-Owns: running those tests with every rotation, and the tables' rows and words.
+Owns: running those tests with every rotation, and the tables' rows and headings.
 Deliberately does not: take a figure that no test has judged; where one fails there are none.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 from console.errors import UserError
 from console.paths import ROOT
 
+KEY = "security"
 TAKEN_BY = "python -m lab.benchmarks security"
 Figures = Mapping[str, Any]
 Table = Callable[[Sequence[str], Sequence[Sequence[object]]], str]
@@ -28,58 +29,56 @@ def take() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
         variables = {**os.environ, "SECURITY_SOAK": "1", "SECURITY_FIGURES": str(figures)}
-        words = [sys.executable, "-m", "pytest", "-q", "tests/lab/security"]
-        if subprocess.run(words, cwd=ROOT, env=variables, check=False, stdout=sys.stderr).returncode:
+        argv = [sys.executable, "-m", "pytest", "-q", "tests/lab/security"]
+        if subprocess.run(argv, cwd=ROOT, env=variables, check=False, stdout=sys.stderr).returncode:
             raise UserError("A test of tests/lab/security failed, so no figure is taken: fix that, then run again.")
         return json.loads(figures.read_text(encoding="utf-8"))
 
 
 def ports(security: Figures, table: Table) -> str:
-    """One row a moment and address: what answered, and what said nothing; all else was refused."""
+    """One row for each moment and address: the open ports and the silent ones; all others refused."""
     rows = [
-        (moment, address, _ports(found["open"]), _ports(found["silent"]) if "silent" in found else "not told apart")
+        (moment, address, _ports(found["open"]), _ports(found["silent"]) if "silent" in found else "not distinguished")
         for moment, addresses in security["ports"].items()
         for address, found in addresses.items()
     ]
     rounds = security["rounds"]
-    words = (
-        f"During the handover every port was tried {rounds['every']} times on each address, from where the engine "
-        f"begins with it until the run's end, and the gateway's own two {rounds['gateway']} times, from before the run."
+    note = (
+        f"During the handover every port was probed {rounds['every']} times on each address, from the engine's "
+        f"first step of it to the end of the run, and the gateway's own two {rounds['gateway']} times, from before it."
     )
-    return f"{table(('moment', 'asked from outside', 'open', 'silent (dropped)'), rows)}\n{words}\n"
+    return f"{table(('moment', 'address, from outside', 'open', 'silent (dropped)'), rows)}\n{note}\n"
 
 
 def alone(security: Figures, table: Table) -> str:
     """Each of the two defences without the other."""
     rows = [
-        (words, address, _ports(found["open"]), _ports(found["silent"]))
-        for words, addresses in security["alone"].items()
+        (defence, address, _ports(found["open"]), _ports(found["silent"]))
+        for defence, addresses in security["alone"].items()
         for address, found in addresses.items()
     ]
-    return table(("what stands", "asked from outside", "open", "silent (dropped)"), rows)
+    return table(("defence", "address, from outside", "open", "silent (dropped)"), rows)
 
 
 def searched(security: Figures, table: Table) -> str:
     """The places and how much of each."""
     rows = [(place, f"{count:,}") for place, count in sorted(security["searched"].items())]
     secrets = ", ".join(f"`{name}`" if name.islower() and " " not in name else name for name in security["secrets"])
-    words = (
-        f"Looked for, each as it is, percent-encoded, and in base64 at any offset: {secrets}, Claude's token and the "
-        f"handover's. The processes were looked at {security['process_looks']} times during the run."
+    note = (
+        f"Searched for, each as it is, percent-encoded, and in base64 at any offset: {secrets}, Claude's token and the "
+        f"handover's. The process list was read {security['process_reads']} times during the run."
     )
-    return f"{table(('place', 'bytes searched'), rows)}\n{words}\n"
+    return f"{table(('place', 'bytes searched'), rows)}\n{note}\n"
 
 
 def rotations(security: Figures, table: Table) -> str:
     """What each costs."""
     rows = [
-        (f"`{key}`", f"{one['said_ms']:.0f} ms" if one["said_ms"] else "the port is not touched",
-         f"{one['seen_ms']:.0f} ms")
+        (f"`{key}`", f"{one['program_ms']:.0f} ms" if one["program_ms"] else "the port is not touched",
+         f"{one['client_ms']:.0f} ms")
         for key, one in security["rotations"].items()
     ]  # fmt: skip
-    return table(
-        ("`make rotate SECRET=`", "nobody has the port, as the program says", "longest time a client waits"), rows
-    )
+    return table(("`make rotate SECRET=`", "downtime, by the program", "longest wait of a client"), rows)
 
 
 def _ports(found: Sequence[int]) -> str:

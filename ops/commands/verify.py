@@ -17,7 +17,7 @@ from typing import Any, cast
 from pulumi import automation
 
 from components.firewall import loopback_ports
-from components.verification import question
+from components.verification import known_members
 from console.errors import UserError
 from console.paths import ROOT
 from console.progress import Progress
@@ -25,6 +25,7 @@ from console.result import Result
 from ops.engine import environment, host, sandbox
 from ops.engine.run import as_user_error, open_stack
 from settings import Settings, SettingsError, load, report
+from verify.documents import VerificationRequest
 from verify.report import text as report_text
 
 
@@ -66,9 +67,10 @@ def look(
 
 def every_backend(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
     """One call a backend through Claude's own entry."""
+    request = VerificationRequest.model_validate({**known_members(settings), "own_ports": own_ports})
     ran = subprocess.run(
-        _on_host(stack, [sys.executable, "-m", "verify", "look"]),
-        input=json.dumps({**question(settings), "own_ports": list(own_ports)}),
+        _on_host(stack, [sys.executable, "-m", "verify", "check"]),
+        input=request.model_dump_json(),
         capture_output=True,
         text=True,
         check=False,

@@ -166,7 +166,7 @@ def finish(
     seen = host.handover_status(stack, settings, before)
     holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
     right = seen["active"] == owner(settings) and (seen["active"] != "sentinel" or holder["name"] == container)
-    if seen["active"] == "stranger" or (right and not seen["unfinished"]):
+    if seen["active"] == "unknown owner" or (right and not seen["unfinished"]):
         return
     document = host.handover_document(host.resources_of(opened, stack), settings)
     progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
@@ -183,7 +183,7 @@ def finish(
 
 def owner(settings: Settings) -> str:
     """Who the host should have on the port; where ContextForge never ran, the rollback leaves it to nobody."""
-    return "none" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
+    return "nobody" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
 
 
 def told(operation: Operation) -> str:

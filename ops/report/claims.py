@@ -135,12 +135,12 @@ def _backends(facts: Facts) -> Part:
     verified, before = facts["verification"], facts["baseline"]
     asked: Sequence[Facts] = verified["backends"]
     good = [row for row in asked if row["result"] == "ok"]
-    excused = [row for row in asked if row["result"] != "ok" and "excused" in row]
-    ok = len(good) + len(excused) == len(asked)
+    allowed = [row for row in asked if row["result"] != "ok" and "why_allowed" in row]
+    ok = len(good) + len(allowed) == len(asked)
     words = (
         f"{len(good)} of {len(asked)} answer one harmless call, asked {verified['asked']} through Claude's own entry"
     )
-    words += "".join(f"; {row['name']} does not ({row['excused']})" for row in excused)
+    words += "".join(f"; {row['name']} does not ({row['why_allowed']})" for row in allowed)
     words += "; " + _compared(verified["compared"]) if before else ", and nothing of before is known to compare with"
     return Part(
         "backends", "Every backend answers as before", "proven" if ok and verified["compared"]["ok"] else "disproved",

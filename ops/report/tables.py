@@ -42,7 +42,7 @@ def backends(rows: Sequence[Facts], baseline: Facts | None) -> Table:
         (
             Cell(row["name"], row["tool"]),
             _before(before.get(row["name"])),
-            _result(row["result"], row.get("excused", "")),
+            _result(row["result"], row.get("why_allowed", "")),
             Cell(amount(row["ms"]), tone="short"),
         )
         for row in rows

@@ -51,7 +51,7 @@ def docker_socket(box: dict[str, str]) -> str:
 
 @pytest.fixture(scope="session")
 def in_host_namespace(box: dict[str, str]) -> list[str]:
-    """What stands before a command so that it runs on the host."""
+    """The command prefix that makes a program run on the host."""
     return ["nsenter", f"--net=/var/run/netns/{box['vps']}"]
 
 

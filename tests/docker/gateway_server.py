@@ -1,6 +1,6 @@
 """A small gateway for the handover's tests: GET /health, and POST /mcp that demands a bearer token.
 
-Owns: answers that name the container (header X-Gateway), and the faults that tests ask for by environment variables.
+Owns: answers that name the container (header X-Gateway), and the faults that environment variables switch on.
 Deliberately does not: speak more of MCP than `initialize`.
 """
 

@@ -58,7 +58,7 @@ def make_image(docker_socket: str) -> str:
         standard = Path(sysconfig.get_path("stdlib"))
         dynamic = [str(path) for path in (standard / "lib-dynload").glob("*.so")]
         linked = subprocess.run(["ldd", interpreter, *dynamic], capture_output=True, text=True).stdout
-        libraries = {word for word in linked.split() if word.startswith("/") and not word.endswith(":")}
+        libraries = {path for path in linked.split() if path.startswith("/") and not path.endswith(":")}
         for path in sorted(libraries | {interpreter}):
             tar.add(os.path.realpath(path), arcname=path)
         tar.add(standard, arcname=str(standard), filter=_needed)
@@ -118,11 +118,11 @@ class Host:
         )
 
     def create_sentinel(self, name: str, **values: Any) -> None:
-        """A handover begins with a gateway that answers already, as `sentinel start` leaves it: a started one listens."""
+        """A gateway that answers already, as `sentinel start` leaves it: a started one listens."""
         self.create(name, self.internal, {"sentinel-cutover.role": "gateway"}, 9200, ["sentinel-gateway"], **values)
         if values.get("start", True):
-            words = ["docker", "-H", f"unix://{self.docker_socket}", "logs", "--follow", self.ids[name]]
-            with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as log:
+            command = ["docker", "-H", f"unix://{self.docker_socket}", "logs", "--follow", self.ids[name]]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as log:
                 assert log.stdout
                 first = log.stdout.readline()
                 log.terminate()
@@ -219,7 +219,7 @@ class Host:
         return self.engine.get(f"/containers/{self.ids[name]}/json")
 
     def shape(self, name: str) -> dict[str, Any]:
-        """What must be the same before and after a round trip."""
+        """The facts that a round trip must not change."""
         found = self.inspect(name)
         return {
             "restart": found["HostConfig"]["RestartPolicy"],
@@ -231,7 +231,7 @@ class Host:
         }
 
     def who_answers(self) -> str:
-        """Who gives a good answer on the port now, empty when nobody does within two seconds."""
+        """The name that gives a good answer on the port now, empty where none comes within two seconds."""
         command = [*self.in_host_namespace, sys.executable, str(HERE / "port_watch.py"), str(PORT), TOKEN, "first"]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.split()
         return answer[2] if len(answer) == 4 and answer[3] == "200" else ""
@@ -260,7 +260,7 @@ class Answer:
 
 @dataclass
 class Watch:
-    """What the independent client saw."""
+    """The answers that the independent client got."""
 
     path: Path
 

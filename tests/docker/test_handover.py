@@ -28,16 +28,16 @@ def moved(host: Host, action: str, before: str, after: str) -> tuple[float, floa
     return own["downtime_ms"], watch.gap_ms(before, after)
 
 
-def test_taking_by_pause_and_giving_back_stay_below_their_limits_as_a_client_sees_it(host: Host) -> None:
+def test_cutover_by_pause_and_rollback_stay_below_their_limits_as_a_client_sees_it(host: Host) -> None:
     """The median of three, since other work on the machine lengthens single ones."""
-    takes: list[tuple[float, float]] = []
-    gives: list[tuple[float, float]] = []
+    cutovers: list[tuple[float, float]] = []
+    rollbacks: list[tuple[float, float]] = []
     for _ in range(3):
-        takes.append(moved(host, "cutover", "forge", "sentinel"))
-        gives.append(moved(host, "rollback", "sentinel", "forge"))
-    assert median(seen for _, seen in takes) < 300
-    assert median(seen for _, seen in gives) < 500
-    assert median(abs(own - seen) for own, seen in takes + gives) < 60
+        cutovers.append(moved(host, "cutover", "forge", "sentinel"))
+        rollbacks.append(moved(host, "rollback", "sentinel", "forge"))
+    assert median(seen for _, seen in cutovers) < 300
+    assert median(seen for _, seen in rollbacks) < 500
+    assert median(abs(own - seen) for own, seen in cutovers + rollbacks) < 60
 
 
 def test_a_round_trip_leaves_containers_as_they_were(host: Host) -> None:
@@ -58,7 +58,7 @@ def test_stop_releases_by_the_predecessors_own_shutdown_and_the_rollback_starts_
     assert host.who_answers() == "forge"
 
 
-def test_rest_turns_paused_into_stopped_by_its_own_shutdown_while_sentinel_serves(host: Host) -> None:
+def test_stop_predecessor_stops_a_paused_one_by_its_own_shutdown_while_sentinel_serves(host: Host) -> None:
     host.handover("cutover")
     with host.watched() as watch:
         watch.wait_for("sentinel")
@@ -79,18 +79,18 @@ def test_a_predecessor_that_docker_killed_while_paused_comes_back_by_a_start(hos
     assert host.who_answers() == "forge"
 
 
-def test_taking_twice_does_nothing_the_second_time_and_says_why(host: Host) -> None:
+def test_a_second_cutover_does_nothing_and_says_why(host: Host) -> None:
     first = host.handover("cutover")
     second = host.handover("cutover")
     assert second["reason"] == f"{host.mark}-sentinel already holds port {PORT}"
     assert {**second, "changed": True, "reason": ""} == first
 
 
-def test_giving_by_a_container_that_is_not_the_holder_does_nothing_and_says_why(host: Host) -> None:
+def test_a_rollback_of_a_container_that_is_not_the_holder_does_nothing_and_says_why(host: Host) -> None:
     host.create_sentinel("newer")
     host.handover("cutover")
-    given = host.handover("rollback", "newer")
-    assert given["reason"] == f"this container is not the holder: {host.mark}-sentinel holds port {PORT}"
+    rollback = host.handover("rollback", "newer")
+    assert rollback["reason"] == f"this container is not the holder: {host.mark}-sentinel holds port {PORT}"
     assert host.who_answers() == "sentinel"
 
 
@@ -153,31 +153,32 @@ def test_sentinel_serves_again_when_contextforge_does_not_come_up(host: Host) ->
     assert host.handover("status")["predecessor"] == "stopped"
 
 
-def test_a_stranger_on_the_port_is_named_before_anything_is_touched(host: Host) -> None:
+def test_an_unknown_owner_of_the_port_is_named_before_anything_is_touched(host: Host) -> None:
     host.engine.post(f"/containers/{host.ids['forge']}/stop")
-    host.create("stranger", host.also, {}, inside=9200)
+    host.create("unknown", host.also, {}, inside=9200)
+    assert host.handover("status")["active"] == "unknown owner"
     done = host.call("handover", "cutover", host.document())
-    assert done.returncode == 1 and f"docker stop {host.mark}-stranger" in done.stderr
-    host.remove_container("stranger")
+    assert done.returncode == 1 and f"docker stop {host.mark}-unknown" in done.stderr
+    host.remove_container("unknown")
     host.engine.post(f"/containers/{host.ids['forge']}/start")
 
 
-def test_with_no_predecessor_the_port_is_taken_and_given_up(host: Host) -> None:
+def test_without_a_predecessor_a_rollback_leaves_the_port_to_nobody(host: Host) -> None:
     host.engine.post(f"/containers/{host.ids['forge']}/stop")
     absent: dict[str, Any] = {
         "predecessor": {"kind": "absent", "gateway": None, "containers": [], "volumes": [], "port": PORT}
     }
     assert host.handover("cutover", **absent)["active"] == "sentinel"
     assert host.who_answers() == "sentinel"
-    assert host.handover("rollback", **absent)["active"] == "none"
-    assert host.handover("status", **absent)["active"] == "none"
+    assert host.handover("rollback", **absent)["active"] == "nobody"
+    assert host.handover("status", **absent)["active"] == "nobody"
 
 
 def test_recording_while_out_of_service_describes_the_predecessor_as_it_was(host: Host) -> None:
     host.handover("cutover")
-    words: dict[str, Any] = {
+    request: dict[str, Any] = {
         "kind": "contextforge", "project": host.mark, "gateway": f"{host.mark}-forge", "port": PORT,
     }  # fmt: skip
-    assert host.ok("predecessor", "record", folder=str(host.folder), **words) == host.record
-    done = host.call("predecessor", "record", words)
+    assert host.ok("predecessor", "record", folder=str(host.folder), **request) == host.record
+    done = host.call("predecessor", "record", request)
     assert done.returncode == 1 and "handover rollback" in done.stderr

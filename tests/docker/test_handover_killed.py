@@ -1,4 +1,4 @@
-"""The handover killed at any point, on a real Docker engine: one more run ends as asked."""
+"""The handover killed at any point, on a real Docker engine: one more run ends as requested."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IMPATIENT = {"answer_seconds": 0.3, "predecessor_seconds": 10, "drain_seconds": 
 def killed(host: Host, scenario: str, point: str) -> dict[str, Any]:
     """Bring the world to the scenario's start and run its verb so that it dies at the point; how to run it again."""
     action, sentinel = "cutover", "sentinel"
-    words: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if scenario in (
         "rollback to a paused predecessor",
         "stop-predecessor",
@@ -41,9 +41,9 @@ def killed(host: Host, scenario: str, point: str) -> dict[str, Any]:
         host.handover("stop-predecessor")
         host.engine.post(f"/containers/{host.ids['database']}/stop?t=0")
     if scenario == "undo of a rollback":
-        words = {"predecessor_probe": {"path": "/nowhere"}, "limits": {**IMPATIENT, "predecessor_seconds": 0.3}}
+        changes = {"predecessor_probe": {"path": "/nowhere"}, "limits": {**IMPATIENT, "predecessor_seconds": 0.3}}
     if scenario in ("cutover by stop", "undo to a stopped predecessor"):
-        words["release"] = "stop"
+        changes["release"] = "stop"
     if scenario in ("cutover from an older Sentinel", "undo to an older Sentinel"):
         host.handover("cutover")
         sentinel = "newer"
@@ -52,14 +52,14 @@ def killed(host: Host, scenario: str, point: str) -> dict[str, Any]:
         sentinel = "broken"
         host.create_sentinel(sentinel, ON_SECOND_NETWORK="mute")
     if scenario.startswith("undo") and action == "cutover":
-        words["limits"] = IMPATIENT
-    done = host.call("handover", action, host.document(sentinel, **words), HOSTCTL_DIE_AT=point)
+        changes["limits"] = IMPATIENT
+    done = host.call("handover", action, host.document(sentinel, **changes), HOSTCTL_DIE_AT=point)
     assert done.returncode == -signal.SIGKILL, f"{scenario} does not pass {point}: {done.stderr or done.stdout}"
     return {"action": action, "sentinel": sentinel}
 
 
 @pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if not pair[0].startswith("undo")])
-def test_killed_at_any_point_one_more_run_of_the_same_ends_as_asked(host: Host, scenario: str, point: str) -> None:
+def test_killed_at_any_point_one_more_run_of_the_same_ends_as_requested(host: Host, scenario: str, point: str) -> None:
     begun = killed(host, scenario, point)
     again = host.handover(**begun)
     assert host.who_answers() == ("forge" if begun["action"] == "rollback" else begun["sentinel"]), again
@@ -67,9 +67,7 @@ def test_killed_at_any_point_one_more_run_of_the_same_ends_as_asked(host: Host, 
 
 
 @pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if pair[0].startswith(("cutover by", "undo"))])
-def test_killed_at_any_point_one_run_the_other_way_ends_with_contextforge(
-    host: Host, scenario: str, point: str
-) -> None:
+def test_killed_at_any_point_one_rollback_ends_with_contextforge(host: Host, scenario: str, point: str) -> None:
     killed(host, scenario, point)
     host.handover("rollback")
     assert host.who_answers() == "forge"

@@ -22,7 +22,7 @@ from tests.docker.handover_host import ON_BOTH_DOCKERS
         ({"MemoryLimit": True, "SwapLimit": False}, "swapaccount=1"),
     ],
 )
-def test_what_cannot_be_limited_is_refused_with_what_mends_it(
+def test_what_cannot_be_limited_is_refused_with_the_fix(
     found: dict[str, Any], fix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "Engine", lambda socket: SimpleNamespace(get=lambda path: found))
@@ -33,16 +33,16 @@ def test_what_cannot_be_limited_is_refused_with_what_mends_it(
 @pytest.mark.lab
 @ON_BOTH_DOCKERS
 def test_the_answer_is_what_a_container_there_shows(docker_socket: str, image: str, run: Any) -> None:
-    """By the other way: a container made with limits keeps them, or Docker has dropped them."""
-    words = ["docker", "-H", f"unix://{docker_socket}"]
+    """Checked on a container: made with limits it keeps them, or Docker has dropped them."""
+    docker = ["docker", "-H", f"unix://{docker_socket}"]
     made = subprocess.run(
-        [*words, "create", "--memory=64m", "--memory-swap=64m", image], capture_output=True, text=True, check=True
+        [*docker, "create", "--memory=64m", "--memory-swap=64m", image], capture_output=True, text=True, check=True
     ).stdout.strip()
     try:
-        shown = subprocess.run([*words, "inspect", made], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run([*docker, "inspect", made], capture_output=True, text=True, check=True).stdout
         host = json.loads(shown)[0]["HostConfig"]
     finally:
-        subprocess.run([*words, "rm", made], capture_output=True, check=True)
+        subprocess.run([*docker, "rm", made], capture_output=True, check=True)
     kept = (host["Memory"], host["MemorySwap"]) == (64 << 20, 64 << 20)
     done = run("docker", "check", document={"docker_socket": docker_socket})
     assert (done.returncode == 0) is kept, done.stderr

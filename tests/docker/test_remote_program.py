@@ -15,8 +15,8 @@ from lab.box.network import inside
 from tests.integration.bridge.parts import BACKEND_SERVER
 from verify.client import Session, with_session
 from verify.documents import Host
-from verify.reach import Reach
-from verify.remote_program import FarProgram
+from verify.host import HostConnection
+from verify.remote_program import RemoteProgram
 
 SECRET = 'two words and a " quote'
 SHOWS = """
@@ -56,7 +56,7 @@ def test_a_program_over_ssh_is_asked_and_no_secret_is_in_ssh_s_own_words_or_vari
         return str((await session.client.call_tool("alpha_echo", {"text": "x"})).content)
 
     words = [str(BACKEND_SERVER), "alpha", "stdio", f"MCP_AUTH=Bearer {SECRET}"]
-    program = Reach(far()).program(sys.executable, words, {"TOKEN": SECRET})
+    program = HostConnection(far()).program(sys.executable, words, {"TOKEN": SECRET})
     assert "alpha:x" in asyncio.run(with_session(program, 10, work))
     seen = (tmp_path / "seen").read_text()
     assert "operator@203.0.113.10" in seen and SECRET not in seen and "MCP_AUTH" not in seen
@@ -66,11 +66,11 @@ def test_a_program_over_ssh_is_asked_and_no_secret_is_in_ssh_s_own_words_or_vari
 def test_a_program_over_ssh_has_its_words_its_variables_and_its_stdin_and_nobody_else_has_them(lab_box: Box) -> None:
     ssh = lab_box.ssh
     host = far(address=ssh.address, user=ssh.user, port=ssh.port, private_key_file=ssh.key, host_key=ssh.host_key)
-    program = Reach(host).program("python3", ["-c", SHOWS, SECRET], {"TOKEN": SECRET})
-    assert isinstance(program, FarProgram)
+    program = HostConnection(host).program("python3", ["-c", SHOWS, SECRET], {"TOKEN": SECRET})
+    assert isinstance(program, RemoteProgram)
     done = subprocess.run(
         inside(lab_box.wan, list(program.line)),
-        input=f"{program.ahead().model_dump_json()}\nwhat the client says\n",
+        input=f"{program.first_message().model_dump_json()}\nwhat the client says\n",
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,4 +1,4 @@
-"""What an update needs is looked for before anything changes; what a killed run left is removed, and nothing else."""
+"""A rollback's needs are checked before anything changes; a killed run's orphans are removed, and nothing else."""
 
 from __future__ import annotations
 

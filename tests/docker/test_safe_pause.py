@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.lab, ON_BOTH_DOCKERS]
 
 COMMAND = [os.path.realpath(sys.executable), "-I", "-S", "-c", "pass"]
 REFUSED = 126
-LOOK_SECONDS = 2.0
-"""A look at a paused container takes milliseconds, and ten seconds or for ever where a command was caught."""
+INSPECT_SECONDS = 2.0
+"""To inspect a paused container takes milliseconds, and ten seconds or for ever where a command was caught."""
 
 
 @contextmanager
@@ -52,15 +52,15 @@ def commands_beginning(host: Host, name: str) -> Generator[Queue[int]]:
         assert not thread.is_alive()
 
 
-def looked_at(host: Host, name: str) -> None:
-    """Paused, it can be looked at."""
+def inspected(host: Host, name: str) -> None:
+    """Paused, it can be inspected."""
     began = time.monotonic()
     assert host.inspect(name)["State"]["Paused"] is True
-    assert time.monotonic() - began < LOOK_SECONDS
+    assert time.monotonic() - began < INSPECT_SECONDS
 
 
-def looked_at_and_thawed(host: Host, name: str) -> None:
-    looked_at(host, name)
+def inspected_and_unpaused(host: Host, name: str) -> None:
+    inspected(host, name)
     host.engine.post(f"/containers/{host.ids[name]}/unpause")
 
 
@@ -78,7 +78,7 @@ def test_at_a_quiet_moment_a_plain_pause_catches_no_probe_although_one_has_just_
             probe_begins(host, "probed")
             safe_pause.await_quiet(host.engine, host.ids["probed"])
             host.engine.post(f"/containers/{host.ids['probed']}/pause")
-            looked_at_and_thawed(host, "probed")
+            inspected_and_unpaused(host, "probed")
     finally:
         host.remove_container("probed")
 
@@ -88,18 +88,18 @@ def test_while_commands_begin_all_the_time_none_is_caught_and_docker_goes_on_ans
     with commands_beginning(host, "forge") as ended:
         for _ in range(6):
             safe_pause.pause(host.engine, host.ids["forge"], process)
-            looked_at_and_thawed(host, "forge")
+            inspected_and_unpaused(host, "forge")
             while not ended.empty():
                 assert ended.get() in (0, REFUSED)
-            # The second began after the thaw: right after one, `docker inspect` may deny the next pause for a moment.
+            # The second began after the unpause: right after one `docker inspect` may deny the next pause briefly.
             for _ in range(2):
                 assert ended.get(timeout=10) in (0, REFUSED)
 
 
-def test_there_and_back_while_commands_begin_in_the_predecessor_all_the_time(host: Host) -> None:
+def test_cutover_and_rollback_while_commands_begin_in_the_predecessor_all_the_time(host: Host) -> None:
     with commands_beginning(host, "forge") as ended:
         assert ended.get(timeout=10) == 0
         assert host.handover("cutover")["active"] == "sentinel"
-        looked_at(host, "forge")
+        inspected(host, "forge")
         assert host.handover("rollback")["active"] == "contextforge"
     assert host.who_answers() == "forge"

@@ -29,7 +29,7 @@ PYTHON = ".venv/bin/python"
 
 @dataclass(frozen=True)
 class Step:
-    """One change of one file; a new file has nothing before it."""
+    """One change of one file; `before` is empty for a new file."""
 
     file: str
     how: str
@@ -55,11 +55,11 @@ def commands(section: str) -> list[list[str]]:
 def apply(step: Step, root: Path) -> None:
     path = root / step.file
     if step.how == "new":
-        assert not path.exists(), f"{step.file} is there already"
+        assert not path.exists(), f"{step.file} exists already"
         path.write_text(step.after, encoding="utf-8")
         return
     text = f"\n{path.read_text(encoding='utf-8')}"
-    # Whole lines, and one place only, or a reader would not know which.
+    # Whole lines, and one place only: a reader must find it.
     assert text.count(f"\n{step.before}") == 1, f"{step.file} does not have these lines once:\n{step.before}"
     written = f"\n{step.before}{step.after}" if step.how == "after" else f"\n{step.after}"
     path.write_text(text.replace(f"\n{step.before}", written)[1:], encoding="utf-8")
@@ -67,7 +67,7 @@ def apply(step: Step, root: Path) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """What git has of the repository, as it stands now, with its own environment."""
+    """A copy of the files that git tracks or would track, with this repository's environment."""
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, check=True, text=True,
@@ -77,9 +77,9 @@ def copy(tmp_path: Path) -> Path:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tmp_path / name)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    # A test of the copy reads what git has of it.
-    for words in (["init", "-q"], ["add", "-A"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    # A test of the copy lists its files by git.
+    for argv in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *argv], cwd=tmp_path, check=True)
     return tmp_path
 
 
@@ -90,28 +90,28 @@ def test_a_recipe_does_what_it_says(title: str, copy: Path) -> None:
     assert steps(section) and commands(section)
     for step in steps(section):
         apply(step, copy)
-    for words in commands(section):
-        assert words[:2] == [PYTHON, "-m"], f"{title}: a check is a module of ours or a tool of .venv"
-        done = subprocess.run([sys.executable, *words[1:]], cwd=copy, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    for argv in commands(section):
+        assert argv[:2] == [PYTHON, "-m"], f"{title}: a check is a module of ours or a tool of .venv"
+        done = subprocess.run([sys.executable, *argv[1:]], cwd=copy, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{shlex.join(argv)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
 
 
 @pytest.mark.parametrize("title", RECIPES)
 def test_every_test_that_a_recipe_touches_is_among_its_checks(title: str) -> None:
-    named = " ".join(word for words in commands(RECIPES[title]) for word in words)
+    named = " ".join(argument for argv in commands(RECIPES[title]) for argument in argv)
     for step in steps(RECIPES[title]):
         if step.file.startswith("tests/"):
             assert step.file in named, f"{title}: nothing runs {step.file}"
 
 
-def test_every_recipe_that_was_promised_is_there() -> None:
+def test_every_promised_recipe_exists() -> None:
     assert set(RECIPES) == {
         "Change a component", "Add a backend", "Add a panel", "Add an alert", "Add a host verb", "Add a gate",
     }  # fmt: skip
 
 
-def test_every_step_is_read_by_the_test() -> None:
-    """A step in other words would be skipped silently."""
+def test_every_step_is_applied_by_the_test() -> None:
+    """A step in another form would be skipped silently."""
     written = len(re.findall(r"^\*\*(?:In `|A new file `)", TEXT, re.MULTILINE))
     assert sum(len(steps(section)) for section in RECIPES.values()) == written
     assert len(re.findall(r"\*\*Check\*\*", TEXT)) == len(RECIPES)

@@ -1,4 +1,4 @@
-"""The runbook: every command in it is one that exists, and every link that an error text has leads to a heading."""
+"""The runbook: every command in it exists, and every link of an error text leads to a heading."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from hostctl.__main__ import VERBS
 from hostctl.__main__ import main as hostctl
 from ops import __main__ as operator
 from ops.engine.run import EngineFailed
-from verify import gates, report
+from verify import gates, gates_run, report
+from verify.host import HostRefused
 from verify.outcome import Result
-from verify.reach import HostRefused
+from verify.standby import Standby
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 WITHOUT_A_RUN = {"doctor", "env", "pin", "ready"}
-"""Commands that ask no engine, so that none of their errors is a failed run."""
+"""Commands that run no engine, so that none of their errors is a failed run."""
 
 
 def anchors(text: str) -> set[str]:
@@ -37,22 +38,22 @@ def targets() -> set[str]:
 
 
 def test_every_verb_of_the_host_has_its_heading() -> None:
-    assert {f"hostctl-{'-'.join(words)}" for words in VERBS} <= anchors(TEXT)
+    assert {f"hostctl-{'-'.join(verb)}" for verb in VERBS} <= anchors(TEXT)
 
 
 def test_every_command_that_runs_the_engine_has_its_heading() -> None:
     assert {f"make-{command}" for command in set(operator.COMMANDS) - WITHOUT_A_RUN} <= anchors(TEXT)
 
 
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 def test_an_error_on_the_host_links_to_its_heading(
-    words: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    verb: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Namespace(buffer=Namespace(read=lambda: b"no JSON")))
-    assert hostctl(list(words)) == 1
-    said = capsys.readouterr().err
-    found = re.search(r"\(docs/runbook\.md#([\w-]+)\)$", said.strip())
-    assert found is not None, said
+    assert hostctl(list(verb)) == 1
+    message = capsys.readouterr().err
+    found = re.search(r"\(docs/runbook\.md#([\w-]+)\)$", message.strip())
+    assert found is not None, message
     assert found[1] in anchors(TEXT)
 
 
@@ -64,7 +65,7 @@ def test_an_error_on_the_host_links_to_its_heading(
         (UserError("There is no stack x yet."), None),
     ],
 )
-def test_a_failed_run_links_once_and_a_wrong_word_not_at_all(
+def test_a_failed_run_links_once_and_a_wrong_argument_not_at_all(
     error: UserError, link: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails(*_: Any) -> Any:
@@ -88,16 +89,16 @@ def test_a_gate_that_fails_links_to_its_heading(
             facts = {"serves": False, "active": "contextforge", "holder": "x"}
             return {**facts, "name": "y", "log": ""}
 
-    async def fails(_: gates.Standby) -> str:
+    async def fails(_: Standby) -> str:
         raise HostRefused("no (docs/runbook.md#hostctl-gates-inspect)")
 
-    monkeypatch.setattr(gates, "Reach", Host)
-    monkeypatch.setattr(gates, "GATES", [gates.Gate(gate.name, gate.expected, fails, lambda _: 5.0)])
-    asked: Any = Namespace(host=None, container="", internal="", port=0, health_port=0, gateway="", gate_seconds=5.0)
-    asked.active = "sentinel"
-    assert asyncio.run(gates.gates(asked))["ok"] is False
-    said = capsys.readouterr().err
-    assert re.findall(r"docs/runbook\.md#([\w-]+)", said) == [f"gate-{gate.name}"]
+    monkeypatch.setattr(gates_run, "HostConnection", Host)
+    monkeypatch.setattr(gates_run, "GATES", [gates.Gate(gate.name, gate.expected, fails, lambda _: 5.0)])
+    request: Any = Namespace(host=None, container="", internal="", port=0, health_port=0, gateway="", gate_seconds=5.0)
+    request.active = "sentinel"
+    assert asyncio.run(gates_run.run_gates(request))["ok"] is False
+    message = capsys.readouterr().err
+    assert re.findall(r"docs/runbook\.md#([\w-]+)", message) == [f"gate-{gate.name}"]
     assert f"gate-{gate.name}" in anchors(TEXT)
 
 
@@ -107,8 +108,8 @@ def test_a_result_that_is_not_ok_links_to_its_heading(word: Result) -> None:
     well = {part: {"ok": True} for part in report.PART_CODES}
     verified = {"ok": word == "ok", "active": "sentinel", "backends": [row], **well}
     links = [] if word == "ok" else [f"result-{word}"]
-    for told in (report.text(verified), report.not_ok(verified)):
-        assert re.findall(r"docs/runbook\.md#([\w-]+)", told) == links
+    for message in (report.text(verified), report.not_ok(verified)):
+        assert re.findall(r"docs/runbook\.md#([\w-]+)", message) == links
     assert f"result-{word}" in anchors(TEXT)
 
 

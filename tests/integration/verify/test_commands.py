@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from components.base.probes import questions
+from components.base.probes import probes
+from hostctl.core import requests
 from settings import SECRET_KEYS, load
 from tests.integration.bridge.parts import Bridge, Database, running_bridge, stdio_backend, token
 from tests.unit.settings.cases import SQLITE, THINKING, configuration
@@ -23,7 +24,7 @@ from verify import report
 from verify.__main__ import main
 
 SECONDS = {"start_seconds": 5, "gate_seconds": 20, "upstream_seconds": 1, "limit_seconds": 30}
-GOOD_LOOK = {
+INSPECTED = {
     "active": "contextforge",
     "holder": "mcp-context-forge-gateway-1",
     "name": "sentinel-gateway-1",
@@ -52,14 +53,14 @@ class World:
     folder: Path
     url: str
     answers: dict[str, Any] = field(default_factory=dict[str, Any])
-    questions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    probes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def __post_init__(self) -> None:
         shutil.copy(Path(__file__).with_name("hostctl_of_answers.py"), self.folder / "hostctl.pyz")
         address = urlsplit(self.url)
         where = {"address": address.hostname, "inside_port": address.port, "serves": False, "running": True}
         self.answers = {
-            "gates inspect": {**GOOD_LOOK, **where},
+            "gates inspect": {**INSPECTED, **where},
             "sentinel start": {"healthy_after_ms": 3},
             "sentinel stop": {"state": "stopped"},
             "gates migrations": {"tables": ["audit_log", "_sqlx_migrations"]},
@@ -78,7 +79,7 @@ class World:
                 "as_declared": {"ok": True, "containers": ["sentinel-gateway-1"], "differences": []},
             },
         }  # fmt: skip
-        self.questions = [
+        self.probes = [
             {"name": "alpha", "tool": "alpha_echo", "arguments": {"text": "x"}, "expect": {"contains": ["alpha:x"]}}
         ]
 
@@ -87,7 +88,7 @@ class World:
         port = urlsplit(self.url).port
         shared = {
             "host": {"program": str(self.folder / "hostctl.pyz"), "docker_socket": "/nowhere"},
-            "gateway": "mcp-context-forge-gateway-1", "port": port, "questions": self.questions,
+            "gateway": "mcp-context-forge-gateway-1", "port": port, "probes": self.probes,
         }  # fmt: skip
         own: dict[str, dict[str, Any]] = {
             "baseline": {"claude": {}, "folder": "/nowhere", "limit_seconds": 30},
@@ -99,10 +100,10 @@ class World:
             },
             "verification": {
                 "claude": {"sentinel": {}, "contextforge": {}}, "health_port": 9201, "folder": "/nowhere",
-                "baseline_folder": "/nowhere", "limit_seconds": 30, "rollback": "go back",
+                "baseline_folder": "/nowhere", "limit_seconds": 30, "rollback": "give it back",
             },
         }  # fmt: skip
-        document = {**shared, **own["verification" if word == "look" else word], **more}
+        document = {**shared, **own["verification" if word == "check" else word], **more}
         out, err = io.StringIO(), io.StringIO()
         given = io.TextIOWrapper(io.BytesIO(json.dumps(document).encode()))
         with redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patched:
@@ -146,7 +147,7 @@ def test_a_gate_that_fails_ends_the_run_with_all_that_an_operator_needs(
     world: World, gate: str, verb: str, answer: Any, found: str
 ) -> None:
     world.answers[verb] = answer
-    world.questions[0]["needs_internet"] = gate == "catalogue"
+    world.probes[0]["needs_internet"] = gate == "catalogue"
     world.answers["gates inspect"]["log"] = "first line\nlast line"
     done = world.run("gates")
     assert (done.returncode, done.stdout) == (20, "")
@@ -154,7 +155,7 @@ def test_a_gate_that_fails_ends_the_run_with_all_that_an_operator_needs(
     assert lines[-8].startswith(f"error: the gate {gate} failed: ") and found in lines[-8]
     assert [line.split(":")[0].strip() for line in lines[-7:-4]] == ["expected", "found", "fix"]
     assert lines[-4:] == [
-        "  The container sentinel-gateway-1 stays to be looked at; its log's last lines:",
+        "  The container sentinel-gateway-1 is kept for inspection; the last lines of its log:",
         "    first line",
         "    last line",
         "ContextForge has not been touched and has the port.",
@@ -162,7 +163,7 @@ def test_a_gate_that_fails_ends_the_run_with_all_that_an_operator_needs(
 
 
 def test_a_backend_that_the_gateway_missed_at_its_start_gets_one_restart(world: World) -> None:
-    world.questions.append({"name": "beta", "tool": "beta_echo"})
+    world.probes.append({"name": "beta", "tool": "beta_echo"})
     done = world.run("gates")
     assert done.returncode == 20 and "beta does not offer beta_echo" in done.stderr
     assert world.asked().count("sentinel stop") == 1
@@ -171,8 +172,8 @@ def test_a_backend_that_the_gateway_missed_at_its_start_gets_one_restart(world: 
 @pytest.mark.parametrize(
     "why_allowed", [{"optional": True, "reason": "no key yet"}, {"allowed_failure": True, "reason": "no key yet"}]
 )
-def test_an_excused_backend_fails_no_gate_and_its_reason_is_repeated(world: World, why_allowed: dict[str, Any]) -> None:
-    world.questions.append({"name": "exa", "tool": "web_search_exa", **why_allowed, "upstream_hosts": ["api.exa.ai"]})
+def test_an_allowed_backend_fails_no_gate_and_its_reason_is_repeated(world: World, why_allowed: dict[str, Any]) -> None:
+    world.probes.append({"name": "exa", "tool": "web_search_exa", **why_allowed, "upstream_hosts": ["api.exa.ai"]})
     world.answers["gates upstream"] = {"unreachable": {"api.exa.ai": "no route"}}
     done = world.run("gates")
     assert done.returncode == 0, done.stderr
@@ -200,7 +201,7 @@ def test_a_tool_of_the_baseline_that_is_gone_fails_and_a_changed_schema_is_told(
 
 
 def test_a_tool_of_the_baseline_that_the_kill_switch_took_away_fails_nothing_and_is_told(world: World) -> None:
-    world.questions[0]["disabled_tools"] = ["alpha_gone"]
+    world.probes[0]["disabled_tools"] = ["alpha_gone"]
     before = baseline(world, "alpha_gone")
     for done in (world.run("gates", baseline=before), world.run("verification", active="sentinel", baseline=before)):
         assert done.returncode == 0, done.stderr
@@ -209,16 +210,16 @@ def test_a_tool_of_the_baseline_that_the_kill_switch_took_away_fails_nothing_and
 
 
 @pytest.mark.parametrize(
-    ("active", "look", "reason"),
+    ("active", "facts", "reason"),
     [
         ("sentinel", {"serves": True}, "has the port already"),
         ("contextforge", {"active": "sentinel"}, "this is the rollback, which no gate may hold up"),
     ],
 )
-def test_where_there_is_nothing_to_ask_no_gate_stands_in_the_way(
-    world: World, active: str, look: dict[str, Any], reason: str
+def test_a_serving_container_and_the_rollback_skip_all_gates(
+    world: World, active: str, facts: dict[str, Any], reason: str
 ) -> None:
-    world.answers["gates inspect"] |= look
+    world.answers["gates inspect"] |= facts
     done = world.run("gates", active=active)
     assert (done.returncode, world.asked()) == (0, ["gates inspect"])
     assert reason in done.stderr
@@ -298,8 +299,8 @@ def test_each_part_that_does_not_hold_fails_with_its_own_code_and_the_rollback(
     done = world.run("verification", active="sentinel")
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert words in done.stderr.splitlines()[-1] and done.stderr.endswith("to go back: go back\n")
-    assert json.loads(world.run("look").stdout)["ok"] is False
+    assert words in done.stderr.splitlines()[-1] and done.stderr.endswith("to roll back: give it back\n")
+    assert json.loads(world.run("check").stdout)["ok"] is False
 
 
 def test_without_a_predecessor_no_rollback_is_offered(world: World) -> None:
@@ -312,8 +313,8 @@ def test_a_backend_that_hangs_costs_no_other_its_result(world: World) -> None:
     hanging = {**SQLITE, "tool": "alpha_slow", "arguments": {"seconds": 60}, "timeout_seconds": 150}
     answering = {**THINKING, "tool": "alpha_echo", "arguments": {"text": "x"}}
     raw = configuration(backends=[hanging, answering], verification__call_seconds="1")
-    world.questions = questions(load(raw, SECRET_KEYS))
-    done = world.run("look", active="sentinel", limit_seconds=15)
+    world.probes = [requests.write(probe) for probe in probes(load(raw, SECRET_KEYS))]
+    done = world.run("check", active="sentinel", limit_seconds=15)
     found = json.loads(done.stdout)
     assert [(row["name"], row["result"]) for row in found["backends"]] == [
         ("sqlite", "unreachable"),
@@ -347,8 +348,8 @@ PROBED: dict[str, Any] = {
         (
             "no container is on this host",
             0,
-            {"ok": True, "shows": "nothing, since it could not be asked: no container is on this host"},
-            "firewall  ok · shows: nothing, since it could not be asked: no container is on this host",
+            {"ok": True, "shows": "nothing, since the probe could not run: no container is on this host"},
+            "firewall  ok · shows: nothing, since the probe could not run: no container is on this host",
         ),
     ],
     ids=["closed", "open", "not-asked"],
@@ -357,16 +358,16 @@ def test_the_hosts_own_addresses_are_tried_where_that_is_asked_for(
     world: World, probed: Any, code: int, found: dict[str, Any], line: str
 ) -> None:
     world.answers["firewall probe"] = probed
-    assert "firewall" not in json.loads(world.run("look").stdout)
-    done = world.run("look", own_ports=[9200, 9201])
+    assert "firewall" not in json.loads(world.run("check").stdout)
+    done = world.run("check", own_ports=[9200, 9201])
     document = json.loads(done.stdout)
     assert (done.returncode, document["ok"], document["firewall"]) == (code, code == 0, found)
     assert any(one.startswith(line) for one in report.text(document).splitlines())
 
 
 def test_a_backend_broken_at_contextforge_already_need_not_be_better(world: World) -> None:
-    world.questions[0]["expect"] = {"contains": ["something else"]}
+    world.probes[0]["expect"] = {"contains": ["something else"]}
     done = world.run("verification", baseline=baseline(world, alpha="tool-error"))
     assert done.returncode == 0
-    assert json.loads(done.stdout)["backends"][0]["excused"] == "it was tool-error at ContextForge already"
+    assert json.loads(done.stdout)["backends"][0]["why_allowed"] == "it was tool-error at ContextForge already"
     assert world.run("verification", baseline=baseline(world)).returncode == 7

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from hostctl.mcp.probe import Probe
 from tests.integration.bridge.parts import (
     Bridge,
     Database,
@@ -20,10 +22,10 @@ from tests.integration.bridge.parts import (
     token,
 )
 from verify.__main__ import main
-from verify.client import HttpWay, NoSession, all_failed, ask_all, longest_of, with_session
+from verify.client import HttpEndpoint, NoSession, all_failed, call_all, longest_timeout, with_session
+from verify.documents import StrictModel, Unusable, read_document
 from verify.names import Active
 from verify.outcome import Outcome
-from verify.plan import Question, Unusable, read_document
 from verify.report import exit_code_of
 
 
@@ -36,27 +38,33 @@ def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Gene
         yield started
 
 
-def question(name: str, tool: str, contains: str | None = None, **arguments: Any) -> dict[str, Any]:
+def probe(name: str, tool: str, contains: str | None = None, **arguments: Any) -> dict[str, Any]:
     expect = {} if contains is None else {"contains": [contains]}
     return {"name": name, "tool": f"{name}_{tool}", "arguments": arguments, "expect": expect, "timeout_seconds": 10}
 
 
 def verified(
-    url: str, questions: list[dict[str, Any]], active: Active = "sentinel", bearer: str | None = None
+    url: str, probes: list[dict[str, Any]], active: Active = "sentinel", bearer: str | None = None
 ) -> list[Outcome]:
-    plan = [Question.model_validate(one) for one in questions]
-    way = HttpWay(url, {"Authorization": f"Bearer {bearer or token()}"})
+    plan = [TypeAdapter(Probe).validate_python(one) for one in probes]
+    endpoint = HttpEndpoint(url, {"Authorization": f"Bearer {bearer or token()}"})
     try:
-        return asyncio.run(with_session(way, longest_of(plan), lambda session: ask_all(session, active, plan)))
+        return asyncio.run(
+            with_session(endpoint, longest_timeout(plan), lambda session: call_all(session, active, plan))
+        )
     except NoSession as error:
         return all_failed(active, plan, error)
+
+
+class Probes(StrictModel):
+    probes: tuple[Probe, ...]
 
 
 def results(outcomes: list[Outcome]) -> list[str]:
     return [outcome.result for outcome in outcomes]
 
 
-GOOD = [question("alpha", "echo", "alpha:x", text="x"), question("beta", "echo", "beta:x", text="x")]
+GOOD = [probe("alpha", "echo", "alpha:x", text="x"), probe("beta", "echo", "beta:x", text="x")]
 
 
 def test_good_answers_are_ok_under_the_names_that_sentinel_offers(bridge: Bridge) -> None:
@@ -68,15 +76,15 @@ def test_good_answers_are_ok_under_the_names_that_sentinel_offers(bridge: Bridge
     assert all(one.ms >= 0 for one in found)
 
 
-SLOW = {**question("beta", "slow", seconds=20), "timeout_seconds": 0.5}
+SLOW = {**probe("beta", "slow", seconds=20), "timeout_seconds": 0.5}
 
 
 @pytest.mark.parametrize(
     ("bad", "word"),
     [
-        (question("beta", "echo", "something else", text="x"), "differs"),
-        (question("beta", "fail"), "tool-error"),
-        (question("beta", "gone"), "missing"),
+        (probe("beta", "echo", "something else", text="x"), "differs"),
+        (probe("beta", "fail"), "tool-error"),
+        (probe("beta", "gone"), "missing"),
         (SLOW, "unreachable"),
     ],
     ids=["differs", "tool-error", "missing", "too-slow"],
@@ -119,18 +127,30 @@ def test_each_result_has_an_exit_code_and_the_first_in_order_decides(result: str
 
 def test_a_word_that_verify_does_not_know_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verifcation"]) == 1
-    assert capsys.readouterr().err == "verify takes one of these words: baseline, gates, verification, look.\n"
+    assert capsys.readouterr().err == "verify takes one of these commands: baseline, gates, verification, check.\n"
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"{", "The document on stdin is wrong at the document: Invalid JSON"),
-        (b'{"name": "alpha"}', "The document on stdin is wrong at tool: Field required."),
-        (b'{"name": "alpha", "tool": "t", "nmae": ""}', "is wrong at nmae: Extra inputs are not permitted."),
+        (b'{"probes": [{"name": "alpha"}]}', "The document on stdin is wrong at probes.0.tool: Field required."),
+        (
+            b'{"probes": [{"name": "alpha", "tool": "t", "nmae": ""}]}',
+            "is wrong at probes.0.nmae: Unexpected keyword argument.",
+        ),
+        (b'{"probes": [], "prboes": []}', "is wrong at prboes: Extra inputs are not permitted."),
+        (
+            b'{"probes": [{"name": "alpha", "tool": ""}]}',
+            "a probe needs the name of a backend and the name of its tool.",
+        ),
+        (
+            b'{"probes": [{"name": "alpha", "tool": "t", "timeout_seconds": 0}]}',
+            "timeout_seconds of the probe alpha must be above 0 and at most 86400.",
+        ),
     ],
 )
 def test_a_wrong_document_is_one_sentence(content: bytes, sentence: str) -> None:
     with pytest.raises(Unusable) as caught:
-        read_document(Question, content)
+        read_document(Probes, content)
     assert sentence in str(caught.value) and "\n" not in str(caught.value)

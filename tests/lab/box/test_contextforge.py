@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from console.progress import Progress
+from hostctl.mcp.probe import Expectation
 from lab import box as vps
 from lab import images
 from lab.box import Box, Place
@@ -27,7 +28,6 @@ from lab.real.contextforge.services import BACKENDS, NETWORK, PROJECT, SERVICES
 from tests.unit.lab.stack_backends import LAB
 from verify.expectation import differs
 from verify.names import offered_name
-from verify.plan import Expectation
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 

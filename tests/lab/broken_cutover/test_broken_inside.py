@@ -47,7 +47,7 @@ def test_contextforge_has_the_port_again_within_the_same_command(staged: Staged,
     assert after["endpoints"] != before["endpoints"]
     assert GATEWAY in said and "Traceback" not in said
     seen = staged.lab.verified()
-    assert (seen["active"], {one["result"] for one in seen["backends"] if "excused" not in one}) == (
+    assert (seen["active"], {one["result"] for one in seen["backends"] if "why_allowed" not in one}) == (
         "contextforge",
         {"ok"},
     )

@@ -94,7 +94,7 @@ def test_the_port_is_handed_over_and_every_backend_answers_through_sentinel(lab:
     assert (answers["firewall"]["addresses"], answers["firewall"]["open"]) == ([lab.box.ssh.address], [])
     assert (answers["active"], answers["ok"]) == ("sentinel", True)
     assert {one["name"] for one in answers["backends"]} == lab.doubles.backends()
-    assert {one["result"] for one in answers["backends"] if "excused" not in one} == {"ok"}
+    assert {one["result"] for one in answers["backends"] if "why_allowed" not in one} == {"ok"}
     told = lab.outputs()["verification"]
     assert the_same_parts(told) == the_same_parts(answers)
     assert told["tokens"]["refused"] == ["wrong", "the predecessor's"]
@@ -111,7 +111,7 @@ def test_a_limit_that_did_not_reach_the_container_is_told_by_verify(lab: Lab) ->
         "sentinel-postgres: memory is 209715200, asked was 268435456",
         "sentinel-postgres: memory_and_swap is 209715200, asked was 268435456",
     ]
-    assert {one["result"] for one in seen["backends"] if "excused" not in one} == {"ok"}
+    assert {one["result"] for one in seen["backends"] if "why_allowed" not in one} == {"ok"}
 
 
 def test_claudes_file_differs_in_the_entries_only_and_its_helper_opens_the_port(lab: Lab, before: Before) -> None:
@@ -259,7 +259,7 @@ def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, bef
     lab.set("active", "contextforge")
     said = lab.up()
     assert "handover-port deleted" in said
-    assert re.search(rf"-> {GATEWAY}: nobody answered for \d+ ms \(release \d+, connect \d+, answer \d+\)", said), said
+    assert re.search(rf"-> {GATEWAY}: downtime \d+ ms \(release \d+, connect \d+, answer \d+\)", said), said
     back = lab.verified()
     assert (back["active"], back["ok"]) == ("contextforge", True)
     found = lab.inspect(GATEWAY)
@@ -326,7 +326,7 @@ def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(la
     assert lab.sql("select words from kept") == "still here"
     seen = laptop.outputs()["verification"]
     assert seen["ok"] is True
-    assert {one["result"] for one in seen["backends"] if "excused" not in one} == {"ok"}
+    assert {one["result"] for one in seen["backends"] if "why_allowed" not in one} == {"ok"}
     answers = laptop.verified()
     assert (answers["ok"], answers["firewall"]["ok"]) == (True, True)
     assert answers["firewall"]["addresses"] == [lab.box.ssh.address]

@@ -33,7 +33,7 @@ class Sums:
     kill_matrix: dict[str, Cut] = field(default_factory=dict)
     """By the way of cutting off."""
     round_trips: list[dict[str, int]] = field(default_factory=list)
-    """`there` and `back`: the program's own downtimes in ms."""
+    """`cutover` and `rollback`: the program's own downtimes in ms."""
     state_machine: dict[str, int] = field(default_factory=dict)
     """How often each rule was applied, and the invariant checked."""
 
@@ -43,8 +43,8 @@ class Sums:
         if self.kill_matrix:
             told.append(f"kill matrix: {pages.converged(self._matrix())}")
         if self.round_trips:
-            downtimes = " ".join(f"{trip['there']}/{trip['back']}" for trip in self.round_trips)
-            told.append(f"round trips: {len(self.round_trips)}, downtimes there/back in ms: {downtimes}")
+            downtimes = " ".join(f"{trip['cutover']}/{trip['rollback']}" for trip in self.round_trips)
+            told.append(f"round trips: {len(self.round_trips)}, downtimes cutover/rollback in ms: {downtimes}")
         if self.state_machine:
             told.append("state machine: " + ", ".join(f"{count} {what}" for what, count in self.state_machine.items()))
         return told

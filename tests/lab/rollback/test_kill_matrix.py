@@ -68,7 +68,7 @@ def test_the_engine_is_killed_there_and_back(
     assert not failed, "\n\n".join(failed)
     # A step whose inputs turn out to be the same is no point, but the port's is one in every run.
     assert there.points
-    sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the way there"] = there
+    sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the cutover"] = there
     if back.points:
         sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the rollback"] = back
 
@@ -154,7 +154,7 @@ RESTARTED = {"dockerd": "dockerd", "host": "the host"}
 
 @ONLY_SOAK
 @pytest.mark.parametrize("what", RESTARTED)
-@pytest.mark.parametrize(("way", "active"), [("there", "sentinel"), ("back", "contextforge")])
+@pytest.mark.parametrize(("way", "active"), [("cutover", "sentinel"), ("rollback", "contextforge")])
 def test_the_host_restarts_under_the_run(
     world: World, sums: Sums, progress: Progress, say: Callable[[str], None],
     what: str, way: str, active: str, tmp_path: Path,
@@ -174,7 +174,7 @@ def test_the_host_restarts_under_the_run(
     world.staged()
     assert not failed, "\n\n".join(failed)
     assert cut.points
-    sums.kill_matrix[f"{RESTARTED[what]} restarts during a step of the way {way}"] = cut
+    sums.kill_matrix[f"{RESTARTED[what]} restarts during a step of the {way}"] = cut
 
 
 @ONLY_SOAK

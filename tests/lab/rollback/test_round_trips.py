@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 ROUNDS = 10 if SOAK else 2
 """What grows with every round shows after two of them."""
 PROJECT = "mcp-context-forge"
-LIMIT_MS = {"there": 300, "back": 500}
+LIMIT_MS = {"cutover": 300, "rollback": 500}
 """Of the median, while ContextForge is paused."""
 GROWTH_BYTES = 4096
 """Of the state over all rounds: a stored answer may be some words longer than the one before."""
@@ -83,15 +83,15 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, su
     for _ in range(ROUNDS):
         lab.set("active", "sentinel")
         lab.up()
-        there = lab.outputs()["handover"]["downtime_ms"]
+        cutover = lab.outputs()["handover"]["downtime_ms"]
         assert lab.verified()["ok"] is True
         now = audited(lab)
         assert rows < now
         rows = now
         lab.set("active", "contextforge")
         said = lab.up()
-        back = int(re.findall(r"nobody answered for (\d+) ms", said)[-1])
-        downtimes.append({"there": there, "back": back})
+        rollback = int(re.findall(r"downtime (\d+) ms", said)[-1])
+        downtimes.append({"cutover": cutover, "rollback": rollback})
         assert shapes(lab) == shaped
     assert residue(world) == left
     assert rows <= audited(lab)

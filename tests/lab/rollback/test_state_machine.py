@@ -54,14 +54,14 @@ class Operator(RuleBasedStateMachine):
 
     @rule()
     def cut_over(self) -> None:
-        self.did("cut over")
+        self.did("cutover")
         self.lab.set("active", "sentinel")
         assert self.lab.ops("up")["ok"] is True
         self.active = "sentinel"
 
     @rule()
     def go_back(self) -> None:
-        self.did("go back")
+        self.did("rollback")
         assert self.lab.ops("rollback")["active"] == "contextforge"
         self.active, self.rested = "contextforge", False
 

@@ -22,6 +22,7 @@ from tests.unit.settings.cases import SMALLEST
 ROOT = Path(__file__).resolve().parents[3]
 RECORD = {"path": "/srv/sentinel/claude/record.json", "sha256": "0" * 64}
 """Where the host keeps what Claude's files were, as `hostctl claude record` tells it."""
+BASELINE: Mapping[str, Any] = {"entry": "contextforge", "transport": "http", "tools": [], "backends": []}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Registration(mocks.Mocks):
             outputs["imageId"] = f"sha256:{args.name}"
         if args.typ.startswith("command:"):
             answer = {"verb": args.name, "interfaces": ["eth0"], "id": f"sha256:{args.name}", "record": RECORD}
-            outputs["stdout"] = json.dumps(answer)
+            outputs["stdout"] = json.dumps(BASELINE if args.name == "baseline-recorded" else answer)
         if args.typ == "docker:index/container:Container":
             outputs.setdefault("name", f"{args.name}-1a2b3c4")
         return f"{args.name}-id", outputs

@@ -31,13 +31,13 @@ def toml(program: Registration) -> dict[str, Any]:
 
 
 FILE_AND_SIGNAL = {"sentinel-configuration-written", "sentinel-live-reload"}
-QUESTIONS = {"baseline-taken", "gates-passed", "verification-backends"}
-"""Asked again with a switched-off backend as an optional one: it is not expected to answer."""
+REQUESTS = {"baseline-recorded", "gates-passed", "verification-backends"}
+"""Run again with a switched-off backend as an optional one: it is not expected to answer."""
 
 
 @pytest.mark.parametrize(
     ("live", "expected"),
-    [(SWITCH, FILE_AND_SIGNAL | QUESTIONS | {"reboot-check-armed"}), (RATES, FILE_AND_SIGNAL)],
+    [(SWITCH, FILE_AND_SIGNAL | REQUESTS | {"reboot-check-armed"}), (RATES, FILE_AND_SIGNAL)],
     ids=["kill-switch", "rate-limits"],
 )
 def test_a_live_setting_changes_a_file_in_place_and_signals_and_touches_no_container(
@@ -56,18 +56,16 @@ def test_a_live_setting_changes_a_file_in_place_and_signals_and_touches_no_conta
     assert after.named("sentinel-live-reload").inputs.get("triggers") is None
 
 
-def test_only_the_switched_off_backend_is_excused_in_every_question() -> None:
+def test_only_the_switched_off_backend_may_fail_in_every_request() -> None:
     after = register(SWITCH)
-    for name in QUESTIONS:
-        excused = {one["name"]: one["reason"] for one in document(after, name)["questions"] if one["optional"]}
-        assert excused == {"sqlite": "switched off by sentinel.kill_switch"}, name
-    after_a_boot = {one["name"]: one["why_allowed"] for one in document(after, "reboot-check-armed")["questions"]}
-    assert [name for name, why_allowed in after_a_boot.items() if why_allowed] == ["sqlite"]
+    for name in {*REQUESTS, "reboot-check-armed"}:
+        allowed = {one["name"]: one["reason"] for one in document(after, name)["probes"] if one["optional"]}
+        assert allowed == {"sqlite": "switched off by sentinel.kill_switch"}, name
 
 
-def test_every_question_names_the_tools_that_nobody_may_miss() -> None:
-    for name in QUESTIONS:
-        disabled = {tuple(one["disabled_tools"]) for one in document(register(SWITCH), name)["questions"]}
+def test_every_probe_names_the_tools_that_the_kill_switch_hides() -> None:
+    for name in REQUESTS:
+        disabled = {tuple(one["disabled_tools"]) for one in document(register(SWITCH), name)["probes"]}
         assert disabled == {("write_query",)}, name
 
 

@@ -13,7 +13,7 @@ from settings.cross_checks import gates_seconds
 from settings.model import SECRET_KEYS
 from tests.unit.components.registration import Registration, register
 from tests.unit.settings.cases import SMALLEST
-from verify.documents import AskedGates
+from verify.documents import GatesRequest
 from verify.gates import GATES
 
 AFTER = [
@@ -31,13 +31,13 @@ AFTER = [
     ("sentinel-standby", "sentinel-gateway"),
     ("sentinel-standby", "sentinel-sidecars"),
     ("sentinel-token", "sentinel-files-written"),
-    ("baseline-taken", "predecessor-record"),
-    ("baseline-kept", "baseline-taken"),
+    ("baseline-recorded", "predecessor-record"),
+    ("baseline-kept", "baseline-recorded"),
     ("sentinel-postgres-container", "baseline-kept"),
     ("gates-passed", "sentinel-standby"),
     ("gates-passed", "sentinel-token"),
     ("gates-passed", "sentinel-postgres-container"),
-    ("gates-passed", "baseline-taken"),
+    ("gates-passed", "baseline-recorded"),
     ("handover-port", "gates-passed"),
     ("rollback-check", "predecessor-record"),
     ("claude-record-entries", "rollback-check"),
@@ -184,7 +184,7 @@ def test_the_verification_is_asked_again_when_image_configuration_backends_or_to
         "sha256:sentinel-postgres-image",
     ]
     assert asked["because"]["files"]
-    assert [question["name"] for question in asked["questions"]] == ["sqlite", "sequential-thinking"]
+    assert [probe["name"] for probe in asked["probes"]] == ["sqlite", "sequential-thinking"]
 
 
 def test_without_standby_sentinel_is_declared_and_not_started() -> None:
@@ -229,7 +229,7 @@ def test_the_program_is_the_same_over_ssh() -> None:
     kinds = {one.type for one in remote.resources.values() if one.type.startswith("command:")}
     assert kinds == {"command:remote:Command", "command:local:Command"}
     here = [one for one in remote.resources.values() if one.type == "command:local:Command"]
-    assert sorted(one.name for one in here) == ["baseline-taken", "gates-passed", "verification-backends"]
+    assert sorted(one.name for one in here) == ["baseline-recorded", "gates-passed", "verification-backends"]
     for one in here:
         assert one.inputs["create"].startswith(".venv/bin/python -m verify ")
         assert json.loads(one.inputs["stdin"])["host"]["address"] == "203.0.113.10"
@@ -276,7 +276,7 @@ def test_each_layer_is_built_over_the_one_below_and_the_last_is_what_the_contain
 
 def test_a_runs_limit_holds_the_sum_of_the_gates_own_limits() -> None:
     program = register({"verification.baseline": "false"})
-    asked = AskedGates.model_validate_json(program.named("gates-passed").inputs["stdin"])
+    asked = GatesRequest.model_validate_json(program.named("gates-passed").inputs["stdin"])
     assert sum(gate.limit(asked) for gate in GATES) == gates_seconds(load(SMALLEST, set(SECRET_KEYS), stack="test"))
 
 
@@ -285,5 +285,5 @@ def test_a_boot_is_checked_whoever_has_the_port(active: str) -> None:
     asked = json.loads(register({"active": active}).named("reboot-check-armed").inputs["stdin"])
     assert (asked["active"], asked["standby"], asked["predecessor"]) == (active, True, "mcp-context-forge-gateway-1")
     assert asked["containers"] == ["sentinel-postgres", "sentinel-prometheus", "sentinel-grafana", "mcp-sqlite"]
-    assert asked["questions"][0]["tool"] == {"sentinel": "list_tables", "contextforge": "sqlite-list-tables"}[active]
+    assert asked["probes"][0]["tool"] == {"sentinel": "list_tables", "contextforge": "sqlite-list-tables"}[active]
     assert asked["claude"]["entry"] == {"sentinel": "sentinel", "contextforge": "contextforge"}[active]

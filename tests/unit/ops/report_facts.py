@@ -33,7 +33,7 @@ def facts() -> dict[str, Any]:
         {"name": n, "tool": t, "result": "ok", "ms": 12 * at}
         for at, (n, t) in enumerate(zip(NAMES, TOOLS, strict=True), 1)
     ]
-    rows[4] |= {"result": "auth", "excused": EXCUSE, "detail": "HTTP 401"}
+    rows[4] |= {"result": "auth", "why_allowed": EXCUSE, "detail": "HTTP 401"}
     before = [{"name": n, "tool": t, "result": "ok", "kind": "text"} for n, t in zip(NAMES, TOOLS, strict=True)]
     before[4]["result"] = "auth"
     handover = {"verb": "cutover", "at": "2026-11-27T01:02:03.300Z", "from": FORGE, "to": SENTINEL, "downtime_ms": 152,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from hostctl.mcp.probe import Probe
 from verify.client import schema_hash
 from verify.comparison import compared
-from verify.documents import Baseline, Seen, Tool
-from verify.plan import Question
+from verify.documents import Baseline, BaselineResult, Tool
 
 
-def backends(*disabled: str) -> list[Question]:
-    return [Question(name=name, tool="x", disabled_tools=disabled) for name in ("sqlite", "n8n", "n8n-mcp")]
+def backends(*disabled: str) -> list[Probe]:
+    return [Probe(name=name, tool="x", disabled_tools=disabled) for name in ("sqlite", "n8n", "n8n-mcp")]
 
 
 def baseline(**tools: str) -> Baseline:
     listed = tuple(Tool(name=name.replace("_", "-"), schema_hash=hashed) for name, hashed in sorted(tools.items()))
-    seen = Seen(name="sqlite", tool="sqlite-list-tables", result="ok", kind="text")
+    seen = BaselineResult(name="sqlite", tool="sqlite-list-tables", result="ok", kind="text")
     return Baseline(entry="contextforge", transport="http", tools=listed, backends=(seen,))
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hostctl.mcp.probe import Expectation
 from verify.expectation import differs
-from verify.plan import Expectation
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from verify.plan import Expectation
     ],
 )
 def test_an_answer_as_expected_does_not_differ(expected: dict[str, Any], text: str, structured: Any) -> None:
-    assert differs(Expectation.model_validate(expected), text, structured) == ""
+    assert differs(Expectation(**expected), text, structured) == ""
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_an_answer_as_expected_does_not_differ(expected: dict[str, Any], text: s
     ],
 )
 def test_an_answer_that_differs_says_in_what(expected: dict[str, Any], text: str, structured: Any, why: str) -> None:
-    assert differs(Expectation.model_validate(expected), text, structured) == why
+    assert differs(Expectation(**expected), text, structured) == why

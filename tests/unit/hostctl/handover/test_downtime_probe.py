@@ -1,4 +1,4 @@
-"""The look from aside while a port changes hands: every attempt is kept with its result, and it holds nothing up."""
+"""The downtime probe keeps every attempt with its result, and delays nothing."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import socket
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from hostctl.handover import downtime_probe
-from hostctl.handover.downtime_probe import Watch
-from hostctl.handover.request import Request
+from hostctl.handover import downtime_probe, scenarios
+from hostctl.handover.downtime_probe import DowntimeProbe
+from hostctl.handover.request import HandoverRequest
+from hostctl.mcp import initialize
 
 
-def request_on(port: int) -> Request:
-    return cast(Request, SimpleNamespace(port=port, predecessor_path="/health"))
+def request_on(port: int) -> HandoverRequest:
+    return replace(scenarios.REQUEST, port=port)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def serving(status: int) -> ThreadingHTTPServer:
     return server
 
 
-def results(seen: Watch) -> list[str]:
+def results(seen: DowntimeProbe) -> list[str]:
     return [result for _, _, result in seen.around(0)]
 
 
@@ -52,7 +53,7 @@ def results(seen: Watch) -> list[str]:
 def test_any_answer_counts_whoever_gives_it(status: int) -> None:
     server = serving(status)
     try:
-        with Watch(request_on(server.server_address[1])) as seen:
+        with DowntimeProbe(request_on(server.server_address[1])) as seen:
             seen.wait_for(3)
     finally:
         server.shutdown()
@@ -61,7 +62,7 @@ def test_any_answer_counts_whoever_gives_it(status: int) -> None:
 
 
 def test_nobody_there_is_refused_and_a_held_connection_is_silent(unused: socket.socket) -> None:
-    with Watch(request_on(unused.getsockname()[1])) as seen:
+    with DowntimeProbe(request_on(unused.getsockname()[1])) as seen:
         seen.wait_for(1)
         unused.listen()
         seen.wait_for(2)
@@ -78,14 +79,14 @@ def test_a_connection_that_is_closed_again_is_no_answer(unused: socket.socket) -
             unused.accept()[0].close()
 
     threading.Thread(target=close_each, daemon=True).start()
-    with Watch(request_on(unused.getsockname()[1])) as seen:
+    with DowntimeProbe(request_on(unused.getsockname()[1])) as seen:
         seen.wait_for(2)
     over.set()
     assert results(seen)[0] == "closed"
 
 
 def test_times_are_milliseconds_from_the_moment_that_is_asked_for(unused: socket.socket) -> None:
-    with Watch(request_on(unused.getsockname()[1])) as seen:
+    with DowntimeProbe(request_on(unused.getsockname()[1])) as seen:
         seen.wait_for(2)
         moment = time.monotonic()
         seen.wait_for(2)
@@ -95,16 +96,16 @@ def test_times_are_milliseconds_from_the_moment_that_is_asked_for(unused: socket
     assert [one[0] for one in around] == sorted(one[0] for one in around)
 
 
-def test_a_watch_that_saw_nothing_yet_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_without_any_attempt_yet_delays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
 
     def once(*_: Any, **__: Any) -> Any:
         hangs.wait()
-        return downtime_probe.probe.Answer(False)
+        return initialize.Answer(False)
 
-    monkeypatch.setattr(downtime_probe.probe, "once", once)
+    monkeypatch.setattr(downtime_probe.initialize, "once", once)
     monkeypatch.setattr(downtime_probe, "LONGEST_WAIT_SECONDS", 0.05)
-    with Watch(request_on(1)) as seen:
+    with DowntimeProbe(request_on(1)) as seen:
         seen.wait_for(3)
     assert seen.around(0) == []
     hangs.set()
@@ -114,6 +115,6 @@ def test_the_attempts_have_an_end(monkeypatch: pytest.MonkeyPatch, unused: socke
     monkeypatch.setattr(downtime_probe, "MOST_POINTS", 4)
     monkeypatch.setattr(downtime_probe, "LONGEST_WAIT_SECONDS", 5.0)
     monkeypatch.setattr(downtime_probe, "PAUSE_SECONDS", 0.0)
-    with Watch(request_on(unused.getsockname()[1])) as seen:
+    with DowntimeProbe(request_on(unused.getsockname()[1])) as seen:
         seen.wait_for(4)
     assert len(seen.around(0)) == 4

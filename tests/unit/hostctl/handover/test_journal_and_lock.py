@@ -42,7 +42,7 @@ def test_a_finished_entry_is_kept_and_the_oldest_of_many_go(tmp_path: Path) -> N
     assert journal.unfinished() is None
     assert journal.state()["number"] == KEPT_ENTRIES + 2
     kept = sorted(os.listdir(tmp_path / "finished"))
-    assert (len(kept), kept[0]) == (KEPT_ENTRIES, "2026-11-24T000003000Z-take-done.jsonl")
+    assert (len(kept), kept[0]) == (KEPT_ENTRIES, "2026-11-24T000003000Z-cutover-done.jsonl")
 
 
 def test_the_entry_names_no_secret_and_can_be_read_by_line(tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_the_entry_names_no_secret_and_can_be_read_by_line(tmp_path: Path) -> No
     assert all(re.fullmatch(r"20..-..-..T..:..:..\.\d{3}Z", line["at"]) for line in lines)
 
 
-def test_a_second_run_is_refused_and_told_who_holds_the_lock(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
     pattern = (
-        rf"another hostctl \(process {os.getpid()}, handover take, since 20.*Z\) holds {tmp_path}/lock: wait until"
+        rf"another hostctl \(process {os.getpid()}, handover cutover, since 20.*Z\) holds {tmp_path}/lock: wait until"
     )
     with (
         lock.held(str(tmp_path), "handover cutover"),
@@ -84,7 +84,7 @@ def test_a_handover_under_a_lock_changes_nothing(run: Any, tmp_path: Path) -> No
     assert done.returncode == 1 and done.stderr.startswith("hostctl handover cutover: another hostctl holds ")
 
 
-def test_who_is_at_work_can_be_asked_without_taking_the_lock(tmp_path: Path) -> None:
+def test_the_owner_of_the_lock_is_read_without_taking_it(tmp_path: Path) -> None:
     assert lock.owner(str(tmp_path)) is None
     with lock.held(str(tmp_path), "handover rollback"):
         seen = lock.owner(str(tmp_path))

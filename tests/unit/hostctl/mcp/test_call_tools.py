@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from hostctl.mcp import call_tools
-from hostctl.mcp.call_tools import Probe
+from hostctl.mcp.probe import Expectation, Probe
 
 HEADERS = {"Authorization": "Bearer good"}
 ANSWERS: dict[str, Any] = {
@@ -74,8 +74,8 @@ def url() -> Generator[str]:
     serving.server_close()
 
 
-def probe(tool: str, **members: Any) -> Probe:
-    return Probe(tool, tool, timeout_seconds=5, **members)
+def probe(tool: str, **expected: Any) -> Probe:
+    return Probe(tool, tool, expect=Expectation(**expected), timeout_seconds=5)
 
 
 def test_each_answer_is_judged_on_its_own_and_the_session_is_ended(url: str) -> None:
@@ -90,15 +90,15 @@ def test_each_answer_is_judged_on_its_own_and_the_session_is_ended(url: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("members", "verdict"),
+    ("expected", "fault"),
     [
         ({"contains": ("projects",)}, ""),
         ({"contains": ("gardens",)}, "'gardens' is not in the answer"),
         ({"excludes": ("notes",)}, "'notes' is in the answer"),
     ],
 )
-def test_what_the_answer_must_and_must_not_hold(url: str, members: dict[str, Any], verdict: str) -> None:
-    assert call_tools.call_all(url, HEADERS, [probe("good", **members)]) == {"good": verdict}
+def test_what_the_answer_must_and_must_not_hold(url: str, expected: dict[str, Any], fault: str) -> None:
+    assert call_tools.call_all(url, HEADERS, [probe("good", **expected)]) == {"good": fault}
 
 
 def test_a_refused_token_is_reported_for_every_probe_and_without_the_token(url: str) -> None:
@@ -107,5 +107,5 @@ def test_a_refused_token_is_reported_for_every_probe_and_without_the_token(url: 
 
 
 def test_nobody_on_the_port_is_no_traceback() -> None:
-    (verdict,) = call_tools.call_all("http://127.0.0.1:1/mcp", HEADERS, [probe("good")]).values()
-    assert verdict == "no connection (Connection refused)"
+    (fault,) = call_tools.call_all("http://127.0.0.1:1/mcp", HEADERS, [probe("good")]).values()
+    assert fault == "no connection (Connection refused)"

@@ -30,7 +30,7 @@ def asked(active: str, **changes: Any) -> Asked:
         docker_socket="", active=active, sentinel="sentinel-gateway-1", standby=True, predecessor="forge", project="forge",
         internal="sentinel", edge="sentinel-edge", port=9200, health_port=9201,
         containers=("sentinel-postgres", "mcp-sqlite"), before={"mcp-sqlite": ["forge_net", "sentinel"]}, firewall={},
-        prometheus_port=0, jobs=(), grafana_port=0, night_folder="", claude={}, questions=(),
+        prometheus_port=0, jobs=(), grafana_port=0, night_folder="", claude={}, probes=(),
     )  # fmt: skip
     return replace(found, **changes)
 

@@ -34,7 +34,7 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "trigger": "cron", "cron_folder": str(tmp_path / "cron.d"), "unit_folder": str(tmp_path), "limit_seconds": 5,
         "active": "sentinel", "sentinel": "sentinel-gateway-1", "standby": True, "predecessor": "forge",
         "internal": "sentinel", "edge": "sentinel-edge", "port": 9200, "health_port": 9201,
-        "containers": ["sentinel-postgres"], "claude": {}, "questions": [],
+        "containers": ["sentinel-postgres"], "claude": {}, "probes": [],
     }  # fmt: skip
 
 

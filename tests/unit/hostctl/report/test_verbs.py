@@ -99,8 +99,8 @@ def test_the_nightly_jobs_own_folder_comes_first(looked: Any, tmp_path: Path) ->
 def test_the_caller_is_the_user_behind_sudo_and_where_ssh_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
-    assert invoker.told() == {"user": pwd.getpwuid(os.getuid()).pw_name, "from": ""}
+    assert invoker.identity() == {"user": pwd.getpwuid(os.getuid()).pw_name, "from": ""}
     monkeypatch.setenv("SUDO_USER", "operator")
     monkeypatch.setenv("SSH_CONNECTION", "203.0.113.1 50000 203.0.113.10 22")
     monkeypatch.setattr(os, "getuid", lambda: 0)
-    assert invoker.told() == {"user": "operator", "from": "203.0.113.1"}
+    assert invoker.identity() == {"user": "operator", "from": "203.0.113.1"}

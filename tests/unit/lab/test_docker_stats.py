@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from lab.benchmarks.eyes import megabytes
+
+from lab.benchmarks.monitoring import megabytes
 
 
 @pytest.mark.parametrize(("text", "value"), [("45.5MiB", 45.5), ("1.25GiB", 1280), ("512KiB", 0.5), ("0B", 0)], ids=str)

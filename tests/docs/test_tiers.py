@@ -1,0 +1,36 @@
+"""tests/README.md: its tiers are the folders of tests, and its fixtures and variables exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from console.paths import ROOT
+
+TEXT = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+FIXTURES = [
+    (name, file)
+    for names, file in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| `(tests/[\w/]+\.py)` \|", TEXT, re.MULTILINE)
+    for name in re.findall(r"`(\w+)`", names)
+]
+
+
+def test_every_folder_of_tests_is_a_tier() -> None:
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `tests/(\w+)` \|", TEXT, re.MULTILINE)) == folders - {"testdata"}
+
+
+def test_every_fixture_is_defined_where_it_says() -> None:
+    assert len(FIXTURES) > 10
+    missing = [
+        (name, file)
+        for name, file in FIXTURES
+        if not re.search(rf"@pytest\.fixture.*\ndef {name}\(", (ROOT / file).read_text(encoding="utf-8"))
+    ]
+    assert missing == []
+
+
+def test_every_variable_is_read_somewhere() -> None:
+    for name in re.findall(r"`([A-Z_]{4,})(?:=[^`]*)?`", TEXT):
+        used = subprocess.run(["git", "grep", "-q", name, "--", "*.py", "Makefile"], cwd=ROOT, check=False)
+        assert used.returncode == 0, name
