@@ -37,7 +37,7 @@ _SUBJECT = "claude"
 
 @dataclass(frozen=True, kw_only=True)
 class ClaudeRecordArgs:
-    """Which entry is recorded, once the rollback is known to work."""
+    """The entry to record, once the rollback is known to work."""
 
     settings: Settings
     host: Host

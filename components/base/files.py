@@ -19,7 +19,7 @@ import pulumi
 
 from components.base.request import request
 from components.host import Host, Operation
-from hostctl.files import WriteRequest
+from hostctl.files import FilesRequest
 
 __all__ = ["HostFile", "HostFiles"]
 
@@ -61,7 +61,7 @@ class HostFiles(pulumi.ComponentResource):
             f"{name}-written",
             Operation("files", create="write", delete="remove"),
             request(
-                WriteRequest,
+                FilesRequest,
                 folder=self._folder,
                 uid=owner,
                 gid=owner,

@@ -32,7 +32,7 @@ from components.monitoring.container import Watcher
 from components.networks import Networks
 from components.sentinel.configuration import ALIAS as GATEWAY
 from components.sentinel.gateway import Sentinel
-from hostctl.files import WriteRequest
+from hostctl.files import FilesRequest
 from hostctl.nightly.results import TARGET_FILE
 from hostctl.prometheus import WaitRequest
 from settings import Settings, secret_output
@@ -140,7 +140,7 @@ class Prometheus(pulumi.ComponentResource):
         marks = host.action(
             f"{name}-marks",
             Operation("files", create="write", delete="remove"),
-            request(WriteRequest, folder=self.marks, folder_mode="0755", uid=USER, gid=USER),
+            request(FilesRequest, folder=self.marks, folder_mode="0755", uid=USER, gid=USER),
             parent=self,
         )
         checked = host.action(
@@ -234,7 +234,7 @@ class Prometheus(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class CutoverMarkArgs:
-    """What serves since the handover, and the Prometheus that shows it."""
+    """The gateway that serves since the handover, and the Prometheus that shows it."""
 
     settings: Settings
     host: Host
@@ -257,7 +257,7 @@ class CutoverMark(pulumi.ComponentResource):
             f"{name}-file",
             Operation("files", create="write", delete="remove"),
             request(
-                WriteRequest,
+                FilesRequest,
                 folder=args.prometheus.marks,
                 folder_mode="0755",
                 uid=USER,

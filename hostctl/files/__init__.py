@@ -19,10 +19,14 @@ _FILE_MODE, _FOLDER_MODE = FileMode(0o400), FileMode(0o750)
 
 
 @dataclass(frozen=True)
-class FileName:
-    """A file in the folder."""
+class File:
+    """A file in the folder; -1 leaves the owner as it is."""
 
     name: str
+    content: str
+    mode: FileMode = _FILE_MODE
+    uid: int = -1
+    gid: int = -1
 
     def __post_init__(self) -> None:
         if self.name in ("", ".", "..") or "/" in self.name:
@@ -30,28 +34,7 @@ class FileName:
 
 
 @dataclass(frozen=True)
-class File(FileName):
-    """A file with its content; -1 leaves the owner as it is."""
-
-    content: str
-    mode: FileMode = _FILE_MODE
-    uid: int = -1
-    gid: int = -1
-
-
-@dataclass(frozen=True)
-class RemoveRequest:
-    """The folder, and the files in it that are ours."""
-
-    folder: str
-    files: tuple[FileName, ...] = ()
-
-    def __post_init__(self) -> None:
-        _require_absolute(self.folder)
-
-
-@dataclass(frozen=True)
-class WriteRequest:
+class FilesRequest:
     """The folder with its mode and owner, and its files."""
 
     folder: str
@@ -61,10 +44,11 @@ class WriteRequest:
     files: tuple[File, ...] = ()
 
     def __post_init__(self) -> None:
-        _require_absolute(self.folder)
+        if not os.path.isabs(self.folder):
+            raise Refusal("'folder' is a relative path: give an absolute one")
 
 
-def write(request: WriteRequest) -> dict[str, Any]:
+def write(request: FilesRequest) -> dict[str, Any]:
     """Give each file its declared content, mode and owner, whole or not at all; one that has them stays untouched."""
     folder = os.path.normpath(request.folder)
     _make_folder(folder, request)
@@ -84,7 +68,7 @@ def write(request: WriteRequest) -> dict[str, Any]:
     return {"folder": folder, "written": written, "unchanged": unchanged}
 
 
-def remove(request: RemoveRequest) -> dict[str, Any]:
+def remove(request: FilesRequest) -> dict[str, Any]:
     """Remove the listed files, and the folder when it is empty then."""
     folder = os.path.normpath(request.folder)
     removed: list[str] = []
@@ -100,12 +84,7 @@ def remove(request: RemoveRequest) -> dict[str, Any]:
     return {"folder": folder, "removed": removed, "folder_removed": _remove_when_empty(folder)}
 
 
-def _require_absolute(folder: str) -> None:
-    if not os.path.isabs(folder):
-        raise Refusal("'folder' is a relative path: give an absolute one")
-
-
-def _make_folder(folder: str, request: WriteRequest) -> None:
+def _make_folder(folder: str, request: FilesRequest) -> None:
     try:
         os.makedirs(folder, mode=0o755, exist_ok=True)
         os.chown(folder, request.uid, request.gid)

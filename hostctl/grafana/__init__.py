@@ -26,7 +26,7 @@ from hostctl.core.http_json import NoAnswer
 REQUEST_SECONDS = 30.0
 """Grafana waits up to 15 s for the receiver of the message."""
 AGAIN_SECONDS = 2.0
-"""After a 429: Grafana does not pass on how long Discord asked to wait."""
+"""After a 429: Grafana does not pass on Discord's own pause."""
 TESTS = "/api/alertmanager/grafana/config/api/v1/receivers/test"
 RECEIVERS = "/apis/notifications.alerting.grafana.app/v1beta1/namespaces/default/receivers"
 REDACTED = "[REDACTED]"

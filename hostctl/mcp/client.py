@@ -92,7 +92,7 @@ class Session:
         return session
 
     def acknowledge(self, seconds: float) -> None:
-        """Tell the gateway that the session is in use; raises CallFailed."""
+        """Report the session as in use; raises CallFailed."""
         try:
             method = "notifications/initialized"
             answer = http_json.exchange("POST", self._url, _message(method), self._headers, seconds=seconds)

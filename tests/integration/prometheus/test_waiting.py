@@ -43,7 +43,7 @@ def test_it_ends_when_the_target_is_up(tmp_path: Path) -> None:
         )
 
 
-def test_a_target_that_stays_down_is_told_with_prometheus_own_reason(tmp_path: Path) -> None:
+def test_a_target_that_stays_down_is_reported_with_prometheus_own_reason(tmp_path: Path) -> None:
     with (
         metrics_endpoint.served(lambda metrics, seconds: None, token="secret") as port,
         prometheus.running(scraping(port), tmp_path) as running,

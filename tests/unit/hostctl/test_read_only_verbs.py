@@ -1,4 +1,4 @@
-"""What hostctl sees of a host, decided without one: listeners, what was asked, secrets out of a log, the baseline."""
+"""Read-only verbs without a host: listeners, containers as declared, secrets out of a log, the baseline."""
 
 from __future__ import annotations
 
@@ -100,15 +100,15 @@ def test_a_container_as_declared_differs_in_no_fact() -> None:
 
 @pytest.mark.parametrize("fact", [fact for fact in DECLARED if fact != "name"])
 def test_each_different_fact_is_reported_with_both_values(fact: str) -> None:
-    told = expected.differences(Engine(INSPECT), {**DECLARED, fact: "other"})  # type: ignore[arg-type]
-    assert len(told) == 1
-    assert told[0].startswith(f"gateway: {fact} is ") and told[0].endswith(", expected other")
+    differences = expected.differences(Engine(INSPECT), {**DECLARED, fact: "other"})  # type: ignore[arg-type]
+    assert len(differences) == 1
+    assert differences[0].startswith(f"gateway: {fact} is ") and differences[0].endswith(", expected other")
 
 
 def test_an_undeclared_variable_is_reported_by_its_name_alone() -> None:
     found = {**INSPECT, "Config": {**INSPECT["Config"], "Env": ["HOME=/", "OWN=1", "PATH=/", "TOKEN=a-secret-value"]}}
-    told = expected.differences(Engine(found), DECLARED)  # type: ignore[arg-type]
-    assert told == ['gateway: variables is ["HOME", "OWN", "TOKEN"], expected ["HOME", "OWN"]']
+    differences = expected.differences(Engine(found), DECLARED)  # type: ignore[arg-type]
+    assert differences == ['gateway: variables is ["HOME", "OWN", "TOKEN"], expected ["HOME", "OWN"]']
 
 
 def test_an_image_that_is_gone_is_no_difference() -> None:

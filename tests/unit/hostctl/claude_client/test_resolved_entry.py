@@ -71,15 +71,15 @@ def test_the_helper_runs_as_the_owner_of_claudes_file_since_root_may_read_what_c
     ],
     ids=["fails", "masked", "no-json", "no-object", "gone"],
 )
-def test_a_helper_that_gives_no_header_is_told_as_that_and_not_as_a_refused_token(
+def test_a_helper_that_gives_no_header_is_reported_as_that_and_not_as_a_refused_token(
     tmp_path: Path, helper: Path, program: str | None, sentence: str
 ) -> None:
     helper.unlink() if program is None else helper.write_text(program)
     with pytest.raises(Refusal) as refused:
         shown(tmp_path, {"type": "http", "url": "http://127.0.0.1:9200/mcp", "headersHelper": str(helper)})
-    told = str(refused.value)
-    assert told.startswith("Claude's program for the header of entry sentinel (")
-    assert sentence.replace("(hidden])", "([hidden])") in told and "eyJ" not in told
+    message = str(refused.value)
+    assert message.startswith("Claude's program for the header of entry sentinel (")
+    assert sentence.replace("(hidden])", "([hidden])") in message and "eyJ" not in message
 
 
 def test_variables_expand_as_claude_expands_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,10 +131,13 @@ def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_pat
         (None, "does not exist: start Claude Code once, or correct client.file"),
         ("{", "is broken JSON: fix it, then run again; it was left as it is"),
         ("{}", "has no entry sentinel, which has been lost or never existed"),
-        ('{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}', "is of a kind that cannot be called (sse)"),
+        (
+            '{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}',
+            "is of a kind that cannot be called (sse)",
+        ),
     ],
 )
-def test_a_file_without_a_usable_entry_is_told_by_name(tmp_path: Path, text: str | None, sentence: str) -> None:
+def test_a_file_without_a_usable_entry_is_refused_by_name(tmp_path: Path, text: str | None, sentence: str) -> None:
     if text is not None:
         (tmp_path / ".claude.json").write_text(text)
     with pytest.raises(Refusal) as refused:

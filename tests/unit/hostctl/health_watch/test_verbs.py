@@ -37,7 +37,7 @@ def theirs() -> N8n:
     for number in range(MANY):
         body = {"name": f"Own {number}", "nodes": [{"id": f"own-{number}"}], "connections": {}, "settings": {}}
         found.answer("POST", "/api/v1/workflows", found.key, body)
-    found.asked.clear()
+    found.changes.clear()
     return found
 
 
@@ -69,9 +69,9 @@ def test_it_is_made_once_published_and_holds_a_credential_instead_of_the_webhook
     assert credential["data"] == {"webhookUri": WEBHOOK}
     (sender,) = [node for node in made["nodes"] if "credentials" in node]
     assert sender["credentials"] == {"discordWebhookApi": {"id": credential["id"], "name": credential["name"]}}
-    theirs.asked.clear()
+    theirs.changes.clear()
     assert health_watch.apply(WorkflowRequest(**document))["did"] == []
-    assert theirs.asked == [] and len(theirs.workflows) == MANY + 1
+    assert theirs.changes == [] and len(theirs.workflows) == MANY + 1
 
 
 def test_what_n8n_adds_is_no_change_and_what_the_operator_changed_is_put_right(
@@ -122,7 +122,7 @@ def test_an_n8n_that_is_starting_is_waited_for(theirs: N8n, document: dict[str, 
     assert health_watch.apply(WorkflowRequest(**document))["did"] == ["credential", "made", "published"]
 
 
-def test_a_wrong_key_is_told_with_what_mends_it_and_is_not_repeated(theirs: N8n, document: dict[str, Any]) -> None:
+def test_a_wrong_key_is_refused_with_its_fix_and_is_not_repeated(theirs: N8n, document: dict[str, Any]) -> None:
     Path(document["key_file"]).write_text("another-key")
     with pytest.raises(Refusal, match="n8n refuses its key") as caught:
         health_watch.apply(WorkflowRequest(**document))
