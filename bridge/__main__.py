@@ -3,10 +3,10 @@
 In the image (bridge/Dockerfile): this folder at /opt/sentinel/sources/bridge, and what `requirements.in` names in
 /opt/sentinel/packages (PyJWT, starlette, uvicorn; Python 3.11 to 3.13).
 
-Owns: start, signals and end of the whole. Why starlette, uvicorn and a relay of our own, and not the `mcp` SDK's
-server: with Python 3.13 the SDK's server takes 71 MB after its imports and the real gateway 31 MB, which is beyond the
-100 MB for both; starlette, uvicorn and PyJWT (without cryptography) take 32 MB. And a relay that does not model
-messages passes on what it does not know.
+Owns: start, signals and end of the whole. It is a relay of our own over starlette and uvicorn, not the `mcp` SDK's
+server: with Python 3.13 the SDK's server takes 71 MB after its imports and the real gateway 31 MB, more than the 100 MB
+for both; starlette, uvicorn and PyJWT (without cryptography) take 32 MB. And a relay that does not model messages also
+passes on unknown ones.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from pathlib import Path
 import uvicorn
 
 from .backends import HttpBackends
+from .calls import GatewayFailed, Message
 from .configuration import Misconfigured, Settings, load, read_secret, read_signing_secret
 from .endpoint import Endpoint
-from .gateway import Gateway, GatewayFailed, Message
+from .gateway import Gateway
 from .guard import Guard
 from .sessions import Sessions
 from .tokens import Tokens
@@ -40,12 +41,12 @@ _log = logging.getLogger("bridge")
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Signals are the bridge's: the gateway's end begins together with the server's, not after it."""
+        """The bridge handles signals: the gateway's end begins together with the server's, not after it."""
         yield
 
 
 async def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT; raises Misconfigured or GatewayFailed when it cannot start."""
+    """Serve until SIGTERM or SIGINT; raises Misconfigured or GatewayFailed when it cannot start."""
     tokens = Tokens(read_signing_secret(settings.jwt.secret_file), settings.jwt.issuer, settings.jwt.audience)
     files = settings.gateway_environment_files
 
@@ -56,8 +57,8 @@ async def serve(settings: Settings) -> None:
     environment()
     backends = HttpBackends(settings.http_backends, settings.http_backends_seconds, settings.health)
 
-    def broadcast(note: Message) -> None:
-        sessions.broadcast(note)
+    def broadcast(notification: Message) -> None:
+        sessions.broadcast(notification)
 
     gateway = Gateway(settings.gateway, environment, settings.start_seconds, broadcast, backends.before_start)
     sessions = Sessions(settings.session_idle_seconds, gateway.cancel)
@@ -73,9 +74,9 @@ async def serve(settings: Settings) -> None:
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         await starting
-        healing = asyncio.create_task(_take_up_missing(backends, sessions, gateway, settings.stop_seconds))
+        renewals = asyncio.create_task(_renew_with_missing(backends, sessions, gateway, settings.stop_seconds))
         await _serve_until(stop, settings, endpoint, sessions, gateway)
-        healing.cancel()
+        renewals.cancel()
     else:
         await gateway.stop(settings.stop_seconds)
         with contextlib.suppress(GatewayFailed):
@@ -83,14 +84,16 @@ async def serve(settings: Settings) -> None:
     stopping.cancel()
 
 
-async def _take_up_missing(backends: HttpBackends, sessions: Sessions, gateway: Gateway, stop_seconds: float) -> None:
-    """A backend that the gateway was started without comes into it by another start, which nobody's session sees."""
+async def _renew_with_missing(
+    backends: HttpBackends, sessions: Sessions, gateway: Gateway, stop_seconds: float
+) -> None:
+    """Renew the gateway once a backend that it was started without accepts connections, while no session is open."""
     while True:
-        there = ", ".join(await backends.back())
+        available = ", ".join(await backends.available())
         if not sessions.none_open.is_set():
-            _log.warning("%s accepts connections now: the gateway starts anew when no session is open", there)
+            _log.warning("%s accepts connections now: the gateway starts anew when no session is open", available)
             await sessions.none_open.wait()
-        _log.info("the gateway starts anew, with %s", there)
+        _log.info("the gateway starts anew, with %s", available)
         await gateway.renew(stop_seconds)
 
 
@@ -117,7 +120,7 @@ async def _serve_until(
             timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         )
     )
-    reaper = asyncio.create_task(sessions.end_idle_ones())
+    reaper = asyncio.create_task(sessions.end_idle())
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     _log.info("MCP is served at %s:%d%s", settings.host, settings.port, settings.path)
     stopping = asyncio.create_task(stop.wait())
@@ -133,7 +136,7 @@ async def _serve_until(
 def _listener(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.create_server((settings.host, settings.port), family=family, backlog=256)
-    # Accepted sockets inherit it; asyncio sets it only on sockets whose protocol it is told. Without it an answer's
+    # Accepted sockets inherit it; asyncio sets it only on sockets whose protocol is given. Without it an answer's
     # body waits for the acknowledgement of its head: 40 ms a call (measured).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -1,10 +1,10 @@
-"""The gateway's HTTP backends: there before it is started, or missed and looked for again.
+"""The gateway's HTTP backends: waited for before its start, and polled while one is missing.
 
 The gateway skips for good an HTTP backend that does not accept a connection when it starts (`reference/sentinel.md`),
 and after a reboot Docker starts it before its sidecars. So its first start waits for them, within a limit.
 
-Owns: that wait, what the health address says during it, and the names of those that are missing.
-Deliberately does not: speak MCP with a backend, nor look at one that was there when the gateway started.
+Owns: that wait, the answer of the health address during it, and the names of the missing ones.
+Deliberately does not: speak MCP with a backend, or poll one that accepted a connection before the gateway's start.
 """
 
 from __future__ import annotations
@@ -43,42 +43,42 @@ class HttpBackends:
         self.missing: tuple[str, ...] = ()
 
     async def before_start(self, stopping: asyncio.Event) -> None:
-        """Waits for all of them, at the first start only; it ends at once when the bridge is stopped.
+        """Wait for all of them, at the first start only; it ends at once when the bridge is stopped.
 
-        Later starts heal a gateway that died while it was in use: one look, so that a sidecar that is down holds up
-        nobody who uses the others.
+        Later starts replace a gateway that died in use: one attempt, so that a sidecar that is down does not delay
+        users of the others.
         """
         limit = _CONNECT_SECONDS if self._waited else self._limit_seconds
         self._waited = True
-        looks = {name: asyncio.create_task(_accepted(address)) for name, address in self._addresses.items()}
-        over = [asyncio.create_task(_all_done(looks)), asyncio.create_task(stopping.wait())]
+        connecting = {name: asyncio.create_task(_accepted(address)) for name, address in self._addresses.items()}
+        finished = [asyncio.create_task(_all_done(connecting)), asyncio.create_task(stopping.wait())]
         try:
-            await asyncio.wait(over, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if (late := _pending(looks)) and not stopping.is_set():
+            await asyncio.wait(finished, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if (late := _pending(connecting)) and not stopping.is_set():
                 _log.info("the gateway's start waits up to %g s for %s", limit, ", ".join(late))
-                async with self._told(looks):
-                    await asyncio.wait(over, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-            self.missing = _pending(looks)
+                async with self._health_answer(connecting):
+                    await asyncio.wait(finished, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            self.missing = _pending(connecting)
         finally:
-            for task in (*over, *looks.values()):
+            for task in (*finished, *connecting.values()):
                 task.cancel()
         if self.missing and not stopping.is_set():
             names = ", ".join(self.missing)
             _log.error("no connection within %g s: the gateway starts without %s", limit, names)
 
-    async def back(self) -> tuple[str, ...]:
-        """Waits until one of those that are missing accepts a connection; all that do then."""
+    async def available(self) -> tuple[str, ...]:
+        """The missing ones that accept a connection, once there is one."""
         while True:
             await asyncio.sleep(_MISSING_POLL_SECONDS)
-            if there := [name for name in self.missing if await _accepts(self._addresses[name])]:
-                return tuple(there)
+            if available := [name for name in self.missing if await _accepts(self._addresses[name])]:
+                return tuple(available)
 
     @contextlib.asynccontextmanager
-    async def _told(self, looks: Mapping[str, asyncio.Task[None]]) -> AsyncGenerator[None]:
-        """The gateway's health address is not bound yet; until then it answers 503 and what is waited for."""
+    async def _health_answer(self, connecting: Mapping[str, asyncio.Task[None]]) -> AsyncGenerator[None]:
+        """The gateway's health address answers 503 with the pending backends, until the gateway binds it."""
 
         async def answer(reader: StreamReader, writer: StreamWriter) -> None:
-            body = json.dumps({"status": "waiting", "backends": list(_pending(looks))}).encode()
+            body = json.dumps({"status": "waiting", "backends": list(_pending(connecting))}).encode()
             with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _CONNECT_SECONDS)
                 writer.write(_UNAVAILABLE % len(body) + body)
@@ -92,13 +92,13 @@ class HttpBackends:
         try:
             server = await asyncio.start_server(answer, host, port)
         except OSError as error:
-            _log.warning("%s:%d cannot say what is waited for: %s", host, port, error.strerror)
+            _log.warning("%s:%d cannot report the pending backends: %s", host, port, error.strerror)
             yield
             return
         try:
             yield
         finally:
-            # Not waited for: the port is free at once, and a client that says nothing must not hold up the start.
+            # Not awaited: the port is free at once, and a silent client must not delay the start.
             server.close()
 
 
@@ -117,22 +117,22 @@ async def _accepted(address: Address) -> None:
 
 
 async def _accepts(address: Address) -> bool:
-    """Asked in a thread that nobody waits for at the end: Docker's DNS may take 10 s over a name that is not there."""
+    """A connection attempt in a thread that is not joined: Docker's DNS may take 10 s over an unknown name."""
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[bool] = loop.create_future()
 
-    def tell(accepts: bool) -> None:
+    def report(accepts: bool) -> None:
         if not answered.done():
             answered.set_result(accepts)
 
-    def look() -> None:
+    def connect() -> None:
         try:
             socket.create_connection(address, _CONNECT_SECONDS).close()
             accepts = True
         except OSError:
             accepts = False
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, accepts)
+            loop.call_soon_threadsafe(report, accepts)
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=connect, daemon=True).start()
     return await answered

@@ -1,6 +1,6 @@
 """`bridge.json` as plain values, and the secrets it names.
 
-Owns: reading and checking both at the start; a user's error is one sentence with its cure.
+Owns: reading and checking both at the start; a user's error is one sentence with its fix.
 Deliberately does not: use pydantic. It would cost 10 MB of the 100 MB that bridge and gateway share, for ten fields.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 SHORTEST_SECRET_BYTES = 32
-"""HS256 wants a key as long as its hash (RFC 7518, 3.2)."""
+"""HS256 needs a key as long as its hash (RFC 7518, 3.2)."""
 
 
 class Misconfigured(Exception):
@@ -29,7 +29,7 @@ class JwtSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What `bridge.json` says. Times are seconds, sizes bytes."""
+    """The members of `bridge.json`. Times are seconds, sizes bytes."""
 
     host: str
     port: int
@@ -63,17 +63,17 @@ _OPTIONAL: dict[str, object] = {
 
 
 def load(file: Path) -> Settings:
-    """Reads the configuration; raises Misconfigured."""
+    """Read the configuration; raises Misconfigured."""
     document = _document(file)
     host, port = _address(file, "listen", document["listen"])
     command, health = document["gateway"], document["health_listen"]
     if not isinstance(command, list) or not command:
-        raise Misconfigured(f"{file}: gateway must be the gateway's command as a list of words.")
+        raise Misconfigured(f"{file}: gateway must be the gateway's command as a list of arguments.")
     return Settings(
         host=host,
         port=port,
         path=str(document["path"]),
-        gateway=tuple(str(word) for word in cast("list[object]", command)),
+        gateway=tuple(str(argument) for argument in cast("list[object]", command)),
         jwt=_jwt(file, document["jwt"]),
         gateway_environment_files={name: Path(at) for name, at in document["gateway_environment_files"].items()},
         session_idle_seconds=_positive(file, document, "session_idle_seconds"),
@@ -89,15 +89,15 @@ def load(file: Path) -> Settings:
 
 def read_secret(file: Path) -> str:
     """A secret file's text without the newline an editor leaves at its end; raises Misconfigured."""
-    no_text = f"Secret file {file} is not text: write the secret into it in UTF-8, without zero bytes."
+    not_text = f"Secret file {file} is not text: write the secret into it in UTF-8, without zero bytes."
     try:
         text = file.read_text().rstrip("\r\n")
     except OSError as error:
         raise Misconfigured(f"Secret file {file} cannot be read ({error.strerror}): mount it for this user.") from error
     except UnicodeDecodeError:
-        raise Misconfigured(no_text) from None
+        raise Misconfigured(not_text) from None
     if "\0" in text:
-        raise Misconfigured(no_text)
+        raise Misconfigured(not_text)
     if not text:
         raise Misconfigured(f"Secret file {file} is empty: write the secret into it.")
     return text

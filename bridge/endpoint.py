@@ -1,6 +1,6 @@
-"""MCP over streamable HTTP (protocol 2025-11-25 and older): what a POST, a GET and a DELETE mean.
+"""MCP over streamable HTTP (protocol 2025-11-25 and older): its POST, GET and DELETE.
 
-Owns: sessions' handshake, passing requests to the gateway and answers back, as JSON or as an event stream.
+Owns: the sessions' handshake, and the relay of requests and answers, as JSON or as an event stream.
 Deliberately does not: speak protocol 2026-07-28. `server/discover` gets HTTP 400 with -32601, on which Claude Code and
 the SDK's clients fall back to `initialize` (`reference/claude.md`). No resuming of streams either: no event ids.
 """
@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from .gateway import GATEWAY_LOST, Call, Gateway, GatewayFailed, Message
+from .calls import GATEWAY_LOST, Call, GatewayFailed, Message
+from .gateway import Gateway
 from .guard import Guard, Refused, refusal
 from .sessions import Session, Sessions, Stream
 from .tokens import Caller
@@ -27,7 +28,7 @@ SESSION_HEADER = "mcp-session-id"
 METHODS = ("GET", "POST", "DELETE")
 
 _SILENT_SECONDS = 2.0
-"""An answer within this time is plain JSON; a longer one becomes a stream, so that the client sees it is alive."""
+"""An answer within this time is plain JSON; a longer one becomes a stream, so that the client sees it alive."""
 _KEEPALIVE_SECONDS = 15.0
 _EVENT_STREAM = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 _PARSE_ERROR, _INVALID_REQUEST, _METHOD_NOT_FOUND = -32700, -32600, -32601
@@ -78,11 +79,11 @@ class Endpoint:
             return self._initialize(message, caller)
         session = self._session(request, caller)
         if "id" not in message or method is None:
-            self._note(session, message)
+            self._notification(session, message)
             return Response(status_code=202)
         if method == "ping":
             return _json({"jsonrpc": "2.0", "id": message["id"], "result": {}})
-        return await self._pass_on(request, session, message)
+        return await self._relay(request, session, message)
 
     def _session(self, request: Request, caller: Caller) -> Session:
         session_id = request.headers.get(SESSION_HEADER)
@@ -97,20 +98,20 @@ class Endpoint:
         session = self._sessions.open(caller.subject)
         if session is None:
             raise refusal(503, "too_many_sessions", "end one, or wait until an idle one ends")
-        wanted = _parameters(message).get("protocolVersion")
-        version = wanted if wanted in PROTOCOL_VERSIONS else PROTOCOL_VERSIONS[-1]
-        hello = {**self._gateway.hello, "protocolVersion": version}
-        return _json({"jsonrpc": "2.0", "id": message["id"], "result": hello}, {SESSION_HEADER: session.id})
+        requested = _parameters(message).get("protocolVersion")
+        version = requested if requested in PROTOCOL_VERSIONS else PROTOCOL_VERSIONS[-1]
+        result = {**self._gateway.initialize_result, "protocolVersion": version}
+        return _json({"jsonrpc": "2.0", "id": message["id"], "result": result}, {SESSION_HEADER: session.id})
 
-    def _note(self, session: Session, message: Message) -> None:
-        """A client's notification: a cancellation goes on under the gateway's id, the rest is the bridge's own."""
+    def _notification(self, session: Session, message: Message) -> None:
+        """A client's notification: a cancellation is passed on under the gateway's id, all others end here."""
         if message.get("method") == "notifications/cancelled":
             parameters = _parameters(message)
             call = session.calls.get(_key(parameters.get("requestId")))
             if call is not None:
                 self._gateway.cancel(call, str(parameters.get("reason", "cancelled by the client")))
 
-    async def _pass_on(self, request: Request, session: Session, message: Message) -> Response:
+    async def _relay(self, request: Request, session: Session, message: Message) -> Response:
         parameters = _parameters(message)
         token = cast("Message", parameters.get("_meta") or {}).get("progressToken")
         key = _key(message["id"])
@@ -140,17 +141,17 @@ class Endpoint:
 
 
 async def _exchange(client_id: object, call: Call) -> AsyncGenerator[Message | None]:
-    """The call's messages for the client, the answer last; None when nothing came for a while.
+    """The call's messages for the client, the answer last; None after a while without one.
 
     A client that goes away leaves the call running: in this protocol only `notifications/cancelled` cancels.
     """
-    patience = _SILENT_SECONDS
+    limit = _SILENT_SECONDS
     while True:
         try:
-            message = await asyncio.wait_for(call.messages.get(), patience)
+            message = await asyncio.wait_for(call.messages.get(), limit)
         except TimeoutError:
             yield None
-            patience = _KEEPALIVE_SECONDS
+            limit = _KEEPALIVE_SECONDS
             continue
         if "method" not in message:
             yield {"jsonrpc": "2.0", "id": client_id, **message}
@@ -193,7 +194,7 @@ def _parsed(body: bytes) -> Message:
     except ValueError as error:
         raise _rpc_refusal(400, None, _PARSE_ERROR, "Parse error: the body is not JSON") from error
     if not isinstance(message, dict) or cast("Message", message).get("jsonrpc") != "2.0":
-        raise _rpc_refusal(400, None, _INVALID_REQUEST, "Invalid request: one JSON-RPC 2.0 message is wanted")
+        raise _rpc_refusal(400, None, _INVALID_REQUEST, "Invalid request: one JSON-RPC 2.0 message is expected")
     return cast("Message", message)
 
 

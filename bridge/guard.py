@@ -1,6 +1,6 @@
-"""Threats: a web page that reaches loopback by DNS rebinding, a stranger on the host, a body that fills the memory.
+"""Threats: a web page that reaches loopback by DNS rebinding, another user of the host, a body that fills the memory.
 
-Owns: what every request must pass before the first byte of its body is understood: Host, Origin, token, body size.
+Owns: the checks of every request before its body is parsed: Host, Origin, token, body size.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ class Refused(Exception):
 
 
 class Guard:
+    """The checks, in the order in which a request meets them."""
+
     def __init__(self, tokens: Tokens, allowed_hosts: frozenset[str], body_limit_bytes: int) -> None:
         self._tokens = tokens
         self._allowed_hosts = allowed_hosts
         self._body_limit_bytes = body_limit_bytes
 
     def caller(self, request: Request) -> Caller:
-        """Who asks; raises Refused with 421 (Host), 403 (Origin) or 401 (token)."""
+        """The caller behind the token; raises Refused with 421 (Host), 403 (Origin) or 401 (token)."""
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if host.lower() not in self._allowed_hosts:
             raise refusal(421, "wrong_host", "this Host is not one of the bridge's own names")
@@ -43,7 +45,7 @@ class Guard:
             raise refusal(401, "invalid_token", str(error), {"WWW-Authenticate": challenge}) from error
 
     async def body(self, request: Request) -> bytes:
-        """The whole body; raises Refused with 413 as soon as it is seen to be too large."""
+        """The whole body; raises Refused with 413 as soon as it is too large."""
         declared = request.headers.get("content-length", "0")
         received = bytearray()
         if declared.isdigit() and int(declared) <= self._body_limit_bytes:
@@ -61,7 +63,7 @@ class Guard:
 
 
 def _host_of(origin: str) -> str:
-    """Host and port that an Origin names; empty for one that is no address."""
+    """Host and port of an Origin; empty for one that is no address."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

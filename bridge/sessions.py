@@ -1,4 +1,4 @@
-"""The sessions in front: who opened each, what it is waiting for, and when it was last used.
+"""The clients' sessions: the subject of each, its calls and streams, and its last use.
 
 Owns: session ids, the owner of each, requests in flight, streams for notifications, the end of idle sessions.
 Deliberately does not: keep a session over a restart of the bridge; a client that gets 404 opens a new one.
@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from .gateway import Call, Message
+from .calls import Call, Message
 
 MOST_SESSIONS = 1000
 _STREAM_LIMIT = 256
@@ -30,6 +30,8 @@ class Stream:
 
 
 class Session:
+    """One session of a subject: its calls without an answer and its open streams."""
+
     def __init__(self, subject: str) -> None:
         self.id = secrets.token_urlsafe(24)
         self.subject = subject
@@ -38,7 +40,7 @@ class Session:
         self._last_used = time.monotonic()
 
     def add(self, key: str, call: Call) -> None:
-        """Keeps the call until it is answered, also when its client has gone: it can still be cancelled."""
+        """Keep the call until it is answered, also when its client has gone: it can still be cancelled."""
 
         def forget() -> None:
             self.calls.pop(key, None)
@@ -56,6 +58,8 @@ class Session:
 
 
 class Sessions:
+    """All open sessions; `none_open` is set while there is none."""
+
     def __init__(self, idle_limit_seconds: float, cancel: Callable[[Call, str], None]) -> None:
         self._idle_limit_seconds = idle_limit_seconds
         self._cancel = cancel
@@ -73,7 +77,7 @@ class Sessions:
         return session
 
     def find(self, session_id: str, subject: str) -> Session | None:
-        """The caller's own session; another subject's is as good as none."""
+        """The caller's own session; None for an unknown id and for another subject's."""
         session = self._sessions.get(session_id)
         if session is None or session.subject != subject:
             return None
@@ -90,7 +94,7 @@ class Sessions:
             stream.messages.put_nowait(None)
 
     def end_streams(self) -> None:
-        """At the bridge's end: open streams would hold it up."""
+        """End all open streams, which would delay the bridge's end."""
         for session in self._sessions.values():
             for stream in session.streams:
                 stream.messages.put_nowait(None)
@@ -100,8 +104,8 @@ class Sessions:
             for stream in session.streams:
                 stream.offer(message)
 
-    async def end_idle_ones(self) -> None:
-        """Runs for as long as the bridge does."""
+    async def end_idle(self) -> None:
+        """End idle sessions, for as long as the bridge runs."""
         while True:
             await asyncio.sleep(min(self._idle_limit_seconds / 4, 30))
             for session in list(self._sessions.values()):

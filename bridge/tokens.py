@@ -1,4 +1,4 @@
-"""Threat: a request without a good token, or with a token made for somebody else.
+"""Threat: a request without a valid token, or with a token for another service.
 
 Owns: the check of `Authorization: Bearer` (PyJWT, HS256 and nothing else) and the token of the gateway's own session.
 Deliberately does not: cache a verdict; a token is checked on every request, so that an expired one ends at once.
@@ -19,11 +19,13 @@ GATEWAY_TOKEN_SECONDS = 365 * 24 * 3600
 
 
 class TokenRefused(Exception):
-    """Its text says why, for the 401's body; never holds the token."""
+    """Its text is the reason, for the body of a 401; never holds the token."""
 
 
 @dataclass(frozen=True)
 class Caller:
+    """The subject of a valid token."""
+
     subject: str
 
 
@@ -39,6 +41,8 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 
 
 class Tokens:
+    """Checks of the callers' tokens, and the gateway's own token, by the one signing secret."""
+
     def __init__(self, secret: bytes, issuer: str, audience: str) -> None:
         self._secret = secret
         self._issuer = issuer

@@ -114,14 +114,14 @@ class ClaudeClient(pulumi.ComponentResource):
             depends_on=[args.record, args.handover],
         )
         self.token_expires = token.result.apply(lambda written: str(written.get("expires_at", "")))
-        host.action(
+        applied = host.action(
             f"{name}-entry",
             Operation("claude", create="apply", delete="restore"),
             request(EntryRequest, **entry, record=args.record.record, token_expires=self.token_expires),
             parent=self,
             depends_on=[token.resource],
         )
-        self.register_outputs({})
+        self.register_outputs({"token_request": token.request, "entry_request": applied.request})
 
 
 def _record(answer: dict[str, object]) -> dict[str, object]:

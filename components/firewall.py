@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.request import request
 from components.host import Host, Operation
 from hostctl.core.documents import rows
 from hostctl.firewall import rules
+from hostctl.firewall.interface import InterfaceRequest
+from hostctl.firewall.request import FirewallRequest
 from settings import Settings
 
 __all__ = ["Firewall", "FirewallArgs", "guarded_ports", "loopback_ports"]
@@ -29,9 +32,9 @@ class FirewallArgs:
 
 
 class Firewall(pulumi.ComponentResource):
-    """The rules and the block. `report` says what `hostctl firewall apply` found and did; `interfaces` are guarded."""
+    """The rules and the block. `report` is the answer of `hostctl firewall apply`, `members` those of its request."""
 
-    interfaces: pulumi.Input[list[str]]
+    members: dict[str, pulumi.Input[object]]
     report: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -39,22 +42,28 @@ class Firewall(pulumi.ComponentResource):
         settings, host = args.settings, args.host
         self._name, self._settings, self._host = name, settings, host
         self._ports = guarded_ports(settings)
-        self.interfaces = self._interfaces()
+        interfaces = self._interfaces()
+        self.members = {
+            "folder": self._folder,
+            "escalation": settings.firewall.escalation,
+            "image_of": settings.predecessor.gateway,
+            "interfaces": interfaces,
+            "ports": self._ports,
+            "ssh_port": settings.host.port,
+            "script": settings.firewall.script,
+        }
         applied = host.action(
             f"{name}-rules",
             Operation("firewall", create="apply", delete="remove"),
-            {
-                **self.place,
-                "interfaces": self.interfaces,
-                "ports": self._ports,
-                "ssh_port": settings.host.port,
-                "script": settings.firewall.script,
-                "block": pulumi.Output.from_input(self.interfaces).apply(self._block),
-            },
+            request(
+                FirewallRequest,
+                **self.members,
+                block=pulumi.Output.from_input(interfaces).apply(self._block),
+            ),
             parent=self,
         )
         self.report = applied.result
-        self.register_outputs({"report": self.report})
+        self.register_outputs({"report": self.report, "request": applied.request})
 
     def _interfaces(self) -> pulumi.Input[list[str]]:
         """As configured; else found on the host once and recorded, so that a route that changes moves no rule."""
@@ -63,20 +72,14 @@ class Firewall(pulumi.ComponentResource):
         found = self._host.action(
             f"{self._name}-interface",
             Operation("firewall", create="find", delete="forget"),
-            self.place,
+            request(InterfaceRequest, folder=self._folder),
             parent=self,
         )
         return found.result.apply(_texts)
 
     @property
-    def place(self) -> dict[str, pulumi.Input[object]]:
-        """Where its records lie, and with whose rights rules are listed or set."""
-        firewall = self._settings.firewall
-        return {
-            "folder": f"{self._host.folder}/firewall",
-            "escalation": firewall.escalation,
-            "image_of": self._settings.predecessor.gateway,
-        }
+    def _folder(self) -> str:
+        return f"{self._host.folder}/firewall"
 
     def _block(self, interfaces: list[str]) -> str:
         return rules.block(interfaces, self._ports).text
@@ -88,7 +91,7 @@ def guarded_ports(settings: Settings) -> list[int]:
 
 
 def loopback_ports(settings: Settings) -> list[int]:
-    """What this stack publishes, on loopback alone, in ascending order."""
+    """The ports that this stack publishes, on loopback alone, in ascending order."""
     watching = [one.port for one in (settings.prometheus, settings.grafana) if one.enabled]
     return sorted({settings.sentinel.port, settings.sentinel.health_port, *watching})
 

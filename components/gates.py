@@ -46,7 +46,7 @@ class Gates(pulumi.ComponentResource):
     def __init__(self, name: str, args: GatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Gates", name, None, opts)
         settings, sentinel = args.settings, args.sentinel
-        args.host.verify_action(
+        passed = args.host.verify_action(
             f"{name}-passed",
             "gates",
             GatesRequest,
@@ -76,4 +76,4 @@ class Gates(pulumi.ComponentResource):
             parent=self,
             depends_on=[sentinel, args.postgres, *([args.baseline] if args.baseline else [])],
         )
-        self.register_outputs({})
+        self.register_outputs({"report": passed.result})

@@ -72,4 +72,4 @@ class Handover(pulumi.ComponentResource):
             depends_on=[args.sentinel, args.predecessor],
         )
         self.report = cutover.result
-        self.register_outputs({"report": self.report})
+        self.register_outputs({"report": self.report, "request": cutover.request})

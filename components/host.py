@@ -25,6 +25,8 @@ import pulumi_docker as docker
 from pydantic import BaseModel
 
 from hostctl.build import UNPACKING, packed
+from hostctl.core import requests
+from hostctl.schedule.job import Scheduler
 from settings.gateway_sections import Host as HostSettings
 from verify import ssh
 
@@ -57,10 +59,11 @@ class Operation:
 
 @dataclass(frozen=True)
 class Action:
-    """A registered action: the resource to depend on, and its JSON answer."""
+    """A registered action: the resource to depend on, its JSON request and its JSON answer."""
 
     resource: pulumi.Resource
     result: pulumi.Output[dict[str, object]]
+    request: pulumi.Output[dict[str, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,11 @@ class Host(pulumi.ComponentResource):
         return self._settings.folder
 
     @property
+    def scheduler(self) -> dict[str, object]:
+        """The host's scheduler, as a member of a request."""
+        return requests.write(Scheduler(self._settings.scheduler, cron_folder=self._settings.cron_folder))
+
+    @property
     def docker_socket(self) -> str:
         """Docker's socket as seen on the host itself, where `hostctl` runs."""
         return self._settings.docker_socket
@@ -149,13 +157,13 @@ class Host(pulumi.ComponentResource):
         stores in clear what a command prints, whatever came in. Else the verb's progress on stderr is shown.
         """
         known = pulumi.Output.from_input(document).apply(lambda known: {**known, "docker_socket": self.docker_socket})
-        stdin = pulumi.Output.json_dumps(known)
+        requested = pulumi.Output.secret(known) if secret else known
         resource = self._command(
             name,
             create=self._line(operation.verb, operation.create),
             update=self._line(operation.verb, operation.update or operation.create),
             delete=self._line(operation.verb, operation.delete) if operation.delete else None,
-            stdin=pulumi.Output.secret(stdin) if secret else stdin,
+            stdin=pulumi.Output.json_dumps(requested),
             logging="none" if secret else "stderr",
             triggers=triggers,
             opts=pulumi.ResourceOptions(
@@ -164,7 +172,7 @@ class Host(pulumi.ComponentResource):
                 additional_secret_outputs=["stdout", "stderr"] if secret else None,
             ),
         )
-        return Action(resource, resource.stdout.apply(_document))
+        return Action(resource, resource.stdout.apply(_document), requested)
 
     def verify_action(
         self,
@@ -183,16 +191,17 @@ class Host(pulumi.ComponentResource):
         """
         line = f"{_PYTHON} -m verify {verb}"
         known = pulumi.Output.all(**{"host": way(self._settings), **members})
+        requested = known.apply(lambda known: request.model_validate(known).model_dump(mode="json"))
         resource = command.local.Command(
             name,
             create=line,
             update=line,
-            stdin=known.apply(lambda known: request.model_validate(known).model_dump_json()),
+            stdin=pulumi.Output.json_dumps(requested),
             logging=command.local.Logging("stderr"),
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[*self._first, *depends_on]),
         )
-        return Action(resource, resource.stdout.apply(_document))
+        return Action(resource, resource.stdout.apply(_document), requested)
 
     def _line(self, verb: str, word: str) -> str:
         return f"python3 -I -S {shlex.quote(self._program)} {verb} {word}"

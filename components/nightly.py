@@ -1,15 +1,14 @@
-"""The night: a backup that is read back, retention of the audit log, a restore drill once a week, and tokens renewed.
+"""The nightly job: a backup that is read back, retention of the audit log, a weekly restore drill, and tokens renewed.
 
-Owns: the document that the night is given every night, what runs it (a block in the operator's script, a timer, a cron
-entry), and its place among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
+Owns: its request, the job on the host (a block in the operator's script, else one of the host's scheduler), and its
+place among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
 
-Deliberately does not: run a night itself, remove a backup on the rollback, or touch a crontab of the operator's.
+Deliberately does not: run the job, remove a backup on the rollback, or touch a crontab of the operator's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -19,18 +18,20 @@ from components.monitoring.prometheus import NAME as PROMETHEUS
 from components.postgres import NAME as POSTGRES
 from components.sentinel.gateway import TOKENS
 from components.verification import Verification
-from hostctl.core.documents import Document
-from hostctl.nightly.trigger import Trigger
+from hostctl.core import requests
+from hostctl.nightly.request import NO_MARKS, Keep, Marks, NightlyRequest, Retention
+from hostctl.postgres.psql import DatabaseRequest
+from hostctl.schedule.job import Scheduler
 from settings import Settings
 from settings.limits import AUDIT_BATCH_ROWS
 from settings.names import DATABASE, DATABASE_OWNER
 
-__all__ = ["Nightly", "NightlyArgs", "night"]
+__all__ = ["Nightly", "NightlyArgs", "nightly_request"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NightlyArgs:
-    """What it stands on; without `prometheus` the night tells nobody but its own files."""
+    """Its dependencies; without `prometheus` the results stay in the job's own files."""
 
     settings: Settings
     host: Host
@@ -39,17 +40,17 @@ class NightlyArgs:
 
 
 class Nightly(pulumi.ComponentResource):
-    """`report` says what runs it: {"trigger", "reason", "run_by"}."""
+    """The installed job. `report` is {"place", "reason", "run_by"}."""
 
     report: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, args: NightlyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Nightly", name, None, opts)
-        document = night(args.settings)
+        request = nightly_request(args.settings)
         installed = args.host.action(
             f"{name}-installed",
             Operation("nightly", create="install", delete="remove"),
-            {**document, "block": Trigger.of(Document(dict(document))).block.text},
+            requests.write(replace(request, block=request.expected_block)),
             parent=self,
             depends_on=[args.verification, *([args.prometheus] if args.prometheus else [])],
         )
@@ -57,25 +58,22 @@ class Nightly(pulumi.ComponentResource):
         self.register_outputs({"report": self.report})
 
 
-def night(settings: Settings) -> Mapping[str, object]:
-    """What `hostctl night` and `hostctl backup` are asked with, as far as the settings say it: all of it."""
-    nightly, postgres, folder = settings.nightly, settings.postgres, settings.host.folder
-    marks = {"folder": f"{folder}/{PROMETHEUS}{MARKS_SUFFIX}", "target": f"127.0.0.1:{PORT}"}
-    return {
-        "docker_socket": settings.host.docker_socket,
-        "folder": f"{folder}/nightly",
-        "program": f"{folder}/hostctl.pyz",
-        "backups": nightly.folder,
-        "keep": {"daily": nightly.keep_daily, "weekly": nightly.keep_weekly, "monthly": nightly.keep_monthly},
-        "database": {
-            "container": POSTGRES,
-            "role": DATABASE_OWNER,
-            "name": DATABASE,
-            "uid": postgres.uid,
-        },
-        "retention": {"days": nightly.audit_days, "batch_rows": AUDIT_BATCH_ROWS},
-        "restore_drill": nightly.restore_drill,
-        "tokens": f"{folder}/{TOKENS}",
-        "prometheus": marks if settings.prometheus.enabled else {},
-        "trigger": {"kind": nightly.trigger, "script": nightly.script, "at": nightly.at},
-    }
+def nightly_request(settings: Settings) -> NightlyRequest:
+    """The request of `hostctl nightly` and `hostctl backup`; the settings hold all of it."""
+    nightly, host = settings.nightly, settings.host
+    marks = Marks(f"{host.folder}/{PROMETHEUS}{MARKS_SUFFIX}", f"127.0.0.1:{PORT}")
+    return NightlyRequest(
+        folder=f"{host.folder}/nightly",
+        program=f"{host.folder}/hostctl.pyz",
+        backups=nightly.folder,
+        keep=Keep(nightly.keep_daily, nightly.keep_weekly, nightly.keep_monthly),
+        database=DatabaseRequest(POSTGRES, DATABASE_OWNER, DATABASE, settings.postgres.uid),
+        retention=Retention(nightly.audit_days, AUDIT_BATCH_ROWS),
+        at=nightly.at,
+        script=nightly.script or "",
+        scheduler=Scheduler(host.scheduler, cron_folder=host.cron_folder),
+        restore_drill=nightly.restore_drill,
+        tokens=f"{host.folder}/{TOKENS}",
+        prometheus=marks if settings.prometheus.enabled else NO_MARKS,
+        docker_socket=host.docker_socket,
+    )

@@ -17,8 +17,10 @@ import pulumi_docker as docker
 from components.base.container import ContainerSpec, HealthCheck, expected, hardened_container
 from components.base.files import HostFile, HostFiles
 from components.base.image import image_on_host
+from components.base.request import request
 from components.host import Host, Operation
 from components.networks import Networks
+from hostctl.postgres import PasswordRequest
 from settings import Settings, secret_output
 from settings.limits import DATABASE_START_SECONDS
 from settings.names import DATABASE, DATABASE_OWNER
@@ -102,12 +104,13 @@ class Postgres(pulumi.ComponentResource):
             f"{name}-password",
             # No delete: the role goes with the volume, or stays with it.
             Operation("postgres", create="password"),
-            {
-                "container": self.container.name,
-                "role": DATABASE_OWNER,
-                "database": DATABASE,
-                "password_file": _PASSWORD,
-            },
+            request(
+                PasswordRequest,
+                container=self.container.name,
+                role=DATABASE_OWNER,
+                database=DATABASE,
+                password_file=_PASSWORD,
+            ),
             parent=self,
             depends_on=[self.container],
             triggers=[files.hash],

@@ -1,10 +1,10 @@
-"""After each boot of the host: whether everything came back, kept on the host and told to Discord.
+"""After each boot of the host: everything came back or not, kept on the host and sent to Discord.
 
-Owns: the marker (what must be true after a boot, and what ran when it was written), the host's own entry that looks at
-it after the boot.
+Owns: the marker (what must be true after a boot, and what ran when it was written), the host's own job that checks it
+after the boot.
 
 It is in the program, whoever has the port: a host restarts when it likes, and no command runs before it. `make
-reboot-check` asks for the result.
+reboot-check` shows the result.
 
 Deliberately does not: fix anything, or decide who has the port. Restart policies did that before the boot.
 """
@@ -17,29 +17,30 @@ from dataclasses import dataclass, replace
 import pulumi
 
 from components.base.probes import probes
+from components.base.request import request
 from components.claude_client import place
 from components.discord import Discord
-from components.firewall import Firewall, guarded_ports
+from components.firewall import Firewall
 from components.host import Host, Operation
 from components.monitoring.grafana import Grafana
 from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
+from components.nightly import nightly_request
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
 from dashboards.alerting.discord import CONTACT_POINT
 from hostctl.core import requests
+from hostctl.reboot_check.request import RebootCheckRequest
 from settings import Settings
 from settings.names import GRAFANA_ADMIN
 from verify.names import offered_name
 
 __all__ = ["RebootCheck", "RebootCheckArgs"]
 
-_UNIT_FOLDER = "/etc/systemd/system"
-
 
 @dataclass(frozen=True, kw_only=True)
 class RebootCheckArgs:
-    """What must come back. `standby`: Sentinel runs, whoever has the port."""
+    """The parts that must come back. `standby`: Sentinel runs, whoever has the port."""
 
     settings: Settings
     host: Host
@@ -54,7 +55,7 @@ class RebootCheckArgs:
 
 
 class RebootCheck(pulumi.ComponentResource):
-    """The marker and the entry. `report` says what runs the check, and which containers are watched."""
+    """The marker and the job. `report` says what runs the check, and which containers are watched."""
 
     report: pulumi.Output[dict[str, object]]
 
@@ -65,52 +66,39 @@ class RebootCheck(pulumi.ComponentResource):
         armed = host.action(
             f"{name}-armed",
             Operation("reboot-check", create="arm", delete="disarm"),
-            {
-                "folder": self._folder,
-                "program": f"{host.folder}/hostctl.pyz",
-                "trigger": settings.reboot.trigger,
-                "unit_folder": _UNIT_FOLDER,
-                "cron_folder": settings.reboot.cron_folder,
-                "limit_seconds": settings.reboot.limit_seconds,
-                "active": settings.active,
-                "port": settings.sentinel.port,
-                "health_port": settings.sentinel.health_port,
-                "sentinel": args.sentinel.container_name,
-                "standby": args.standby,
-                "predecessor": settings.predecessor.gateway_there,
-                "project": settings.predecessor.project,
-                "internal": args.networks.internal,
-                "edge": args.networks.edge,
-                "containers": self._containers(),
-                "firewall": self._firewall(),
-                "night_folder": f"{host.folder}/nightly",
-                "claude": self._claude(),
-                "probes": self._probes(),
-                "webhook_file": args.discord.webhook_file if args.discord else "",
+            request(
+                RebootCheckRequest,
+                folder=self._folder,
+                program=f"{host.folder}/hostctl.pyz",
+                limit_seconds=settings.reboot.limit_seconds,
+                active=settings.active,
+                port=settings.sentinel.port,
+                health_port=settings.sentinel.health_port,
+                sentinel=args.sentinel.container_name,
+                standby=args.standby,
+                predecessor=settings.predecessor.gateway_there,
+                project=settings.predecessor.project,
+                internal=args.networks.internal,
+                edge=args.networks.edge,
+                containers=self._containers(),
+                firewall=args.firewall.members if args.firewall else {},
+                nightly_request=nightly_request(settings).request_file,
+                claude=self._claude(),
+                probes=self._probes(),
+                webhook_file=args.discord.webhook_file if args.discord else "",
+                scheduler=host.scheduler,
                 **self._monitoring(),
-            },
+            ),
             parent=self,
         )
         self.report = armed.result
         self.register_outputs({"report": self.report})
 
     def _containers(self) -> list[pulumi.Input[str]]:
-        """By name, whatever runs when the marker is written; the gateways are told apart by who has the port."""
+        """Names of those that must run whoever has the port."""
         watching = [one.container.name for one in (self._args.prometheus, self._args.grafana) if one]
         backends = [backend.container for backend in self._args.settings.backends if backend.container]
         return [self._args.postgres.container.name, *watching, *backends]
-
-    def _firewall(self) -> Mapping[str, pulumi.Input[object]]:
-        """What `hostctl firewall show` asks for; empty where no firewall is kept."""
-        firewall, settings = self._args.firewall, self._args.settings
-        if firewall is None:
-            return {}
-        return {
-            **firewall.place,
-            "interfaces": firewall.interfaces,
-            "ports": guarded_ports(settings),
-            "script": settings.firewall.script,
-        }
 
     def _claude(self) -> Mapping[str, str]:
         """The entry by which Claude reaches whoever has the port."""

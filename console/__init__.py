@@ -1,1 +1,1 @@
-"""Errors, progress and results as a person sees them: ground floor, imports nothing else of the house."""
+"""Errors, progress and results as a person sees them: ground floor, imports nothing else of the repository."""

@@ -1,4 +1,4 @@
-"""The one error that a person may see: a sentence that says what, where, and how to fix it.
+"""The only error that a person may see: a sentence that says what, where, and how to fix it.
 
 Owns: `UserError`.
 Deliberately does not: print or exit; `ops.__main__` does.

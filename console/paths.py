@@ -1,4 +1,4 @@
-"""Where things lie in the repository: the one place for paths of the operator's commands.
+"""Paths within the repository that the operator's commands use.
 
 Owns: the names of the ignored folders.
 Deliberately does not: create or remove any of them.

@@ -1,4 +1,4 @@
-"""Says which long step a command is in, and for how long; runs steps side by side; ends what it started.
+"""Progress of a command's long steps: their names and times, side by side, with children that end with them.
 
 Owns: the lines on stderr, one log file a step under `.work/log/`, the child processes of the steps.
 Deliberately does not: know any step, nor write to stdout (that belongs to a command's result).
@@ -21,7 +21,7 @@ from typing import TextIO
 
 from console.errors import UserError
 
-TELL_EVERY_SECONDS = 15.0
+REPORT_EVERY_SECONDS = 15.0
 REDRAW_EVERY_SECONDS = 1.0
 LAST_LINES = 15
 END_WITHIN_SECONDS = 10.0
@@ -41,7 +41,7 @@ class LongStep:
 
 @dataclass
 class Step:
-    """A step under way: tells what it does, keeps its log, runs its child processes."""
+    """A step under way: reports its work, keeps its log, runs its child processes."""
 
     name: str
     log: Path
@@ -50,7 +50,7 @@ class Step:
     doing: str = ""
 
     def say(self, doing: str) -> None:
-        """What the step is doing now, in a few words; shown while it lasts."""
+        """Report the step's present work, in a few words; shown while it lasts."""
         self.doing = doing
         self.write(f"-- {doing}")
         self.progress.changed()
@@ -73,11 +73,11 @@ class Step:
         Raises StepFailed when `check` and the exit code is not 0. The child gets a session of its own, so that Ctrl-C
         reaches it once, from us, in order.
         """
-        words = [str(argument) for argument in arguments]
-        self.write("$ " + " ".join(words))
+        argv = [str(argument) for argument in arguments]
+        self.write("$ " + " ".join(argv))
         with self.log.open("ab") as log:
             child = subprocess.Popen(
-                words,
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -88,7 +88,7 @@ class Step:
         with self.progress.owning(child):
             code = child.wait()
         if check and code:
-            raise StepFailed(f"{self.name}: {Path(words[0]).name} ended with exit code {code}, see {self.log}.")
+            raise StepFailed(f"{self.name}: {Path(argv[0]).name} ended with exit code {code}, see {self.log}.")
         return code
 
     def seconds(self) -> float:
@@ -98,11 +98,11 @@ class Step:
 class Progress:
     """The steps of one command. Thread-safe."""
 
-    def __init__(self, log_folder: Path, out: TextIO | None = None, tell_every: float = TELL_EVERY_SECONDS) -> None:
+    def __init__(self, log_folder: Path, out: TextIO | None = None, report_every: float = REPORT_EVERY_SECONDS) -> None:
         self._out = out or sys.stderr
         self._terminal = self._out.isatty()
         self._log_folder = log_folder
-        self._tell_every = REDRAW_EVERY_SECONDS if self._terminal else tell_every
+        self._report_every = REDRAW_EVERY_SECONDS if self._terminal else report_every
         self._lock = threading.RLock()
         self._running: list[Step] = []
         self._children: set[subprocess.Popen[bytes]] = set()
@@ -119,7 +119,7 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Generator[Step]:
-        """One named step: told when it begins, every 15 s while it lasts, and when it ends."""
+        """One named step: reported when it begins, every 15 s while it lasts, and when it ends."""
         self._log_folder.mkdir(parents=True, exist_ok=True)
         log = self._log_folder / (re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") + ".log")
         log.write_text("", encoding="utf-8")
@@ -131,8 +131,8 @@ class Progress:
         if not self._terminal:
             self.line(f"{name} …")
         done = threading.Event()
-        teller = threading.Thread(target=self._tell, args=(step, done), daemon=True)
-        teller.start()
+        reporter = threading.Thread(target=self._report, args=(step, done), daemon=True)
+        reporter.start()
         try:
             yield step
         except BaseException as error:
@@ -187,7 +187,7 @@ class Progress:
                 self._children.discard(child)
 
     def end_children(self) -> None:
-        """End every child that a step started: asked first, killed after 10 s. No step starts afterwards."""
+        """End every child that a step started: by SIGTERM, after 10 s by SIGKILL. No step starts afterwards."""
         with self._lock:
             self._ending = True
             children = list(self._children)
@@ -207,8 +207,8 @@ class Progress:
         finally:
             ended.set()
 
-    def _tell(self, step: Step, done: threading.Event) -> None:
-        while not done.wait(self._tell_every):
+    def _report(self, step: Step, done: threading.Event) -> None:
+        while not done.wait(self._report_every):
             if self._terminal:
                 self.changed()
             else:
@@ -257,7 +257,7 @@ def _end_group(children: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """The child leads a group of its own; a group that is gone is as asked. Without `wait` its pid stays ours."""
+    """The child leads a group of its own; a group that is gone needs nothing. Without `wait` its pid stays ours."""
     if child.returncode is None:
         try:
             os.killpg(child.pid, number)

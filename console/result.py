@@ -1,4 +1,4 @@
-"""What a command answers: a document for scripts, a text for a person, and whether what was asked is true."""
+"""A command's result: a document for scripts, a text for a person, and whether it is a success."""
 
 from __future__ import annotations
 

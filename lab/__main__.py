@@ -1,6 +1,6 @@
 """`python -m lab up|down|status|reboot|orphans`: the box alone, without images, ContextForge or the engine.
 
-Owns: these five words, their output and exit status.
+Owns: these five commands, their output and exit status.
 Deliberately does not: prepare the stack (`make up` does, through lab/sandbox.py).
 """
 
@@ -21,7 +21,7 @@ _ACTIONS = {
     "down": "end the VPS and remove everything of it",
     "status": "say whether it runs; exit status 1 when it does not",
     "reboot": "cut its power and start it again",
-    "orphans": "list everything of it that exists; exit status 1 when there is something",
+    "orphans": "list everything of it that still exists; exit status 1 when there is something",
 }
 
 
@@ -45,9 +45,9 @@ def main() -> int:
             print("\n".join(found) or "nothing")
             return 1 if found else 0
         case _:
-            seen = box.status(place)
-            print(json.dumps({"stands": seen.stands, "problems": seen.problems}))
-            return 0 if seen.stands else 1
+            state = box.status(place)
+            print(json.dumps({"stands": state.stands, "problems": state.problems}))
+            return 0 if state.stands else 1
     return 0
 
 

@@ -1,18 +1,18 @@
-"""An independent watch on a port: asks every 10 ms, and tells the longest time without a good answer.
+"""An independent watch on a port: a request every 10 ms, and the longest time without a good answer.
 
-A good answer is the result of an MCP `initialize` with a bearer token, from whoever holds the port: each gateway is
-asked with its own token, the one that answered last first. A connection has 50 ms, since an attempt may hang instead of
-being refused while a port changes hands. An attempt that is not answered within 50 ms no longer holds back the next one
-(a paused gateway's kernel still accepts), and while the last one was no good a new one begins every 10 ms. Where more
-than a few are without an answer the next comes later by 10 ms for each of them: a gateway that has just started would
-otherwise have nothing to do but its watch. The gap is the longest time between the beginnings of two attempts, one
-after the other, that were answered well: whoever asked in between was not.
+A good answer is the result of an MCP `initialize` with a bearer token, from the gateway that holds the port: each is
+called with its own token, the one that answered last first. A connection has 50 ms, since an attempt may hang instead
+of being refused while a port changes hands. An attempt that is not answered within 50 ms no longer holds back the
+next one (a paused gateway's kernel still accepts), and while the last one was no good a new one begins every 10 ms.
+Where more than a few are without an answer the next comes later by 10 ms for each of them: a gateway that has just
+started would otherwise have nothing to do but its watch. The gap is the longest time between the beginnings of two
+attempts, one after the other, that were answered well: requests in between were not.
 
-Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and where they are wanted
+Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and optionally
 "interval_seconds", since 10 ms would be a load of its own over minutes, "token_file", for a client that reads it at
-each attempt, and "closely_while": a file during whose life it asks every 10 ms, and twice a second without it. A
+each attempt, and "closely_while": a file during whose life it requests every 10 ms, and twice a second without it. A
 hundred connections a second leave ten thousand in the kernel's tracking, which holds each for two minutes after its
-end. Docker looks through all of them when it takes a container off a network, and forgets the container's one by one:
+end. Docker searches all of them when it takes a container off a network, and forgets the container's one by one:
 0.1 s of a downtime that only its watch has made. The gap is then the longest of those that begin while the file is
 there, and "missed" counts the attempts without it that were not answered well.
 
@@ -57,7 +57,7 @@ _HELLO = {
 
 @dataclass
 class Watch:
-    """`good` holds the moments at which attempts began that were answered well, `close` when it looked closely."""
+    """`good`: the moments at which attempts began that were answered well; `close`: the periods watched closely."""
 
     port: int
     tokens: list[str]
@@ -70,20 +70,20 @@ class Watch:
     missed: int = 0
     last_was_good: bool = True
 
-    def looks_closely(self, moment: float) -> bool:
-        """Whether it should at this moment; notes since when and until when."""
+    def is_close(self, moment: float) -> bool:
+        """True while every gap counts; notes the periods."""
         if not self.closely_while:
             return True
-        looked = bool(self.close) and self.close[-1][1] == math.inf
-        looks = os.path.exists(self.closely_while)
-        if looks and not looked:
+        was_close = bool(self.close) and self.close[-1][1] == math.inf
+        is_close = os.path.exists(self.closely_while)
+        if is_close and not was_close:
             self.close.append((moment, math.inf))
-        if looked and not looks:
+        if was_close and not is_close:
             self.close[-1] = (self.close[-1][0], moment)
-        return looks
+        return is_close
 
     def longest_gap(self) -> float:
-        """Seconds; attempts may be answered in another order than they began. A close look begins with a moment that
+        """Seconds; attempts may be answered in another order than they began. A close period begins with a moment that
         counts as answered, and ends with the first good answer after it.
         """
         ordered = sorted(self.good)
@@ -110,13 +110,13 @@ class Watch:
 
     async def _answered(self) -> bool:
         for token in self._known():
-            status, body, session = await self._asked("POST", token, json.dumps(_HELLO).encode())
+            status, body, session = await self._request("POST", token, json.dumps(_HELLO).encode())
             if status in REFUSED:
                 continue
             if self.tokens and self.tokens[0] != token:
                 self.tokens.sort(key=lambda one: one != token)
             if session:
-                await self._asked("DELETE", token, b"", f"Mcp-Session-Id: {session}\r\n")
+                await self._request("DELETE", token, b"", f"Mcp-Session-Id: {session}\r\n")
             return status == 200 and b'"result"' in body
         return False
 
@@ -126,7 +126,7 @@ class Watch:
         with open(self.token_file, encoding="utf-8") as file:
             return [file.read().strip(), *self.tokens]
 
-    async def _asked(self, method: str, token: str, content: bytes, more: str = "") -> tuple[int, bytes, str]:
+    async def _request(self, method: str, token: str, content: bytes, more: str = "") -> tuple[int, bytes, str]:
         opening = asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = await asyncio.wait_for(opening, PATIENCE_SECONDS)
         try:
@@ -168,22 +168,22 @@ async def run(watch: Watch) -> None:
     # Nothing comes after the document but the end.
     loop.add_reader(sys.stdin.fileno(), ended.set)
     running: dict[asyncio.Task[None], float] = {}
-    told, latest, closely = False, 0.0, True
+    announced, latest, closely = False, 0.0, True
     while not ended.is_set():
         moment = time.monotonic()
         running = {task: began for task, began in running.items() if not task.done()}
-        if closely != watch.looks_closely(moment):
-            # At once, so that the seldom attempts bound no gap of the close look.
+        if closely != watch.is_close(moment):
+            # At once, so that the seldom attempts bound no gap of the close period.
             closely, latest = not closely, 0.0
         pause = (watch.interval_seconds if closely else SELDOM_SECONDS) * max(1, len(running) - FEW)
         held_back = watch.last_was_good and any(moment - began < PATIENCE_SECONDS for began in running.values())
         if not held_back and moment >= latest + pause - EARLY_SECONDS:
             latest = moment
             running[asyncio.create_task(watch.attempt(moment, seldom=not closely))] = moment
-        if watch.good and not told:
-            told = True
+        if watch.good and not announced:
+            announced = True
             print("watching", flush=True)
-        # No longer, since the file may come; what is held back is looked at again as often.
+        # No longer, since the file may come; what is held back is tried again as often.
         await asyncio.sleep(max(0.0, moment + min(pause, INTERVAL_SECONDS) - time.monotonic()))
     await asyncio.gather(*running, return_exceptions=True)
 
@@ -193,15 +193,15 @@ def _longest(moments: list[float]) -> float:
 
 
 def main() -> None:
-    asked: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    interval = float(asked.get("interval_seconds", INTERVAL_SECONDS))
-    tokens = [str(token) for token in asked["tokens"]]
-    token_file, closely_while = str(asked.get("token_file", "")), str(asked.get("closely_while", ""))
-    watch = Watch(int(asked["port"]), tokens, interval, token_file, closely_while)
+    request: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    interval = float(request.get("interval_seconds", INTERVAL_SECONDS))
+    tokens = [str(token) for token in request["tokens"]]
+    token_file, closely_while = str(request.get("token_file", "")), str(request.get("closely_while", ""))
+    watch = Watch(int(request["port"]), tokens, interval, token_file, closely_while)
     asyncio.run(run(watch))
     gap = round(watch.longest_gap() * 1000, 1)
-    told = {"gap_ms": gap, "attempts": watch.attempts, "good": len(watch.good), "missed": watch.missed}
-    print(json.dumps(told))
+    result = {"gap_ms": gap, "attempts": watch.attempts, "good": len(watch.good), "missed": watch.missed}
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The engine as the lab sees it: the machine's own, run inside the VPS's network.
 
 Owns: the shims in `.lab/bin`, the lab's plugin home, its passphrase file.
-Deliberately does not: find, build or overwrite an engine or a plugin anywhere else (toolchain/ and lab/plugins).
+Deliberately does not: find, build or overwrite an engine or a plugin elsewhere (toolchain/, lab/doubles/plugins).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ exec nsenter --net={namespace} -- {engine} "$@"
 
 
 def environment(place: Place) -> Mapping[str, str]:
-    """What the engine needs to work on the lab's stack; nothing of it needs to exist yet."""
+    """The variables with which the engine works on the lab's stack; nothing of it needs to exist yet."""
     return {
         "PATH": str(place.bin),
         "PULUMI_HOME": str(home(place)),
@@ -60,16 +60,16 @@ def prepare(place: Place, box: Box) -> None:
 
 
 def find(place: Place) -> Path | None:
-    """The machine's own engine of the right version, never a shim: it would start itself without end."""
+    """The machine's own engine of the right version, never a shim, which would start another shim without end."""
     folders = [folder for folder in program_folders() if folder.resolve() != place.bin.resolve()]
     found = programs(folders).get(ENGINE.executable)
     return found.path.absolute() if found else None
 
 
 def plugin_homes(place: Place) -> list[Path]:
-    """Where this machine may have real plugins."""
-    given = os.environ.get("PULUMI_HOME")
-    homes = [*([Path(given)] if given else []), Path.home() / ".pulumi", PULUMI_HOME]
+    """The folders in which this machine may have real plugins."""
+    own = os.environ.get("PULUMI_HOME")
+    homes = [*([Path(own)] if own else []), Path.home() / ".pulumi", PULUMI_HOME]
     return [one for one in dict.fromkeys(homes) if one.resolve() != home(place).resolve()]
 
 
@@ -130,7 +130,7 @@ def _make_passphrase(path: Path) -> None:
 
 
 def plugin_kind(place: Place, name: str) -> tuple[str, str, str]:
-    """Where the plugin stands for the lab, its version, and `real`, `double` or `missing`."""
+    """The lab's plugin: its folder, its version, and `real`, `double` or `missing`."""
     for folder in sorted((home(place) / "plugins").glob(f"resource-{name}-v*")):
         mark = folder / "double.json"
         version = folder.name.rpartition("-v")[2]

@@ -1,4 +1,4 @@
-"""Every TCP port of the lab's VPS, tried from outside: which answer, which say nothing.
+"""Every TCP port of the lab's VPS, tried from outside: open, silent or refused.
 
 An open port accepts, a closed one is refused at once, and a guarded one says nothing, since its packets are dropped.
 Each connection is closed as soon as it stands; nothing is sent on it. Only addresses for documentation (RFC 5737,
@@ -40,7 +40,7 @@ class Answers(TypedDict):
 
 
 def scan(address: str, ports: Sequence[int] = PORTS, silent_seconds: float = SILENT_SECONDS) -> Answers:
-    """What each port of the address says. Raises ValueError for an address that is not for documentation."""
+    """The answer of each port of the address. Raises ValueError for an address that is not for documentation."""
     where = ipaddress.ip_address(address)
     if not any(where in network for network in ALLOWED if network.version == where.version):
         raise ValueError(f"{address} is not for documentation, so it is not scanned")
@@ -90,7 +90,7 @@ def scan(address: str, ports: Sequence[int] = PORTS, silent_seconds: float = SIL
 
 
 def watch(addresses: Sequence[str], ports: Sequence[int]) -> Mapping[str, object]:
-    """What the ports ever said until stdin closes; `rounds` counts the looks."""
+    """The ports that were ever open or silent until stdin closes; `rounds` counts the scans."""
     seen = {address: {"open": set[int](), "silent": set[int]()} for address in addresses}
     rounds = 0
     while not select.select([sys.stdin], [], [], 0)[0]:
@@ -107,10 +107,10 @@ def watch(addresses: Sequence[str], ports: Sequence[int]) -> Mapping[str, object
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    given = words[1] if words[0].startswith("--") else EVERY
-    named = PORTS if given == EVERY else [int(port) for port in given.split(",")]
-    if words[0] == "--watch":
-        print(json.dumps(watch(words[2:], named)))
+    argv = sys.argv[1:]
+    ports = argv[1] if argv[0].startswith("--") else EVERY
+    named = PORTS if ports == EVERY else [int(port) for port in ports.split(",")]
+    if argv[0] == "--watch":
+        print(json.dumps(watch(argv[2:], named)))
     else:
-        print(json.dumps({address: scan(address, named) for address in words[0 if named is PORTS else 2 :]}))
+        print(json.dumps({address: scan(address, named) for address in argv[0 if named is PORTS else 2 :]}))

@@ -1,7 +1,7 @@
-"""What the stack `lab` brings along: the seam between the operator's commands and the lab (ops/engine/sandbox.py).
+"""The sandbox of the stack `lab`: the seam between the operator's commands and the lab (ops/engine/sandbox.py).
 
 Owns: the order in which the lab is made ready: box, images, ContextForge, engine, plugins, stack, secrets.
-Deliberately does not: any of these itself.
+Deliberately does not: make any of these; each has a module of its own.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _plugin_facts(box: Box) -> LabFacts:
 def _make_stack(box: Box, step: Step) -> None:
     """Engine, plugins and configuration; the stack in its own backend, with every secret that can be made."""
     from lab.doubles import plugins
-    from ops.commands.secrets import make_secrets
+    from ops.engine.stack_secrets import make_secrets
 
     if not engine.passphrase_file(_PLACE).exists():
         # Of a lab that is gone: its secrets could be read with its own passphrase only.
@@ -131,23 +131,23 @@ def _make_stack(box: Box, step: Step) -> None:
         step.say("pulumi stack init")
         _pulumi(["stack", "select", "--create", "--non-interactive", STACK], variables)
     step.say("pulumi config set")
-    _give_keys(make_secrets(STACK, variables, _PLACE.root).yours, variables)
+    _set_missing_keys(make_secrets(STACK, variables, _PLACE.root).yours, variables)
 
 
-def _give_keys(lacking: Sequence[str], variables: Mapping[str, str]) -> None:
-    """What only an operator has, where the stack has none yet; the lab's outside takes any key of the right form."""
-    given = {
+def _set_missing_keys(lacking: Sequence[str], variables: Mapping[str, str]) -> None:
+    """Set keys that only an operator has, where the stack has none; the lab's outside takes any of the right form."""
+    keys = {
         "firecrawl_api_key": f"fc-{secrets.token_hex(16)}",
         "discord_webhook": discord.webhook(_PLACE),
     }
-    for key, value in given.items():
+    for key, value in keys.items():
         if key in lacking:
             _pulumi(["config", "set", "--secret", "--stack", STACK, key], variables, value)
 
 
-def _pulumi(words: Sequence[str], variables: Mapping[str, str], stdin: str = "") -> None:
+def _pulumi(argv: Sequence[str], variables: Mapping[str, str], stdin: str = "") -> None:
     done = subprocess.run(
-        [str(_PLACE.bin / "pulumi"), *words],
+        [str(_PLACE.bin / "pulumi"), *argv],
         cwd=_PLACE.root,
         env=variables,
         input=stdin,
@@ -156,7 +156,7 @@ def _pulumi(words: Sequence[str], variables: Mapping[str, str], stdin: str = "")
         check=False,
     )
     if done.returncode:
-        raise UserError(f"The engine could not `pulumi {words[0]}` the stack {STACK}: {' '.join(done.stderr.split())}")
+        raise UserError(f"The engine could not `pulumi {argv[0]}` the stack {STACK}: {' '.join(done.stderr.split())}")
 
 
 def _stack_file() -> Path:
@@ -167,8 +167,8 @@ def _tool_row(name: str) -> Mapping[str, str]:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
     if found is None:
         return {"part": f"{name} (lab)", "found": "", "version": "", "kind": "missing"}
-    said = subprocess.run(
+    done = subprocess.run(
         [found, *_VERSIONS[name]], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
-    words = [line for line in (said.stdout + said.stderr).splitlines() if any(letter.isdigit() for letter in line)]
-    return {"part": f"{name} (lab)", "found": found, "version": words[0].strip() if words else "", "kind": "real"}
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if any(letter.isdigit() for letter in line)]
+    return {"part": f"{name} (lab)", "found": found, "version": lines[0].strip() if lines else "", "kind": "real"}

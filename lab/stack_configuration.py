@@ -1,8 +1,8 @@
-"""Pulumi.lab.yaml: rendered from lab/stack.yaml, without taking back what somebody set since.
+"""Pulumi.lab.yaml: rendered from lab/stack.yaml, without undoing what was set since.
 
 Owns: the rendering, and merging it into the file that exists: a value that is as it was rendered last time
 follows the template, any other is the operator's (`pulumi config set`) or the engine's (secrets, salt).
-Deliberately does not: make secrets (ops/commands/secrets.py), nor check the settings (components/settings).
+Deliberately does not: make secrets (ops/engine/stack_secrets.py), nor check the settings (settings/).
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""`python -m ops COMMAND --stack STACK [--json] [--yes]`: what `make` calls.
+"""`python -m ops COMMAND --stack STACK [--json] [--yes]`: the command behind each target of `make`.
 
-Owns: arguments, stdout (a command's result, nothing else), exit status: 0 only when what was asked is true.
+Owns: the table of commands, stdout (a command's result, nothing else), exit status: 0 only when the result is ok.
 Deliberately does not: show a traceback for an error that a person can fix.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -19,11 +20,36 @@ from console.errors import UserError
 from console.paths import LOGS, VENV
 from console.progress import Progress
 from console.result import Result
-from ops.engine import environment
-from toolchain import find
 
 INTERRUPTED = 130
 LINK = "docs/runbook.md#"
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "up": ("yes",),
+    "preview": (),
+    "refresh": ("yes",),
+    "verify": (),
+    "status": (),
+    "history": (),
+    "rollback": ("to", "yes"),
+    "report": ("send", "yes"),
+    "stop-predecessor": ("yes",),
+    "retire-contextforge": ("stale", "yes"),
+    "secrets": (),
+    "rotate": ("secret", "yes"),
+    "pin": (),
+    "alert-drill": (),
+    "dashboard-picture": ("minutes",),
+    "backup": (),
+    "restore-drill": (),
+    "restore": ("from_", "yes"),
+    "reboot-check": ("again",),
+    "doctor": (),
+    "env": (),
+    "ready": (),
+    "down": ("yes",),
+}
+"""Each command with the options that it takes; its function and its file in `ops/commands` bear its name."""
 
 
 def main() -> int:
@@ -33,7 +59,8 @@ def main() -> int:
     os.environ["PATH"] = os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])
     progress = Progress(LOGS)
     try:
-        result = COMMANDS[arguments.command](arguments, progress)
+        options = {name: getattr(arguments, name) for name in COMMANDS[arguments.command]}
+        result = function_of(arguments.command)(arguments.stack, progress, **options)
     except UserError as error:
         return _refused(_with_link(error, arguments.command), arguments)
     except OSError as error:
@@ -51,191 +78,27 @@ def main() -> int:
     return 0 if result.ok else 1
 
 
-def _refused(told: str, arguments: argparse.Namespace) -> int:
+def function_of(command: str) -> Callable[..., Result]:
+    """The command's function; imported only now, since most commands need no more than their own part of the house."""
+    name = command.replace("-", "_")
+    return getattr(importlib.import_module(f"ops.commands.{name}"), name)
+
+
+def _refused(sentence: str, arguments: argparse.Namespace) -> int:
     if arguments.json:
-        print(json.dumps({"ok": False, "error": told}))
-    print(told, file=sys.stderr)
+        print(json.dumps({"ok": False, "error": sentence}))
+    print(sentence, file=sys.stderr)
     return 1
 
 
 def _with_link(error: UserError, command: str) -> str:
-    """A run that failed links to its heading in the runbook, unless the step that failed has done so."""
+    """The error's sentence; a failed run links to its heading in the runbook, unless the failed step has done so."""
     from ops.engine.run import EngineFailed
 
-    told = str(error)
-    return f"{told} (docs/runbook.md#make-{command})" if isinstance(error, EngineFailed) and LINK not in told else told
-
-
-def _up(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands import deploy
-
-    return deploy.up(arguments.stack, progress, yes=arguments.yes)
-
-
-def _preview(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands import deploy
-
-    return deploy.preview(arguments.stack, progress)
-
-
-def _refresh(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands import deploy
-
-    return deploy.refresh(arguments.stack, progress, yes=arguments.yes)
-
-
-def _down(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands import deploy
-
-    return deploy.down(arguments.stack, progress, yes=arguments.yes)
-
-
-def _verify(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands import verify
-
-    return verify.verify(arguments.stack, progress)
-
-
-def _status(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.status import status
-
-    return status(arguments.stack, progress)
-
-
-def _history(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.history import history
-
-    return history(arguments.stack, progress)
-
-
-def _rollback(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.rollback import rollback
-
-    return rollback(arguments.stack, progress, to=arguments.to, yes=arguments.yes)
-
-
-def _report(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.report import report
-
-    return report(arguments.stack, progress, send=arguments.send, yes=arguments.yes)
-
-
-def _stop_predecessor(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.stop_predecessor import stop_predecessor
-
-    return stop_predecessor(arguments.stack, progress, yes=arguments.yes)
-
-
-def _retire(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.retire import retire
-
-    return retire(arguments.stack, progress, stale=arguments.stale, yes=arguments.yes)
-
-
-def _doctor(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.doctor import doctor
-
-    return doctor(arguments.stack)
-
-
-def _secrets(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.secrets import make_secrets
-    from ops.engine import prerequisites
-    from ops.engine.run import open_stack
-
-    prerequisites.toolchain_only(progress)
-    open_stack(arguments.stack, progress)
-    report = make_secrets(arguments.stack, environment.complete(arguments.stack))
-    return Result(report.document(), report.text(arguments.stack), ok=bool(report.document()["ok"]))
-
-
-def _rotate(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.rotate import rotate
-
-    return rotate(arguments.stack, arguments.secret, progress, yes=arguments.yes)
-
-
-def _pin(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.pin import pin
-
-    return pin(arguments.stack, progress)
-
-
-def _env(arguments: argparse.Namespace, progress: Progress) -> Result:
-    chosen = environment.variables(arguments.stack)
-    if find.missing(find.programs()):
-        progress.line("The engine is not there yet; `make up` provides it, then run this again.")
-    return Result(chosen, "\n".join(environment.exports(chosen)))
-
-
-def _ready(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.engine import prerequisites
-
-    prerequisites.toolchain_and_images(arguments.stack, progress)
-    return Result({"ok": True}, "")
-
-
-def _alert_test(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.alert_drill import alert_drill
-
-    return alert_drill(arguments.stack, progress)
-
-
-def _dashboard_picture(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.dashboard_picture import picture
-
-    return picture(arguments.stack, progress, minutes=arguments.minutes)
-
-
-def _backup(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.backups import backup
-
-    return backup(arguments.stack, progress)
-
-
-def _restore_test(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.backups import restore_drill
-
-    return restore_drill(arguments.stack, progress)
-
-
-def _restore(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.backups import restore
-
-    return restore(arguments.stack, arguments.from_, progress, yes=arguments.yes)
-
-
-def _reboot_check(arguments: argparse.Namespace, progress: Progress) -> Result:
-    from ops.commands.reboot_check import reboot_check
-
-    return reboot_check(arguments.stack, progress, again=arguments.again)
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace, Progress], Result]] = {
-    "up": _up,
-    "preview": _preview,
-    "refresh": _refresh,
-    "verify": _verify,
-    "status": _status,
-    "history": _history,
-    "rollback": _rollback,
-    "report": _report,
-    "stop-predecessor": _stop_predecessor,
-    "retire-contextforge": _retire,
-    "secrets": _secrets,
-    "rotate": _rotate,
-    "pin": _pin,
-    "alert-drill": _alert_test,
-    "dashboard-picture": _dashboard_picture,
-    "backup": _backup,
-    "restore-drill": _restore_test,
-    "restore": _restore,
-    "reboot-check": _reboot_check,
-    "doctor": _doctor,
-    "env": _env,
-    "ready": _ready,
-    "down": _down,
-}
+    sentence = str(error)
+    if isinstance(error, EngineFailed) and LINK not in sentence:
+        return f"{sentence} (docs/runbook.md#make-{command})"
+    return sentence
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -246,11 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
     parser.add_argument("--from", dest="from_", default="", help="restore: a backup's name, or its path on the host")
-    parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: how far back")
+    parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: the span up to now")
     parser.add_argument("--again", action="store_true", help="reboot-check: a new marker, though there is a result")
     parser.add_argument("--send", action="store_true", help="report: post the short form to Discord")
     parser.add_argument("--stale", action="store_true", help="retire-contextforge: remove stale networks as well")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="go on without a question")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The stack's configuration: typed, paused, checked before any resource is registered.
+"""The stack's configuration: typed, immutable, checked before any resource is registered.
 
 Owns: the public names of the settings.
 Deliberately does not: touch the host or register a resource.

@@ -1,7 +1,7 @@
-"""Rules over the backends: what each kind needs, and what two of them may not share.
+"""Rules over the backends: the needs of each kind, and names that two of them may not share.
 
 Owns: these rules, one function each, collected in `RULES`.
-Deliberately does not: check a single value (rules.py), nor other sections (consistency.py).
+Deliberately does not: check a single value (field_rules.py), nor other sections (cross_checks.py).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def require_names_that_differ(settings: Settings) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for number, backend in enumerate(settings.backends):
         if backend.name in seen:
-            words = f"a name that no other backend has; backends[{seen[backend.name]}] has it"
+            allowed = f"a name that no other backend has; backends[{seen[backend.name]}] has it"
             related = (f"backends[{seen[backend.name]}].name",)
-            yield Problem(f"backends[{number}].name", backend.name, words, "<another name>", related=related)
+            yield Problem(f"backends[{number}].name", backend.name, allowed, "<another name>", related=related)
         seen.setdefault(backend.name, number)
 
 
@@ -37,25 +37,25 @@ def require_what_the_kind_needs(settings: Settings) -> Iterator[Problem]:
         needed, foreign = ("url", ("command",)) if backend.kind == "http" else ("command", ("url", "container"))
         key = f"backends[{number}]"
         if getattr(backend, needed) is None:
-            words = f"a value, because {key}.kind is {backend.kind}"
-            yield Problem(f"{key}.{needed}", NOT_SET, words, f"<{needed}>", related=(f"{key}.kind",))
+            allowed = f"a value, because {key}.kind is {backend.kind}"
+            yield Problem(f"{key}.{needed}", NOT_SET, allowed, f"<{needed}>", related=(f"{key}.kind",))
         for name in foreign:
             if getattr(backend, name) is not None:
-                words = f"nothing, because {key}.kind is {backend.kind}"
-                yield Problem(f"{key}.{name}", str(getattr(backend, name)), words, None, related=(f"{key}.kind",))
+                allowed = f"nothing, because {key}.kind is {backend.kind}"
+                yield Problem(f"{key}.{name}", str(getattr(backend, name)), allowed, None, related=(f"{key}.kind",))
 
 
 def require_program_without_fetching(settings: Settings) -> Iterator[Problem]:
     for number, backend in enumerate(settings.backends):
         if backend.command and fetches_code_at_start(backend.command, backend.args):
-            words = (
-                "a program that is already in the image: this command fetches code at start, finds no way out while "
+            allowed = (
+                "a program that is already in the image: this command fetches code at start, finds no egress while "
                 "the container is standby, and would run unpinned code next to the secrets"
             )
             given = (
                 backend.command if fetches_code_at_start(backend.command, ()) else f"{backend.command} with its args"
             )
-            yield Problem(f"backends[{number}].command", given, words, "<program>")
+            yield Problem(f"backends[{number}].command", given, allowed, "<program>")
 
 
 def require_sidecar_to_be_reachable(settings: Settings) -> Iterator[Problem]:
@@ -64,22 +64,22 @@ def require_sidecar_to_be_reachable(settings: Settings) -> Iterator[Problem]:
         key = f"backends[{number}]"
         host = urlsplit(backend.url).hostname if backend.url else None
         if host in _HERE:
-            words = "a name on the internal network: inside Sentinel's container this address is Sentinel itself"
-            yield Problem(f"{key}.url", str(backend.url), words, "<url>")
+            allowed = "a name on the internal network: inside Sentinel's container this address is Sentinel itself"
+            yield Problem(f"{key}.url", str(backend.url), allowed, "<url>")
         elif backend.container and host and host not in {*backend.aliases, backend.container}:
-            words = f"the name in {key}.url ({host}), so that Sentinel finds the container on the internal network"
+            allowed = f"the name in {key}.url ({host}), so that Sentinel finds the container on the internal network"
             value, related = host, (f"{key}.url", f"{key}.container")
             yield Problem(
-                f"{key}.aliases[0]", backend.aliases[0] if backend.aliases else NOT_SET, words, value, related=related
+                f"{key}.aliases[0]", backend.aliases[0] if backend.aliases else NOT_SET, allowed, value, related=related
             )
         if backend.aliases and not backend.container:
-            words = f"nothing without {key}.container, the container that gets these names"
-            yield Problem(f"{key}.aliases", ", ".join(backend.aliases), words, None, related=(f"{key}.container",))
+            allowed = f"nothing without {key}.container, the container that gets these names"
+            yield Problem(f"{key}.aliases", ", ".join(backend.aliases), allowed, None, related=(f"{key}.container",))
         for place, alias in enumerate(backend.aliases):
             owner = "one of Sentinel's own containers" if alias in RESERVED_ALIASES else taken.get(alias)
             if owner:
-                words = f"a name of its own; {owner} has it"
-                yield Problem(f"{key}.aliases[{place}]", alias, words, "<another name>")
+                allowed = f"a name of its own; {owner} has it"
+                yield Problem(f"{key}.aliases[{place}]", alias, allowed, "<another name>")
             taken.setdefault(alias, key)
 
 
@@ -87,17 +87,17 @@ def require_reason_for_what_may_fail(settings: Settings) -> Iterator[Problem]:
     for number, backend in enumerate(settings.backends):
         if (backend.optional or backend.allowed_failure) and not backend.reason:
             word = "optional" if backend.optional else "allowed_failure"
-            words = f"a sentence that the report repeats, because backends[{number}].{word} is true"
+            allowed = f"a sentence that the report repeats, because backends[{number}].{word} is true"
             related = (f"backends[{number}].{word}",)
-            yield Problem(f"backends[{number}].reason", NOT_SET, words, "<reason>", related=related)
+            yield Problem(f"backends[{number}].reason", NOT_SET, allowed, "<reason>", related=related)
 
 
 def require_upstream_of_what_needs_internet(settings: Settings) -> Iterator[Problem]:
     for number, backend in enumerate(settings.backends):
         if backend.needs_internet and not backend.upstream_hosts:
-            words = "at least one host, because needs_internet is true: the gate tries it before the port is touched"
+            allowed = "at least one host, because needs_internet is true: the gate tries it before the port is touched"
             related = (f"backends[{number}].needs_internet",)
-            yield Problem(f"backends[{number}].upstream_hosts[0]", NOT_SET, words, "<host name>", related=related)
+            yield Problem(f"backends[{number}].upstream_hosts[0]", NOT_SET, allowed, "<host name>", related=related)
 
 
 def require_secrets_out_of_environment(settings: Settings) -> Iterator[Problem]:
@@ -107,8 +107,8 @@ def require_secrets_out_of_environment(settings: Settings) -> Iterator[Problem]:
             if name in GATEWAYS_OWN_VARIABLES:
                 yield Problem(key, "a value, not shown", "a variable that is not the gateway's own", None)
             elif _SECRET_NAME.search(name):
-                words = f"no secret in the clear: name its key in backends[{number}].environment_secrets instead"
-                yield Problem(key, "a value, not shown", words, None)
+                allowed = f"no secret in the clear: name its key in backends[{number}].environment_secrets instead"
+                yield Problem(key, "a value, not shown", allowed, None)
 
 
 def require_known_secrets(settings: Settings) -> Iterator[Problem]:
@@ -119,10 +119,10 @@ def require_known_secrets(settings: Settings) -> Iterator[Problem]:
             if secret not in usable:
                 yield Problem(key, HIDDEN, f"the name of a secret key: {', '.join(usable)}", "<secret key>")
             elif settings.secret(secret) is None and not backend.optional:
-                words = (
+                allowed = (
                     f"a secret, because backend {backend.name} needs it (or make the backend optional, with a reason)"
                 )
-                yield Problem(secret, NOT_SET, words, "<secret>", secret=True, related=(key,))
+                yield Problem(secret, NOT_SET, allowed, "<secret>", secret=True, related=(key,))
 
 
 RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (

@@ -1,7 +1,7 @@
 """The settings of one MCP backend behind Sentinel.
 
 Owns: the fields of a backend and its expectation.
-Deliberately does not: compare backends with each other (consistency.py).
+Deliberately does not: compare backends with each other (cross_checks.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from settings.field_rules import (
 
 
 class Expectation(Section):
-    """What a good answer looks like; "not an error" alone is not enough (context7 answers errors as text)."""
+    """A good answer; "not an error" alone is not enough (context7 answers errors as text)."""
 
     result: Literal["text", "structured", "any"] = Field(default="any", description="Kind of the result.")
     contains: tuple[str, ...] = Field(default=(), description="Texts that the answer must hold.")
@@ -47,7 +47,7 @@ class Backend(Section):
     )
     tool: ToolName = Field(description="Tool of the harmless call.")
     arguments: dict[str, Any] = Field(default={}, description="Arguments of the harmless call.")
-    expect: Expectation = Field(default_factory=Expectation, description="What its answer must look like.")
+    expect: Expectation = Field(default_factory=Expectation, description="Conditions that its answer must meet.")
     optional: bool = Field(default=False, description="May fail; the report repeats the reason.")
     allowed_failure: bool = Field(default=False, description="Fails already at the predecessor; an answer is reported.")
     reason: str | None = Field(default=None, description="Why it is optional or known broken; needed then.")
@@ -60,5 +60,5 @@ class Backend(Section):
     )
     timeout_seconds: Seconds = Field(default=30, description="Seconds for one call through the gateway.")
     needs_internet: bool = Field(
-        default=False, description="Its harmless call needs a way out, so it is not a standby gate."
+        default=False, description="Its harmless call needs egress, so it is not a standby gate."
     )

@@ -1,24 +1,22 @@
-"""Rules over several settings: what each allows alone and yet cannot hold together.
+"""Rules over several settings: values that are allowed alone and do not fit together.
 
 Owns: these rules, one function each, collected in `RULES`.
-Deliberately does not: check a single value (rules.py), nor the backends among themselves (backend_rules.py).
+Deliberately does not: check a single value (field_rules.py), nor the backends among themselves (backend_rules.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from settings import backend_rules, live_rules
+from settings import backend_rules, live_rules, monitoring_rules
 from settings.backends import Backend
 from settings.errors import HIDDEN, NOT_SET, Problem
-from settings.field_rules import BUCKETS_SECONDS
 from settings.gateway_sections import BRIDGE_MEMORY_MB, Sentinel
 from settings.limits import (
     DATABASE_START_SECONDS,
     GATE_SECONDS,
     HEALTH_RETRIES,
     PREDECESSOR_SECONDS,
-    RENEW_SHARE,
     UPSTREAM_SECONDS,
 )
 from settings.model import SECRET_KEYS, Settings
@@ -28,14 +26,11 @@ START_SECONDS = 2
 STDIO_START_SECONDS = 1.1
 """A stdio backend's own start, measured; the gateway discovers its backends one after the other."""
 
-GATES, GATES_THAT_LOOK, GATES_STARTS, GATE_LOOK_SECONDS = 7, 2, 3, 30
-"""How often the gates' limits hold a gate's own seconds, a look at the host, and a start of the container."""
+GATES, GATES_THAT_INSPECT, GATES_STARTS, GATE_INSPECT_SECONDS = 7, 2, 3, 30
+"""Counts of a gate's own seconds, an inspection of the host and a start of the container in the gates' limits."""
 
 AROUND_THE_CALLS_SECONDS = 60
-"""What Claude's entry (45) and a session's begin (15) may take of a verification's limit before its calls."""
-
-SCRAPES_IN_A_WINDOW = 4
-"""Fewer scrapes in a rate's window and one that is lost leaves no rate (Prometheus's own advice)."""
+"""The share of Claude's entry (45) and of a session's begin (15) in a verification's limit, before its calls."""
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
@@ -58,8 +53,8 @@ def require_a_port_for_each_service(settings: Settings) -> Iterator[Problem]:
     taken = {settings.host.port: "host.port"}
     for key, port in ports_of(settings).items():
         if port in taken:
-            words = f"a port that no other service has; {taken[port]} is {port} too"
-            yield Problem(key, str(port), words, str(_free_port(settings)), related=(taken[port],))
+            allowed = f"a port that no other service has; {taken[port]} is {port} too"
+            yield Problem(key, str(port), allowed, str(_free_port(settings)), related=(taken[port],))
         taken.setdefault(port, key)
 
 
@@ -73,44 +68,44 @@ def require_ssh_details(settings: Settings) -> Iterator[Problem]:
         return
     for name in ("address", "user", "private_key_file", "host_key"):
         if getattr(settings.host, name) is None:
-            words = "a value, because host.kind is ssh"
-            yield Problem(f"host.{name}", NOT_SET, words, f"<{name.replace('_', ' ')}>", related=("host.kind",))
+            allowed = "a value, because host.kind is ssh"
+            yield Problem(f"host.{name}", NOT_SET, allowed, f"<{name.replace('_', ' ')}>", related=("host.kind",))
 
 
 def require_firewall_to_leave_ssh_open(settings: Settings) -> Iterator[Problem]:
     guarded = settings.firewall.guard_ports
     for number, port in enumerate(guarded):
         if port in (22, settings.host.port):
-            words = "a port other than ssh's: guarding it would lock the operator out"
-            yield Problem(f"firewall.guard_ports[{number}]", str(port), words, None, related=("host.port",))
+            allowed = "a port other than ssh's: guarding it would lock the operator out"
+            yield Problem(f"firewall.guard_ports[{number}]", str(port), allowed, None, related=("host.port",))
 
 
 def require_start_to_hold_the_backends(settings: Settings) -> Iterator[Problem]:
     stdio = sum(backend.kind == "stdio" for backend in settings.backends)
     least = round(START_SECONDS + STDIO_START_SECONDS * stdio + 0.5)
-    words, related = f"{stdio} stdio backends start one after the other, up to 1.1 s each", ("backends",)
+    allowed, related = f"{stdio} stdio backends start one after the other, up to 1.1 s each", ("backends",)
     waits = settings.sentinel.backends_seconds
     if settings.sentinel.serve == "bridge" and any(backend.kind == "http" for backend in settings.backends):
         least += waits
-        words += f", after backends_seconds ({waits}) for the HTTP ones"
+        allowed += f", after backends_seconds ({waits}) for the HTTP ones"
         related = ("backends", "sentinel.backends_seconds")
     given = settings.sentinel.start_seconds
     if given < least:
-        words = f"at least {least}: {words}"
-        yield Problem("sentinel.start_seconds", str(given), words, str(max(180, least)), related=related)
+        allowed = f"at least {least}: {allowed}"
+        yield Problem("sentinel.start_seconds", str(given), allowed, str(max(180, least)), related=related)
 
 
 def require_start_to_hold_the_health_checks(settings: Settings) -> Iterator[Problem]:
     sentinel = settings.sentinel
     least = sentinel.health_interval_seconds * HEALTH_RETRIES
     if sentinel.start_seconds < least:
-        words = (
+        allowed = (
             f"at least {least}: {HEALTH_RETRIES} times health_interval_seconds ({sentinel.health_interval_seconds}), "
             "or a bad start is given up before Docker can call it unhealthy"
         )
         related = ("sentinel.health_interval_seconds",)
         yield Problem(
-            "sentinel.start_seconds", str(sentinel.start_seconds), words, str(max(180, least)), related=related
+            "sentinel.start_seconds", str(sentinel.start_seconds), allowed, str(max(180, least)), related=related
         )
 
 
@@ -118,12 +113,12 @@ def require_verification_to_hold_a_call(settings: Settings) -> Iterator[Problem]
     call, limit = settings.verification.call_seconds, settings.verification.limit_seconds
     least = call + AROUND_THE_CALLS_SECONDS
     if limit < least:
-        words = (
+        allowed = (
             f"at least {least}: call_seconds ({call}) and {AROUND_THE_CALLS_SECONDS} for Claude's entry and session, "
             "or one backend that hangs takes every other's result with it"
         )
         key = "verification.limit_seconds"
-        yield Problem(key, str(limit), words, str(max(120, least)), related=("verification.call_seconds",))
+        yield Problem(key, str(limit), allowed, str(max(120, least)), related=("verification.call_seconds",))
 
 
 def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
@@ -139,9 +134,9 @@ def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
         steps["ContextForge's return"] = PREDECESSOR_SECONDS
     least, given = sum(steps.values()), settings.run.limit_seconds
     if given < least:
-        words = f"at least {least}, the sum of {', '.join(f'{key} ({value})' for key, value in steps.items())}"
+        allowed = f"at least {least}, the sum of {', '.join(f'{key} ({value})' for key, value in steps.items())}"
         related = ("sentinel.drain_seconds", *(key for key in steps if "." in key))
-        yield Problem("run.limit_seconds", str(given), words, str(max(1800, least)), related=related)
+        yield Problem("run.limit_seconds", str(given), allowed, str(max(1800, least)), related=related)
 
 
 def call_seconds(settings: Settings, backend: Backend) -> int:
@@ -153,20 +148,20 @@ def gates_seconds(settings: Settings) -> int:
     """Seconds that all gates of the standby container together may take (verify/gates.py has each one's own limit)."""
     start = settings.sentinel.start_seconds
     longest = max((call_seconds(settings, backend) for backend in settings.backends), default=0)
-    waits = GATES * GATE_SECONDS + GATES_THAT_LOOK * GATE_LOOK_SECONDS
+    waits = GATES * GATE_SECONDS + GATES_THAT_INSPECT * GATE_INSPECT_SECONDS
     return waits + UPSTREAM_SECONDS + longest + GATES_STARTS * start
 
 
 def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Problem]:
     given = settings.sentinel.memory_mb
     if settings.sentinel.serve == "bridge" and given < BRIDGE_MEMORY_MB:
-        words = f"at least {BRIDGE_MEMORY_MB}: measured, bridge 33 MB and gateway 31 MB, before any backend"
-        yield Problem("sentinel.memory_mb", str(given), words, "1024", related=("sentinel.serve",))
+        allowed = f"at least {BRIDGE_MEMORY_MB}: measured, bridge 33 MB and gateway 31 MB, before any backend"
+        yield Problem("sentinel.memory_mb", str(given), allowed, "1024", related=("sentinel.serve",))
     elif settings.alerts.memory_target_mb > given:
         target = str(settings.alerts.memory_target_mb)
-        words = f"at most sentinel.memory_mb ({given}), or the container dies before the alert"
+        allowed = f"at most sentinel.memory_mb ({given}), or the container dies before the alert"
         value = str(min(100, given))
-        yield Problem("alerts.memory_target_mb", target, words, value, related=("sentinel.memory_mb",))
+        yield Problem("alerts.memory_target_mb", target, allowed, value, related=("sentinel.memory_mb",))
 
 
 def require_native_without_bridge_options(settings: Settings) -> Iterator[Problem]:
@@ -176,65 +171,22 @@ def require_native_without_bridge_options(settings: Settings) -> Iterator[Proble
         given = getattr(settings.sentinel, name)
         default = Sentinel.model_fields[name].default
         if given != default:
-            words = f"its default ({default}), because sentinel.serve is native and only the bridge knows it"
-            yield Problem(f"sentinel.{name}", str(given), words, str(default), related=("sentinel.serve",))
+            allowed = f"its default ({default}), because sentinel.serve is native and only the bridge knows it"
+            yield Problem(f"sentinel.{name}", str(given), allowed, str(default), related=("sentinel.serve",))
 
 
 def require_a_tag_for_what_is_built(settings: Settings) -> Iterator[Problem]:
     image = settings.sentinel.image
     if settings.sentinel.context is not None and "@" in image:
-        words = "a tag without a digest, because sentinel.context is given: the digest comes from the build"
+        allowed = "a tag without a digest, because sentinel.context is given: the digest comes from the build"
         value = image.partition("@")[0]
-        yield Problem("sentinel.image", image, words, value, related=("sentinel.context",))
+        yield Problem("sentinel.image", image, allowed, value, related=("sentinel.context",))
 
 
 def require_project_for_its_scope(settings: Settings) -> Iterator[Problem]:
     if settings.client.scope != "user" and settings.client.project is None:
-        words = f"the project's absolute path, because client.scope is {settings.client.scope}"
-        yield Problem("client.project", NOT_SET, words, "<project folder>", related=("client.scope",))
-
-
-def require_token_to_be_renewed_before_it_warns(settings: Settings) -> Iterator[Problem]:
-    client, alerts = settings.client, settings.alerts
-    renewed = client.token_days * RENEW_SHARE
-    if alerts.token_warning_days >= renewed:
-        words = f"below {renewed:g}, when a token is renewed (token_days x {RENEW_SHARE}), or it alerts on every token"
-        value = str(max(1, round(renewed / 2)))
-        related = ("client.token_days",)
-        yield Problem("alerts.token_warning_days", str(alerts.token_warning_days), words, value, related=related)
-    if alerts.token_critical_days > alerts.token_warning_days:
-        words = f"at most token_warning_days ({alerts.token_warning_days})"
-        given, related = str(alerts.token_critical_days), ("alerts.token_warning_days",)
-        yield Problem(
-            "alerts.token_critical_days", given, words, str(min(3, alerts.token_warning_days)), related=related
-        )
-
-
-def require_alert_windows_that_scrapes_fill(settings: Settings) -> Iterator[Problem]:
-    if not settings.prometheus.enabled:
-        return
-    scrape = settings.prometheus.scrape_seconds
-    for name, scrapes in (("error_minutes", SCRAPES_IN_A_WINDOW), ("backend_minutes", 2), ("gateway_minutes", 2)):
-        minutes: float = getattr(settings.alerts, name)
-        if minutes * 60 < scrape * scrapes:
-            most = int(minutes * 60 // scrapes)
-            words = f"at most {most}: alerts.{name} is {minutes:g} and needs {scrapes} scrapes in it"
-            yield Problem("prometheus.scrape_seconds", str(scrape), words, "15", related=(f"alerts.{name}",))
-
-
-def require_latency_that_a_bucket_shows(settings: Settings) -> Iterator[Problem]:
-    given = settings.alerts.latency_seconds
-    if given not in BUCKETS_SECONDS:
-        shown = ", ".join(f"{bucket:g}" for bucket in BUCKETS_SECONDS)
-        nearest = min(BUCKETS_SECONDS, key=lambda bucket: abs(bucket - given))
-        words = f"one of the histogram's buckets ({shown}): it counts calls at no other threshold"
-        yield Problem("alerts.latency_seconds", f"{given:g}", words, f"{nearest:g}")
-
-
-def require_prometheus_for_grafana(settings: Settings) -> Iterator[Problem]:
-    if settings.grafana.enabled and not settings.prometheus.enabled:
-        words = "false while prometheus.enabled is false: Grafana shows what Prometheus keeps"
-        yield Problem("grafana.enabled", "true", words, "false", related=("prometheus.enabled",))
+        allowed = f"the project's absolute path, because client.scope is {settings.client.scope}"
+        yield Problem("client.project", NOT_SET, allowed, "<project folder>", related=("client.scope",))
 
 
 def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
@@ -246,9 +198,9 @@ def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
             "client.file": settings.client.file,
             "client.token_file": settings.client.token_file,
             "firewall.script": settings.firewall.script,
-            "nightly.script": settings.nightly.script,
             "nightly.folder": settings.nightly.folder,
-        },
+        }
+        | ({"nightly.script": settings.nightly.script} if settings.nightly.script else {}),
     ]
     for group in groups:
         seen: dict[str, str] = {}
@@ -260,24 +212,6 @@ def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
             seen.setdefault(name, key)
 
 
-def require_a_way_between_n8n_and_what_it_watches(settings: Settings) -> Iterator[Problem]:
-    watch = settings.health_watch
-    if not watch.enabled:
-        return
-    if watch.minutes >= 1 and not float(watch.minutes).is_integer():
-        words, value = "whole minutes from 1 on, as n8n's schedule counts them", str(round(watch.minutes))
-        yield Problem("health_watch.minutes", f"{watch.minutes:g}", words, value)
-    if watch.in_container and not settings.networks.also:
-        words = "n8n's own network, by which its container reaches Sentinel"
-        yield Problem(
-            "networks.also[0]",
-            NOT_SET,
-            words,
-            "n8n_default",
-            related=("health_watch.enabled", "health_watch.in_container"),
-        )
-
-
 def require_secrets_of_what_is_enabled(settings: Settings) -> Iterator[Problem]:
     needed: dict[str, str] = {}
     if settings.grafana.enabled:
@@ -286,8 +220,8 @@ def require_secrets_of_what_is_enabled(settings: Settings) -> Iterator[Problem]:
         needed |= dict.fromkeys(("discord_webhook", "n8n_api_key"), "health_watch.enabled")
     for key, because in needed.items():
         if settings.secret(key) is None:
-            words = f"a secret, because {because} is true"
-            yield Problem(key, NOT_SET, words, "<secret>", secret=True, related=(because,))
+            allowed = f"a secret, because {because} is true"
+            yield Problem(key, NOT_SET, allowed, "<secret>", secret=True, related=(because,))
 
 
 def require_secrets_that_differ(settings: Settings) -> Iterator[Problem]:
@@ -296,14 +230,14 @@ def require_secrets_that_differ(settings: Settings) -> Iterator[Problem]:
         secret = settings.secret(key)
         text = secret.get_secret_value() if secret else None
         if text in seen:
-            words = f"a secret that is used once; {seen[text]} has the same"
-            yield Problem(key, HIDDEN, words, "<secret>", secret=True, related=(seen[text],))
+            allowed = f"a secret that is used once; {seen[text]} has the same"
+            yield Problem(key, HIDDEN, allowed, "<secret>", secret=True, related=(seen[text],))
         if text is not None:
             seen.setdefault(text, key)
 
 
 def warnings(settings: Settings) -> list[str]:
-    """What is allowed and yet worth a sentence."""
+    """Sentences on values that are allowed and deserve a warning."""
     if settings.client.file.endswith("/settings.json"):
         return [
             f"client.file is {settings.client.file}: today's Claude Code ignores mcpServers there; "
@@ -324,14 +258,10 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_native_without_bridge_options,
     require_a_tag_for_what_is_built,
     require_project_for_its_scope,
-    require_token_to_be_renewed_before_it_warns,
     *backend_rules.RULES,
     *live_rules.RULES,
+    *monitoring_rules.RULES,
     require_firewall_to_leave_ssh_open,
-    require_prometheus_for_grafana,
-    require_latency_that_a_bucket_shows,
-    require_alert_windows_that_scrapes_fill,
-    require_a_way_between_n8n_and_what_it_watches,
     require_secrets_of_what_is_enabled,
     require_secrets_that_differ,
 )

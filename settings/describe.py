@@ -1,6 +1,6 @@
-"""The model in words: where a key stands in it, what it allows, what fixes it, which key is meant by a misspelt one.
+"""Descriptions of the model: a key's place, its allowed values, a value that fixes it, a key close to a misspelt one.
 
-Owns: these words, for errors and for the documentation alike.
+Owns: these texts, for errors and for the documentation alike.
 Deliberately does not: hold any rule of its own.
 """
 
@@ -69,7 +69,7 @@ def field_at(location: Sequence[str | int]) -> FieldInfo | None:
 
 
 def is_structure(location: Sequence[str | int]) -> bool:
-    """Whether a key takes an object or a list, so that its text is JSON."""
+    """True for a key that takes an object or a list, so that its text is JSON."""
     field = field_at(location)
     if field is None:
         return False
@@ -78,7 +78,7 @@ def is_structure(location: Sequence[str | int]) -> bool:
 
 
 def allowed(field: FieldInfo) -> str:
-    """What a field takes, in words."""
+    """The allowed values of a field, as text."""
     return _allowed(field.annotation, list(field.metadata))
 
 
@@ -106,19 +106,19 @@ def _allowed(annotation: Any, outer: list[Any]) -> str:
     return "a text" + _length(metadata)
 
 
-def _choice(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+def _choice(choices: list[str]) -> str:
+    return choices[0] if len(choices) == 1 else f"{', '.join(choices[:-1])} or {choices[-1]}"
 
 
 def _range(metadata: list[Any]) -> str:
-    words = ""
+    text = ""
     for note in metadata:
-        words += f", at least {note.ge}" if isinstance(note, Ge) else ""
-        words += f", above {note.gt}" if isinstance(note, Gt) else ""
-        words += f", at most {note.le}" if isinstance(note, Le) else ""
-        words += f", below {note.lt}" if isinstance(note, Lt) else ""
-        words += f", a multiple of {note.multiple_of}" if isinstance(note, MultipleOf) else ""
-    return words
+        text += f", at least {note.ge}" if isinstance(note, Ge) else ""
+        text += f", above {note.gt}" if isinstance(note, Gt) else ""
+        text += f", at most {note.le}" if isinstance(note, Le) else ""
+        text += f", below {note.lt}" if isinstance(note, Lt) else ""
+        text += f", a multiple of {note.multiple_of}" if isinstance(note, MultipleOf) else ""
+    return text
 
 
 def _length(metadata: list[Any]) -> str:
@@ -139,10 +139,10 @@ def default_text(key: str, field: FieldInfo) -> str | None:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def mending_value(key: str, field: FieldInfo, given: object) -> str | None:
-    """What to write instead: the example, the default, a choice; a word in angle brackets where only a person knows.
+def fixing_value(key: str, field: FieldInfo, given: object) -> str | None:
+    """A value that fixes a field: its example, default or first choice; `<word>` where only a person knows.
 
-    None for a list or an object: it is taken away, and its elements are set one by one.
+    None for a list or an object: it is removed, and its elements are set one by one.
     """
     bare, _ = plain(field.annotation)
     if get_origin(bare) in (tuple, dict) or section_of(field.annotation):
@@ -186,6 +186,6 @@ def scalar_keys() -> Iterator[tuple[str, FieldInfo]]:
 
 
 def is_made_secret(field: FieldInfo) -> bool:
-    """Whether a secret is random, so that `make secrets` can make it."""
+    """True for a secret that is random, so that `make secrets` can make it."""
     rules = [getattr(note, "func", None) for note in (*field.metadata, *plain(field.annotation)[1])]
     return any(isinstance(rule, SecretRule) and rule.rule is require_made_secret for rule in rules)

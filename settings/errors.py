@@ -1,7 +1,7 @@
-"""What a person reads when the configuration cannot be used: every problem, and the line that fixes it.
+"""The report on a configuration that cannot be used: every problem, and the line that fixes it.
 
 Owns: the problem's shape, its text, and that no secret's value is ever in it.
-Deliberately does not: find problems (model.py, consistency.py).
+Deliberately does not: find problems (model.py, cross_checks.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HIDDEN = "(a secret, not shown)"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with the configuration.
+    """One problem of the configuration.
 
     `key` is spelled as for `pulumi config set --path`; `value` is what fixes it, a word in angle brackets where only
     the operator can know it, and None where the key is to be removed. `related` names further keys that were compared.
@@ -62,26 +62,26 @@ def _text(error: SettingsError) -> str:
             problem.key,
             f"  given:   {problem.given}",
             f"  allowed: {problem.allowed}",
-            f"  fix:    {mending_line(problem, error.literal_keys, error.stack)}",
+            f"  fix:    {fixing_line(problem, error.literal_keys, error.stack)}",
         ]
     return "\n".join(lines)
 
 
-def mending_line(problem: Problem, literal_keys: Collection[str] = (), stack: str | None = None) -> str:
-    """The `pulumi config` command that fixes a problem; a secret's value is asked for by Pulumi, never an argument.
+def fixing_line(problem: Problem, literal_keys: Collection[str] = (), stack: str | None = None) -> str:
+    """The `pulumi config` command that fixes a problem; Pulumi prompts for the value of a secret.
 
     A key that was given in its literal dotted spelling is fixed in that spelling, since that one wins.
     """
     nested = problem.key not in literal_keys and any(sign in problem.key for sign in ".[")
-    words = ["pulumi", "config", "rm" if problem.value is None else "set"]
-    words += ["--path"] if nested else []
-    words += ["--secret"] if problem.secret and problem.value is not None else []
-    words += ["--stack", shlex.quote(stack)] if stack else []
-    words.append(shlex.quote(problem.key))
+    argv = ["pulumi", "config", "rm" if problem.value is None else "set"]
+    argv += ["--path"] if nested else []
+    argv += ["--secret"] if problem.secret and problem.value is not None else []
+    argv += ["--stack", shlex.quote(stack)] if stack else []
+    argv.append(shlex.quote(problem.key))
     if problem.value is not None and not problem.secret:
         value = problem.value
-        words.append(f"'{value}'" if value.startswith("<") else shlex.quote(value))
-    return " ".join(words)
+        argv.append(f"'{value}'" if value.startswith("<") else shlex.quote(value))
+    return " ".join(argv)
 
 
 def masked(text: str, secrets: Collection[str]) -> str:

@@ -1,7 +1,7 @@
-"""Rules for single values: each says in one sentence what it refuses and why.
+"""Rules for single values, each with one sentence on the allowed values.
 
 Owns: the rules and the annotated types made of them.
-Deliberately does not: compare two settings with each other (consistency.py), nor know where a value stands.
+Deliberately does not: compare two settings with each other (cross_checks.py), nor know where a value stands.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _INSTALLERS = {
 
 
 class Section(BaseModel):
-    """A part of the settings: paused, and with no key that it does not know."""
+    """A part of the settings: immutable, and with no key that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, coerce_numbers_to_str=True)
 
@@ -78,7 +78,7 @@ def require_number_not_boolean(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule for text: what is allowed, in words, and the check; the words go into errors and documentation."""
+    """A named rule for text: the allowed values as text, for errors and documentation, and the check."""
 
     allowed: LiteralString
     holds: Callable[[str], bool]
@@ -198,14 +198,17 @@ require_discord_webhook = Rule(
 
 
 def fetches_code_at_start(command: str, arguments: tuple[str, ...]) -> bool:
-    """Whether a command line fetches code when it starts: npx, uvx, pip install, …@latest.
+    """True for a command line that fetches code when it starts: npx, uvx, pip install, …@latest.
 
-    A standby container has no way out, so such a backend cannot start there (and a name's lookup hangs for 10 s on
+    A standby container has no egress, so such a backend cannot start there (and a name's lookup hangs for 10 s on
     Docker 20.10); and what it fetched would be unpinned code next to the secrets.
     """
-    words = [posixpath.basename(word) for text in (command, *arguments) for word in re.split(r"[\s;&|()]+", text)]
-    pairs = set(itertools.pairwise(words))
-    return bool(_FETCHERS & set(words)) or bool(_INSTALLERS & pairs) or any(_FLOATING.search(word) for word in words)
+    parts = [part for text in (command, *arguments) for part in re.split(r"[\s;&|()]+", text)]
+    programs = [posixpath.basename(part) for part in parts]
+    pairs = set(itertools.pairwise(programs))
+    return (
+        bool(_FETCHERS & set(programs)) or bool(_INSTALLERS & pairs) or any(_FLOATING.search(word) for word in programs)
+    )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The settings of what serves: host, networks, predecessor, Postgres, Sentinel and Claude as the client.
+"""The settings of the serving side: host, networks, predecessor, Postgres, Sentinel and Claude as the client.
 
 Owns: these sections' fields, defaults and descriptions.
-Deliberately does not: compare sections with each other (consistency.py).
+Deliberately does not: compare sections with each other (cross_checks.py).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from settings.field_rules import (
 from settings.limits import AFTER_DRAIN_SECONDS
 
 BRIDGE_MEMORY_MB = 64
-"""Resident memory of bridge (33 MB, `tests/integration/bridge`) and gateway (31 MB), measured; the backends come on top."""
+"""Resident memory of bridge (33 MB, `tests/integration/bridge`) and gateway (31 MB), measured, without any backend."""
 
 
 class Host(Section):
     """The machine that is changed: this one, or one reached by ssh."""
 
     kind: Literal["local", "ssh"] = Field(
-        default="local", description="Where actions run: on this machine or over ssh."
+        default="local", description="Place of the actions: this machine, or one over ssh."
     )
     address: HostName | None = Field(default=None, description="Name or address for ssh; needed with kind ssh.")
     user: UserName | None = Field(default=None, description="User for ssh; needed with kind ssh.")
@@ -54,6 +54,10 @@ class Host(Section):
     folder: AbsolutePath = Field(
         default="/var/lib/sentinel-cutover", description="The product's own folder on the host."
     )
+    scheduler: Literal["auto", "systemd", "cron"] = Field(
+        default="auto", description="What runs the product's jobs on the host; auto: systemd where it runs, else cron."
+    )
+    cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files, for cron.")
     home: AbsolutePath = Field(description="Home directory of the operator on the host.", examples=["/home/operator"])
 
 
@@ -65,7 +69,7 @@ class Networks(Section):
     )
     sidecars_out: bool = Field(
         default=False,
-        description="The backends' own containers join the edge network too: their way out without ContextForge's.",
+        description="The backends' own containers join the edge network too: their egress without ContextForge's.",
     )
 
 
@@ -73,7 +77,7 @@ class Predecessor(Section):
     """The gateway that hands the port over and takes it back."""
 
     kind: Literal["contextforge", "absent"] = Field(
-        default="contextforge", description="What holds the port before; absent is a plain install."
+        default="contextforge", description="Holder of the port before; absent is a plain install."
     )
     project: DockerName = Field(
         default="mcp-context-forge", description="Compose project of ContextForge's containers."
@@ -84,7 +88,7 @@ class Predecessor(Section):
     )
     release: Literal["pause", "stop"] = Field(
         default="pause",
-        description="How it lets the port go: pause (back in 0.2 s) or stop (back after its own start).",
+        description="Way of letting the port go: pause (back in 0.2 s) or stop (back after its own start).",
     )
     retire_days: Annotated[Whole, Field(ge=0, le=3650)] = Field(
         default=14, description="Days without a rollback after which ContextForge may be retired."
@@ -92,7 +96,7 @@ class Predecessor(Section):
 
     @property
     def gateway_there(self) -> str:
-        """The container that can have the port, as `hostctl` is told it: empty where ContextForge never ran."""
+        """The container that can have the port, for `hostctl`: empty where ContextForge never ran."""
         return self.gateway if self.kind == "contextforge" else ""
 
 
@@ -105,7 +109,7 @@ class Postgres(Section):
 
 
 class KillSwitch(Section):
-    """What Sentinel refuses to call; a change reaches the running gateway and makes no new container."""
+    """Tools and backends that Sentinel refuses to call; a change reaches the running gateway."""
 
     disabled_tools: tuple[ToolName, ...] = Field(default=(), description="Tools that are refused and not listed.")
     disabled_backends: tuple[BackendName, ...] = Field(
@@ -130,12 +134,12 @@ class Sentinel(Section):
     )
     serve: Literal["bridge", "native"] = Field(
         default="bridge",
-        description="bridge: the product's bridge binds the port; native: the image does it itself, "
+        description="bridge: the product's bridge binds the port; native: the image binds it, "
         "its secrets one file each in /run/secrets.",
     )
     layers: Literal["all", "bridge", "none"] = Field(
         default="all",
-        description="Bridge only: what is laid over the image, on the host. all: Python, Node, the pinned servers and "
+        description="Bridge only: parts laid over the image, on the host. all: Python, Node, the pinned servers and "
         "the bridge; bridge: the bridge, the rest is in the image; none: all of it is.",
     )
     standby: bool = Field(default=True, description="With active contextforge: keep Sentinel running, unpublished.")
@@ -167,7 +171,9 @@ class Sentinel(Section):
     )
     audit_enabled: bool = Field(default=True, description="Write a row for each call into the table audit_log.")
     session_idle_seconds: Seconds = Field(default=3600, description="Bridge only: seconds until an idle session ends.")
-    kill_switch: KillSwitch = Field(default_factory=KillSwitch, description="What is refused; taken over live.")
+    kill_switch: KillSwitch = Field(
+        default_factory=KillSwitch, description="Refused tools and backends; taken over live."
+    )
     rate_limits: RateLimits = Field(default_factory=RateLimits, description="Calls a minute; taken over live.")
 
     @property

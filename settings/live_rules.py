@@ -1,4 +1,4 @@
-"""Rules over what the running gateway takes over: the kill switch and the rate limits.
+"""Rules over the settings that the running gateway takes over: the kill switch and the rate limits.
 
 Owns: these rules, one function each, collected in `RULES`, and which backends the kill switch reaches.
 Deliberately does not: know a backend's tools. The gateway's own list has them, and only when it runs.
@@ -17,7 +17,7 @@ KEY = "sentinel.kill_switch"
 
 
 def is_switched_off(settings: Settings, backend: Backend) -> bool:
-    """Whether the backend's harmless call is one that the kill switch refuses."""
+    """True for a backend whose harmless call the kill switch refuses."""
     switch = settings.sentinel.kill_switch
     return backend.name in switch.disabled_backends or backend.tool in switch.disabled_tools
 
@@ -27,16 +27,16 @@ def require_backends_to_switch_off(settings: Settings) -> Iterator[Problem]:
     for number, name in enumerate(settings.sentinel.kill_switch.disabled_backends):
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            words = f"the name of a backend: {', '.join(names)}"
+            allowed = f"the name of a backend: {', '.join(names)}"
             value = near[0] if near else "<backend>"
-            yield Problem(f"{KEY}.disabled_backends[{number}]", name, words, value, related=("backends",))
+            yield Problem(f"{KEY}.disabled_backends[{number}]", name, allowed, value, related=("backends",))
 
 
 def require_something_left_to_serve(settings: Settings) -> Iterator[Problem]:
     disabled = settings.sentinel.kill_switch.disabled_backends
     if {backend.name for backend in settings.backends} <= set(disabled):
-        words = "at least one backend left: with every one disabled nothing proves that the gateway works"
-        yield Problem(f"{KEY}.disabled_backends", ", ".join(disabled), words, None, related=("backends",))
+        allowed = "at least one backend left: with every one disabled nothing proves that the gateway works"
+        yield Problem(f"{KEY}.disabled_backends", ", ".join(disabled), allowed, None, related=("backends",))
 
 
 RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (

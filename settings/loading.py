@@ -1,7 +1,7 @@
 """From Pulumi's raw configuration to `Settings`, or to a `SettingsError` that lists every problem.
 
 Owns: both spellings of a key (nested and literal dotted), and the order of the checks.
-Deliberately does not: know any rule (rules.py, consistency.py).
+Deliberately does not: know any rule (rules.py, cross_checks.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError, create_model
 
 from settings import cross_checks
 from settings.backends import Backend
-from settings.describe import allowed, field_at, is_secret_field, is_structure, mending_value, nearest_key, spelled
+from settings.describe import allowed, field_at, fixing_value, is_secret_field, is_structure, nearest_key, spelled
 from settings.errors import HIDDEN, NOT_SET, Problem, SettingsError, masked, report
 from settings.field_rules import AbsolutePath, BackendName, Image, ToolName
 from settings.gateway_sections import Host, Sentinel
@@ -52,12 +52,12 @@ _SettingsInPart = create_model(
     jwt_secret=(SecretStr, SecretStr("")),
     postgres_password=(SecretStr, SecretStr("")),
 )
-"""The settings with nothing required: where a value is bad, what is good is still compared, and every problem is said
-at once."""
+"""The settings with nothing required: beside a bad value the good ones are still compared, so that every problem is
+reported at once."""
 
 
 def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: str | None = None) -> Settings:
-    """Checks the project's raw configuration; keys may carry the project's namespace.
+    """Check the project's raw configuration; keys may carry the project's namespace.
 
     Raises SettingsError with every problem: of single values first, then of values that do not fit together (those
     that rest on a bad value are left out), then secrets that stand in the clear.
@@ -108,7 +108,7 @@ def load_or_stop() -> Settings:
 
 
 def stop(error: SettingsError) -> NoReturn:
-    """Shows the report and ends the program so that the language host adds nothing of its own."""
+    """Show the report and end the program so that the language host adds nothing of its own."""
     pulumi.log.error(report(error))
     sys.exit(MESSAGE_WAS_SHOWN)
 
@@ -154,26 +154,26 @@ def _problem(tree: Mapping[str, Any], detail: dict[str, Any]) -> Problem:
     field = field_at([part for part in location if part != "[key]"])
     if kind == "extra_forbidden":
         near = nearest_key(location)
-        words = f"no key of this name; did you mean {near}?" if near else "no key of this name"
-        return Problem(key, "a key that is not known", words, None)
+        allowed_text = f"no key of this name; did you mean {near}?" if near else "no key of this name"
+        return Problem(key, "a key that is not known", allowed_text, None)
     if field is None:
         owner = field_at([part for part in location[:-1] if isinstance(part, str)])
-        words = detail["msg"] if owner is None else allowed(owner)
-        return Problem(key, "a value that does not fit", words, f"<{location[-1] if location else 'value'}>")
+        allowed_text = detail["msg"] if owner is None else allowed(owner)
+        return Problem(key, "a value that does not fit", allowed_text, f"<{location[-1] if location else 'value'}>")
     secret = is_secret_field(field)
     given = NOT_SET if kind in ("missing", "too_short") else HIDDEN if secret else _shown(_value_at(tree, location))
-    words = detail["msg"] if kind == "refused" else allowed(field)
+    allowed_text = detail["msg"] if kind == "refused" else allowed(field)
     if key == "backends" and kind in ("missing", "too_short"):
         return Problem("backends[0].name", NOT_SET, "at least one backend", "<name>", related=("backends",))
     if kind == "missing":
-        words = (
-            f"{words} ({field.description[:1].lower()}{(field.description or ' ')[1:].rstrip('.')})"
+        allowed_text = (
+            f"{allowed_text} ({field.description[:1].lower()}{(field.description or ' ')[1:].rstrip('.')})"
             if field.description
-            else words
+            else allowed_text
         )
     if secret:
-        return Problem(key, given, words, "<secret>", secret=True)
-    return Problem(key, given, words, mending_value(key, field, _value_at(tree, location)))
+        return Problem(key, given, allowed_text, "<secret>", secret=True)
+    return Problem(key, given, allowed_text, fixing_value(key, field, _value_at(tree, location)))
 
 
 def _value_at(tree: Any, location: Sequence[str | int]) -> Any:
@@ -210,7 +210,7 @@ def _in_part(tree: Mapping[str, Any], locations: Sequence[Sequence[str | int]]) 
 
 
 def _drop(place: dict[str, Any], location: Sequence[str | int]) -> None:
-    """Takes a value away, or the list or text in which it should have been."""
+    """Remove a value, or the list or text in which it should have been."""
     for depth, key in enumerate((str(part) for part in location), start=1):
         inside = place.get(key)
         if depth == len(location) or not isinstance(inside, dict):
@@ -229,9 +229,9 @@ def _rests_on(problem: Problem, bad: Sequence[str]) -> bool:
 
 
 def _plain_secrets(own: Mapping[str, Any], secret: Collection[str]) -> list[Problem]:
-    words = "a value that Pulumi encrypts; this one has stood in the clear, so give a new one"
+    allowed_text = "a value that Pulumi encrypts; this one has stood in the clear, so give a new one"
     return [
-        Problem(key, "a secret as plain text, not shown", words, "<secret>", secret=True)
+        Problem(key, "a secret as plain text, not shown", allowed_text, "<secret>", secret=True)
         for key in SECRET_KEYS
         if own.get(key) not in (None, "") and key not in secret
     ]

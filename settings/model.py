@@ -1,7 +1,7 @@
-"""All settings of a stack as one paused model.
+"""All settings of a stack as one immutable model.
 
 Owns: the list of sections and secrets, and the paths that follow from the operator's home.
-Deliberately does not: read the configuration (loading.py), nor compare sections (consistency.py).
+Deliberately does not: read the configuration (loading.py), nor compare sections (cross_checks.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ PATHS_BELOW_HOME = {
     "client.file": ".claude.json",
     "client.token_file": ".mcp-token",
     "firewall.script": "fix-iptables.sh",
-    "nightly.script": "nightly-db-backup.sh",
     "nightly.folder": "backups/sentinel",
 }
 """Paths whose default lies below host.home."""

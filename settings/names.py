@@ -6,7 +6,7 @@ Owns: the names that several parts need. Deliberately does not: name anything of
 from __future__ import annotations
 
 LOOPBACK = "127.0.0.1"
-"""Where every port is published: the handover, the bridge and Claude's entry know no other address of the host."""
+"""The address of every published port: the handover, the bridge and Claude's entry know no other."""
 
 INTERNAL_NETWORK = "sentinel"
 EDGE_NETWORK = "sentinel-edge"

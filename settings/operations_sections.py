@@ -1,8 +1,8 @@
-"""The settings of what checks and watches: verification, firewall, Prometheus, Grafana, alerts, watch, nightly, reboot,
-run.
+"""The settings of checks and monitoring: verification, firewall, Prometheus, Grafana, alerts, health watch, nightly
+job, reboot check, run.
 
 Owns: these sections' fields, defaults and descriptions.
-Deliberately does not: compare sections with each other (consistency.py).
+Deliberately does not: compare sections with each other (cross_checks.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MemoryMb = Annotated[Whole, Field(ge=64, le=65536)]
 class Verification(Section):
     """The check of every backend through Claude's own entry."""
 
-    baseline: bool = Field(default=True, description="Compare with what the predecessor answered before the cutover.")
+    baseline: bool = Field(default=True, description="Compare with the predecessor's answers before the cutover.")
     call_seconds: Seconds = Field(
         default=60, description="Seconds for one backend's harmless call, or its own timeout_seconds if that is less."
     )
@@ -58,12 +58,12 @@ class Firewall(Section):
     )
     escalation: Literal["root", "sudo", "container"] = Field(
         default="root",
-        description="How rules are applied: as root, by sudo, or in a one-shot container with the right to it.",
+        description="Rights by which rules are applied: as root, by sudo, or in a privileged one-shot container.",
     )
 
 
 class Prometheus(Section):
-    """Metrics of Sentinel and of itself."""
+    """Metrics of Sentinel and of Prometheus."""
 
     enabled: bool = Field(default=True, description="Run Prometheus.")
     image: Image = Field(default="prom/prometheus:v3.13.5", description="Image of Prometheus; in production by digest.")
@@ -112,7 +112,7 @@ class Alerts(Section):
         default=60, description="Seconds between two messages about the same alert when something changed."
     )
     repeat_hours: Annotated[Whole, Field(ge=1, le=168)] = Field(
-        default=4, description="Hours after which an alert that still fires is told again."
+        default=4, description="Hours after which an alert that still fires is sent again."
     )
     runbook: RunbookAddress = Field(
         default="docs/alerts.md", description="Page that each alert's own heading is appended to, as #heading."
@@ -129,13 +129,10 @@ class Resources(Section):
     """Memory and CPU of the stack's containers over time, on a dashboard of their own."""
 
     enabled: bool = Field(default=True, description="Read Docker's statistics on the host once a minute.")
-    trigger: Literal["systemd", "cron", "none"] = Field(
-        default="systemd", description="What starts the reading; none where you run it yourself."
-    )
 
 
 class HealthWatch(Section):
-    """n8n's own look at the gateway, independent of Grafana."""
+    """n8n's own check of the gateway, independent of Grafana."""
 
     enabled: bool = Field(default=True, description="Keep the workflow in n8n.")
     url: HttpUrl = Field(default="http://127.0.0.1:5678", description="n8n's address on the host.")
@@ -143,7 +140,7 @@ class HealthWatch(Section):
         default=True, description="n8n runs in a container, in a network of networks.also; false: on the host."
     )
     minutes: WatchMinutes = Field(
-        default=5, description="Minutes between two looks: whole ones, or a part of one for a trial."
+        default=5, description="Minutes between two checks: whole ones, or a part of one for a test."
     )
 
 
@@ -151,31 +148,25 @@ class Nightly(Section):
     """Backup that is read back, then retention of the audit table and renewal of the token."""
 
     enabled: bool = Field(default=True, description="Keep the nightly job.")
-    trigger: Literal["script", "systemd", "cron"] = Field(
-        default="script", description="What runs it: a block in the existing script, a systemd timer or a cron entry."
+    script: AbsolutePath | None = Field(
+        default=None,
+        description="Your script on the host whose block runs the job; without one host.scheduler does.",
     )
-    script: AbsolutePath = Field(default="", validate_default=True, description="The host's nightly script.")
     folder: AbsolutePath = Field(default="", validate_default=True, description="Folder of the backups.")
-    at: ClockTime = Field(default="03:17", description="Time of day in UTC, for systemd and cron.")
+    at: ClockTime = Field(default="03:17", description="Time of day in UTC, without a script.")
     keep_daily: Days = Field(default=7, description="Daily backups kept.")
     keep_weekly: Annotated[Whole, Field(ge=0, le=520)] = Field(default=4, description="Weekly backups kept.")
     keep_monthly: Annotated[Whole, Field(ge=0, le=120)] = Field(default=6, description="Monthly backups kept.")
     audit_days: Days = Field(default=30, description="Days for which rows of audit_log are kept.")
-    restore_drill: Literal["weekly", "off"] = Field(
-        default="weekly", description="How often a backup is restored as a proof."
-    )
+    restore_drill: Literal["weekly", "off"] = Field(default="weekly", description="Interval of the restore drill.")
 
 
 class Reboot(Section):
-    """After each boot of the host: whether everything came back, kept there and told to Discord."""
+    """The check after each boot of the host: everything came back; kept there and sent to Discord."""
 
-    enabled: bool = Field(default=True, description="Keep the entry by which the host checks itself after a boot.")
-    trigger: Literal["auto", "systemd", "cron"] = Field(
-        default="auto", description="What runs it: a systemd unit or cron's @reboot; auto takes what the host has."
-    )
-    cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files.")
+    enabled: bool = Field(default=True, description="Have the host check itself after a boot.")
     limit_seconds: Seconds = Field(
-        default=300, description="Seconds after which what has not come back counts as not well."
+        default=300, description="Seconds after which a part that has not come back counts as not well."
     )
 
 

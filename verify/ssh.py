@@ -21,6 +21,7 @@ def options(private_key_file: str | None, host_key: str | None) -> list[str]:
         "UserKnownHostsFile": "none",
         "StrictHostKeyChecking": "yes",
         "BatchMode": "yes",
+        "ConnectTimeout": CONNECT_SECONDS,
     }
     return [option for name, value in values.items() for option in ("-o", f"{name}={value}")]
 
@@ -29,5 +30,5 @@ def command_line(
     target: str, port: int, private_key_file: str | None, host_key: str | None, *extra: str, command: Sequence[str] = ()
 ) -> list[str]:
     """The command line that runs `command` at `target` (`user@address`), with `extra` options before the target."""
-    start = ["ssh", "-p", str(port), *options(private_key_file, host_key), "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
+    start = ["ssh", "-T", "-p", str(port), *options(private_key_file, host_key)]
     return [*start, *extra, target, *([shlex.join(command)] if command else [])]

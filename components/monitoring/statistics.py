@@ -1,6 +1,6 @@
 """Memory and CPU of the stack's containers.
 
-Owns: `Statistics`, the reading of Docker's statistics by `hostctl` once a minute, which Prometheus reads as a file: no
+Owns: `Statistics`, the job that reads Docker's statistics once a minute into a file that Prometheus scrapes: no
 container more, no socket mounted, and the memory of bridge and gateway alone, which is what the target means.
 
 Deliberately does not: take part in the cutover, or draw (`dashboards/resources.py`).
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.request import request
 from components.host import Host, Operation
 from components.monitoring.prometheus import RESOURCES, Prometheus
+from hostctl.resources import ResourcesRequest
 from settings import Settings
 
 __all__ = ["Statistics", "StatisticsArgs"]
@@ -29,7 +31,7 @@ class StatisticsArgs:
 
 
 class Statistics(pulumi.ComponentResource):
-    """Docker's statistics as a file of metrics. Its delete takes the timer away."""
+    """Docker's statistics as a file of metrics. Its delete removes the job."""
 
     def __init__(self, name: str, args: StatisticsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Statistics", name, None, opts)
@@ -37,13 +39,14 @@ class Statistics(pulumi.ComponentResource):
         host.action(
             f"{name}-kept",
             Operation("resources", create="keep", delete="forget"),
-            {
-                "folder": f"{host.folder}/{name}",
-                "program": f"{host.folder}/hostctl.pyz",
-                "file": f"{args.prometheus.marks}/{RESOURCES}",
-                "target_mb": settings.alerts.memory_target_mb,
-                "trigger": settings.resources.trigger,
-            },
+            request(
+                ResourcesRequest,
+                folder=f"{host.folder}/{name}",
+                program=f"{host.folder}/hostctl.pyz",
+                file=pulumi.Output.concat(args.prometheus.marks, "/", RESOURCES),
+                target_mb=settings.alerts.memory_target_mb,
+                scheduler=host.scheduler,
+            ),
             parent=self,
             depends_on=[args.prometheus],
         )

@@ -1,4 +1,4 @@
-"""The uptime check's workflow in n8n: probes of the gateway, Prometheus and Grafana, shaped like the operator's heartbeat.
+"""The uptime check's workflow in n8n, which probes the gateway, Prometheus and Grafana like the operator's heartbeat.
 
     Every 5 minutes -> Targets -> GET -> What changed -> Discord -> Acknowledged
 

@@ -1,4 +1,4 @@
-"""`firewall find` and `firewall forget`: the public interface by the default route, found once and then kept.
+"""`firewall find` and `firewall forget`: the public interface by the default route, found once and then recorded.
 
 Owns: the record of the interface. Deliberately does not: follow the route: a VPN that takes the default route over
 would take the guard away from where the outside comes in.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+from dataclasses import dataclass
 from typing import Any
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.documents import parsed, rows, table
 from hostctl.core.errors import Refusal
 
 RECORD = "interface.json"
@@ -20,9 +21,16 @@ _UP = 0x1
 _REJECT = 0x200
 
 
-def find(document: Document) -> dict[str, Any]:
+@dataclass(frozen=True)
+class InterfaceRequest:
+    """The folder of the record."""
+
+    folder: str
+
+
+def find(request: InterfaceRequest) -> dict[str, Any]:
     """The interfaces of the IPv4 and the IPv6 default route; those on record stay while they exist."""
-    path = os.path.join(document.text("folder"), RECORD)
+    path = os.path.join(request.folder, RECORD)
     recorded = _recorded(path)
     existing = names()
     if recorded and all(name in existing for name in recorded):
@@ -36,9 +44,9 @@ def find(document: Document) -> dict[str, Any]:
     return {"interfaces": found, "kept": False, "reason": reason}
 
 
-def forget(document: Document) -> dict[str, Any]:
+def forget(request: InterfaceRequest) -> dict[str, Any]:
     """Remove the record, and its folder when nothing else is in it."""
-    folder = document.text("folder")
+    folder = request.folder
     path = os.path.join(folder, RECORD)
     there = os.path.exists(path)
     if there:

@@ -1,4 +1,4 @@
-"""Who may change the firewall: root, `sudo`, or a container on the host's network that lives for one script.
+"""The rights to change the firewall: root, `sudo`, or a container on the host's network that lives for one script.
 
 Owns: running shell lines with the rights that the host gives, and the one-shot container on the host's own programs.
 Deliberately does not: know a rule.
@@ -13,39 +13,36 @@ from collections.abc import Callable
 from typing import Any
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
+from hostctl.firewall.request import FirewallRequest
 
 Run = Callable[[str], str]
-"""Runs shell lines and returns what they print; raises Refusal with their first words on stderr."""
+"""Runs shell lines and returns their output; raises Refusal with the first line of their stderr."""
 
 SECONDS = 60.0
 _PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
 
 
-def runner(document: Document) -> Run:
-    """As `escalation` says; raises Refusal where that cannot be."""
-    escalation = document.text("escalation", "root")
-    if escalation == "root":
+def runner(request: FirewallRequest) -> Run:
+    """The runner of the requested escalation; raises Refusal where this user lacks it."""
+    if request.escalation == "root":
         if os.geteuid() != 0:
             raise Refusal(
                 "firewall.escalation is root and this user is not: set it to sudo (without a password) or container"
             )
         return lambda lines: _piped(["sh"], lines)
-    if escalation == "sudo":
+    if request.escalation == "sudo":
         return lambda lines: _piped(["sudo", "-n", "sh"], lines)
-    if escalation == "container":
-        return lambda lines: _contained(document, lines)
-    raise Refusal("'escalation' in the document on stdin must be root, sudo or container")
+    return lambda lines: _contained(request, lines)
 
 
 def host_programs() -> list[str]:
     """Binds, read-only, that let any image run this host's own programs, this Python among them."""
     folders = [*_PROGRAM_FOLDERS, os.path.realpath(sys.base_prefix)]
-    wanted = [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
-    return [f"{folder}:{folder}:ro" for folder in wanted if folder in _PROGRAM_FOLDERS or not _below(folder)]
+    present = [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
+    return [f"{folder}:{folder}:ro" for folder in present if folder in _PROGRAM_FOLDERS or not _below(folder)]
 
 
 def one_shot(engine: Engine, image: str, command: list[str], host: dict[str, Any]) -> str:
@@ -70,12 +67,11 @@ def one_shot(engine: Engine, image: str, command: list[str], host: dict[str, Any
     return said
 
 
-def any_image(engine: Engine, document: Document) -> str:
-    """An image that is on the host already: the named one, else that of the named container, else any that runs."""
-    named = document.text("image", "")
-    if named:
-        return named
-    found = containers.find(engine, document.text("image_of", ""), {})
+def any_image(engine: Engine, image: str, image_of: str) -> str:
+    """An image that is on the host: the named one, else that of the container `image_of`, else any that runs."""
+    if image:
+        return image
+    found = containers.find(engine, image_of, {})
     if found is not None:
         return found.image
     for row in containers.listed(engine):
@@ -83,9 +79,9 @@ def any_image(engine: Engine, document: Document) -> str:
     raise Refusal("no container is on this host whose image could be used: set firewall.escalation to root or sudo")
 
 
-def _contained(document: Document, lines: str) -> str:
-    engine = Engine(document.text("docker_socket"))
-    path = os.path.join(document.text("folder"), "run")
+def _contained(request: FirewallRequest, lines: str) -> str:
+    engine = Engine(request.docker_socket)
+    path = os.path.join(request.folder, "run")
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     atomic_file.write(path, lines.encode(), 0o644)
     host: dict[str, Any] = {
@@ -96,7 +92,9 @@ def _contained(document: Document, lines: str) -> str:
         # /run has the lock that keeps two users of iptables apart.
         "Binds": [*host_programs(), "/run:/run", "/etc:/etc:ro", f"{path}:/sentinel-cutover-run:ro"],
     }
-    return one_shot(engine, any_image(engine, document), ["/bin/sh", "/sentinel-cutover-run"], host)
+    return one_shot(
+        engine, any_image(engine, request.image, request.image_of), ["/bin/sh", "/sentinel-cutover-run"], host
+    )
 
 
 def _piped(command: list[str], lines: str) -> str:

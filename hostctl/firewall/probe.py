@@ -1,6 +1,6 @@
 """`firewall probe`: from a container on Docker's default bridge, connect to the host's own public addresses.
 
-Owns: the list of those addresses, the one-shot container, what its answer shows and what not.
+Owns: the list of those addresses, the one-shot container, what its answer proves and what not.
 Deliberately does not: send anything on a connection, or leave the host.
 """
 
@@ -14,16 +14,17 @@ import os
 import socket
 import struct
 import sys
+from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.documents import parsed, rows, table
 from hostctl.core.errors import Refusal
 from hostctl.docker.engine import Engine
 from hostctl.firewall.privileges import any_image, host_programs, one_shot
 
 SHOWS = (
-    "No guarded port answers on an address of this host that is not loopback, asked from a container on Docker's "
-    "default bridge: the loopback bind holds."
+    "No guarded port answers on an address of this host that is not loopback, probed from a container on "
+    "Docker's default bridge: the loopback bind holds."
 )
 DOES_NOT_SHOW = (
     "These packets come in by Docker's bridge and not by the public interface, so the firewall's rules do not meet "
@@ -51,28 +52,40 @@ print(json.dumps({"open": open_, "untried": untried}))
 """
 
 
-def probe(document: Document) -> dict[str, Any]:
-    """Which of `ports` answer on the host's addresses; `ok` when none does.
+@dataclass(frozen=True)
+class ProbeRequest:
+    """The ports to try on the addresses, by default the host's own; the container's image as `any_image` chooses it."""
 
-    `untried` are addresses to which the bridge has no way: of them nothing is known.
+    ports: tuple[int, ...]
+    addresses: tuple[str, ...] = ()
+    image: str = ""
+    image_of: str = ""
+    docker_socket: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.ports:
+            raise Refusal("'ports' in the document on stdin must be a list of whole numbers, at least one")
+
+
+def probe(request: ProbeRequest) -> dict[str, Any]:
+    """The `ports` that answer on the host's addresses; `ok` when none does.
+
+    `untried` are addresses to which the bridge has no route: of them nothing is known.
     """
-    ports = [int(port) for port in rows(document.optional("ports")) if type(port) is int]
-    if not ports:
-        raise Refusal("'ports' in the document on stdin must be a list of whole numbers, at least one")
-    addresses = document.texts("addresses") or own_addresses()
-    engine = Engine(document.text("docker_socket"))
+    ports, addresses = list(request.ports), list(request.addresses) or own_addresses()
+    engine = Engine(request.docker_socket)
     pairs = json.dumps([[address, port] for address in addresses for port in ports])
     python = os.path.realpath(sys.executable)
-    said = one_shot(
+    output = one_shot(
         engine,
-        any_image(engine, document),
+        any_image(engine, request.image, request.image_of),
         [python, "-I", "-S", "-c", _CONNECT, pairs, str(CONNECT_SECONDS)],
         {"NetworkMode": "bridge", "Binds": host_programs(), "CapDrop": ["ALL"], "ReadonlyRootfs": True},
     )
-    answer = table(parsed(said.strip().splitlines()[-1] if said.strip() else ""))
+    answer = table(parsed(output.strip().splitlines()[-1] if output.strip() else ""))
     if "open" not in answer:
         raise Refusal("the one-shot container gave no answer: run 'hostctl firewall probe' again")
-    # Docker's default bridge has no IPv6 unless it is told to.
+    # Docker's default bridge has no IPv6 unless it is configured.
     untried = list(dict.fromkeys(str(address) for address in rows(answer.get("untried"))))
     found = [{"address": address, "port": port} for address, port in rows(answer["open"])]
     return {
@@ -108,8 +121,8 @@ def _ipv4() -> list[tuple[str, str]]:
     """(interface, address) by SIOCGIFCONF (netdevice(7))."""
     buffer = array.array("B", bytes(_ROW * 256))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        request = struct.pack("iL", len(buffer), buffer.buffer_info()[0])
-        size = struct.unpack("iL", fcntl.ioctl(any_socket.fileno(), _SIOCGIFCONF, request))[0]
+        query = struct.pack("iL", len(buffer), buffer.buffer_info()[0])
+        size = struct.unpack("iL", fcntl.ioctl(any_socket.fileno(), _SIOCGIFCONF, query))[0]
     content = buffer.tobytes()[:size]
     return [
         (content[at : at + 16].split(b"\0")[0].decode().split(":")[0], socket.inet_ntoa(content[at + 20 : at + 24]))

@@ -6,8 +6,8 @@ Owns: the rules and the shell lines that set or remove them. Deliberately does n
                        +--> FORWARD: DOCKER-USER -> a container, by Docker's DNAT
 
 Docker rewrites the destination before FORWARD, so that `--dport` there is the port inside the container; conntrack
-still knows the port that was asked for (`--ctorigdstport`). `--ctdir ORIGINAL` lets answers from such a port elsewhere
-in.
+still knows the port that the client connected to (`--ctorigdstport`). `--ctdir ORIGINAL` lets answers from such a port
+elsewhere in.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _EXIT = (
 
 
 def rules(interfaces: Sequence[str], ports: Sequence[int]) -> list[str]:
-    """Every rule as `iptables` takes it behind `-I`, the same for IPv4 and IPv6."""
+    """Every rule in the form that `iptables -I` takes, the same for IPv4 and IPv6."""
     matches = {
         INPUT: "-p tcp -m tcp --dport {port}",
         DOCKER_USER: "-p tcp -m conntrack --ctdir ORIGINAL --ctorigdstport {port}",
@@ -52,7 +52,7 @@ def rules(interfaces: Sequence[str], ports: Sequence[int]) -> list[str]:
 
 def block(interfaces: Sequence[str], ports: Sequence[int]) -> Block:
     """The managed block of the firewall script; raises Refusal for a name or a number that is none."""
-    _require_words(interfaces, ports)
+    _require_valid(interfaces, ports)
     inserted = "\n".join(f"-I {rule}" for rule in rules(interfaces, ports))
     body = f"""\
 # A port that Docker publishes never passes INPUT, so the rules stand in DOCKER-USER too. They are set at once, in
@@ -106,7 +106,7 @@ def listing() -> str:
 """
 
 
-def _require_words(interfaces: Sequence[str], ports: Sequence[int]) -> None:
+def _require_valid(interfaces: Sequence[str], ports: Sequence[int]) -> None:
     # They become lines that root's shell reads.
     for interface in interfaces:
         if not _INTERFACE.fullmatch(interface):

@@ -3,8 +3,8 @@
 Owns: finding the workflow again by the id of its first node, which survives another name and another place; making it,
 changing it in place, publishing it, removing it, all by n8n's public API (`n8n_api.py`).
 
-Deliberately does not: touch another workflow or credential, know the workflow's purpose, or hold up the rollback: an n8n
-that does not remove it is reported in one line, and the rollback goes on.
+Deliberately does not: touch another workflow or credential, know the workflow's purpose, or hold up the rollback: an
+n8n that does not remove it is reported in one line, and the rollback goes on.
 """
 
 from __future__ import annotations

@@ -92,19 +92,19 @@ class Api:
 
     def _exchange_when_up(self, method: str, path: str, body: object) -> tuple[int, Any]:
         """A starting n8n refuses the connection, answers 404 to everything, or 503."""
-        url = f"{self._url}/api/v1{path}"
+        url, place = f"{self._url}/api/v1{path}", f"n8n does not answer at {self._url}"
         while True:
             try:
                 answer = http_json.exchange(method, url, body, self._headers, seconds=REQUEST_SECONDS)
             except NoAnswer as error:
                 if error.connected:
                     # It may have been carried out, so it is not repeated.
-                    raise Refusal(f"n8n does not answer at {self._url} ({error.reason}): start it, then run again") from None
+                    raise Refusal(f"{place} ({error.reason}): start it, then run again") from None
                 reason = error.reason
             else:
                 if answer.status not in (http.client.BAD_GATEWAY, http.client.SERVICE_UNAVAILABLE):
                     return answer.status, answer.body or {}
                 reason = f"HTTP {answer.status}"
             if time.monotonic() + POLL_SECONDS > self._until:
-                raise Refusal(f"n8n does not answer at {self._url} ({reason}): start it, or set health_watch.url")
+                raise Refusal(f"{place} ({reason}): start it, or set health_watch.url")
             time.sleep(POLL_SECONDS)

@@ -19,13 +19,13 @@ from datetime import datetime, timezone
 from typing import Any, BinaryIO, cast
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 from hostctl.docker import one_shot
 from hostctl.docker.exec_streams import streamed
 from hostctl.nightly import backup_catalog
-from hostctl.nightly.backup_catalog import FILE_MODE, FOLDER_MODE, Keep, beside
+from hostctl.nightly.backup_catalog import FILE_MODE, FOLDER_MODE, beside
+from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import note, noted
 from hostctl.postgres.psql import COUNTS, SOCKET, Counts, Database, as_document, complaint
 
@@ -48,59 +48,59 @@ _DUMP = (
 )
 
 
-def take(document: Document) -> dict[str, Any]:
-    """A new backup; raises Refusal, and says so to Prometheus, when none that counts was made."""
-    with held(document.text("folder"), "backup take"):
-        return step(document)
+def take(request: NightlyRequest) -> dict[str, Any]:
+    """Take a backup; raises Refusal, and reports to Prometheus, when none that counts was made."""
+    with held(request.folder, "backup take"):
+        return step(request)
 
 
-def step(document: Document) -> dict[str, Any]:
-    """The same for who holds the folder already."""
-    keep, folder = Keep.of(document), _folder(document)
+def step(request: NightlyRequest) -> dict[str, Any]:
+    """The same for a caller that holds the folder already."""
+    folder = request.backups
     try:
-        path, facts = _made(document, folder)
+        path, facts = _made(request, folder)
     except (Refusal, OSError) as failure:
-        reason = str(failure) if isinstance(failure, Refusal) else _of_the_disk(failure, folder)
-        tell(document, {"result": "failed", "reason": reason})
+        reason = str(failure) if isinstance(failure, Refusal) else _disk_error(failure, folder)
+        report(request, {"result": "failed", "reason": reason})
         raise Refusal(f"no backup was taken: {reason}; those of before are kept") from None
-    removed = backup_catalog.rotate(folder, keep)
+    removed = backup_catalog.rotate(folder, request.keep)
     kept = len(backup_catalog.found(folder))
-    tell(document, {"result": "good", "reason": "", "kept": kept, "removed": removed})
+    report(request, {"result": "good", "reason": "", "kept": kept, "removed": removed})
     return {"result": "good", "file": path, **facts, "kept": kept, "removed": removed}
 
 
-def tell(document: Document, facts: dict[str, Any]) -> None:
-    """Note it, with the newest backup that still counts as good."""
-    good = backup_catalog.newest_good(_folder(document))
+def report(request: NightlyRequest, facts: dict[str, Any]) -> None:
+    """Note the last try, with the newest backup that still counts as good."""
+    good = backup_catalog.newest_good(request.backups)
     metrics = {"sentinel_backup_last_try_good": float(facts["result"] == "good")}
     if good is not None:
         metrics["sentinel_backup_last_good_timestamp_seconds"] = good.at.timestamp()
         metrics["sentinel_backup_last_bytes"] = float(good.facts.get("bytes", 0))
     try:
-        note(document, STEP, {**facts, "last_good": None if good is None else good.document()}, metrics)
+        note(request, STEP, {**facts, "last_good": None if good is None else good.document()}, metrics)
     except OSError as error:
         raise Refusal(f"{error.filename or 'the product folder'} cannot be written ({error.strerror})") from None
 
 
-def tell_again(document: Document) -> None:
-    """After a restore drill: the last try's words, with what counts now."""
-    before = noted(document, STEP)
+def report_again(request: NightlyRequest) -> None:
+    """Note the last try again after a restore drill, with the newest backup that counts now."""
+    before = noted(request, STEP)
     if before:
-        tell(document, {key: before[key] for key in before if key not in ("at", "metrics", "last_good")})
+        report(request, {key: before[key] for key in before if key not in ("at", "metrics", "last_good")})
 
 
 def read_back(database: Database, path: str) -> str:
-    """What is wrong with the dump, empty when `pg_restore` reads all of it."""
-    words = ["pg_restore", "-f", "/dev/null", path]
-    status, said = one_shot.ran(database.engine, database.image, words, path, SILENT_SECONDS)
-    return (complaint(said) or f"exit code {status}") if status else ""
+    """The dump's fault, empty when `pg_restore` reads all of it."""
+    argv = ["pg_restore", "-f", "/dev/null", path]
+    status, output = one_shot.ran(database.engine, database.image, argv, path, SILENT_SECONDS)
+    return (complaint(output) or f"exit code {status}") if status else ""
 
 
-def _made(document: Document, folder: str) -> tuple[str, dict[str, Any]]:
+def _made(request: NightlyRequest, folder: str) -> tuple[str, dict[str, Any]]:
     """The new backup's path and facts, once it has its name."""
     os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
     backup_catalog.clear(folder)
-    database = Database.of(document)
+    database = Database.connect(request.docker_socket, request.database)
     one_shot.clear(database.engine)
     began = time.monotonic()
     path = os.path.join(folder, backup_catalog.name_at(datetime.now(timezone.utc)))
@@ -111,11 +111,11 @@ def _made(document: Document, folder: str) -> tuple[str, dict[str, Any]]:
             counts = dumped(database, out)
             file.flush()
             os.fsync(file.fileno())
-        wrong = read_back(database, partial)
-        if wrong:
-            raise Refusal(f"the new dump cannot be read back ({wrong})")
+        fault = read_back(database, partial)
+        if fault:
+            raise Refusal(f"the new dump cannot be read back ({fault})")
         if backup_catalog.digest(partial) != out.digest:
-            raise Refusal(f"what lies in {folder} is not what was written: look at the disk")
+            raise Refusal(f"what lies in {folder} is not what was written: check the disk")
         facts = {
             **as_document(counts),
             "sha256": out.digest,
@@ -134,29 +134,22 @@ def _made(document: Document, folder: str) -> tuple[str, dict[str, Any]]:
 
 
 def dumped(database: Database, out: _Hashing) -> Counts:
-    """Write the dump to `out`; what its snapshot holds. Raises Refusal when pg_dump did not end well."""
-    words = database.words(_DUMP)
-    status, said = streamed(database.engine, database.container, words, SILENT_SECONDS, out=cast(BinaryIO, out))
-    ended = [line[len(_ENDED) :].strip() for line in said.splitlines() if line.startswith(_ENDED)]
+    """Write the dump to `out`; the counts of its snapshot. Raises Refusal when pg_dump did not end well."""
+    argv = database.argv(_DUMP)
+    status, output = streamed(database.engine, database.container, argv, SILENT_SECONDS, out=cast(BinaryIO, out))
+    ended = [line[len(_ENDED) :].strip() for line in output.splitlines() if line.startswith(_ENDED)]
     if status or ended != ["0"]:
-        words = "\n".join(line for line in said.splitlines() if not line.startswith(_ENDED))
-        raise Refusal(f"pg_dump did not end well ({complaint(words) or 'its container ended'})")
-    return Counts.of(said)
+        message = "\n".join(line for line in output.splitlines() if not line.startswith(_ENDED))
+        raise Refusal(f"pg_dump did not end well ({complaint(message) or 'its container ended'})")
+    return Counts.of(output)
 
 
-def _folder(document: Document) -> str:
-    folder = document.text("backups")
-    if not os.path.isabs(folder):
-        raise Refusal("'backups' in the document on stdin is a relative path: give an absolute one")
-    return folder
-
-
-def _of_the_disk(error: OSError, folder: str) -> str:
+def _disk_error(error: OSError, folder: str) -> str:
     return f"{error.filename or folder} cannot be written ({error.strerror}): make room, or fix that"
 
 
 class _Hashing:
-    """A file that knows the SHA-256 and the size of what went through."""
+    """A file that counts bytes and their SHA-256 on the way."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._hash, self.size = file, hashlib.sha256(), 0

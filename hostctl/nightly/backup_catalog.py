@@ -18,8 +18,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document, parsed, table
-from hostctl.core.errors import Refusal
+from hostctl.core.documents import parsed, table
+from hostctl.nightly.request import Keep
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -29,25 +29,8 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
-class Keep:
-    """How many days, weeks and months have a backup kept: the newest of each."""
-
-    daily: int
-    weekly: int
-    monthly: int
-
-    @classmethod
-    def of(cls, document: Document) -> Keep:
-        asked = document.object("keep")
-        kept = cls(asked.whole_number("daily"), asked.whole_number("weekly"), asked.whole_number("monthly"))
-        if kept.daily < 1 or kept.weekly < 0 or kept.monthly < 0:
-            raise Refusal("'keep' in the document on stdin must keep at least one day, and no negative number")
-        return kept
-
-
-@dataclass(frozen=True)
 class Backup:
-    """One of the folder. `facts` is what stands beside it: sha256, bytes, rows, newest, ms, `restores`."""
+    """One backup; `facts` are those of the file beside it: sha256, bytes, rows, newest, ms, `restores`."""
 
     path: str
     at: datetime

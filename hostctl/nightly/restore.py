@@ -5,8 +5,8 @@
 The gateway stays up: its writer connects anew within seconds, and calls are answered meanwhile. A restore that fails
 before the renaming has changed nothing, and one that is killed is begun anew by the next.
 
-Owns: these databases' names. Deliberately does not: remove the former data (the runbook says how), or ask; `make
-restore` does.
+Owns: these databases' names. Deliberately does not: remove the former data (the runbook says how), or ask for consent;
+`make restore` does.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 from hostctl.docker import one_shot
 from hostctl.docker.exec_streams import streamed
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup
+from hostctl.nightly.request import RestoreRequest
 from hostctl.nightly.restore_drill import RESTORE_SECONDS
 from hostctl.postgres.psql import SOCKET, Database, as_document, complaint
 
@@ -31,11 +31,11 @@ _MAINTENANCE = "postgres"
 _TRIES = 5
 
 
-def restore(document: Document) -> dict[str, Any]:
-    """Restore the file `from`, a name in the folder of backups or an absolute path. Raises Refusal."""
-    with held(document.text("folder"), "backup restore"):
-        chosen = _chosen(document)
-        database = Database.of(document)
+def restore(request: RestoreRequest) -> dict[str, Any]:
+    """Restore the requested backup. Raises Refusal."""
+    with held(request.folder, "backup restore"):
+        chosen = _chosen(request)
+        database = Database.connect(request.docker_socket, request.database)
         if re.fullmatch(r"[a-z_][a-z0-9_]{0,40}", database.name) is None:
             raise Refusal(f"the database's name {database.name} needs quoting: restore it by hand, as the runbook says")
         one_shot.clear(database.engine)
@@ -58,29 +58,30 @@ def restore(document: Document) -> dict[str, Any]:
         }
 
 
-def _chosen(document: Document) -> Backup:
-    asked = document.text("from")
-    path = asked if os.path.isabs(asked) else os.path.join(document.text("backups"), os.path.basename(asked))
+def _chosen(request: RestoreRequest) -> Backup:
+    path = (
+        request.file if os.path.isabs(request.file) else os.path.join(request.backups, os.path.basename(request.file))
+    )
     found = backup_catalog.at(path)
     if found is None and path.endswith(".dump") and os.path.isfile(path):
         # Brought back from elsewhere without what stood beside it: pg_restore alone can judge it then.
         found = Backup(path, datetime.fromtimestamp(os.path.getmtime(path), timezone.utc), {})
     if found is None:
-        names = [one.name for one in backup_catalog.found(document.text("backups"))][:5]
-        told = f"the newest are {', '.join(names)}" if names else f"there is none in {document.text('backups')}"
-        raise Refusal(f"{path} is no backup; {told}: give FROM= one of them")
+        names = [one.name for one in backup_catalog.found(request.backups)][:5]
+        others = f"the newest are {', '.join(names)}" if names else f"there is none in {request.backups}"
+        raise Refusal(f"{path} is no backup; {others}: give FROM= one of them")
     if found.facts and backup_catalog.digest(found.path) != found.facts.get("sha256"):
         raise Refusal(f"{found.name} is not the file that was written (its SHA-256 differs): choose an older one")
     return found
 
 
 def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
-    """A database of its own with the backup's contents, compared with what was counted at its time."""
+    """A database of its own with the backup's contents, compared with the counts of its time."""
     beside = _beside(database)
     _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
-    wrong = backup.read_back(database, chosen.path)
-    if wrong:
-        raise Refusal(f"{chosen.name} cannot be read whole ({wrong}): choose an older one; nothing was changed")
+    fault = backup.read_back(database, chosen.path)
+    if fault:
+        raise Refusal(f"{chosen.name} cannot be read whole ({fault}): choose an older one; nothing was changed")
     _maintain(database, f'CREATE DATABASE "{beside}" OWNER "{database.role}" TEMPLATE template0;')
     try:
         _fill(database, beside, chosen)
@@ -95,13 +96,13 @@ def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
 
 
 def _fill(database: Database, beside: str, chosen: Backup) -> None:
-    """`pg_restore` inside the server's container, where its socket asks for no password; the dump comes through."""
-    words = ["pg_restore", "--exit-on-error", "-w", "-h", SOCKET, "-U", database.role, "-d", beside]
+    """`pg_restore` inside the server's container, where its socket demands no password, reading the dump on stdin."""
+    argv = ["pg_restore", "--exit-on-error", "-w", "-h", SOCKET, "-U", database.role, "-d", beside]
     with open(chosen.path, "rb") as dump:
-        status, said = streamed(database.engine, database.container, words, RESTORE_SECONDS, feed=dump)
+        status, output = streamed(database.engine, database.container, argv, RESTORE_SECONDS, feed=dump)
     if status:
         raise Refusal(
-            f"{chosen.name} could not be restored ({complaint(said) or f'exit code {status}'}): nothing was changed"
+            f"{chosen.name} could not be restored ({complaint(output) or f'exit code {status}'}): nothing was changed"
         )
 
 

@@ -1,6 +1,6 @@
 """`backup drill`: the newest backup, restored into a one-shot Postgres, holds what the database held at its time.
 
-good             every table has the rows that were counted in the dump's own snapshot, and the newest timestamp too
+good             every table has the rows counted in the dump's own snapshot, and the newest timestamp too
 bad              the dump does not restore, or holds something else; it no longer counts as a good backup
 could-not-check  there is none, or no container could be made to try: nothing is known
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from hostctl.core.documents import Document, table
+from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 from hostctl.core.timestamps import now, seconds_of
@@ -21,6 +21,7 @@ from hostctl.docker import containers, one_shot
 from hostctl.docker.engine import Engine
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup
+from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import note, noted
 from hostctl.postgres.psql import Database, as_document, complaint
 
@@ -30,7 +31,7 @@ START_SECONDS = 120.0
 RESTORE_SECONDS = 3600.0
 POLL_SECONDS = 0.25
 WEEK_SECONDS = 6.5 * 86400
-"""A little less than a week, so that the test keeps its night of the week."""
+"""A little less than a week, so that the drill keeps its day of the week."""
 
 _DATA = "/var/lib/postgresql/data"
 _LOOPBACK = "127.0.0.1"
@@ -44,31 +45,31 @@ class _Bad(Exception):
     """The backup is not what it should be."""
 
 
-def run(document: Document) -> dict[str, Any]:
+def run(request: NightlyRequest) -> dict[str, Any]:
     """The verdict on the newest backup, noted; raises Refusal only where not even that could be done."""
-    with held(document.text("folder"), "backup drill"):
-        return _tested(document)
+    with held(request.folder, "backup drill"):
+        return _drilled(request)
 
 
-def weekly(document: Document) -> dict[str, Any]:
-    """The night's step: once a week, and every night until it is good; raises Refusal for any other verdict."""
-    if document.text("restore_drill", "off") == "off":
+def weekly(request: NightlyRequest) -> dict[str, Any]:
+    """The nightly job's step: once a week, and daily until it is good; raises Refusal for any other verdict."""
+    if request.restore_drill == "off":
         return {"result": "skipped", "reason": "nightly.restore_drill is off"}
-    good = table(noted(document, STEP).get("last_good"))
+    good = table(noted(request, STEP).get("last_good"))
     if good and time.time() - seconds_of(good["at"]) < WEEK_SECONDS:
-        return {"result": "skipped", "reason": f"the test of {good['at']} was good"}
-    tested = _tested(document)
-    if tested["result"] != GOOD:
-        raise Refusal(f"the restore drill says {tested['result']}: {tested['reason']}")
-    return tested
+        return {"result": "skipped", "reason": f"the drill of {good['at']} was good"}
+    drilled = _drilled(request)
+    if drilled["result"] != GOOD:
+        raise Refusal(f"the restore drill says {drilled['result']}: {drilled['reason']}")
+    return drilled
 
 
-def _tested(document: Document) -> dict[str, Any]:
+def _drilled(request: NightlyRequest) -> dict[str, Any]:
     began = time.monotonic()
-    newest = next(iter(backup_catalog.found(document.text("backups"))), None)
+    newest = next(iter(backup_catalog.found(request.backups)), None)
     result, reason, counts = COULD_NOT_CHECK, "", {}
     try:
-        counts = _compared(document, newest)
+        counts = _compared(request, newest)
         result = GOOD
     except _Bad as found:
         result, reason = BAD, str(found)
@@ -84,34 +85,33 @@ def _tested(document: Document) -> dict[str, Any]:
     }
     if newest is not None and result != COULD_NOT_CHECK:
         backup_catalog.write_facts(newest.path, {**newest.facts, "restores": result == GOOD, "tested": now()})
-    _note(document, facts)
-    backup.tell_again(document)
+    _note(request, facts)
+    backup.report_again(request)
     return facts
 
 
-def _note(document: Document, facts: dict[str, Any]) -> None:
-    before = noted(document, STEP)
+def _note(request: NightlyRequest, facts: dict[str, Any]) -> None:
+    before = noted(request, STEP)
     kept = ("file", "taken", "ms", "rows", "newest")
     good = {"at": now(), **{key: facts[key] for key in kept if key in facts}}
     last = good if facts["result"] == GOOD else before.get("last_good")
     metrics: dict[str, float] = {}
     if facts["result"] != COULD_NOT_CHECK:
-        metrics["sentinel_restore_test_good"] = float(facts["result"] == GOOD)
+        metrics["sentinel_restore_drill_good"] = float(facts["result"] == GOOD)
     if last:
-        metrics["sentinel_restore_test_last_good_timestamp_seconds"] = seconds_of(last["at"])
-    note(document, STEP, {**facts, "last_good": last}, metrics)
+        metrics["sentinel_restore_drill_last_good_timestamp_seconds"] = seconds_of(last["at"])
+    note(request, STEP, {**facts, "last_good": last}, metrics)
 
 
-def _compared(document: Document, newest: Backup | None) -> dict[str, Any]:
-    """What the restored database holds; raises _Bad or _CouldNot."""
+def _compared(request: NightlyRequest, newest: Backup | None) -> dict[str, Any]:
+    """The counts of the restored database; raises _Bad or _CouldNot."""
     if newest is None:
-        raise _CouldNot(f"there is no backup in {document.text('backups')} yet: run 'make backup'")
+        raise _CouldNot(f"there is no backup in {request.backups} yet: run 'make backup'")
     if backup_catalog.digest(newest.path) != newest.facts.get("sha256"):
         raise _Bad(f"{newest.name} is not the file that was written (its SHA-256 differs)")
-    engine, image = _image(document)
+    engine, image = _image(request)
     one_shot.clear(engine)
-    asked = document.object("database")
-    uid, role, name = asked.whole_number("uid"), asked.text("role"), asked.text("name")
+    uid, role, name = request.database.uid, request.database.role, request.database.name
     with one_shot.started(engine, image, _body(uid, role, name), _host(uid)) as made:
         copy = Database(engine, made, role, name, image, uid)
         _wait(copy)
@@ -128,9 +128,9 @@ def _compared(document: Document, newest: Backup | None) -> dict[str, Any]:
     return counts
 
 
-def _image(document: Document) -> tuple[Engine, str]:
+def _image(request: NightlyRequest) -> tuple[Engine, str]:
     """The image of the database's container, running or not."""
-    engine, name = Engine(document.text("docker_socket")), document.object("database").text("container")
+    engine, name = Engine(request.docker_socket), request.database.container
     found = containers.find(engine, name, {})
     if found is None:
         raise _CouldNot(f"there is no container {name} whose image could be used: 'make up' makes it")

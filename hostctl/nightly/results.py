@@ -1,4 +1,4 @@
-"""What the nights said: one small JSON file a step in the product's folder, and the same for Prometheus.
+"""The nightly job's results: one small JSON file a step in the product's folder, and the same for Prometheus.
 
 Prometheus serves the folder of its marks itself (`--web.user-assets`) and scrapes that file from there, so nothing
 more needs to run. `target` makes it do so, and is there while the nightly job is.
@@ -16,13 +16,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document, parsed, table
+from hostctl.core.documents import parsed, table
 from hostctl.core.timestamps import now
+from hostctl.nightly.request import NightlyRequest
 
-STEPS = ("installed", "backup", "retention", "restore-drill", "token", "night")
-"""The files' names, in the order of the metrics; a further step of the night adds its own."""
+INSTALLED, NIGHTLY = "installed", "nightly"
+STEPS = (INSTALLED, "backup", "retention", "restore-drill", "token", NIGHTLY)
+"""The files' names, in the order of the metrics; a further step adds its own."""
 
-INSTALLED = "installed"
 METRICS_FILE = "nightly.txt"
 TARGET_FILE = "nightly.json"
 _HELP = {
@@ -30,76 +31,76 @@ _HELP = {
     "sentinel_backup_last_good_timestamp_seconds": "When the last backup was taken that could be read back whole.",
     "sentinel_backup_last_bytes": "Size of that backup.",
     "sentinel_backup_last_try_good": "1 when the last try to take a backup made a good one.",
-    "sentinel_restore_test_last_good_timestamp_seconds": "When a backup was last restored and found equal.",
-    "sentinel_restore_test_good": "1 when the last restore drill said good, 0 when it said bad.",
+    "sentinel_restore_drill_last_good_timestamp_seconds": "When a backup was last restored and found equal.",
+    "sentinel_restore_drill_good": "1 when the last restore drill said good, 0 when it said bad.",
     "sentinel_audit_rows_removed": "Rows of the audit log that the last retention removed.",
     "sentinel_audit_log_bytes": "Size of the audit log with its indexes after it.",
-    "sentinel_token_expires_timestamp_seconds": "When Claude's token ends, as the last night left it.",
-    "sentinel_night_good": "1 when every step of the last night was done.",
+    "sentinel_token_expires_timestamp_seconds": "When Claude's token expires, as the last nightly job left it.",
+    "sentinel_nightly_good": "1 when every step of the last nightly job was done.",
 }
 
 
-def note(document: Document, step: str, facts: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Write what a step has to say, with the time, and Prometheus's file anew. Raises OSError."""
-    said = {"at": now(), **facts, "metrics": dict(metrics)}
-    path = os.path.join(document.text("folder"), f"{step}.json")
+def note(request: NightlyRequest, step: str, facts: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Write a step's result with the time, and Prometheus's file anew. Raises OSError."""
+    result = {"at": now(), **facts, "metrics": dict(metrics)}
+    path = os.path.join(request.folder, f"{step}.json")
     os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
-    atomic_file.write(path, (json.dumps(said, indent=2, sort_keys=True) + "\n").encode(), 0o640)
-    publish(document)
-    return said
+    atomic_file.write(path, (json.dumps(result, indent=2, sort_keys=True) + "\n").encode(), 0o640)
+    publish(request)
+    return result
 
 
-def noted(document: Document, step: str) -> dict[str, Any]:
-    """What a step said last, empty when it never did."""
+def noted(request: NightlyRequest, step: str) -> dict[str, Any]:
+    """A step's last result, empty when it never ran."""
     try:
-        with open(os.path.join(document.text("folder"), f"{step}.json"), "rb") as file:
+        with open(os.path.join(request.folder, f"{step}.json"), "rb") as file:
             return parsed(file.read()) or {}
     except FileNotFoundError:
         return {}
 
 
-def forget(document: Document, step: str) -> None:
-    _unlink(os.path.join(document.text("folder"), f"{step}.json"))
+def forget(request: NightlyRequest, step: str) -> None:
+    _unlink(os.path.join(request.folder, f"{step}.json"))
 
 
-def publish(document: Document) -> None:
-    """Write Prometheus's file out of all steps' files; does nothing where there is no Prometheus."""
-    marks = _marks(document)
-    # A night may end after the stack was taken down.
+def publish(request: NightlyRequest) -> None:
+    """Write Prometheus's file out of all steps' files; nothing without Prometheus."""
+    marks = _marks(request)
+    # A run may end after the stack was taken down.
     if os.path.isdir(marks):
-        atomic_file.write(os.path.join(marks, METRICS_FILE), exposition(document).encode(), 0o444)
+        atomic_file.write(os.path.join(marks, METRICS_FILE), exposition(request).encode(), 0o444)
 
 
-def point_out(document: Document) -> None:
+def point_out(request: NightlyRequest) -> None:
     """Make Prometheus scrape the file; `publish` comes first."""
-    marks = _marks(document)
+    marks = _marks(request)
     if marks:
         labels = {"__metrics_path__": f"/user/{METRICS_FILE}"}
-        content = json.dumps([{"targets": [document.object("prometheus").text("target")], "labels": labels}])
+        content = json.dumps([{"targets": [request.prometheus.target], "labels": labels}])
         atomic_file.write(os.path.join(marks, TARGET_FILE), content.encode(), 0o444)
 
 
-def withdraw(document: Document) -> None:
-    """Nothing of it is for Prometheus any more."""
-    marks = _marks(document)
+def withdraw(request: NightlyRequest) -> None:
+    """Remove Prometheus's file and its target."""
+    marks = _marks(request)
     for name in (TARGET_FILE, METRICS_FILE) if marks else ():
         _unlink(os.path.join(marks, name))
 
 
-def exposition(document: Document) -> str:
+def exposition(request: NightlyRequest) -> str:
     """Every step's metrics in the text format."""
-    folder = document.text("folder")
+    folder = request.folder
     names = sorted(name[: -len(".json")] for name in os.listdir(folder) if name.endswith(".json"))
     lines: list[str] = []
     for step in sorted(names, key=lambda name: (STEPS.index(name) if name in STEPS else len(STEPS), name)):
-        for name, value in table(noted(document, step).get("metrics")).items():
+        for name, value in table(noted(request, step).get("metrics")).items():
             lines += [f"# HELP {name} {_HELP[name]}"] if name in _HELP else []
             lines += [f"# TYPE {name} gauge", f"{name} {value:.17g}"]
     return "\n".join(lines) + "\n"
 
 
-def _marks(document: Document) -> str:
-    return document.object("prometheus", {}).text("folder", "")
+def _marks(request: NightlyRequest) -> str:
+    return request.prometheus.folder
 
 
 def _unlink(path: str) -> None:

@@ -2,10 +2,10 @@
 
 Each batch is a transaction of its own, followed by a pause at least as long as it took, so that the gateway's writer
 waits for one batch at most and half of the time belongs to it. Rows are found by `timestamp`, which has an index
-(`created_at` has none), each batch beginning where the one before ended. What is freed is used again: a vacuum follows
+(`created_at` has none), each batch beginning where the one before ended. Freed space is used again: a vacuum follows
 that gives nothing back to the disk, since that would lock the table.
 
-Owns: these rows. Deliberately does not: remove anything before a good backup of the same night (hostctl/nightly/__init__.py).
+Owns: these rows. Deliberately does not: wait for a good backup of the same run (hostctl/nightly/__init__.py does).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from hostctl.core.documents import Document, parsed
+from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
+from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import note
 from hostctl.postgres.psql import Database
 
@@ -58,32 +59,29 @@ _AFTER = (
 )
 
 
-def step(document: Document) -> dict[str, Any]:
+def step(request: NightlyRequest) -> dict[str, Any]:
     """Remove the old rows now; raises Refusal."""
-    asked = document.object("retention")
-    days, batch = asked.whole_number("days"), asked.whole_number("batch_rows")
-    if days < 1 or batch < 1:
-        raise Refusal("'retention' in the document on stdin must keep at least one day, in batches of at least one row")
     began = time.monotonic()
-    before = datetime.now(timezone.utc) - timedelta(days=days)
-    found = removed(Database.of(document), before, batch)
+    before = datetime.now(timezone.utc) - timedelta(days=request.retention.days)
+    database = Database.connect(request.docker_socket, request.database)
+    counts = removed(database, before, request.retention.batch_rows)
     facts = {
         "result": "done",
         "reason": "",
         "before": before.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        **found,
+        **counts,
         "ms": round((time.monotonic() - began) * 1000),
     }
-    metrics = {"sentinel_audit_rows_removed": found["removed"], "sentinel_audit_log_bytes": found["bytes"]}
-    note(document, STEP, facts, metrics)
+    metrics = {"sentinel_audit_rows_removed": counts["removed"], "sentinel_audit_log_bytes": counts["bytes"]}
+    note(request, STEP, facts, metrics)
     return facts
 
 
 def removed(database: Database, before: datetime, batch: int) -> dict[str, int]:
-    """{"removed", "rows", "bytes"}: how many went, how many are left, and the table's size with its indexes."""
+    """{"removed", "rows", "bytes"}: rows that went, rows that are left, and the table's size with its indexes."""
     line = " ".join(_REMOVE.format(before=before.isoformat(), batch=batch).split())
-    said = database.run([line, *_AFTER], "removing old rows of audit_log", LIMIT_SECONDS)
-    found = next((one for one in map(parsed, said.splitlines()) if one is not None and "removed" in one), None)
+    output = database.run([line, *_AFTER], "removing old rows of audit_log", LIMIT_SECONDS)
+    found = next((one for one in map(parsed, output.splitlines()) if one is not None and "removed" in one), None)
     if found is None:
         raise Refusal(
             "Postgres did not say how many rows of audit_log were removed: see 'docker logs sentinel-postgres'"

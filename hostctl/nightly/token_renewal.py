@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import seconds_of
 from hostctl.nightly import results
+from hostctl.nightly.request import NightlyRequest
 from hostctl.tokens import renewal
 from hostctl.tokens.renewal import RenewRequest
 
 STEP = "token"
 
 
-def step(document: Document) -> dict[str, Any]:
+def step(nightly: NightlyRequest) -> dict[str, Any]:
     """Renew every token of the folder `tokens`; a failed renewal is reported with the token's expiry."""
-    request = RenewRequest(document.text("tokens"))
+    request = RenewRequest(nightly.tokens)
     try:
         facts: dict[str, Any] = {"result": "done", "reason": "", **renewal.renew(request)}
     except Refusal as refusal:
-        results.note(document, STEP, {"result": "failed", "reason": str(refusal)}, _metrics(request))
+        results.note(nightly, STEP, {"result": "failed", "reason": str(refusal)}, _metrics(request))
         raise
-    return results.note(document, STEP, facts, _metrics(request))
+    return results.note(nightly, STEP, facts, _metrics(request))
 
 
 def _metrics(request: RenewRequest) -> dict[str, float]:

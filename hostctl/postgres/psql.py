@@ -1,7 +1,7 @@
-"""Sentinel's database, asked inside its container over the server's own socket.
+"""Sentinel's database, queried inside its container over the server's own socket.
 
-Owns: running psql's lines there, and what is counted of the database. Deliberately does not: know a password; the
-socket asks the container's own user for none.
+Owns: running psql's lines there, and the counts of the database. Deliberately does not: know a password; the
+socket demands none of the container's own user.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hostctl.core.documents import Document, parsed
+from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
@@ -32,7 +32,7 @@ RUN = 'printf "%s\\n" "$@" | psql -qXAt -v ON_ERROR_STOP=1 -h "$PGSOCKET" -U "$P
 
 @dataclass(frozen=True)
 class Counts:
-    """What is compared of a dump: {"public.audit_log": 120} and the newest timestamp of the audit log, "" for none."""
+    """The facts that are compared of a dump: {"public.audit_log": 120}, and the audit log's newest timestamp or ""."""
 
     rows: dict[str, int] = field(default_factory=lambda: {})
     newest: str = ""
@@ -43,6 +43,16 @@ class Counts:
         found = [one for one in map(parsed, text.splitlines()) if one is not None]
         rows = {str(one["table"]): int(one["rows"]) for one in found if "table" in one}
         return cls(rows, next((str(one["newest"] or "") for one in found if "newest" in one), ""))
+
+
+@dataclass(frozen=True)
+class DatabaseRequest:
+    """One database by its container's name; `uid` is the image's own user."""
+
+    container: str
+    role: str
+    name: str
+    uid: int
 
 
 @dataclass(frozen=True)
@@ -57,35 +67,33 @@ class Database:
     uid: int
 
     @classmethod
-    def of(cls, document: Document) -> Database:
-        """The one that the document names; raises Refusal when its container does not run."""
-        asked = document.object("database")
-        name, role = asked.text("container"), asked.text("role")
-        engine = Engine(document.text("docker_socket"))
+    def connect(cls, docker_socket: str, request: DatabaseRequest) -> Database:
+        """The requested database; raises Refusal when its container does not run."""
+        engine, name = Engine(docker_socket), request.container
         found = containers.find(engine, name, {})
         if found is None or not found.running or found.paused:
             raise Refusal(f"the container {name} does not run, so its database cannot be read: 'docker start {name}'")
-        return cls(engine, found.id, role, asked.text("name"), found.image, asked.whole_number("uid"))
+        return cls(engine, found.id, request.role, request.name, found.image, request.uid)
 
-    def words(self, lines: Sequence[str], name: str = "") -> list[str]:
+    def argv(self, lines: Sequence[str], name: str = "") -> list[str]:
         """The command that gives these lines to psql, on the database `name` where that is not this one."""
         variables = [f"PGSOCKET={SOCKET}", f"PGROLE={self.role}", f"PGNAME={name or self.name}"]
         return ["env", *variables, "sh", "-eu", "-c", RUN, "sh", *lines]
 
     def run(self, lines: Sequence[str], doing: str, seconds: float = SECONDS, name: str = "") -> str:
-        """What psql prints; raises Refusal that says what was being done, with psql's first complaint."""
-        status, said = self.engine.inside(self.container, self.words(lines, name), seconds)
+        """The output of psql; raises Refusal with what was being done and psql's first complaint."""
+        status, output = self.engine.inside(self.container, self.argv(lines, name), seconds)
         if status:
-            raise Refusal(f"Postgres refused while {doing} ({complaint(said) or f'exit code {status}'})")
-        return said
+            raise Refusal(f"Postgres refused while {doing} ({complaint(output) or f'exit code {status}'})")
+        return output
 
     def counts(self) -> Counts:
         return Counts.of(self.run(COUNTS, "counting its rows"))
 
 
-def complaint(said: str) -> str:
-    """The first line that tells an error, else the last one."""
-    lines = [line.strip() for line in said.splitlines() if line.strip() and parsed(line) is None]
+def complaint(output: str) -> str:
+    """The first line that reports an error, else the last one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip() and parsed(line) is None]
     return next((line for line in lines if "error" in line.lower() or "fatal" in line.lower()), "".join(lines[-1:]))
 
 

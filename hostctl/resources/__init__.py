@@ -1,9 +1,9 @@
-"""`resources keep | write | forget`: memory and CPU of the product's containers, as Docker's own statistics have them.
+"""`resources keep | write | forget`: memory and CPU of the product's containers, by Docker's own statistics.
 
-Owns: `asked.json` in its folder, the timer that runs `write` once a minute, and the file of metrics that Prometheus
-reads. Deliberately does not: run on between two looks, or need more of Docker than its statistics; a container that
-does not run has no line. Each sample carries its moment, so that of a timer that stopped nothing stays as if it were
-new. Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+Owns: its request, kept for the job that runs `write` once a minute, and the file of metrics that Prometheus reads.
+Deliberately does not: run on between two readings, or need more of Docker than its statistics; a container that does
+not run has no line. Each sample carries its moment, so that a job that stopped leaves no figure that looks new.
+Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
 from __future__ import annotations
@@ -14,18 +14,23 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hostctl.core import atomic_file
+from hostctl.core import atomic_file, requests
 from hostctl.core.documents import Document, table
 from hostctl.core.errors import Refusal
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL
 from hostctl.docker.engine import DockerError, Engine
 from hostctl.resources import process_memory
-from hostctl.schedule import every_minute
+from hostctl.schedule import installer
+from hostctl.schedule.job import AUTO, EveryMinute, Job, Scheduler
 
-ASKED = "asked.json"
+NAME = "sentinel-resources"
+REQUEST = "request.json"
+LIMIT_SECONDS = 50
+_ALONE = "import sys; sys.path.insert(0, sys.argv[1]); from hostctl import resources; resources.alone()"
 LABEL = "sentinel-cutover"
 MOST_AT_ONCE = 8
 MEMORY, LIMIT = "sentinel_container_memory_bytes", "sentinel_container_memory_limit_bytes"
@@ -45,31 +50,51 @@ Samples = dict[str, list[tuple[str, float]]]
 """By metric: the label as it is written, and the value."""
 
 
-def keep(document: Document) -> dict[str, Any]:
-    """Keep what is asked, write the first file, and have the timer write it from now on; raises Refusal."""
-    folder, trigger = document.text("folder"), document.text("trigger")
-    os.makedirs(folder, mode=0o755, exist_ok=True)
-    path = os.path.join(folder, ASKED)
-    atomic_file.write(path, json.dumps(document.values, indent=1, sort_keys=True).encode() + b"\n", 0o644)
-    written = write(document)
-    changed = every_minute.keep(_timer(document, path), trigger)
-    return {**written, "trigger": trigger, "changed": changed}
+@dataclass(frozen=True)
+class ResourcesRequest:
+    """The file of metrics, and the memory that bridge and gateway together should stay under."""
+
+    folder: str
+    program: str
+    file: str
+    target_mb: int
+    scheduler: Scheduler = AUTO
+    docker_socket: str = ""
+
+    @property
+    def job(self) -> Job:
+        """`write` once a minute, without the other verbs: reading all of them costs more than the reading itself."""
+        argv = ("python3", "-I", "-S", "-c", _ALONE, self.program)
+        description = "memory and CPU of the stack's containers for Prometheus"
+        file = os.path.join(self.folder, REQUEST)
+        return Job(NAME, description, argv, file, EveryMinute(), self.scheduler, LIMIT_SECONDS)
 
 
-def write(document: Document) -> dict[str, Any]:
-    """One look at every container of the product, and the file anew; raises Refusal."""
-    engine, file = Engine(document.text("docker_socket")), document.text("file")
-    target = document.whole_number("target_mb") * 1024 * 1024
+def keep(request: ResourcesRequest) -> dict[str, Any]:
+    """Keep the request, write the first file, and have the host write it from now on; raises Refusal."""
+    job = request.job
+    os.makedirs(request.folder, mode=0o755, exist_ok=True)
+    content = json.dumps(requests.write(request), indent=1, sort_keys=True) + "\n"
+    atomic_file.write(job.request_file, content.encode(), 0o644)
+    written = write(request)
+    installed = installer.install(job)
+    return {**written, "place": installed.place, "changed": installed.changed}
+
+
+def write(request: ResourcesRequest) -> dict[str, Any]:
+    """Read every container of the product, and write the file anew; raises Refusal."""
+    engine, file = Engine(request.docker_socket), request.file
+    target = request.target_mb * 1024 * 1024
     found: Samples = {name: [] for name in _HELP}
     found[TARGET].append(("", target))
     running = _running(engine)
     with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
         # Docker answers each in a second or so, since it takes its statistics once in that time.
-        looked = list(pool.map(partial(_look, engine.path), running))
-    for _, samples in looked:
+        readings = list(pool.map(partial(_read, engine.path), running))
+    for _, samples in readings:
         for metric, more in samples.items():
             found[metric] += more
-    names = [name for name, _ in looked]
+    names = [name for name, _ in readings]
     content = "".join(lines(found, round(time.time() * 1000)))
     try:
         atomic_file.write(file, content.encode(), 0o444)
@@ -79,18 +104,18 @@ def write(document: Document) -> dict[str, Any]:
 
 
 def alone() -> None:
-    """`write` as the timer runs it, without the other verbs, whose reading alone would cost more than the look."""
+    """`write` as the job runs it, without the other verbs."""
     try:
-        write(Document.parse(sys.stdin.read()))
+        write(requests.read(ResourcesRequest, Document.parse(sys.stdin.read())))
     except (Refusal, OSError) as failure:
         sys.exit(f"hostctl resources write: {failure} (docs/runbook.md#hostctl-resources-write)")
 
 
-def forget(document: Document) -> dict[str, Any]:
-    """The timer, the file of metrics and what was asked are gone; nothing there is no error."""
-    path = os.path.join(document.text("folder"), ASKED)
-    removed = every_minute.forget(_timer(document, path))
-    for one in (document.text("file"), path):
+def forget(request: ResourcesRequest) -> dict[str, Any]:
+    """Remove the job, the file of metrics and the request; one that does not exist is no error."""
+    path = request.job.request_file
+    removed = installer.remove(request.job)
+    for one in (request.file, path):
         try:
             os.unlink(one)
             removed.append(one)
@@ -101,23 +126,13 @@ def forget(document: Document) -> dict[str, Any]:
     return {"removed": removed}
 
 
-def _timer(document: Document, asked: str) -> every_minute.Timer:
-    return every_minute.Timer(
-        name="sentinel-resources",
-        what="memory and CPU of the stack's containers for Prometheus",
-        program=document.text("program"),
-        module="resources",
-        document=asked,
-    )
-
-
 def _running(engine: Engine) -> list[dict[str, Any]]:
     every = engine.get("/containers/json")
     return [short for short in every if table(short.get("Labels")).get(LABEL) == "true"]
 
 
-def _look(socket_path: str, short: Mapping[str, Any]) -> tuple[str, Samples]:
-    """Its name and its samples, on a connection of its own."""
+def _read(socket_path: str, short: Mapping[str, Any]) -> tuple[str, Samples]:
+    """The container's name and samples, by a connection of its own."""
     engine, found = Engine(socket_path), Samples()
     name, identifier = str(short["Names"][0]).lstrip("/"), short["Id"]
     try:
@@ -125,7 +140,7 @@ def _look(socket_path: str, short: Mapping[str, Any]) -> tuple[str, Samples]:
         inspected = table(engine.get(f"/containers/{identifier}/json"))
     except DockerError as error:
         if error.status in (404, 409):
-            # Gone since it was listed: the next look has none of it.
+            # Gone since it was listed: the next reading has none of it.
             return name, found
         raise
     memory, cpu = table(seen.get("memory_stats")), table(table(seen.get("cpu_stats")).get("cpu_usage"))
@@ -150,8 +165,8 @@ def droppable(memory: Mapping[str, Any]) -> int:
 
 
 def lines(found: Samples, moment: int) -> Iterator[str]:
-    """The file; `moment` is in milliseconds since 1970."""
-    for name, (kind, words) in _HELP.items():
-        yield f"# HELP {name} {words}\n# TYPE {name} {kind}\n"
+    """The file's lines; `moment` is in milliseconds since 1970."""
+    for name, (kind, help_) in _HELP.items():
+        yield f"# HELP {name} {help_}\n# TYPE {name} {kind}\n"
         for label, value in found[name]:
             yield f"{name}{label} {value:.10g} {moment}\n"

@@ -1,6 +1,6 @@
-"""How much memory bridge and gateway themselves need: Docker's statistics count their backends with them.
+"""Memory of bridge and gateway alone: Docker's statistics count their backends with them.
 
-Owns: finding both among a container's processes, as the host's /proc has them. Deliberately does not: ask a program.
+Owns: finding both among a container's processes, as the host's /proc has them. Deliberately does not: run a program.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def resident(pid: int) -> int:
 def _runs_gateway(pid: int) -> bool:
     try:
         with open(f"{_PROC}/{pid}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
+            argv = file.read().split(b"\0")
     except OSError:
         return False
     # A script has its interpreter in front.
-    return any(os.path.basename(word) == GATEWAY for word in words[:2])
+    return any(os.path.basename(word) == GATEWAY for word in argv[:2])

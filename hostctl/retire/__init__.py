@@ -4,7 +4,7 @@ What goes is listed (`look`), its database and its files are kept (`dump`), and 
 written down (`begin`): from then on a killed run is gone on with by that list, whatever the host looks like by then.
 
 Owns: `retired/retirement.json` in the product's folder, and removing what stands in it, in this order: containers,
-networks, volumes, images, files. Deliberately does not: ask, change the stack (`ops/commands/retire.py` does), or remove what
+networks, volumes, images, files. Deliberately does not: ask, change the stack (`ops/commands/retire_contextforge.py` does), or remove what
 another container uses by now: that is told instead.
 """
 

@@ -1,1 +1,1 @@
-"""Schedulers of the host: boot, every minute, the operator's scripts."""
+"""Jobs that the host runs: at boot, every minute, daily, or in a script of the operator's."""

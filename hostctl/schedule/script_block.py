@@ -49,7 +49,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened to the script; `reason` says it in words, `copy` is where its former self is kept, if anywhere."""
+    """The change of a script, its reason for a person, and the path of the script as it was, if it is kept."""
 
     changed: bool
     reason: str
@@ -64,7 +64,7 @@ def put(path: str, block: Block, copy: str) -> Outcome:
     before = read(path)
     after = with_block(before if before is not None else _NEW, block, path)
     if after == before:
-        return Outcome(False, "the block is as asked already", copy if os.path.exists(copy) else "")
+        return Outcome(False, "the block stands already", copy if os.path.exists(copy) else "")
     _require_syntax(after, path)
     if before is not None and not os.path.exists(copy) and _span(before, block, path) is None:
         atomic_file.write(copy, _encoded(before), 0o600)
@@ -128,13 +128,13 @@ def without_block(text: str, block: Block, path: str) -> str:
 
 
 def held(text: str, block: Block, path: str) -> bool:
-    """Whether the script holds exactly this block."""
+    """The script holds exactly this block."""
     span = _span(text, block, path)
     return span is not None and text[span[0] : span[1]].rstrip("\n") == block.text.rstrip("\n")
 
 
 def _span(text: str, block: Block, path: str) -> tuple[int, int] | None:
-    """Where the block stands, its last line end included; raises Refusal where the markers are no pair."""
+    """The block's first and last byte, its last line end included; raises Refusal where the markers are no pair."""
     begins = [found.span() for found in re.finditer(rf"^{re.escape(block.begin)}$", text, re.MULTILINE)]
     ends = [found.span() for found in re.finditer(rf"^{re.escape(block.end)}$\n?", text, re.MULTILINE)]
     named = len(re.findall(rf"sentinel-cutover: {re.escape(block.name)}\b.*(?:>>>|<<<)", text))
@@ -172,8 +172,8 @@ def _require_syntax(text: str, path: str) -> None:
         [shell, "-n"], input=_encoded(text), capture_output=True, timeout=_SYNTAX_SECONDS, check=False
     )
     if read_through.returncode:
-        said = " ".join(read_through.stderr.decode("utf-8", "replace").split())
-        raise Refusal(f"{path} is no script that its shell can read ({said}): fix it; it was left as it is")
+        message = " ".join(read_through.stderr.decode("utf-8", "replace").split())
+        raise Refusal(f"{path} is no script that its shell can read ({message}): fix it; it was left as it is")
 
 
 def _write(path: str, text: str, before: str | None) -> None:
@@ -191,7 +191,7 @@ def _write(path: str, text: str, before: str | None) -> None:
 
 
 def _finish(copy: str, script: str | None) -> str:
-    """Remove the copy when the script is again what it says; else it stays, and its path is the answer."""
+    """Remove the copy when the script equals it again; the path of a copy that stays."""
     try:
         with open(copy, "rb") as file:
             kept = file.read()

@@ -1,4 +1,4 @@
-"""`systemctl` on a host where systemd runs, and the question whether it does.
+"""`systemctl`, on a host that systemd runs.
 
 Owns: calling it, and its failure in one sentence. Deliberately does not: know a unit.
 """
@@ -11,32 +11,37 @@ import subprocess
 from hostctl.core.errors import Refusal
 
 RUNS = "/run/systemd/system"
-"""There exactly while systemd is the host's init (sd_booted(3))."""
+"""Exists exactly while systemd is the host's init (sd_booted(3))."""
 SECONDS = 60.0
 
 
 def runs() -> bool:
-    """Whether systemd is what starts things on this host."""
+    """Systemd is this host's init."""
     return os.path.isdir(RUNS)
 
 
-def control(*words: str, instead: str) -> None:
-    """`systemctl WORDS`; raises Refusal with its reason and `instead`, the setting that does without it."""
-    done = _run(*words, instead=instead)
+def control(*arguments: str, instead: str) -> None:
+    """`systemctl ARGUMENTS`; raises Refusal with its reason and `instead`, the setting that does without it."""
+    done = _run(*arguments, instead=instead)
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise Refusal(f"systemctl {' '.join(words)} failed ({reason}): fix that, or {instead}")
+        raise Refusal(f"systemctl {' '.join(arguments)} failed ({reason}): fix that, or {instead}")
 
 
 def is_enabled(unit: str, *, instead: str) -> bool:
-    """Whether the next boot starts it."""
+    """The next boot starts the unit."""
     return _run("is-enabled", "--quiet", unit, instead=instead).returncode == 0
 
 
-def _run(*words: str, instead: str) -> subprocess.CompletedProcess[str]:
+def is_active(unit: str, *, instead: str) -> bool:
+    """The unit is started."""
+    return _run("is-active", "--quiet", unit, instead=instead).returncode == 0
+
+
+def _run(*arguments: str, instead: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            ["systemctl", *words],
+            ["systemctl", *arguments],
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -46,4 +51,4 @@ def _run(*words: str, instead: str) -> subprocess.CompletedProcess[str]:
     except FileNotFoundError:
         raise Refusal(f"systemctl is not on this host: {instead}") from None
     except subprocess.TimeoutExpired:
-        raise Refusal(f"systemctl {' '.join(words)} did not end within {SECONDS:.0f} s: {instead}") from None
+        raise Refusal(f"systemctl {' '.join(arguments)} did not end within {SECONDS:.0f} s: {instead}") from None

@@ -1,4 +1,4 @@
-"""`verification inspect`: the facts that need the host: the port's owner and bindings, containers as declared, baseline.
+"""`verification inspect`: facts that need the host: the port's owner and bindings, containers as declared, baseline.
 
 Deliberately does not: call a tool (`verify` does), or change anything.
 """

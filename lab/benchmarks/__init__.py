@@ -1,15 +1,14 @@
 """The figures of README, docs/ and tests/README.md: taken here, never by hand, and written to
 `docs/measured.json`.
 
-    python -m lab.benchmarks bench    every figure but the cold one, on the running lab (`make bench`)
+    python -m lab.benchmarks bench       every figure but the cold one, on the running lab (`make bench`)
     python -m lab.benchmarks monitoring  of those, the alerts' times and the memory of the monitoring
-    python -m lab.benchmarks statistics  of those, the cost of one reading of Docker's statistics
-    python -m lab.benchmarks retention  calls while a million rows of the audit log go, its size over months (minutes)
-    python -m lab.benchmarks cold     a fresh clone with empty caches up to the finished cutover (minutes)
-    python -m lab.benchmarks security the observations of tests/lab/security, with every secret rotated (minutes)
-    python -m lab.benchmarks outputs  the stdout of make up, verify and status; after make down a whole cutover's
-    python -m lab.benchmarks tests    the time of make test, and each tier's share (an hour)
-    python -m lab.benchmarks render   the pages anew, from the figures that stand
+    python -m lab.benchmarks retention   calls while a million rows of the audit log go, its size over months (minutes)
+    python -m lab.benchmarks cold        a fresh clone with empty caches up to the finished cutover (minutes)
+    python -m lab.benchmarks security    the findings of tests/lab/security, with every secret rotated (minutes)
+    python -m lab.benchmarks outputs     stdout of make up, verify and status; after make down a whole cutover's
+    python -m lab.benchmarks tests       the time of make test, and each tier's share of it (an hour)
+    python -m lab.benchmarks render      the pages anew, from the figures on file
 
 Owns: taking figures, and rendering them between the marks in the pages that show them.
 Deliberately does not: judge them; the tests have limits of their own.

@@ -1,7 +1,7 @@
 """`python -m lab.benchmarks WHAT`: takes figures and renders the pages.
 
 Owns: the commands, and the facts of the machine on which figures were taken.
-Deliberately does not: measure anything but the seconds of whole commands; the modules beside this one do.
+Deliberately does not: measure anything but whole commands' seconds; each of the other modules takes one figure.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from console.progress import Progress
 from lab.benchmarks import downtimes, monitoring, outputs, overhead, retention, security, statistics_cost, suite
 from lab.benchmarks.pages import FIGURES, write
 from lab.box import Box, Place, status
-from ops.commands import verify
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 
 ROUNDS = 5
 WHAT = (
@@ -35,7 +35,7 @@ WHAT = (
     "render",
 )  # fmt: skip
 CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
-"""The caches of an earlier run, each moved to an empty folder for a cold run."""
+"""Caches of a machine that has built before, each moved to an empty folder for a cold run."""
 
 Taken = dict[str, Any]
 
@@ -63,14 +63,14 @@ def again() -> float:
     return _seconds(["make", "up"], ROOT, dict(os.environ))
 
 
-def watching() -> Taken:
+def monitoring_figures() -> Taken:
     """The alerts' times and the monitoring's memory, on the lab that runs."""
     return monitoring.take(_box(), _say)
 
 
-def nights() -> Taken:
+def retention_figures() -> Taken:
     """Calls while a million rows of the audit log go, and the log's size over months, on the lab that runs."""
-    settings = verify.settings_of(open_stack(monitoring.STACK, Progress(LOGS), create=False), monitoring.STACK)
+    settings = settings_of(open_stack(monitoring.STACK, Progress(LOGS), create=False), monitoring.STACK)
     return retention.take(_box(), settings, _say)
 
 
@@ -96,9 +96,9 @@ def _box() -> Box:
     return box
 
 
-def _seconds(words: Sequence[str], folder: Path, variables: dict[str, str]) -> float:
+def _seconds(argv: Sequence[str], folder: Path, variables: dict[str, str]) -> float:
     began = time.monotonic()
-    subprocess.run(words, cwd=folder, env=variables, check=True, stdout=sys.stderr)
+    subprocess.run(argv, cwd=folder, env=variables, check=True, stdout=sys.stderr)
     return round(time.monotonic() - began, 1)
 
 
@@ -131,9 +131,9 @@ def main() -> int:
     elif arguments.what == "downtimes":
         figures |= {"downtimes": downtimes.take(_box(), arguments.rounds, _say)}
     elif arguments.what == "monitoring":
-        figures |= watching()
+        figures |= monitoring_figures()
     elif arguments.what == "retention":
-        figures |= nights()
+        figures |= retention_figures()
     elif arguments.what == "statistics":
         figures |= {"statistics": statistics_cost.take(_box())}
     elif arguments.what == "cold":
@@ -144,7 +144,7 @@ def main() -> int:
         figures |= {outputs.KEY: outputs.take()}
     elif arguments.what == "tests":
         figures |= {suite.KEY: suite.take()}
-    # Observations and outputs are no figures of the machine.
+    # The findings of the security tests and the outputs are no figures of the machine.
     if arguments.what not in ("render", "security", "outputs"):
         figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
     write(figures)

@@ -32,7 +32,7 @@ from lab.benchmarks.watched import gateway_tokens
 from lab.box import Box, Place
 from lab.box.network import inside
 from lab.doubles.discord import running as discord
-from lab.real.contextforge.asking import Answer, ask
+from lab.real.contextforge.http_call import Answer, call
 from settings import Settings
 from settings.names import GRAFANA_ADMIN
 
@@ -44,7 +44,7 @@ CLIENTS = 4
 GOOD_CALLS = math.ceil(1.5 / SLOW_CALLS)
 """Of each client: they bring one slow call of each below the hundredth that alerts, and the failed ones with it. All
 of them together stay below the gateway's default rate limit of 1000 a minute."""
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 QUIET_SECONDS = 60.0
 SLACK_SECONDS = 15.0
 """Of a machine that does other work, for a whole chain of programs."""
@@ -68,8 +68,8 @@ class Bounds:
 
 
 def bounds(settings: Settings, title: str) -> Bounds:
-    """What the settings allow: the fault shows in the metrics, is scraped, is held for as many evaluations as `for`
-    takes, and is gathered for the policy's wait."""
+    """The times that the settings allow: the fault shows in the metrics, is scraped, is held for as many evaluations as
+    `for` takes, and is gathered for the policy's wait."""
     chosen = settings.alerts
     hold = next(alert.seconds for alert in alerts(chosen) if alert.title == title)
     shows = {
@@ -87,7 +87,7 @@ def bounds(settings: Settings, title: str) -> Bounds:
 
 
 def _call_seconds(settings: Settings) -> float:
-    """How long the gateway lets a call of the hanging backend wait."""
+    """Seconds for which the gateway lets a call of the hanging backend wait."""
     return next(float(one.timeout_seconds) for one in settings.backends if one.name == BACKEND)
 
 
@@ -101,21 +101,21 @@ class Watch:
 
     def message(self, title: str, status: str, after: float, limit: float) -> float:
         """Seconds from `after` to the first message of this alert and status; raises UserError without one."""
-        wanted = f"{status}: {title}"
+        expected = f"{status}: {title}"
         deadline = time.time() + limit + SLACK_SECONDS
         while True:
-            found = [one["at"] for one in discord.messages(Place()) if one["at"] > after and _title(one) == wanted]
+            found = [one["at"] for one in discord.messages(Place()) if one["at"] > after and _title(one) == expected]
             if found:
-                self.say(f"{wanted} after {found[0] - after:.1f} s")
+                self.say(f"{expected} after {found[0] - after:.1f} s")
                 return round(found[0] - after, 1)
             if time.time() > deadline:
-                raise UserError(f"Discord got no message {wanted!r} within {limit + SLACK_SECONDS:.0f} s.")
-            time.sleep(LOOK_SECONDS)
+                raise UserError(f"Discord got no message {expected!r} within {limit + SLACK_SECONDS:.0f} s.")
+            time.sleep(POLL_SECONDS)
 
     def calls(self, tool: str, arguments: dict[str, object], count: int) -> dict[str, int]:
         """So many calls of each of CLIENTS clients: how many were answered well, and how many not."""
         token = gateway_tokens(self.box)[-1]
-        asked = {
+        request = {
             "port": self.settings.sentinel.port,
             "token": token,
             "tool": tool,
@@ -126,7 +126,7 @@ class Watch:
         }
         done = subprocess.run(
             inside(self.box.vps, [sys.executable, "-I", "-S", str(_INSIDE)]),
-            input=json.dumps(asked) + "\n",
+            input=json.dumps(request) + "\n",
             capture_output=True,
             text=True,
             timeout=120,
@@ -135,12 +135,12 @@ class Watch:
             raise UserError(f"The calls through the port broke off: {''.join(done.stderr.strip().splitlines()[-1:])}")
         return json.loads(done.stdout.splitlines()[-1])
 
-    def docker(self, *words: str) -> None:
-        subprocess.run(["docker", f"--host={self.box.docker_host}", *words], check=True, capture_output=True, text=True)
+    def docker(self, *argv: str) -> None:
+        subprocess.run(["docker", f"--host={self.box.docker_host}", *argv], check=True, capture_output=True, text=True)
 
     @contextmanager
-    def undone(self, words: tuple[str, ...], undo: tuple[str, ...]) -> Generator[Callable[[], float]]:
-        """The fault; gives a function that ends it and tells when. It is ended in any case."""
+    def undone(self, argv: tuple[str, ...], undo: tuple[str, ...]) -> Generator[Callable[[], float]]:
+        """The fault; gives a function that ends it and returns the moment. It is ended in any case."""
         ended: list[float] = []
 
         def end() -> float:
@@ -149,7 +149,7 @@ class Watch:
                 self.docker(*undo)
             return ended[0]
 
-        self.docker(*words)
+        self.docker(*argv)
         try:
             yield end
         finally:
@@ -163,14 +163,16 @@ class Watch:
         few = CLIENTS / (2 * self.settings.alerts.error_share)
         while busy := [*self.busy(), *([f"{count:.0f} calls"] if (count := self.called()) > few else [])]:
             if time.time() > deadline:
-                raise UserError(f"For {limit:.0f} s before anything was broken there was no rest: {', '.join(busy)}.")
-            time.sleep(LOOK_SECONDS)
+                raise UserError(
+                    f"For {limit:.0f} s before anything was broken there was no quiet moment: {', '.join(busy)}."
+                )
+            time.sleep(POLL_SECONDS)
 
     def called(self) -> float:
         """Calls within the window of the shares that alert, by Prometheus."""
         grown = queries.grown(queries.REQUESTS, queries.window(60 * self.settings.alerts.error_minutes))
-        asked = urlencode({"query": queries.zero_when_absent(f"sum {grown}")})
-        answer = ask(self.box, "GET", f"/api/v1/query?{asked}", port=self.settings.prometheus.port)
+        request = urlencode({"query": queries.zero_when_absent(f"sum {grown}")})
+        answer = call(self.box, "GET", f"/api/v1/query?{request}", port=self.settings.prometheus.port)
         return float(answer.body["data"]["result"][0]["value"][1])
 
     def busy(self) -> list[str]:
@@ -183,7 +185,7 @@ def ask_grafana(box: Box, settings: Settings, path: str) -> Answer:
     password = settings.grafana_admin_password
     assert password is not None
     basic = f"{GRAFANA_ADMIN}:{password.get_secret_value()}"
-    return ask(box, "GET", path, basic=basic, port=settings.grafana.port)
+    return call(box, "GET", path, basic=basic, port=settings.grafana.port)
 
 
 def take(box: Box, settings: Settings, say: Callable[[str], None]) -> Taken:
@@ -198,7 +200,7 @@ def take(box: Box, settings: Settings, say: Callable[[str], None]) -> Taken:
 
 
 def _sidecar(watch: Watch) -> Taken:
-    """One fault, three alerts: what the health check sees, and what callers see twice."""
+    """One fault, three alerts: one by the health check, two by the callers."""
     titles = ("Backend unhealthy", "Calls fail", "Calls are slow")
     within = {title: bounds(watch.settings, title) for title in titles}
     began = time.time()
@@ -235,8 +237,8 @@ def _figures(within: Bounds, fired: float, resolved: float) -> dict[str, float]:
 
 
 def _serving(box: Box) -> str:
-    words = ["docker", f"--host={box.docker_host}", "ps", "--format={{.Names}}", "--filter", "name=^sentinel-gateway"]
-    names = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+    argv = ["docker", f"--host={box.docker_host}", "ps", "--format={{.Names}}", "--filter", "name=^sentinel-gateway"]
+    names = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
     if len(names) != 1:
         raise UserError(f"One Sentinel must run to be paused, and {len(names)} do: make up STACK=lab.")
     return names[0]

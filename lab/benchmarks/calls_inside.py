@@ -1,7 +1,7 @@
 """Calls of one tool through the port: a JSON line on stdin ({"port", "token", "tool", "arguments", "clients", "count",
 "interval_seconds"}), "calling" on stdout once a first call was answered, then {"good", "bad", "ms": [each call's]}.
 
-Each client has a session of its own and asks one call after the other, `count` times; with a count of null until stdin
+Each client has a session of its own and makes one call after the other, `count` times; with a count of null until stdin
 ends. Owns: nothing but that; run inside the VPS's network, with the standard library only.
 """
 
@@ -33,7 +33,7 @@ class Client:
         self._headers["Mcp-Session-Id"] = answer.getheader("Mcp-Session-Id") or ""
 
     def call(self, number: int, tool: str, arguments: dict[str, Any]) -> bool:
-        """Whether the answer is a good one."""
+        """True when the answer is a good one."""
         answer, body = self._post(number, "tools/call", {"name": tool, "arguments": arguments})
         return answer.status == http.client.OK and b'"result"' in body and b'"isError":true' not in body
 
@@ -48,27 +48,27 @@ class Client:
         return answer, answer.read()
 
 
-def calls(asked: dict[str, Any], first: threading.Event, ended: threading.Event) -> list[tuple[float, bool]]:
-    """One client's, each with its milliseconds and whether it was good."""
-    client = Client(asked["port"], asked["token"])
+def calls(request: dict[str, Any], first: threading.Event, ended: threading.Event) -> list[tuple[float, bool]]:
+    """One client's calls, each with its milliseconds and true where it was answered well."""
+    client = Client(request["port"], request["token"])
     made: list[tuple[float, bool]] = []
-    while not ended.is_set() and (asked["count"] is None or len(made) < asked["count"]):
+    while not ended.is_set() and (request["count"] is None or len(made) < request["count"]):
         began = time.perf_counter()
-        good = client.call(len(made) + 1, asked["tool"], asked["arguments"])
+        good = client.call(len(made) + 1, request["tool"], request["arguments"])
         made.append((round((time.perf_counter() - began) * 1000, 2), good))
         first.set()
-        ended.wait(asked["interval_seconds"])
+        ended.wait(request["interval_seconds"])
     client.end()
     return made
 
 
 def main() -> None:
-    asked: dict[str, Any] = json.loads(sys.stdin.readline())
+    request: dict[str, Any] = json.loads(sys.stdin.readline())
     first, ended = threading.Event(), threading.Event()
-    if asked["count"] is None:
+    if request["count"] is None:
         threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
-    with ThreadPoolExecutor(asked["clients"]) as pool:
-        clients = [pool.submit(calls, asked, first, ended) for _ in range(asked["clients"])]
+    with ThreadPoolExecutor(request["clients"]) as pool:
+        clients = [pool.submit(calls, request, first, ended) for _ in range(request["clients"])]
         if first.wait(LIMIT_SECONDS):
             print("calling", flush=True)
         made = [call for client in clients for call in client.result()]

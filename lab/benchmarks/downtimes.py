@@ -1,7 +1,7 @@
-"""How long nobody answers on the port: through the program with both releases, and by bare Docker commands beside it.
+"""Downtime of the port: through the program with both releases, and by bare Docker commands beside it.
 
 Owns: these rounds on the running lab, and leaving Sentinel on the port with ContextForge paused, as they found it.
-Deliberately does not: hand the port over itself; the engine does, and in the bare case Docker's own command line.
+Deliberately does not: hand the port over; the engine does, and in the bare case Docker's own command line.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Rounds:
         self.turn("contextforge")
         self.tokens = gateway_tokens(self.box)
 
-    def cutovers_and_rollbacks(self, count: int, release: str) -> None:
+    def round_trips(self, count: int, release: str) -> None:
         """`count` cutovers and rollbacks by the engine, from ContextForge to ContextForge."""
         self.set("predecessor.release", release)
         for number in range(count):
@@ -57,36 +57,38 @@ class Rounds:
                 self.note(f"{name}_ms", own["downtime_ms"])
                 for part, milliseconds in own["parts"].items():
                     self.note(f"{name}_{part}", milliseconds)
-                self.note(f"{name}_client_ms", seen.gap_ms)
-                said = f"{own['downtime_ms']} ms by the program, {seen.gap_ms} ms as seen in {seen.attempts} attempts"
-                _say(f"{release} {way}, {number + 1} of {count}: {said}")
+                self.note(f"{name}_seen_ms", seen.gap_ms)
+                figures = (
+                    f"{own['downtime_ms']} ms by the program, {seen.gap_ms} ms for a client in {seen.attempts} attempts"
+                )
+                _say(f"{release} {way}, {number + 1} of {count}: {figures}")
 
     def bare(self) -> None:
-        """`docker stop` and `docker run` of the same two containers, and the same back again."""
+        """`docker stop` and `docker run` of the same two containers, and the reverse."""
         self.remove_bare()
-        words = run_words(json.loads(self.docker("inspect", self.sentinel()))[0], BARE)
+        argv = run_argv(json.loads(self.docker("inspect", self.sentinel()))[0], BARE)
         with watched(self.box, PORT, self.tokens) as seen:
             self.docker("stop", PREDECESSOR)
-            self.docker(*words)
+            self.docker(*argv)
             self.docker("network", "connect", "sentinel", BARE)
             self.docker("start", BARE)
             self.until_answered()
-        self.note("bare_cutover_client_ms", seen.gap_ms)
+        self.note("bare_cutover_seen_ms", seen.gap_ms)
         _say(f"bare docker stop and run, cutover: {seen.gap_ms} ms")
         with watched(self.box, PORT, self.tokens) as seen:
             self.docker("stop", BARE)
             self.docker("start", PREDECESSOR)
             self.until_answered()
-        self.note("bare_rollback_client_ms", seen.gap_ms)
+        self.note("bare_rollback_seen_ms", seen.gap_ms)
         _say(f"bare docker stop and start, rollback: {seen.gap_ms} ms")
         self.remove_bare()
 
     def until_answered(self) -> None:
-        """By a second watch, since the first one's figure is only told at its end."""
+        """By a second watch, since the first one reports its figure only at its end."""
         wait_for_answer(self.box, PORT, self.tokens, BARE_READY_SECONDS)
 
     def remove_bare(self) -> None:
-        """What a killed run may have left; without it, nothing."""
+        """Remove the container that a killed run may have left; without one, nothing happens."""
         for container in self.docker("ps", "--all", "--quiet", "--filter", f"name=^{BARE}$").split():
             self.docker("rm", "--force", container)
 
@@ -106,32 +108,32 @@ class Rounds:
     def note(self, name: str, milliseconds: float) -> None:
         self.taken.setdefault(name, []).append(milliseconds)
 
-    def pulumi(self, *words: str) -> str:
-        return _output(["pulumi", *words], environment.complete(STACK))
+    def pulumi(self, *argv: str) -> str:
+        return _output(["pulumi", *argv], environment.complete(STACK))
 
-    def docker(self, *words: str) -> str:
-        return _output(["docker", f"--host={self.box.docker_host}", *words], None)
+    def docker(self, *argv: str) -> str:
+        return _output(["docker", f"--host={self.box.docker_host}", *argv], None)
 
 
-def run_words(inspected: dict[str, Any], name: str) -> list[str]:
+def run_argv(inspected: dict[str, Any], name: str) -> list[str]:
     """Docker's command line for a container like the inspected one, on the edge network, created and not started.
 
     Docker 20.10 takes one network at a time, so that the second is connected before the start.
     """
     host, settings = inspected["HostConfig"], inspected["Config"]
-    words = ["create", "--name", name, "--network", "sentinel-edge", "--user", settings["User"], "--read-only"]
-    words += ["--init", "--cap-drop", "ALL", "--memory", str(host["Memory"]), "--memory-swap", str(host["MemorySwap"])]
-    words += [word for one in settings["Env"] for word in ("--env", one)]
-    words += [word for path, how in host["Tmpfs"].items() for word in ("--tmpfs", f"{path}:{how}")]
-    words += [
-        word
+    argv = ["create", "--name", name, "--network", "sentinel-edge", "--user", settings["User"], "--read-only"]
+    argv += ["--init", "--cap-drop", "ALL", "--memory", str(host["Memory"]), "--memory-swap", str(host["MemorySwap"])]
+    argv += [argument for one in settings["Env"] for argument in ("--env", one)]
+    argv += [argument for path, how in host["Tmpfs"].items() for argument in ("--tmpfs", f"{path}:{how}")]
+    argv += [
+        argument
         for one in inspected["Mounts"]
         if one["Type"] == "bind"
-        for word in ("--volume", f"{one['Source']}:{one['Destination']}:ro")
+        for argument in ("--volume", f"{one['Source']}:{one['Destination']}:ro")
     ]
     for inside, bindings in host["PortBindings"].items():
-        words += ["--publish", f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}:{inside.split('/')[0]}"]
-    return [*words, inspected["Image"], *settings["Cmd"]]
+        argv += ["--publish", f"{bindings[0]['HostIp']}:{bindings[0]['HostPort']}:{inside.split('/')[0]}"]
+    return [*argv, inspected["Image"], *settings["Cmd"]]
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -144,8 +146,8 @@ def take(box: Box, rounds: int, say: Callable[[str], None]) -> dict[str, Spread]
     run = Rounds(box)
     run.prepare()
     try:
-        run.cutovers_and_rollbacks(rounds, "pause")
-        run.cutovers_and_rollbacks(1, "stop")
+        run.round_trips(rounds, "pause")
+        run.round_trips(1, "stop")
         run.bare()
     finally:
         run.remove_bare()
@@ -155,13 +157,13 @@ def take(box: Box, rounds: int, say: Callable[[str], None]) -> dict[str, Spread]
     return {name: spread(values) for name, values in sorted(run.taken.items())}
 
 
-def _output(words: Sequence[str], variables: dict[str, str] | None) -> str:
+def _output(argv: Sequence[str], variables: dict[str, str] | None) -> str:
     done = subprocess.run(
-        words, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        argv, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()[-1:] or ["no reason given"]
-        raise UserError(f"{' '.join(words[:4])} failed: {said[0]}")
+        last = (done.stdout + done.stderr).strip().splitlines()[-1:] or ["no reason given"]
+        raise UserError(f"{' '.join(argv[:4])} failed: {last[0]}")
     return done.stdout
 
 

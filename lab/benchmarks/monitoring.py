@@ -1,4 +1,4 @@
-"""What the monitoring costs in memory, how long its alerts take, and the picture of both for the pages.
+"""The monitoring's memory, the times of its alerts, and a picture of both for the pages.
 
 Owns: all three on the running lab, with Sentinel on the port: a tool called until the rate limit refuses, then
 each alert brought about, then the panels drawn of just that.
@@ -19,9 +19,9 @@ from console.paths import LOGS, ROOT
 from console.progress import Progress
 from lab.benchmarks import alerts
 from lab.box import Box
-from ops.commands import verify
-from ops.commands.dashboard_picture import picture
+from ops.commands.dashboard_picture import dashboard_picture
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from settings import Settings
 
 STACK = "lab"
@@ -32,14 +32,14 @@ _MEGABYTE = 1024 * 1024
 
 def take(box: Box, say: Callable[[str], None]) -> dict[str, Any]:
     """{"alerts": see alerts.py, "monitoring_mb": {container: {"used", "limit"}}}; writes docs/dashboard.png."""
-    settings = verify.settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
+    settings = settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
     began = time.monotonic()
     _call_some(alerts.Watch(box, settings, say))
     taken = alerts.take(box, settings, say)
     # Memory after the alerts, which have made both work.
     found = {"alerts": taken, "monitoring_mb": memory(box, settings)}
     minutes = math.ceil((time.monotonic() - began) / 60) + 1
-    drawn = picture(STACK, Progress(LOGS), minutes=minutes)
+    drawn = dashboard_picture(STACK, Progress(LOGS), minutes=minutes)
     shutil.copyfile(drawn.document["file"], PICTURE)
     say(f"the last {minutes} minutes in {PICTURE}")
     return found
@@ -65,9 +65,9 @@ def memory(box: Box, settings: Settings) -> dict[str, dict[str, float]]:
 
 
 def used(box: Box, container: str) -> float:
-    words = ["docker", f"--host={box.docker_host}", "stats", "--no-stream", "--format={{json .}}", container]
-    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    return megabytes(str(json.loads(said)["MemUsage"]).partition(" / ")[0])
+    argv = ["docker", f"--host={box.docker_host}", "stats", "--no-stream", "--format={{json .}}", container]
+    output = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    return megabytes(str(json.loads(output)["MemUsage"]).partition(" / ")[0])
 
 
 def megabytes(text: str) -> float:

@@ -1,4 +1,4 @@
-"""What the bridge costs: milliseconds a call against the gateway's own stdio, and memory with the gateway.
+"""The bridge's cost: milliseconds a call against the gateway's own stdio, and memory with the gateway.
 
 Owns: running `overhead_inside.py` in Sentinel's container on the lab.
 Deliberately does not: go through Docker's port or `docker exec`'s pipes, whose own time is not the bridge's.
@@ -25,13 +25,13 @@ LIMIT_SECONDS = 180
 
 def take(box: Box, container: str) -> dict[str, Any]:
     """{"bridge" | "stdio": {clients: {"p50", "p99"}}, "resident_mb": {"bridge", "gateway"}}, in ms and MB."""
-    asked = {"tool": TOOL, "arguments": ARGUMENTS, "calls": CALLS}
+    request = {"tool": TOOL, "arguments": ARGUMENTS, "calls": CALLS}
     # The program stands in an argument, the document on stdin; neither holds a secret.
     program = base64.b64encode(INSIDE.read_bytes()).decode()
-    words = ["docker", f"--host={box.docker_host}", "exec", "-i", container, "python3", "-c"]
+    argv = ["docker", f"--host={box.docker_host}", "exec", "-i", container, "python3", "-c"]
     done = subprocess.run(
-        [*words, f"import base64; exec(base64.b64decode('{program}'))"],
-        input=json.dumps(asked),
+        [*argv, f"import base64; exec(base64.b64decode('{program}'))"],
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         timeout=LIMIT_SECONDS,

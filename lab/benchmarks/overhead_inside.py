@@ -1,5 +1,5 @@
-"""What the bridge adds to a call, taken inside Sentinel's container: over HTTP through the bridge, and over the stdio
-of a second gateway process with the same configuration, which is what the bridge itself talks to.
+"""The time that the bridge adds to a call, taken inside Sentinel's container: over HTTP through the bridge, and over
+the stdio of a second gateway process with the same configuration, as the bridge uses it.
 
 One JSON document on stdin ({"tool", "arguments", "calls": [[clients, calls of each], …]}), one on stdout. Standard
 library, and PyJWT from the bridge's own packages. Secrets are read where the bridge reads them, and leave this process
@@ -29,7 +29,7 @@ Message = dict[str, Any]
 
 
 class Client(Protocol):
-    """Whoever makes one call after the other."""
+    """A client that makes one call after the other."""
 
     def call(self, own_id: int, tool: str, arguments: Message) -> bool: ...
 
@@ -41,8 +41,8 @@ def processes() -> tuple[int, int, dict[str, str]]:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
-        words = (folder / "cmdline").read_bytes().split(b"\0")
-        if b"-m" in words and words[words.index(b"-m") + 1] == b"bridge":
+        argv = (folder / "cmdline").read_bytes().split(b"\0")
+        if b"-m" in argv and argv[argv.index(b"-m") + 1] == b"bridge":
             pid = int(folder.name)
             (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             pairs = (folder / "environ").read_bytes().split(b"\0")
@@ -100,7 +100,7 @@ class Stdio:
         self.waiting: dict[int, tuple[threading.Event, list[bytes]]] = {}
         self.last_id = 0
         threading.Thread(target=self.read, daemon=True).start()
-        if not self.ask("initialize", **HELLO):
+        if not self.request("initialize", **HELLO):
             sys.exit("the second gateway did not start")
 
     def read(self) -> None:
@@ -111,7 +111,7 @@ class Stdio:
                 box.append(line)
                 event.set()
 
-    def ask(self, method: str, **parameters: Any) -> bool:
+    def request(self, method: str, **parameters: Any) -> bool:
         event = threading.Event()
         box: list[bytes] = []
         with self.writing:
@@ -122,7 +122,7 @@ class Stdio:
         return event.wait(START_SECONDS) and b'"result"' in box[0]
 
     def call(self, own_id: int, tool: str, arguments: Message) -> bool:
-        return self.ask("tools/call", name=tool, arguments=arguments)
+        return self.request("tools/call", name=tool, arguments=arguments)
 
     def close(self) -> None:
         pass
@@ -155,14 +155,14 @@ def taken(clients: Sequence[Client], calls: int, tool: str, arguments: Message) 
     return {"p50": round(times[len(times) // 2], 2), "p99": round(times[int(len(times) * 0.99)], 2)}
 
 
-def series(make: Callable[[], Client], asked: Message) -> dict[str, dict[str, float]]:
+def series(make: Callable[[], Client], request: Message) -> dict[str, dict[str, float]]:
     """The figures of every number of clients, by that number."""
-    tool, arguments = asked["tool"], asked["arguments"]
+    tool, arguments = request["tool"], request["arguments"]
     first = make()
     taken([first], WARM_UP, tool, arguments)
     first.close()
     found: dict[str, dict[str, float]] = {}
-    for count, calls in asked["calls"]:
+    for count, calls in request["calls"]:
         clients = [make() for _ in range(count)]
         found[str(count)] = taken(clients, calls, tool, arguments)
         for client in clients:
@@ -171,7 +171,7 @@ def series(make: Callable[[], Client], asked: Message) -> dict[str, dict[str, fl
 
 
 def main() -> None:
-    asked = json.load(sys.stdin)
+    request = json.load(sys.stdin)
     bridge, gateway, environment = processes()
     sys.path[:0] = environment["PYTHONPATH"].split(":")
     import jwt
@@ -184,10 +184,10 @@ def main() -> None:
     key = Path(settings["jwt"]["secret_file"]).read_text().rstrip("\r\n").encode()
     token = jwt.encode({**claims, "iat": moment, "exp": moment + 3600}, key, algorithm="HS256")
     port = int(settings["listen"].rpartition(":")[2])
-    through_bridge = series(lambda: Http(port, token), asked)
+    through_bridge = series(lambda: Http(port, token), request)
     memory = {"bridge": resident_mb(bridge), "gateway": resident_mb(gateway)}
     stdio = Stdio(settings["gateway"], {**environment, **secrets, "SENTINEL_TOKEN": token})
-    own = series(lambda: stdio, asked)
+    own = series(lambda: stdio, request)
     stdio.end()
     json.dump({"bridge": through_bridge, "stdio": own, "resident_mb": memory}, sys.stdout)
 

@@ -1,6 +1,6 @@
 """The pages that show figures, and the tables between their marks.
 
-Owns: where the figures lie, and each table's rows and headings.
+Owns: the figures' file, and each table's rows and captions.
 Deliberately does not: take a figure, or hold one.
 """
 
@@ -24,7 +24,7 @@ Figures = Mapping[str, Any]
 Rows = Sequence[Sequence[object]]
 
 _BLOCK = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_HANDOVERS = {
+_WAYS = {
     "pause_cutover": "cutover, `release: pause`",
     "pause_rollback": "rollback, from paused",
     "stop_cutover": "cutover, `release: stop`",
@@ -36,15 +36,15 @@ _PARTS = ("release_ms", "connect_ms", "answer_ms")
 
 
 def write(figures: Figures) -> None:
-    """Write the figures to their file and to every page that shows some."""
-    # Not sorted: the tables' rows keep the order in which the figures were taken.
+    """The figures into their file, and into every page that shows some."""
+    # In the order in which they were taken, which is that of the tables' rows.
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for page in PAGES:
         page.write_text(render(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
 
 
 def render(text: str, figures: Figures) -> str:
-    """The page with every block between marks rendered again."""
+    """The page with every block between marks written anew."""
     return _BLOCK.sub(lambda found: found[1] + _block(found[2], figures) + found[3], text)
 
 
@@ -65,9 +65,9 @@ def _table(head: Sequence[str], rows: Rows) -> str:
 
 
 def _first_screen(figures: Figures) -> str:
-    """README's table: a new user's waiting times, and their client's downtimes."""
+    """README's table: the times that a new user waits, and the downtimes that their client sees."""
     cutover, rollback, bare = (
-        figures["downtimes"][f"{name}_client_ms"] for name in ("pause_cutover", "pause_rollback", "bare_cutover")
+        figures["downtimes"][f"{way}_seen_ms"] for way in ("pause_cutover", "pause_rollback", "bare_cutover")
     )
     test = _duration(figures["tests"]["seconds"]) if "tests" in figures else f"not taken yet: `{suite.TAKEN_BY}`"
     rows = [
@@ -82,10 +82,10 @@ def _first_screen(figures: Figures) -> str:
 
 
 def _downtimes(figures: Figures) -> str:
-    """The program's own figure beside an independent client's."""
+    """The program's own figure beside what an independent client sees."""
     downtimes = figures["downtimes"]
-    rows = [(title, *_cells(downtimes.get(f"{name}_ms")), *_cells(downtimes[f"{name}_client_ms"]),
-             downtimes[f"{name}_client_ms"]["rounds"]) for name, title in _HANDOVERS.items()]  # fmt: skip
+    rows = [(caption, *_cells(downtimes.get(f"{way}_ms")), *_cells(downtimes[f"{way}_seen_ms"]),
+             downtimes[f"{way}_seen_ms"]["rounds"]) for way, caption in _WAYS.items()]  # fmt: skip
     head = ("ms", "program, median", "max", "client, median", "max", "rounds")
     machine = figures["machine"]
     taken = f"Taken {figures['at']} on {machine['cores']} cores, Docker {machine['docker']}, Linux {machine['linux']}."
@@ -96,9 +96,9 @@ def _parts(figures: Figures) -> str:
     """The medians of the parts of the program's own figure."""
     downtimes = figures["downtimes"]
     rows = [
-        (title, *(f"{downtimes[f'{name}_{part}']['median']:.0f}" for part in _PARTS))
-        for name, title in _HANDOVERS.items()
-        if f"{name}_ms" in downtimes
+        (caption, *(f"{downtimes[f'{way}_{part}']['median']:.0f}" for part in _PARTS))
+        for way, caption in _WAYS.items()
+        if f"{way}_ms" in downtimes
     ]
     return _table(("ms, median", "release", "connect", "answer"), rows)
 
@@ -117,12 +117,12 @@ def _overhead(figures: Figures) -> str:
     ]
     head = ("ms a call", "stdio p50", "p99", "bridge p50", "p99", "bridge adds, p50")
     resident = overhead["resident_mb"]
-    memory = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
-    return f"{_table(head, rows)}\n{memory}\n"
+    note = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
+    return f"{_table(head, rows)}\n{note}\n"
 
 
 def _alerts(figures: Figures) -> str:
-    """Seconds from a fault to Discord, beside the limit of the lab's settings."""
+    """From a fault to Discord, beside what the lab's settings allow."""
     rows = [
         (title, *(f"{one[key]:.0f}" for key in ("earliest_s", "fired_s", "fired_within_s")),
          *(f"{one[key]:.0f}" for key in ("resolved_s", "resolved_within_s")))
@@ -133,7 +133,7 @@ def _alerts(figures: Figures) -> str:
 
 
 def _monitoring(figures: Figures) -> str:
-    """Memory of the monitoring containers."""
+    """Memory of the monitoring's containers."""
     rows = [
         (
             f"`{name}`{' (a double in the lab)' if name == 'sentinel-grafana' else ''}",
@@ -142,16 +142,16 @@ def _monitoring(figures: Figures) -> str:
         )
         for name, one in figures["monitoring_mb"].items()
     ]
-    return _table(("memory, MB", "measured on the lab", "limit"), rows)
+    return _table(("memory, MB", "as measured on the lab", "limit"), rows)
 
 
 def _retention(figures: Figures) -> str:
     """Calls beside the removal of many rows, and beside nothing."""
     taken = figures["retention"]
-    loads = (("alone", "nothing else"), ("meanwhile", f"{taken['rows']:,} rows removed in {taken['seconds']:.0f} s"))
+    ways = (("alone", "nothing else"), ("meanwhile", f"{taken['rows']:,} rows removed in {taken['seconds']:.0f} s"))
     rows = [
-        (title, *(f"{taken[load][key]:.0f}" for key in ("p50", "p99", "longest")), taken[load]["calls"])
-        for load, title in loads
+        (caption, *(f"{taken[way][key]:.0f}" for key in ("p50", "p99", "longest")), taken[way]["calls"])
+        for way, caption in ways
     ]
     return _table(("ms a call, meanwhile", "p50", "p99", "longest", "calls"), rows)
 
@@ -163,21 +163,21 @@ def _months(figures: Figures) -> str:
 
 
 def converged(matrix: Mapping[str, Mapping[str, int]]) -> str:
-    """The sums of the kill matrix, for the session's last line and for the line under the table."""
+    """The sums over every way of cutting off, as printed at a session's end and under the table."""
     points, ended_well, served, only = (
         sum(cut[key] for cut in matrix.values()) for key in ("points", "converged", "served", "only_engine")
     )
-    # Where more than the engine died, the port need not be served in the meantime.
+    # Where more than the engine died, nobody has promised that the port is served meanwhile.
     always = f", {served}/{only} always served" if only else ""
     return f"{points} points, {ended_well} converged{always}"
 
 
 def _kill_matrix(figures: Figures) -> str:
-    """Every interrupted run, and the state in which it ended."""
+    """Every run that was cut off, and where it ended."""
     matrix = figures["kill_matrix"]
     rows = [
-        (name, cut["points"], cut["converged"], f"{cut['served']}/{cut['only_engine']}" if cut["only_engine"] else "")
-        for name, cut in sorted(matrix.items())
+        (way, cut["points"], cut["converged"], f"{cut['served']}/{cut['only_engine']}" if cut["only_engine"] else "")
+        for way, cut in sorted(matrix.items())
     ]
     return f"{_table(('interrupted', 'points', 'converged', 'always served'), rows)}\n{converged(matrix)}.\n"
 
@@ -186,24 +186,24 @@ def _round_trips(figures: Figures) -> str:
     """The program's own downtimes, trip by trip."""
     trips = figures["round_trips"]
     head = ("ms", *map(str, range(1, len(trips) + 1)))
-    return _table(head, [(name, *(trip[name] for trip in trips)) for name in ("cutover", "rollback")])
+    return _table(head, [(way, *(trip[way] for trip in trips)) for way in ("cutover", "rollback")])
 
 
 def _state_machine(figures: Figures) -> str:
-    """The model's rules, and how often each was applied."""
+    """The number of times that the model took each step."""
     return _table(("rule", "times"), list(figures["state_machine"].items()))
 
 
 def _statistics(figures: Figures) -> str:
-    """The cost of one reading of Docker's statistics, which the timer takes once a minute."""
-    taken = figures["statistics"]
+    """One reading of Docker's statistics, which the timer takes once a minute."""
+    statistics = figures["statistics"]
     rows = [
-        ("processor time of a reading (median)", f"{taken['cpu_ms']:.0f} ms"),
-        ("as a share of one core, at one a minute", f"{taken['cpu_ms'] / 60000:.2%}"),
-        ("from start to end (median)", f"{taken['wall_ms']:.0f} ms"),
-        ("memory of it (largest)", f"{taken['max_rss_mb']:.0f} MB"),
+        ("processor time of a reading (median)", f"{statistics['cpu_ms']:.0f} ms"),
+        ("as a share of one core, at one a minute", f"{statistics['cpu_ms'] / 60000:.2%}"),
+        ("from start to end (median)", f"{statistics['wall_ms']:.0f} ms"),
+        ("memory while it lasts (largest)", f"{statistics['max_rss_mb']:.0f} MB"),
     ]
-    return _table((f"{taken['containers']} containers, {taken['rounds']} readings", "measured"), rows)
+    return _table((f"{statistics['containers']} containers, {statistics['rounds']} readings", "measured"), rows)
 
 
 def _cells(spread: Mapping[str, float] | None) -> Iterator[str]:
@@ -219,8 +219,8 @@ def _milliseconds(value: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    minutes, remainder = divmod(round(seconds), 60)
-    return f"{minutes} min {remainder} s" if minutes else f"{remainder} s"
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes} min {left} s" if minutes else f"{left} s"
 
 
 _NEEDS = {

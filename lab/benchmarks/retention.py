@@ -1,4 +1,4 @@
-"""What retention costs: calls through the gateway with and without it, and the table's size over simulated months.
+"""The cost of retention: calls through the gateway with and without it, and the table's size over simulated months.
 
 Owns: filling the lab's audit log, calling meanwhile, and the figures. Retention itself is `hostctl`'s own, on the lab's
 Docker. Deliberately does not: keep the rows that it made; those of the lab's own stay.
@@ -18,9 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from components.nightly import night
+from components.nightly import nightly_request
 from console.errors import UserError
-from hostctl.core.documents import Document
 from hostctl.nightly.retention import removed
 from hostctl.postgres.psql import Database
 from lab.benchmarks.alerts import HARMLESS, THOUGHT
@@ -86,7 +85,7 @@ def take(box: Box, settings: Settings, say: Callable[[str], None], rows: int = R
 
 
 def database_of(box: Box, settings: Settings) -> Database:
-    return Database.of(Document({**night(settings), "docker_socket": box.docker_socket}))
+    return Database.connect(box.docker_socket, nightly_request(settings).database)
 
 
 def fill(database: Database, rows: int, first: datetime, last: datetime) -> None:
@@ -106,7 +105,7 @@ def fill(database: Database, rows: int, first: datetime, last: datetime) -> None
 
 
 def months(database: Database, count: int, rows: int, batch: int, say: Callable[[str], None]) -> list[int]:
-    """The table's bytes with its indexes after each month's last night, beginning with none of its own dead rows."""
+    """The table's bytes with its indexes after each month's last nightly job; no dead rows at the beginning."""
     clean(database)
     sizes: list[int] = []
     for month in range(count):
@@ -135,7 +134,7 @@ def calling(box: Box, settings: Settings) -> Generator[Calls]:
         text=True,
     )
     assert process.stdin is not None and process.stdout is not None
-    asked = {
+    request = {
         "port": settings.sentinel.port,
         "token": gateway_tokens(box)[-1],
         "tool": HARMLESS,
@@ -147,15 +146,15 @@ def calling(box: Box, settings: Settings) -> Generator[Calls]:
     patience = threading.Timer(60, process.kill)
     patience.start()
     try:
-        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
         if process.stdout.readline() != "calling\n":
-            raise UserError("No call through the port was answered: look at `make verify`.")
+            raise UserError("No call through the port was answered: see `make verify`.")
         patience.cancel()
         yield calls
         process.stdin.close()
-        told = json.loads(process.stdout.readline())
-        calls.ms, calls.bad = told["ms"], told["bad"]
+        result = json.loads(process.stdout.readline())
+        calls.ms, calls.bad = result["ms"], result["bad"]
     finally:
         patience.cancel()
         process.stdin.close()

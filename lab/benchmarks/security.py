@@ -1,6 +1,6 @@
-"""The tables of docs/security-proof.md, made from the observations that the tests of `tests/lab/security` write down.
+"""The tables of docs/security-proof.md, made from the findings that the tests of `tests/lab/security` write down.
 
-Owns: running those tests with every rotation, and the tables' rows and headings.
+Owns: running those tests with every rotation, and the tables' rows and captions.
 Deliberately does not: take a figure that no test has judged; where one fails there are none.
 """
 
@@ -36,7 +36,7 @@ def take() -> dict[str, Any]:
 
 
 def ports(security: Figures, table: Table) -> str:
-    """One row for each moment and address: the open ports and the silent ones; all others refused."""
+    """One row a moment and address: ports that answered, and silent ones; all others refused."""
     rows = [
         (moment, address, _ports(found["open"]), _ports(found["silent"]) if "silent" in found else "not distinguished")
         for moment, addresses in security["ports"].items()
@@ -44,8 +44,8 @@ def ports(security: Figures, table: Table) -> str:
     ]
     rounds = security["rounds"]
     note = (
-        f"During the handover every port was probed {rounds['every']} times on each address, from the engine's "
-        f"first step of it to the end of the run, and the gateway's own two {rounds['gateway']} times, from before it."
+        f"During the handover every port was tried {rounds['every']} times on each address, from where the engine "
+        f"begins with it until the run's end, and the gateway's own two {rounds['gateway']} times, from before the run."
     )
     return f"{table(('moment', 'address, from outside', 'open', 'silent (dropped)'), rows)}\n{note}\n"
 
@@ -66,19 +66,19 @@ def searched(security: Figures, table: Table) -> str:
     secrets = ", ".join(f"`{name}`" if name.islower() and " " not in name else name for name in security["secrets"])
     note = (
         f"Searched for, each as it is, percent-encoded, and in base64 at any offset: {secrets}, Claude's token and the "
-        f"handover's. The process list was read {security['process_reads']} times during the run."
+        f"handover's. The processes were read {security['process_readings']} times during the run."
     )
     return f"{table(('place', 'bytes searched'), rows)}\n{note}\n"
 
 
 def rotations(security: Figures, table: Table) -> str:
-    """What each costs."""
+    """The downtime of each rotation."""
     rows = [
-        (f"`{key}`", f"{one['program_ms']:.0f} ms" if one["program_ms"] else "the port is not touched",
-         f"{one['client_ms']:.0f} ms")
+        (f"`{key}`", f"{one['reported_ms']:.0f} ms" if one["reported_ms"] else "the port is not touched",
+         f"{one['seen_ms']:.0f} ms")
         for key, one in security["rotations"].items()
     ]  # fmt: skip
-    return table(("`make rotate SECRET=`", "downtime, by the program", "longest wait of a client"), rows)
+    return table(("`make rotate SECRET=`", "downtime, as the program reports it", "longest time a client waits"), rows)
 
 
 def _ports(found: Sequence[int]) -> str:

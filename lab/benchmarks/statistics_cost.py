@@ -1,7 +1,7 @@
-"""What one look at Docker's statistics costs, which the timer takes once a minute.
+"""The cost of one reading of Docker's statistics, which the timer takes once a minute.
 
 Owns: running `hostctl resources write` as the timer does, and the processor time and memory of that process alone.
-Deliberately does not: measure the daemon's own share: that shows as the time for which the look waits.
+Deliberately does not: measure the daemon's own share: that shows as the time for which the reading waits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _INSIDE = (
     "import json, time; peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM:')); "
     "print(json.dumps({'cpu_seconds': time.process_time(), 'kilobytes': int(peak.split()[1])}))"
 )
-"""The timer's own line, and what it used."""
+"""The timer's own line, and the processor time and memory that it used."""
 
 
 def take(box: Box) -> dict[str, float]:

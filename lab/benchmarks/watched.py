@@ -1,7 +1,7 @@
 """One change of the port's holder under the independent watch.
 
 Owns: starting `lab/downtime_watch.py` inside the VPS's network, ending it, and its figure.
-Deliberately does not: change anything itself; the change is the caller's.
+Deliberately does not: change anything; the change is the caller's.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ WATCH = ROOT / "lab" / "downtime_watch.py"
 
 @dataclass
 class Seen:
-    """What the watch saw; there once its block has ended. Milliseconds."""
+    """The watch's findings, filled in once its block has ended. Milliseconds."""
 
     gap_ms: float = 0.0
     attempts: int = 0
     good: int = 0
     missed: int = 0
-    """Attempts without a good answer while it did not look closely."""
+    """Attempts without a good answer outside of the periods that are watched closely."""
 
 
 def gateway_tokens(box: Box) -> list[str]:
-    """What the watch asks either gateway with, as far as they are there: ContextForge's while it serves lies where
-    Claude's is, Sentinel's is the handover's own.
+    """The tokens with which the watch calls either gateway, as far as they exist: Claude's token file holds
+    ContextForge's while that one serves, and the handover has one of Sentinel's.
     """
     files = (token_file(box), Path(box.folder) / "handover-token")
     return [file.read_text(encoding="utf-8").strip() for file in files if file.exists()]
@@ -81,21 +81,21 @@ def watched(
     patience = threading.Timer(first_answer_seconds, watch.kill)
     patience.start()
     try:
-        asked: dict[str, Any] = {"port": port, "tokens": list(tokens), "interval_seconds": interval_seconds}
+        request: dict[str, Any] = {"port": port, "tokens": list(tokens), "interval_seconds": interval_seconds}
         if follow is not None:
-            asked["token_file"] = str(follow)
+            request["token_file"] = str(follow)
         if closely_while is not None:
-            asked["closely_while"] = str(closely_while)
-        watch.stdin.write(json.dumps(asked) + "\n")
+            request["closely_while"] = str(closely_while)
+        watch.stdin.write(json.dumps(request) + "\n")
         watch.stdin.flush()
         if watch.stdout.readline() != "watching\n":
-            raise UserError(f"The watch had no good answer on port {port}: look at `make verify`.")
+            raise UserError(f"The watch had no good answer on port {port}: see `make verify`.")
         patience.cancel()
         yield seen
         watch.stdin.close()
-        told: dict[str, Any] = json.loads(watch.stdout.readline())
-        seen.gap_ms, seen.attempts = told["gap_ms"], told["attempts"]
-        seen.good, seen.missed = told["good"], told["missed"]
+        result: dict[str, Any] = json.loads(watch.stdout.readline())
+        seen.gap_ms, seen.attempts = result["gap_ms"], result["attempts"]
+        seen.good, seen.missed = result["good"], result["missed"]
     finally:
         patience.cancel()
         watch.stdin.close()

@@ -1,4 +1,4 @@
-"""Control groups: how everything that the lab started is found again, and nothing else.
+"""Control groups, by which everything that the lab started is found again, and nothing else.
 
 A process that is started in a cgroup stays in it with all its descendants, whoever dies in between. So a run that was
 killed before it could write down a pid leaves nothing that cannot be found, and no pid is ever guessed.
@@ -15,16 +15,16 @@ from pathlib import Path
 from lab.box.place import Place
 
 _MOUNTS = Path("/proc/self/mountinfo")
-_THAW = {"freezer.state": "THAWED", "cgroup.freeze": "0"}
+_UNPAUSED = {"freezer.state": "THAWED", "cgroup.freeze": "0"}
 
 
 def hierarchies() -> list[Path]:
     """Every mounted cgroup hierarchy: many with cgroup v1, one with v2 (cgroups(7))."""
     found: list[Path] = []
     for line in _MOUNTS.read_text().splitlines():
-        words = line.split()
-        if words[words.index("-") + 1] in ("cgroup", "cgroup2"):
-            found.append(Path(words[4]))
+        fields = line.split()
+        if fields[fields.index("-") + 1] in ("cgroup", "cgroup2"):
+            found.append(Path(fields[4]))
     return sorted(set(found))
 
 
@@ -56,13 +56,13 @@ def members(place: Place) -> set[int]:
     return found
 
 
-def thaw(place: Place) -> None:
+def unpause(place: Place) -> None:
     """Let paused processes run: with cgroup v1 a kill reaches them only then. `docker pause` pauses."""
     for folder in folders(place):
-        for name, word in _THAW.items():
+        for name, value in _UNPAUSED.items():
             if (folder / name).exists():
                 try:
-                    (folder / name).write_text(word)
+                    (folder / name).write_text(value)
                 except OSError:
                     continue
 

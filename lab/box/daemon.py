@@ -1,4 +1,4 @@
-"""The VPS's Docker daemon: its configuration, its start, and when it is ready.
+"""The VPS's Docker daemon: its configuration, its start, and its readiness.
 
 Owns: `daemon.json` of the VPS, the daemon's command line, the wait for `/_ping`.
 Deliberately does not: load images or make containers.
@@ -22,13 +22,13 @@ from lab.box.place import Place
 READY_WITHIN_SECONDS = 90.0
 STOPPED_WITHIN_SECONDS = 60.0
 SHIM_SOCKETS = Path("/run/containerd/s")
-_LOOK_EVERY_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _IN_ANOTHER_USERLAND = 'mount --bind "$0/usr" /usr && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
 """Seen by this daemon and its children alone. Its sockets and data stay where everybody sees them."""
 
 
 def configuration(place: Place) -> dict[str, object]:
-    """Log rotation as on the operator's VPS; the rest is what a lab needs.
+    """Log rotation as on the operator's VPS; everything else is for the lab.
 
     The `cgroupfs` driver, because a cgroup parent of systemd's driver must be a slice. `dns` is the outside's name
     server (lab/box/outside.py), so this machine's own name servers stay unknown.
@@ -74,12 +74,12 @@ def start(place: Place) -> Process:
             raise OSError(f"dockerd ended: {_last_line(log)} (log: {log})")
         if time.monotonic() > deadline:
             raise OSError(f"dockerd does not answer within {READY_WITHIN_SECONDS:.0f} s (log: {log})")
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return process
 
 
 def stop(process: Process) -> None:
-    """Ask the daemon to end, and wait for it; raises OSError when it does not within 60 s."""
+    """Let the daemon end in order, and wait for it; raises OSError when it does not within 60 s."""
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:
@@ -106,7 +106,7 @@ def shim_sockets(place: Place) -> list[Path]:
 
 
 def answers(address: Path, limit_seconds: float = 2.0) -> bool:
-    """Whether `GET /_ping` on the socket says OK."""
+    """True when `GET /_ping` on the socket answers OK."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(limit_seconds)
         try:
@@ -121,4 +121,4 @@ def answers(address: Path, limit_seconds: float = 2.0) -> bool:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()
-    return lines[-1].strip() if lines else "no word in its log"
+    return lines[-1].strip() if lines else "its log is empty"

@@ -1,7 +1,7 @@
-"""What a running box is: `box.json`, written when it stands, for everyone who wants to talk to it.
+"""The facts of a running box: `box.json`, written when it stands, for every program that uses it.
 
 Owns: the format of `box.json`.
-Deliberately does not: decide whether the box still runs (lifecycle.py).
+Deliberately does not: decide if the box still runs (lifecycle.py).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 
-class _Frozen(BaseModel):
+class _Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Process(_Frozen):
+class Process(_Fact):
     """`started` is the start time in clock ticks since boot (field 22 of /proc/PID/stat, proc(5)).
 
-    A pid alone may have been given to another process since; pid and start time together have not.
+    A pid alone may belong to another process since; pid and start time together have not.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Process(_Frozen):
     started: int
 
 
-class Ssh(_Frozen):
+class Ssh(_Fact):
     """`key` is the path of the private key, `host_key` the public key of the host in the form of known_hosts."""
 
     address: str
@@ -38,7 +38,7 @@ class Ssh(_Frozen):
     host_key: str
 
 
-class Box(_Frozen):
+class Box(_Fact):
     """`vps` and `wan` are names of network namespaces; `images` maps a short name to a tag."""
 
     id: str

@@ -1,4 +1,4 @@
-"""The folders of the VPS that are there before anything runs on it, and what cron runs there at a boot.
+"""The folders of the VPS before anything runs on it, and the jobs that cron runs there at a boot.
 
 Owns: the operator's home, the product's folder and cron's, empty; running `fix-iptables.sh` and every `@reboot` line of
 cron's folder as cron does. The box has no cron of its own: nothing but a boot runs what stands there.
@@ -53,5 +53,5 @@ def _start_lines(place: Place, name: str, text: str) -> None:
             variables.append(line)
         elif line.startswith("@reboot"):
             _, _, command = line.split(None, 2)
-            words = ["env", "-i", *variables, "sh", "-c", command.replace(r"\%", "%")]
-            processes.start(place, name, network.inside(place.vps, words), place.logs / "cron.log")
+            argv = ["env", "-i", *variables, "sh", "-c", command.replace(r"\%", "%")]
+            processes.start(place, name, network.inside(place.vps, argv), place.logs / "cron.log")

@@ -4,7 +4,7 @@ There are two moves only. `halt` ends everything that runs, as hard as a power c
 `up` is both unless the box stands, `reboot` is both, `down` is halt and then the files. So a run that was killed
 anywhere is healed by the next `up` or `down`: both begin with `halt`, which works from names and not from records.
 
-Owns: the order of things, the folders in /run, what counts as left behind.
+Owns: the order of things, the folders in /run, what counts as an orphan.
 Deliberately does not: put anything into the box (images, ContextForge: lab/sandbox.py).
 """
 
@@ -55,7 +55,7 @@ def up(place: Place, progress: Progress) -> Box:
         if seen.box is not None and seen.stands:
             return seen.box
         with progress.step("Starting the VPS") as step:
-            step.say("clearing what a former run left")
+            step.say("removing orphans of a former run")
             _halt(place)
             return _boot(place, step.say)
 
@@ -97,7 +97,7 @@ def down(place: Place, progress: Progress) -> None:
             _halt(place)
             step.say("removing its files")
             _remove_shared(place)
-            # What cannot be removed, since somebody still writes there, is among what is left.
+            # A file that somebody still writes cannot be removed; `orphans` names it below.
             shutil.rmtree(place.folder, ignore_errors=True)
     left = orphans(place)
     if left:
@@ -120,7 +120,7 @@ def status(place: Place) -> Status:
 
 
 def orphans(place: Place) -> list[str]:
-    """Everything of this lab that exists, each in a few words; empty after `down`."""
+    """Everything of this lab that exists, each as a short phrase; empty after `down`."""
     running = processes.survivors(place, _recorded_processes(place))
     found = [f"process {pid} ({command[:80]})" for pid, command in running.items()]
     found += [f"network namespace {name}" for name in network.remaining(place)]

@@ -1,6 +1,6 @@
-"""Mounts below the lab's folders: what a killed dockerd leaves behind.
+"""Mounts below the lab's folders, which a killed dockerd leaves.
 
-Owns: finding and undoing the mounts below given folders.
+Owns: finding and undoing the mounts below some folders.
 Deliberately does not: mount anything.
 """
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from lab.box.place import Place
 
 NAMESPACES = Path("/run/netns")
-"""Where `ip netns` binds namespaces (ip-netns(8))."""
+"""The folder in which `ip netns` binds namespaces (ip-netns(8))."""
 
 IPV6_SUPPORT = Path("/proc/sys/net/ipv6")
 
@@ -87,7 +87,7 @@ def inside(name: str, command: Sequence[str]) -> list[str]:
 
 
 def standing(place: Place) -> bool:
-    """Whether both namespaces are there with the cable between them."""
+    """True when both namespaces exist with the cable between them."""
     return all(_has_cable(name) for name in (place.vps, place.wan))
 
 

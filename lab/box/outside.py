@@ -1,7 +1,7 @@
-"""What the outside offers to the VPS: a name server, and stand-ins of the APIs that the backends call.
+"""The outside of the VPS: a name server, and doubles of the APIs that the backends call.
 
-        203.0.113.1:53   dnsmasq: the declared names and nothing else (lab/doubles/upstreams/hosts.py), in place of whichever
-                         name server this machine is configured with, since the VPS has its /etc/resolv.conf
+        203.0.113.1:53   dnsmasq: the declared names and nothing else (lab/doubles/upstreams/hosts.py), in place of
+                         this machine's own name server, since the VPS has its /etc/resolv.conf
         203.0.113.21…    one address for each upstream: lab/doubles/upstreams/server.py
 
 Owns: the addresses of the upstreams, both processes, and taking one upstream away.
@@ -23,7 +23,7 @@ from lab.box.place import REPOSITORY, Place
 from lab.doubles.upstreams.hosts import NAMES, UPSTREAMS, Upstream
 
 READY_WITHIN_SECONDS = 20.0
-_LOOK_EVERY_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _DNS_PORT = 53
 _LISTENS = "0A"
 """A listening socket's state in /proc/PID/net/tcp (proc(5))."""
@@ -38,7 +38,7 @@ def addresses(place: Place) -> list[list[str]]:
 
 
 def name_server(place: Place) -> list[str]:
-    """`--local=/#/`: every name that is not declared here does not exist, and no server is asked for it."""
+    """`--local=/#/`: every name that is not declared here does not exist, and no other server is queried."""
     return network.inside(
         place.wan,
         ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--pid-file=", "--user=root",
@@ -48,7 +48,7 @@ def name_server(place: Place) -> list[str]:
 
 
 def every_name_server(place: Place) -> list[list[str]]:
-    """The commands by which a question to any name server comes to ours: else each name costs the host ten seconds."""
+    """The commands by which a query to any name server comes to ours: else each name costs the host ten seconds."""
     there = ["--dport", str(_DNS_PORT), "-j", "DNAT", "--to-destination", network.WAN.ipv4]
     rule = ["iptables", "-w", "-t", "nat", "-A", "PREROUTING"]
     return [network.inside(place.wan, [*rule, "-p", protocol, *there]) for protocol in ("udp", "tcp")]
@@ -58,20 +58,20 @@ def start(place: Place) -> tuple[Process, ...]:
     """Start both and wait until they listen. Raises OSError when one ends first, or after 20 s."""
     for command in (*addresses(place), *every_name_server(place)):
         subprocess.run(command, check=True, capture_output=True, text=True)
-    stand_ins = network.inside(place.wan, [sys.executable, "-m", "lab.doubles.upstreams.server"])
+    doubles = network.inside(place.wan, [sys.executable, "-m", "lab.doubles.upstreams.server"])
     started = (
         processes.start(place, "dnsmasq", name_server(place), place.logs / "dnsmasq.log"),
-        processes.start(place, "upstreams", stand_ins, place.logs / "upstreams.log", {"PYTHONPATH": str(REPOSITORY)}),
+        processes.start(place, "upstreams", doubles, place.logs / "upstreams.log", {"PYTHONPATH": str(REPOSITORY)}),
     )
     deadline = time.monotonic() + READY_WITHIN_SECONDS
-    wanted = {one.port for one in UPSTREAMS} | {_DNS_PORT}
-    while missing := wanted - _listening(place, started[0]):
+    expected = {one.port for one in UPSTREAMS} | {_DNS_PORT}
+    while missing := expected - _listening(place, started[0]):
         for process in started:
             if not processes.alive(process):
                 raise OSError(f"{process.name} ended, see {place.logs / process.name}.log")
         if time.monotonic() > deadline:
             raise OSError(f"nobody listens on the outside's ports {sorted(missing)}, see {place.logs}")
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return started
 
 

@@ -1,6 +1,6 @@
 """Every name of one lab, derived from the folder of its repository.
 
-Since names follow from the folder alone, whatever a killed run left behind can be found without any record of it, and
+Since names follow from the folder alone, whatever a killed run left can be found without any record of it, and
 two clones run side by side.
 
 Owns: the lab's id, its paths, the names of its namespaces and cgroups.
@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True)
 class Place:
-    """Where one lab lives. `root` is the repository, or a folder of a test."""
+    """The place of one lab. `root` is the repository, or a folder of a test."""
 
     root: Path = REPOSITORY
     docker: Path | None = None
@@ -74,7 +74,7 @@ class Place:
 
     @property
     def cron(self) -> Path:
-        """What is /etc/cron.d on a VPS of its own."""
+        """The lab's /etc/cron.d."""
         return self.host / "etc" / "cron.d"
 
     @property

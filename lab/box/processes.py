@@ -64,7 +64,7 @@ def alive(process: Process) -> bool:
 
 
 def end_in_order(process: Process) -> None:
-    """Ask it to end and wait until it has. Raises OSError when it does not within 20 s."""
+    """Let it end and wait until it has. Raises OSError when it does not within 20 s."""
     handle = os.pidfd_open(process.pid)
     try:
         if not alive(process):
@@ -91,12 +91,12 @@ def end_all(place: Place, recorded: Iterable[Process]) -> None:
             raise OSError(f"processes {sorted(victims)} do not end")
         handles = [handle for pid, ticks in victims.items() if (handle := _kill(pid, ticks)) is not None]
         # After the kill, so that a paused process dies without running again.
-        cgroups.thaw(place)
+        cgroups.unpause(place)
         _wait_for_end(handles)
 
 
 def survivors(place: Place, recorded: Iterable[Process]) -> dict[int, str]:
-    """What the lab started and still lives: pid to command line."""
+    """The lab's processes that still live: pid to command line."""
     return {pid: command_line(pid) for pid in sorted(_living(place, recorded))}
 
 

@@ -29,7 +29,7 @@ def make_keys(place: Place) -> None:
     for name in ("id_ed25519", "host_ed25519"):
         key = place.ssh / name
         if not key.with_name(name + ".pub").exists():
-            # A run killed in between leaves a private key alone, and ssh-keygen would ask whether to overwrite it.
+            # A run killed in between leaves a private key alone, and ssh-keygen would want to overwrite it.
             key.unlink(missing_ok=True)
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", place.name, "-f", str(key)],
@@ -99,12 +99,12 @@ def start(place: Place) -> Process:
 
 
 def answers(place: Place) -> bool:
-    """Whether sshd greets a connection from the outside."""
+    """True when sshd greets a connection from the outside."""
     program = _BANNER.format(address=network.VPS.ipv4, port=PORT)
-    asked = subprocess.run(
+    banner = subprocess.run(
         network.inside(place.wan, [sys.executable, "-I", "-S", "-c", program]), check=False, capture_output=True
     )
-    return b"SSH-" in asked.stdout
+    return b"SSH-" in banner.stdout
 
 
 def facts(place: Place) -> Ssh:
@@ -123,6 +123,6 @@ def _host_key(place: Place) -> str:
 
 
 def _search_path() -> list[str]:
-    """Where `docker` and `python3` are found on this machine, behind the usual folders."""
+    """The usual folders, and those of this machine's `docker` and `python3`."""
     found = [str(Path(tool).parent) for name in ("docker",) if (tool := shutil.which(name))]
     return list(dict.fromkeys([*_STANDARD_FOLDERS, *found, str(Path(sys.base_prefix, "bin"))]))

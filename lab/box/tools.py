@@ -1,4 +1,4 @@
-"""What the machine must have for a box, and how it gets it.
+"""The programs that a box needs on this machine, and their installation.
 
 Owns: the list of tools, their installation from Debian's packages, the sentence where that is impossible.
 Deliberately does not: start a service: while packages are installed, a policy keeps every new daemon down.

@@ -1,1 +1,1 @@
-"""Programs that stand in for real ones; each says what it is and which recordings hold it."""
+"""Doubles: programs that stand in for real ones. Each says of which, and which recordings hold it."""

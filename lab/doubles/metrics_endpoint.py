@@ -1,6 +1,6 @@
-"""A gateway's /metrics with known numbers, over HTTP, for tests and pictures of what reads it.
+"""A double of a gateway's /metrics with known numbers, over HTTP, for the tests and pictures of its readers.
 
-Owns: serving what a function of the seconds since its start says. The text is the lab's own gateway's
+Owns: serving the numbers of a function of the seconds since its start. The text is the lab's own gateway's
 (`lab/doubles/sentinel/metrics.py`), so that names, labels and absent families are those of the recorded real one.
 Deliberately does not: call any tool.
 """

@@ -1,7 +1,7 @@
 """A double of a container registry, for the tests of `make pin`: manifests' digests, behind Docker's token protocol.
 
 It gives what the OCI distribution specification and Docker's registries give to `HEAD /v2/NAME/manifests/TAG`: 401 with
-a challenge to who has no token, 404 for what it does not have, else `Docker-Content-Digest`. Serves loopback only.
+a challenge without a token, 404 for an unknown manifest, else `Docker-Content-Digest`. Serves loopback only.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def serving(digests: Mapping[str, str]) -> Generator[str]:
                 self._answer(200, {"Docker-Content-Digest": digests[f"{name}:{tag}"]})
 
         def do_GET(self) -> None:
-            asked = parse_qs(urlsplit(self.path).query)
-            right = asked.get("service") == ["double"] and asked["scope"][0].endswith(":pull")
+            query = parse_qs(urlsplit(self.path).query)
+            right = query.get("service") == ["double"] and query["scope"][0].endswith(":pull")
             self._answer(200 if right else 400, {}, json.dumps({"token": TOKEN}).encode())
 
         def log_message(self, format: str, *args: object) -> None:

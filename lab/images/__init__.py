@@ -1,6 +1,6 @@
 """The lab's images, made from Debian's packages and from PyPI and npm, without an image registry.
 
-`build` makes what is missing in the cache, `load` brings it into a daemon and tells the tags.
+`build` makes what is missing in the cache, `load` brings it into a daemon and returns the tags.
 """
 
 from lab.images.recipes import CUTOVER, IMAGES, Image

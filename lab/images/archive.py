@@ -53,7 +53,7 @@ def identity(layer: Layer, cache: Path) -> str:
 
 
 def identity_file(layer: Layer, cache: Path) -> Path:
-    """Where `identity` keeps what it found."""
+    """The file in which `identity` keeps its result."""
     return layer.tar(cache).with_suffix(".sha256")
 
 

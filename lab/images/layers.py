@@ -1,4 +1,4 @@
-"""Layers: what an image is made of, each a tar in the cache, named by the hash of everything that it is made from.
+"""The layers of images, each a tar in the cache, named by the hash of everything that it is made from.
 
 A layer is only a tar, so images need no daemon and no network of their own to be built. Layers that several images
 share are made, stored and loaded once.
@@ -36,11 +36,11 @@ class Layer(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What it is, for the operator who waits for it."""
+        """Its name, for the operator who waits for it."""
 
     @abstractmethod
     def inputs(self) -> Mapping[str, object]:
-        """What the content depends on, as JSON can say it."""
+        """Everything that the content depends on, in a form that JSON can hold."""
 
     @abstractmethod
     def make(self, destination: Path, cache: Path, step: Step) -> None:
@@ -57,7 +57,7 @@ class Layer(ABC):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def tar(self, cache: Path) -> Path:
-        """Where the layer lies in the cache."""
+        """The layer's file in the cache."""
         return cache / f"layer-{self.key}.tar"
 
 
@@ -145,8 +145,8 @@ class Node(Layer):
             step.call(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev"], folder=target)
             programs = root / "usr" / "local" / "bin"
             programs.mkdir(parents=True)
-            wanted = json.loads((target / "package.json").read_text(encoding="utf-8"))["dependencies"]
-            for package in wanted:
+            dependencies = json.loads((target / "package.json").read_text(encoding="utf-8"))["dependencies"]
+            for package in dependencies:
                 declared = json.loads((target / "node_modules" / package / "package.json").read_text(encoding="utf-8"))
                 for program in declared["bin"] if isinstance(declared["bin"], dict) else [package.rpartition("/")[2]]:
                     (programs / program).symlink_to(f"{self.folder}/node_modules/.bin/{program}")

@@ -1,4 +1,4 @@
-"""What each image is made of. The table of contents of the lab's images.
+"""The recipes of the lab's images, and for each whether what runs in it is real or a double.
 
 Owns: package lists, entry points and users. The operator's real images are named in `Pulumi.prod.yaml`; these serve the
 same contracts from Debian's packages, where the real ones cannot be pulled.
@@ -99,6 +99,7 @@ POSTGRES = Image(
         "ExposedPorts": {"5432/tcp": {}},
     },
 )
+"""Real: Debian's PostgreSQL, with an entry point that takes the official image's variables."""
 REDIS = Image(
     "redis",
     "8",
@@ -110,6 +111,7 @@ REDIS = Image(
         "User": "65534:65534",
     },
 )
+"""Real: Debian's Redis."""
 CONTEXTFORGE = Image(
     "contextforge",
     "1.1.0",
@@ -130,6 +132,7 @@ CONTEXTFORGE = Image(
         "Cmd": ["--host", "0.0.0.0", "--port", "4444"],
     },
 )
+"""Real: the published ContextForge."""
 BACKENDS = Image(
     "backends",
     "2",
@@ -158,6 +161,7 @@ BACKENDS = Image(
         "Entrypoint": ["mcp-proxy"],
     },
 )
+"""Real: the published MCP servers, and mcp-proxy before them."""
 N8N = Image(
     "n8n-mcp",
     "1",
@@ -175,6 +179,7 @@ N8N = Image(
         "ExposedPorts": {"8000/tcp": {}},
     },
 )
+"""A double: the operator's sidecar is published nowhere (lab/doubles/backends/n8n.py)."""
 # The operator's image: no bridge in it. The servers and Python packages are, since no registry is reachable from a
 # build in the box; there the product lays the bridge alone over it (`sentinel.layers: bridge`).
 SENTINEL = Image(
@@ -207,6 +212,7 @@ SENTINEL = Image(
         "ExposedPorts": {"9201/tcp": {}},
     },
 )
+"""A double of the gateway (lab/doubles/sentinel), with the real published servers beside it."""
 PROMETHEUS = Image(
     "prometheus",
     "2.53",
@@ -220,6 +226,7 @@ PROMETHEUS = Image(
         "ExposedPorts": {"9090/tcp": {}},
     },
 )
+"""Real: Debian's Prometheus."""
 
 GRAFANA = Image(
     "grafana",
@@ -243,7 +250,8 @@ GRAFANA = Image(
         "ExposedPorts": {"3000/tcp": {}},
     },
 )
+"""A double of Grafana (lab/doubles/grafana)."""
 
 IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, N8N, SENTINEL, PROMETHEUS, GRAFANA)}
 CUTOVER = ("postgres", "redis", "contextforge", "backends", "n8n-mcp", "sentinel", "prometheus", "grafana")
-"""What the lab's stack needs; the rest is made when it is asked for."""
+"""The images that the lab's stack needs; others are made on demand."""

@@ -3,7 +3,7 @@
 Owns: the root file system of Debian's newer suite with its Docker, made once below `.work`. A box runs its daemon in it
 (`Place.docker`), on this machine's kernel.
 Deliberately does not: limit memory or CPU where this machine gave the controllers to version 1. So no whole stack is
-deployed there; it is for what Docker does with freezing, networks and ports.
+deployed there; it is for what Docker does with pausing, networks and ports.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Prometheus and promtool as programs of this machine, out of the lab's own image, for tests that need no container.
 
-Owns: unpacking them once beside the image's layer, and running one while somebody asks it.
+Owns: unpacking them once beside the image's layer, and running one for a test.
 Deliberately does not: install anything; where `prometheus` is not in PATH, the image's layer is made (root, Debian).
 """
 
@@ -29,7 +29,7 @@ from lab.images import store
 from lab.images.recipes import MONITORING
 
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
-_WANTED = ("usr/bin/prometheus", "usr/bin/promtool")
+_PROGRAMS = ("usr/bin/prometheus", "usr/bin/promtool")
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def programs() -> Programs:
     # With its own C library: the image's Debian may be newer than this machine's.
     loader = (str(folder / _LIBRARIES / "ld-linux-x86-64.so.2"), "--library-path", str(folder / _LIBRARIES))
     ready = Programs(*((*loader, str(folder / "usr" / "bin" / name)) for name in ("prometheus", "promtool")))
-    said = subprocess.run([*ready.promtool, "--version"], capture_output=True, text=True, check=False)
-    if said.returncode:
-        raise UserError(f"promtool out of the lab's image does not run here: {said.stderr.strip()}")
+    check = subprocess.run([*ready.promtool, "--version"], capture_output=True, text=True, check=False)
+    if check.returncode:
+        raise UserError(f"promtool out of the lab's image does not run here: {check.stderr.strip()}")
     return ready
 
 
@@ -142,6 +142,6 @@ def _unpack(layer: Path, folder: Path) -> None:
         for member in tar:
             name = member.name.removeprefix("./")
             library = name.startswith(f"{_LIBRARIES}/") and ".so" in name and "/" not in name[len(_LIBRARIES) + 1 :]
-            if name in _WANTED or library:
+            if name in _PROGRAMS or library:
                 tar.extract(member, beside, filter="fully_trusted")
     beside.rename(folder)

@@ -1,6 +1,6 @@
-"""`make dashboard-picture`: the five panels with what the stack's Prometheus holds now, as a PNG.
+"""`make dashboard-picture`: the five panels as a PNG, with the data of the stack's Prometheus.
 
-Owns: where the file goes, and running the drawing where Prometheus's loopback port is.
+Owns: the file's place, and running the drawing where Prometheus's loopback port is.
 Deliberately does not: draw (`dashboards/picture`), or open a tunnel.
 """
 
@@ -13,22 +13,22 @@ from console.errors import UserError
 from console.paths import ROOT, WORK
 from console.progress import Progress
 from console.result import Result
-from ops.commands import verify
 from ops.engine import sandbox
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from settings import Settings
 
 LIMIT_SECONDS = 120
 
 
-def picture(stack: str, progress: Progress, *, minutes: float) -> Result:
-    """{"ok", "file", "minutes"}; raises UserError in a sentence when there is nothing to draw from."""
-    settings = verify.settings_of(open_stack(stack, progress, create=False), stack)
+def dashboard_picture(stack: str, progress: Progress, *, minutes: float) -> Result:
+    """{"ok", "file", "minutes"}; raises UserError when there is nothing to draw from."""
+    settings = settings_of(open_stack(stack, progress, create=False), stack)
     file = WORK / f"dashboard-{stack}.png"
-    words = [sys.executable, "-m", "dashboards.picture", *_span(settings, minutes), "--out", str(file)]
+    command = [sys.executable, "-m", "dashboards.picture", *_span(settings, minutes), "--out", str(file)]
     around = sandbox.of_stack(stack)
     done = subprocess.run(
-        list(around.on_host(words)) if around else words,
+        list(around.on_host(command)) if around else command,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -36,8 +36,8 @@ def picture(stack: str, progress: Progress, *, minutes: float) -> Result:
         check=False,
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["The picture could not be drawn, and no reason was given."]
-        raise UserError(said[0] + _tunnel(settings))
+        reason = done.stderr.strip().splitlines()[-1:] or ["The picture could not be drawn, and no reason was given."]
+        raise UserError(reason[0] + _tunnel(settings))
     return Result({"ok": True, "file": str(file), "minutes": minutes}, f"{file}")
 
 

@@ -1,4 +1,4 @@
-"""`make doctor`: every part of the machine that a run needs, where it was found, which version, real or double.
+"""`make doctor`: every part of the machine that a run needs, its place, its version, real or double.
 
 Owns: the rows that every stack has; the others come from the stack's sandbox.
 Deliberately does not: install, start or fix anything.
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.paths import VENV
+from console.progress import Progress
 from console.result import Result
 from ops.engine import environment, sandbox
 from toolchain import build, find
@@ -23,7 +24,7 @@ from toolchain.parts import PLUGINS, PROGRAMS
 Row = Mapping[str, str]
 
 
-def doctor(stack: str) -> Result:
+def doctor(stack: str, progress: Progress) -> Result:
     """`ok` when nothing that the stack needs is missing; uv and Go are needed only where something must be made."""
     around = sandbox.of_stack(stack)
     theirs = list(around.doctor()) if around else []
@@ -44,10 +45,10 @@ def _own_rows(stack: str) -> list[Row]:
         found = plugins.get(plugin.name)
         rows.append(_row(plugin.part, str(found.path) if found else "", found.version if found else ""))
     rows.append(_row("python", sys.executable, platform.python_version()))
-    rows.append(_asked("docker", shutil.which("docker")))
-    rows.append(_asked("uv", shutil.which("uv") or shutil.which("uv", path=str(VENV / "bin"))))
+    rows.append(_program("docker", shutil.which("docker")))
+    rows.append(_program("uv", shutil.which("uv") or shutil.which("uv", path=str(VENV / "bin"))))
     go = build.find_go()
-    return [*rows, _asked("go", str(go) if go else None, "version")]
+    return [*rows, _program("go", str(go) if go else None, "version")]
 
 
 def _is_replaced(row: Row, theirs: Sequence[Row]) -> bool:
@@ -55,7 +56,7 @@ def _is_replaced(row: Row, theirs: Sequence[Row]) -> bool:
     return any(other["part"] == row["part"] or other["part"].startswith(row["part"] + " (") for other in theirs)
 
 
-def _asked(part: str, path: str | None, argument: str = "--version") -> Row:
+def _program(part: str, path: str | None, argument: str = "--version") -> Row:
     if not path:
         return _row(part, "", "")
     ran = subprocess.run([path, argument], capture_output=True, text=True, check=False)

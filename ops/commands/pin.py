@@ -1,9 +1,9 @@
 """`make pin STACK=prod`: the digest of every image of the stack's file, as its registry gives it for the tag.
 
 Owns: the digests in `Pulumi.STACK.yaml`; every other byte of the file is the operator's.
-Deliberately does not: change a tag, pull an image, log in, or pin what the host builds from a folder (`context`).
-What a registry gives to nobody in particular is enough for public images; for one of your own
-`docker buildx imagetools inspect NAME:TAG` prints it where you are logged in.
+Deliberately does not: change a tag, pull an image, log in, or pin an image that the host builds (`context`).
+Anonymous access is enough for public images; for one of your own `docker buildx imagetools inspect NAME:TAG` prints it
+where you are logged in.
 Source of requests and headers: the OCI distribution specification 1.1 (manifests, HEAD) and Docker's token protocol.
 """
 
@@ -29,7 +29,7 @@ SECONDS = 15.0
 _IMAGE = re.compile(r"^(?P<before>[ \t]*image:[ \t]*)(?P<name>[^\s@#]+)(?:@sha256:[0-9a-f]{64})?", re.MULTILINE)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HUB = ("docker.io", "registry-1.docker.io")
-"""How an image's name says Docker Hub, and where its registry answers."""
+"""Docker Hub in an image's name, and the address of its registry."""
 _MANIFESTS = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -56,9 +56,9 @@ class Reference:
     @classmethod
     def of(cls, name: str) -> Reference:
         """By Docker's rule: a first part with a dot or a colon, or `localhost`, is a registry."""
-        first, _, rest = name.partition("/")
-        own = bool(rest) and ("." in first or ":" in first or first == "localhost")
-        registry, path = (first, rest) if own else (_HUB[0], name)
+        first, _, remainder = name.partition("/")
+        own = bool(remainder) and ("." in first or ":" in first or first == "localhost")
+        registry, path = (first, remainder) if own else (_HUB[0], name)
         repository, _, tag = path.partition(":")
         if registry == _HUB[0]:
             registry, repository = _HUB[1], repository if "/" in repository else f"library/{repository}"
@@ -83,7 +83,7 @@ def pin(stack: str, progress: Progress, folder: Path = ROOT) -> Result:
     def pinned(found: re.Match[str]) -> str:
         if found["name"] in built:
             return found[0]
-        progress.line(f"Asking for {found['name']} …")
+        progress.line(f"Requesting the digest of {found['name']} …")
         row, written = _pinned(found)
         rows.append(row)
         return written
@@ -99,7 +99,7 @@ def pin(stack: str, progress: Progress, folder: Path = ROOT) -> Result:
 
 
 def digest(name: str) -> str:
-    """What the registry of this image gives for its tag; raises Unknown."""
+    """The digest that the image's registry gives for its tag; raises Unknown."""
     reference = Reference.of(name)
     try:
         try:
@@ -144,11 +144,11 @@ def _head(reference: Reference, headers: dict[str, str]) -> str:
 
 
 def _token(challenge: str) -> str:
-    """A token for nobody in particular, from where `WWW-Authenticate: Bearer realm=…,service=…,scope=…` points."""
-    asked = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-    realm = asked.pop("realm", "")
+    """An anonymous token, from where `WWW-Authenticate: Bearer realm=…,service=…,scope=…` points."""
+    parameters = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+    realm = parameters.pop("realm", "")
     if not challenge.startswith("Bearer ") or not realm.startswith(("http://", "https://")):
-        raise ValueError("it asks for a login that is not Docker's token protocol")
-    with urllib.request.urlopen(f"{realm}?{urllib.parse.urlencode(asked)}", timeout=SECONDS) as answer:
-        given = json.load(answer)
-    return str(given.get("token") or given.get("access_token") or "")
+        raise ValueError("it demands a login that is not Docker's token protocol")
+    with urllib.request.urlopen(f"{realm}?{urllib.parse.urlencode(parameters)}", timeout=SECONDS) as answer:
+        document = json.load(answer)
+    return str(document.get("token") or document.get("access_token") or "")

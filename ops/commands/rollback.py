@@ -1,6 +1,6 @@
-"""rollback: the rollback, by the stack's history.
+"""`make rollback`: back to ContextForge, or to an earlier update of the stack's history.
 
-Owns: the choice of the update, what is refused before anything changes, and the truth of the exit status.
+Owns: the choice of the update, the refusals before anything changes, and the truth of the exit status.
 Deliberately does not: run by itself, ever; nor restore a secret. Secrets stay as they are: the engine's list of updates
 holds none, a replaced one must not come back, and the database knows today's password only.
 """
@@ -16,21 +16,21 @@ from pulumi import automation
 
 from console.errors import UserError
 from console.progress import Progress
+from console.question import require_yes
 from console.result import Result
-from ops.commands import deploy, verify
-from ops.commands.history import Update, changes_in_words, differences, image_of, rows_of, table, updates_of
-from ops.commands.verify import Known
-from ops.engine import host, prerequisites, recovery, sandbox, stack_file
-from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, open_stack
+from ops.engine import changes, host, prerequisites, recovery, run, sandbox, stack_file, state, verification
+from ops.engine.history import Update, differences, image_of, rows_of, table, updates_of
+from ops.engine.run import PROJECT, EngineFailed, LockHeld, open_stack
 from ops.engine.stack_file import Configuration, Values
+from ops.engine.state import Snapshot
 from settings import Settings, SettingsError, load, report
 
-TOLD_UPDATES = 15
+SHOWN_UPDATES = 15
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to go back to: its words for the question, and the whole configuration without secrets.
+    """The destination of a rollback: its name in the question, and the whole configuration without secrets.
 
     `number` is that of a chosen update; None is today's configuration with the switch turned.
     """
@@ -49,24 +49,24 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     updates = updates_of(opened, stack)
-    for line in table(rows_of(updates))[: TOLD_UPDATES + 1]:
+    for line in table(rows_of(updates))[: SHOWN_UPDATES + 1]:
         progress.line(line)
     today = stack_file.read(stack)
     choice = chosen(updates, today, to)
-    deployment = host.deployment_of(opened, stack)
+    deployment = state.deployment_of(opened, stack)
     settings = _settings(opened, stack, choice)
-    _refuse_another_host(stack, str(host.outputs_in(deployment).get("host", "")), settings)
-    _refuse_what_is_gone(stack, host.resources_in(deployment), settings, choice)
+    state.require_same_host(stack, deployment, settings)
+    _refuse_what_is_gone(stack, state.resources_in(deployment), settings, choice)
     candidate = stack_file.candidate(stack, choice.values)
     _show(today, choice, progress)
-    deploy.previewed(opened, stack, progress, candidate)
+    run.preview(opened, stack, progress, candidate)
     if not (yes or sandbox.of_stack(stack)):
-        deploy.ask(f"Take stack {stack} back to {choice.name}?")
-        deployment = host.deployment_of(opened, stack)
+        require_yes(f"Take stack {stack} back to {choice.name}?")
+        deployment = state.deployment_of(opened, stack)
     previous = stack_file.file_of(stack).read_bytes()
     stack_file.adopt(stack, candidate)
     try:
-        return _run(opened, stack, Known(settings, deployment), progress)
+        return _run(opened, stack, Snapshot(settings, deployment), progress)
     except LockHeld:
         # Another run is at work, so this one has not begun: the file says again what that one runs with.
         candidate.write_bytes(previous)
@@ -100,8 +100,7 @@ def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> C
 
 def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
     """The chosen configuration as today's program reads it; raises UserError where it no longer can."""
-    with as_user_error(f"reading the configuration of stack {stack}"):
-        config = opened.get_all_config()
+    config = state.configuration_of(opened, stack)
     secrets = {name.removeprefix(f"{PROJECT}:"): one.value for name, one in config.items() if one.secret}
     try:
         # A copy: literal dotted keys are laid over the nested ones in place.
@@ -112,20 +111,12 @@ def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
         ) from None
 
 
-def _refuse_another_host(stack: str, deployed: str, settings: Settings) -> None:
-    if deployed and deployed != settings.host.kind:
-        raise UserError(
-            f"Nothing was changed: stack {stack} is deployed with host.kind {deployed}, that update ran with "
-            f"{settings.host.kind}, and a deployed stack keeps its host."
-        )
-
-
 def _refuse_what_is_gone(
     stack: str, resources: Sequence[Mapping[str, Any]], settings: Settings, choice: Choice
 ) -> None:
-    record = host.predecessor_record(resources) if settings.active == "contextforge" else {"kind": "absent"}
-    leads_there = settings.active == "contextforge" or settings.predecessor.kind == "contextforge"
-    retired = settings.host.folder if leads_there else ""
+    record = state.predecessor_record(resources) if settings.active == "contextforge" else {"kind": "absent"}
+    needs_predecessor = "contextforge" in (settings.active, settings.predecessor.kind)
+    retired = settings.host.folder if needs_predecessor else ""
     try:
         host.run(
             stack,
@@ -145,8 +136,10 @@ def _refuse_what_is_gone(
 
 
 def images_of(choice: Choice, settings: Settings) -> list[str]:
-    """Those that must be there: of a chosen update every one that its containers would run (the bridge's is made over
-    Sentinel's); with today's configuration none of the watching, for which nobody keeps ContextForge from the port.
+    """The images that must be there.
+
+    Of a chosen update every one that its containers would run (the bridge's is made over Sentinel's); with today's
+    configuration none of the monitoring, which may not keep ContextForge from the port.
     """
     found = [image_of(choice.values), settings.postgres.image]
     if choice.number is not None:
@@ -158,15 +151,15 @@ def images_of(choice: Choice, settings: Settings) -> list[str]:
 
 
 def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
-    told = differences(today.values, choice.values)
-    progress.line(f"Back to {choice.name}; what changes in the configuration: {'; '.join(told) or 'nothing'}.")
+    different = "; ".join(differences(today.values, choice.values)) or "nothing"
+    progress.line(f"Back to {choice.name}; changes in the configuration: {different}.")
 
 
-def _run(opened: automation.Stack, stack: str, known: Known, progress: Progress) -> Result:
-    settings = known.settings
+def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> Result:
+    settings = snapshot.settings
     before = _last(stack, settings)
     try:
-        done = recovery.up(opened, stack, known, progress)
+        done = recovery.up(opened, stack, snapshot, progress)
     except LockHeld:
         raise
     except EngineFailed as error:
@@ -174,9 +167,8 @@ def _run(opened: automation.Stack, stack: str, known: Known, progress: Progress)
             f"{error} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then `make up STACK={stack}` "
             "goes on."
         ) from None
-    changes = {str(kind): count for kind, count in (done.summary.resource_changes or {}).items()}
-    verified = verify.every_backend(stack, settings)
-    now = host.handover_status(stack, settings, host.resources_of(opened, stack))
+    verified = verification.verify_backends(stack, settings)
+    now = host.handover_status(stack, settings, state.resources_of(opened, stack))
     last = now["last"]
     moved = bool(last) and last != before
     ok = now["active"] == recovery.owner(settings) and verified.ok
@@ -185,7 +177,7 @@ def _run(opened: automation.Stack, stack: str, known: Known, progress: Progress)
         "active": now["active"],
         "downtime_ms": last["downtime_ms"] if moved else 0,
         "verify": verified.document,
-        "changes": changes,
+        "changes": changes.counts(done.summary.resource_changes),
     }
     return Result(document, _text(stack, document, last if moved else {}, verified), ok)
 
@@ -195,9 +187,9 @@ def _last(stack: str, settings: Settings) -> Mapping[str, Any]:
 
 
 def _text(stack: str, document: Mapping[str, Any], last: Mapping[str, Any], verified: Result) -> str:
-    lines = [changes_in_words(document["changes"]), f"serving    {document['active']} owns the port"]
+    lines = [changes.in_words(document["changes"]), f"serving    {document['active']} owns the port"]
     if last:
         lines.append(f"handover   {last['from']} -> {last['to']}, nobody answered for {last['downtime_ms']} ms")
-    lines += [f"{'verified' if not at else '':<9}  {row}" for at, row in enumerate(verified.text.splitlines())]
+    lines += verification.lines(verified)
     lines.append(f"next       make status STACK={stack} · make up STACK={stack} · make history STACK={stack}")
     return "\n".join(lines)

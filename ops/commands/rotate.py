@@ -1,14 +1,12 @@
-"""`make rotate SECRET=name`: a new value for one secret, and everything that uses it brought along by one `pulumi up`.
+"""`make rotate SECRET=name`: a new value for one secret, brought to everything that uses it by one `pulumi up`.
 
-Owns: what each secret costs to change, told before and after; making the value, or reading one that only its issuer can
-give. Deliberately does not: touch the host itself (the program does all of it), print a value, or keep the old one.
+Owns: the cost of changing each secret, reported before and after; making the value, or reading one that only its issuer
+can give. Deliberately does not: touch the host (the program does all of it), print a value, or keep the old one.
 """
 
 from __future__ import annotations
 
 import getpass
-import secrets
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +14,12 @@ from typing import Any
 from console.errors import UserError
 from console.paths import ROOT
 from console.progress import Progress
+from console.question import require_yes
 from console.result import Result
-from ops.commands import deploy, verify
-from ops.commands.secrets import RANDOM_BYTES
-from ops.engine import environment, sandbox
+from ops.commands.up import up
+from ops.engine import environment, sandbox, state
 from ops.engine.run import EngineFailed, open_stack
+from ops.engine.stack_secrets import new_secret, runner, set_secret
 from settings.describe import is_made_secret
 from settings.model import SECRET_KEYS, Settings
 
@@ -41,20 +40,21 @@ COSTS: Mapping[str, str] = {
 }
 
 
-def rotate(stack: str, key: str, progress: Progress, *, yes: bool) -> Result:
+def rotate(stack: str, progress: Progress, *, secret: str, yes: bool) -> Result:
     """Change the secret and deploy; the document has `downtime_ms` of the port. Raises UserError."""
+    key = secret
     if key not in COSTS:
         raise UserError(f"{key or 'SECRET='} names no secret: give SECRET= one of {', '.join(SECRET_KEYS)}.")
     progress.line(f"Rotating {key}: {COSTS[key]}.")
     before = _handover(stack, progress)
     if not (yes or sandbox.of_stack(stack)):
-        _ask(key, stack)
+        require_yes(f"Rotate {key} of stack {stack} now?")
     value = _new_value(key)
     file = ROOT / f"Pulumi.{stack}.yaml"
     former = file.read_text(encoding="utf-8")
-    _set(stack, key, value)
+    set_secret(stack, key, value, runner(stack, environment.complete(stack)))
     try:
-        deployed = deploy.up(stack, progress, yes=True)
+        deployed = up(stack, progress, yes=True)
     except EngineFailed as failed:
         raise UserError(
             f"The new {key} stands in the configuration, and not all of what uses it has it yet: {failed} Fix that, "
@@ -66,49 +66,24 @@ def rotate(stack: str, key: str, progress: Progress, *, yes: bool) -> Result:
     handover: Mapping[str, Any] = deployed.document["outputs"].get("handover") or {}
     took_over = bool(handover) and handover.get("at") != before.get("at")
     downtime = int(handover.get("downtime_ms", 0)) if took_over else 0
-    words = f"the port was unanswered for {downtime} ms" if took_over else "the port was not touched"
+    effect = f"the port was unanswered for {downtime} ms" if took_over else "the port was not touched"
     document = {"ok": deployed.ok, "secret": key, "cost": COSTS[key], "downtime_ms": downtime}
-    return Result(document, f"{deployed.text}\nrotated    {key}: {words}; the old value is of no use now", deployed.ok)
+    return Result(document, f"{deployed.text}\nrotated    {key}: {effect}; the old value is of no use now", deployed.ok)
 
 
 def _handover(stack: str, progress: Progress) -> Mapping[str, Any]:
     opened = open_stack(stack, progress, create=False)
-    outputs = verify.outputs_of(opened, stack)
-    if not outputs.get("active"):
-        raise UserError(f"Stack {stack} is not deployed: `make up STACK={stack}` deploys it, with the secrets it has.")
-    return outputs.get("handover") or {}
-
-
-def _ask(key: str, stack: str) -> None:
-    if not sys.stdin.isatty():
-        raise UserError(f"Rotate {key} of stack {stack}? Nobody can be asked here; say YES=1 to go on.")
-    print(f"Rotate {key} of stack {stack} now? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise UserError("Nothing was changed.")
+    return state.deployed_outputs(opened, stack).get("handover") or {}
 
 
 def _new_value(key: str) -> str:
     """Random where that is a secret's nature; else what its issuer gave, from the terminal or from stdin."""
     if is_made_secret(Settings.model_fields[key]):
-        return secrets.token_urlsafe(RANDOM_BYTES)
+        return new_secret()
     if sys.stdin.isatty():
         value = getpass.getpass(f"New value of {key} (not shown): ", stream=sys.stderr)
     else:
         value = sys.stdin.readline()
     if not value.strip():
-        raise UserError(f"{key} is given by its issuer: type it when asked, or pipe it in. Nothing was changed.")
+        raise UserError(f"{key} is given by its issuer: type it at the prompt, or pipe it in. Nothing was changed.")
     return value.strip()
-
-
-def _set(stack: str, key: str, value: str) -> None:
-    done = subprocess.run(
-        ["pulumi", "config", "set", "--secret", "--stack", stack, key],
-        input=value,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=environment.complete(stack),
-        check=False,
-    )
-    if done.returncode:
-        raise UserError(f"The new {key} could not be set by pulumi config: {' '.join(done.stderr.split())}")

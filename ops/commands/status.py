@@ -1,6 +1,6 @@
-"""status: who serves and since when, whether it answers, and what of the host is not as the state has it.
+"""`make status`: who serves and since when, whether it answers, and every difference between host and state.
 
-Owns: the fixed document, and the drift in words.
+Owns: the document, and the drift in words.
 Deliberately does not: change anything; the engine's refresh is only previewed.
 """
 
@@ -12,11 +12,9 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation import events
 
-from console.errors import UserError
 from console.progress import Progress
 from console.result import Result
-from ops.commands import verify
-from ops.engine import host
+from ops.engine import host, state, verification
 from ops.engine.run import as_user_error, open_stack
 from settings import Settings
 
@@ -24,14 +22,12 @@ from settings import Settings
 def status(stack: str, progress: Progress) -> Result:
     """Exit status 0 only when the gateway that should serve does, answers, and nothing differs."""
     opened = open_stack(stack, progress, create=False)
-    deployment = host.deployment_of(opened, stack)
-    outputs, resources = host.outputs_in(deployment), host.resources_in(deployment)
-    if not outputs.get("active"):
-        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    settings = verify.settings_of(opened, stack)
-    seen = host.handover_status(stack, settings, resources)
+    deployment = state.deployment_of(opened, stack)
+    outputs = state.require_deployed(stack, state.outputs_in(deployment))
+    settings = state.settings_of(opened, stack)
+    seen = host.handover_status(stack, settings, state.resources_in(deployment))
     life = host.run(stack, settings, "token", "life", {"path": settings.client.token_file})
-    verified = verify.every_backend(stack, settings)
+    verified = verification.verify_backends(stack, settings)
     document = {
         "active": seen["active"],
         "healthy": verified.ok,
@@ -45,13 +41,13 @@ def status(stack: str, progress: Progress) -> Result:
 
 
 def _of_the_port(seen: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[str]:
-    """What the host itself knows to be unfinished, or other than the state says."""
+    """Drift that the host knows: an unfinished handover, or another gateway on the port than the state says."""
     drift: list[str] = []
     holder = str(seen["holder"]["name"]) if seen["holder"] else "nobody"
     if seen["busy"]:
         busy = seen["busy"]
         drift.append(
-            f"{busy['reason']} (process {busy['pid']}) is at work since {busy['since']}: look again when it has ended"
+            f"{busy['reason']} (process {busy['pid']}) is at work since {busy['since']}: wait until it has ended"
         )
     elif seen["unfinished"]:
         left = seen["unfinished"]
@@ -66,7 +62,7 @@ def _of_the_port(seen: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[st
 
 
 def _of_resources(opened: automation.Stack, stack: str) -> list[str]:
-    """What a refresh would change in the state."""
+    """Drift that the engine finds: every change that a refresh would make in the state."""
     found: list[events.StepEventMetadata] = []
 
     def keep(event: events.EngineEvent) -> None:
@@ -82,15 +78,15 @@ def _of_resources(opened: automation.Stack, stack: str) -> list[str]:
 
 def differing(steps: Sequence[events.StepEventMetadata]) -> list[str]:
     """A sentence for each resource, once."""
-    told: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for step in steps:
         name = step.urn.rpartition("::")[2]
         if step.op == "delete":
-            told[name] = f"{name} is gone from the host"
-        elif name not in told:
+            sentences[name] = f"{name} is gone from the host"
+        elif name not in sentences:
             keys = ", ".join(step.diffs or sorted(step.detailed_diff or {}))
-            told[name] = f"{name} is not as the state has it{f': {keys}' if keys else ''}"
-    return list(told.values())
+            sentences[name] = f"{name} is not as the state has it{f': {keys}' if keys else ''}"
+    return list(sentences.values())
 
 
 def _text(document: Mapping[str, Any], settings: Settings) -> str:

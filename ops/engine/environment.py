@@ -1,6 +1,6 @@
 """The variables with which the engine runs on a stack: from `make` and, after `eval "$(make env)"`, in a shell.
 
-Owns: where a stack's state, passphrase and plugins are, unless its sandbox say so.
+Owns: the places of a stack's state, passphrase and plugins, unless its sandbox names others.
 Deliberately does not: keep a value that an earlier `make env` left in the shell for another stack; such a value points
 into the repository, and every stack gets its own.
 """
@@ -27,38 +27,37 @@ NAMES = (
     "PULUMI_SKIP_UPDATE_CHECK",
     "PULUMI_STACK",
 )
-"""What `make env` exports, those that the stack needs."""
-
+"""The variables that `make env` exports, those that the stack needs."""
 
 PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
 """The engine takes it before the file of a passphrase, so the two never stand together."""
 
 
-def variables(stack: str, given: Mapping[str, str] = os.environ, *, make: bool = True) -> dict[str, str]:
+def variables(stack: str, shell: Mapping[str, str] = os.environ, *, make: bool = True) -> dict[str, str]:
     """The variables of `NAMES` for the stack.
 
     With `make`, the passphrase file and the state folder of a stack without its own are made where they are missing.
     """
     around = sandbox.of_stack(stack)
-    own = dict(around.environment()) if around else _of_existing_host(stack, given, make)
+    own = dict(around.environment()) if around else _of_existing_host(stack, shell, make)
     folders = [str(VENV / "bin"), *_split(own.get("PATH")), *map(str, find.folders_of(find.programs()))]
-    own["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_split(given.get("PATH"))]))
+    own["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_split(shell.get("PATH"))]))
     own |= {"PULUMI_SKIP_UPDATE_CHECK": "1", "PULUMI_STACK": stack}
     return {name: own[name] for name in NAMES if name in own}
 
 
-def complete(stack: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The whole environment for a child: what is given, with the stack's variables over it."""
-    own = variables(stack, given)
-    rest = {name: value for name, value in given.items() if name not in NAMES or name == "PATH"}
+def complete(stack: str, shell: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The whole environment for a child: the shell's, with the stack's variables over it."""
+    own = variables(stack, shell)
+    others = {name: value for name, value in shell.items() if name not in NAMES or name == "PATH"}
     if "PULUMI_CONFIG_PASSPHRASE_FILE" in own:
-        rest.pop(PASSPHRASE, None)
-    return rest | own
+        others.pop(PASSPHRASE, None)
+    return others | own
 
 
-def require_state(stack: str, given: Mapping[str, str] = os.environ) -> None:
+def require_state(stack: str, shell: Mapping[str, str] = os.environ) -> None:
     """Raises UserError where no stack can be, so that a mistyped name leaves no folder behind."""
-    url = variables(stack, given, make=False)["PULUMI_BACKEND_URL"]
+    url = variables(stack, shell, make=False)["PULUMI_BACKEND_URL"]
     if url == f"file://{STATE / stack}" and not (STATE / stack).is_dir():
         raise UserError(f"There is no stack {stack} yet; `make up STACK={stack}` makes it.")
 
@@ -71,17 +70,17 @@ def exports(chosen: Mapping[str, str]) -> list[str]:
     return unset + [f"export {name}={shlex.quote(value)}" for name, value in chosen.items()]
 
 
-def _of_existing_host(stack: str, given: Mapping[str, str], make: bool) -> dict[str, str]:
-    own = {name: given[name] for name in ("PULUMI_HOME", "PULUMI_BACKEND_URL") if _is_theirs(given.get(name))}
+def _of_existing_host(stack: str, shell: Mapping[str, str], make: bool) -> dict[str, str]:
+    own = {name: shell[name] for name in ("PULUMI_HOME", "PULUMI_BACKEND_URL") if _is_theirs(shell.get(name))}
     own.setdefault("PULUMI_HOME", str(PULUMI_HOME))
     if "PULUMI_BACKEND_URL" not in own:
         if make:
             _folder(STATE)
             _folder(STATE / stack)
         own["PULUMI_BACKEND_URL"] = f"file://{STATE / stack}"
-    if _is_theirs(given.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
-        own["PULUMI_CONFIG_PASSPHRASE_FILE"] = given["PULUMI_CONFIG_PASSPHRASE_FILE"]
-    elif PASSPHRASE not in given:
+    if _is_theirs(shell.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
+        own["PULUMI_CONFIG_PASSPHRASE_FILE"] = shell["PULUMI_CONFIG_PASSPHRASE_FILE"]
+    elif PASSPHRASE not in shell:
         file = STATE / "passphrase"
         own["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file(file) if make else file)
     return own

@@ -1,7 +1,7 @@
 """Brings a stack to where the engine can run on it: toolchain, plugins, sandbox.
 
 Owns: the order, and what runs side by side.
-Deliberately does not: build or start anything itself; `toolchain` and the stack's sandbox do.
+Deliberately does not: build or start anything; `toolchain` and the stack's sandbox do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from toolchain import provide
 
 
 def toolchain_and_images(stack: str, progress: Progress) -> None:
-    """What takes minutes and depends on nothing else, all at once."""
+    """All long steps that depend on nothing else, side by side."""
     around = sandbox.of_stack(stack)
     steps = provide.long_steps()
     if around:
@@ -27,12 +27,12 @@ def toolchain_and_images(stack: str, progress: Progress) -> None:
 
 
 def toolchain_only(progress: Progress) -> None:
-    """For commands that use the engine and nothing of what the stack runs in."""
+    """The engine alone, for commands that need no sandbox."""
     progress.side_by_side(provide.long_steps())
 
 
 def make_ready(stack: str, progress: Progress) -> None:
-    """Everything before the engine; does nothing, in well under a second, when all of it stands."""
+    """Everything before the engine; does nothing, in well under a second, when it is complete."""
     around = sandbox.of_stack(stack)
     if around is None:
         _require_configuration(stack)
@@ -47,7 +47,7 @@ def make_ready(stack: str, progress: Progress) -> None:
 
 @contextmanager
 def alone(stack: str, progress: Progress) -> Generator[None]:
-    """One command at a time prepares or removes what a stack runs in; the engine's own runs have the engine's lock.
+    """Exclusive use of a stack's sandbox for one command; the engine's own runs have the engine's lock.
 
     The lock is the kernel's, so a killed command leaves none behind.
     """
@@ -56,13 +56,13 @@ def alone(stack: str, progress: Progress) -> Generator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress.line(f"Another command is at work on what stack {stack} runs in; waiting for it …")
+            progress.line(f"Another command is at work on the sandbox of stack {stack}; waiting for it …")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _require_configuration(stack: str) -> None:
-    """Before anything long or lasting is done for a stack whose name is mistyped."""
+    """Raises UserError for a mistyped stack, before anything long or lasting is done for it."""
     if not (ROOT / f"Pulumi.{stack}.yaml").exists():
         known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
         raise UserError(
@@ -72,15 +72,15 @@ def _require_configuration(stack: str) -> None:
 
 
 def _real_plugins(stack: str, progress: Progress) -> None:
-    """A stack whose host exists runs on real plugins only, in the operator's own PULUMI_HOME when that is given."""
+    """Real plugins, for a stack whose host exists; none where the operator has a PULUMI_HOME of their own."""
     home = environment.variables(stack)["PULUMI_HOME"]
     if home != str(PULUMI_HOME):
         return
     missing = provide.plugins(PULUMI_HOME, progress, ask_again=True)
     if missing:
-        wanted = missing[0]
+        plugin = missing[0]
         raise UserError(
-            f"The Pulumi plugin {wanted.name} {wanted.version} is neither installed nor can it be downloaded here: "
-            f"run `pulumi plugin install resource {wanted.name} {wanted.version}` where the internet can be reached "
-            f"and copy ~/.pulumi/plugins/{wanted.folder} to the same place on this machine."
+            f"The Pulumi plugin {plugin.name} {plugin.version} is neither installed nor can it be downloaded here: "
+            f"run `pulumi plugin install resource {plugin.name} {plugin.version}` where the internet can be reached "
+            f"and copy ~/.pulumi/plugins/{plugin.folder} to the same place on this machine."
         )

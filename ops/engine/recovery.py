@@ -1,4 +1,4 @@
-"""What a killed run left behind, told in one sentence each, and repaired where that is safe.
+"""Repair after a killed run, where that is safe; each unfinished operation is reported in one sentence.
 
 A killed engine leaves its lock on the stack and operations that it had begun; a killed `hostctl` leaves its journal.
 - The lock is taken away only when the process that holds it is dead, on this very machine.
@@ -6,9 +6,9 @@ A killed engine leaves its lock on the stack and operations that it had begun; a
   reason to: one that was being made, and that the program no longer has, is taken back by its own delete; one that was
   being taken back, and that the program has again, is done again by its own create.
 - What Docker made and the state does not know is removed when it is ours and holds nothing.
-- When the run is over, the port is where the configuration says, also where a handover failed between the two.
+- When the run is over, the port is where the configuration says, also where a handover failed halfway.
 
-Owns: `up`, the one way in which these commands run the engine's update; the sentences.
+Owns: `up`, the only place where these commands run the engine's update; the sentences.
 Deliberately does not: touch a lock of another machine, or anything that carries no label of ours.
 """
 
@@ -28,9 +28,9 @@ from pulumi.automation import errors, events
 
 from console.paths import WORK
 from console.progress import Progress
-from ops.commands.verify import Known
-from ops.engine import host, host_repair
+from ops.engine import host, host_repair, state
 from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, color
+from ops.engine.state import Snapshot
 from settings import Settings
 from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
@@ -38,7 +38,7 @@ BUSY_SECONDS = 120.0
 """A handover that outlived its engine ends within its own limits: a predecessor's start, and an undo."""
 
 LOCKED_BY = re.compile(r"created by (?P<user>\S+)@(?P<machine>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
-"""The engine's own words on a lock of a file backend (pkg/backend/diy/lock.go); services tell no process."""
+"""The engine's message on a lock of a file backend (pkg/backend/diy/lock.go); services name no process."""
 
 Done = TypeVar("Done")
 Operation = Mapping[str, Any]
@@ -47,15 +47,15 @@ Operation = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Lock:
-    """Who holds a stack's lock."""
+    """The holder of a stack's lock."""
 
     user: str
     machine: str
     pid: int
     since: str
 
-    def left_by_the_dead(self) -> bool:
-        """Whether its process ran on this machine and is gone; a pid that something else has by now counts as gone."""
+    def is_stale(self) -> bool:
+        """True when its process ran on this machine and is gone; a pid that another program has now counts as gone."""
         processes = Path("/proc")
         if self.machine != socket.gethostname() or not (processes / "self").exists():
             return False
@@ -65,24 +65,24 @@ class Lock:
             return True
 
     def fix(self) -> str:
-        """What to do about a lock that is not taken away."""
+        """The advice on a lock that is not removed."""
         if self.machine == socket.gethostname():
             return "wait until it has ended"
         return f"wait until it has ended, or, when you know on {self.machine} that it was killed, run `pulumi cancel`"
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         return f"{self.user} on {self.machine} (process {self.pid}) has held the stack's lock since {self.since}"
 
 
-def locks(said: str) -> list[Lock]:
+def locks(refusal: str) -> list[Lock]:
     """Every lock that the engine's refusal names, such as `created by root@vps (pid 41) at 2026-11-24T11:06:25Z`."""
-    return [Lock(one["user"], one["machine"], int(one["pid"]), one["since"]) for one in LOCKED_BY.finditer(said)]
+    return [Lock(one["user"], one["machine"], int(one["pid"]), one["since"]) for one in LOCKED_BY.finditer(refusal)]
 
 
-def up(opened: automation.Stack, stack: str, known: Known, progress: Progress) -> automation.UpResult:
-    """The engine's update: what a killed run left is put right before, and the port is where it should be after."""
-    settings, before = known.settings, host.resources_in(known.deployment)
-    fix(opened, stack, known, progress)
+def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> automation.UpResult:
+    """The engine's update: a killed run is repaired before it, and the port is where it should be after it."""
+    settings, before = snapshot.settings, state.resources_in(snapshot.deployment)
+    fix(opened, stack, snapshot, progress)
     host_repair.keep_program(stack, settings, before, progress)
     host_repair.keep_claude(stack, settings, before, progress)
     done = alone(
@@ -95,20 +95,20 @@ def up(opened: automation.Stack, stack: str, known: Known, progress: Progress) -
     return done
 
 
-def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable[[], Done]) -> Done:
-    """Runs what needs the stack's lock; a dead run's lock is taken away, a living one's holder is named."""
-    with as_user_error(what):
+def alone(opened: automation.Stack, action: str, progress: Progress, run: Callable[[], Done]) -> Done:
+    """Run an action that needs the stack's lock; a dead run's lock is removed, a living one's holder is named."""
+    with as_user_error(action):
         try:
             return run()
         except errors.ConcurrentUpdateError as error:
             held = locks(str(error))
             if not held:
                 raise
-            living = next((lock for lock in held if not lock.left_by_the_dead()), None)
+            living = next((lock for lock in held if not lock.is_stale()), None)
             if living:
-                raise LockHeld(f"{what} did not start: {living.told()}; {living.fix()}.") from None
+                raise LockHeld(f"{action} did not start: {living.in_words()}; {living.fix()}.") from None
         for lock in held:
-            progress.line(f"A killed run left its lock ({lock.told()}); the process is gone, so the lock goes too.")
+            progress.line(f"A killed run left its lock ({lock.in_words()}); the process is gone, so the lock goes too.")
         opened.cancel()
         return run()
 
@@ -116,37 +116,37 @@ def alone(opened: automation.Stack, what: str, progress: Progress, run: Callable
 def fix(
     opened: automation.Stack,
     stack: str,
-    known: Known,
+    snapshot: Snapshot,
     progress: Progress,
     *,
     destroying: bool = False,
 ) -> None:
-    """Before a run. May itself be killed: what is pending stays so until it has been dealt with."""
-    settings = known.settings
-    pending = cast("Sequence[Operation]", known.deployment.get("pending_operations") or [])
+    """Repair before a run. It may be killed as well: a pending operation stays pending until it is finished."""
+    settings = snapshot.settings
+    pending = cast("Sequence[Operation]", snapshot.deployment.get("pending_operations") or [])
     note = WORK / f"interrupted-{stack}"
     if not pending and not note.exists():
         return
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
-    what = f"clearing what was cut off in stack {stack}"
-    alone(opened, what, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
-    # Known only now: with the lock in hand, whatever had begun it is gone.
+    action = f"clearing the unfinished operations of stack {stack}"
+    alone(opened, action, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
+    # Only now: with the lock in hand, the run that had begun them is gone.
     for one in pending:
-        progress.line(told(one))
+        progress.line(in_words(one))
     _wait_for_the_host(opened, stack, settings, progress)
     if pending:
         _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
     WORK.mkdir(parents=True, exist_ok=True)
     note.touch()
     if any(one["type"] == "creating" for one in pending):
-        with as_user_error(what):
+        with as_user_error(action):
             opened.refresh(clear_pending_creates=True, suppress_progress=True, show_secrets=False)
     _remove_orphans(opened, stack, settings, progress)
     note.unlink()
 
 
-def holder_of_port(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> str:
-    """Who has the port now, by the container's name."""
+def holder_of_port(stack: str, settings: Settings, resources: state.Resources) -> str:
+    """The name of the container that has the port now."""
     seen = host.handover_status(stack, settings, resources)
     return cast("Mapping[str, str]", seen["holder"] or {"name": "nobody"})["name"]
 
@@ -155,11 +155,11 @@ def finish(
     opened: automation.Stack,
     stack: str,
     settings: Settings,
-    before: Sequence[Mapping[str, Any]],
+    before: state.Resources,
     progress: Progress,
     container: str,
 ) -> None:
-    """After a run: a handover that failed half-way, or was never noted, is ended as the configuration says.
+    """After a run: a handover that failed halfway, or was never noted, is ended as the configuration says.
 
     `before` is the state before the run, which the predecessor's record outlives; `container` is Sentinel's name now.
     """
@@ -168,7 +168,7 @@ def finish(
     right = seen["active"] == owner(settings) and (seen["active"] != "sentinel" or holder["name"] == container)
     if seen["active"] == "unknown owner" or (right and not seen["unfinished"]):
         return
-    document = host.handover_document(host.resources_of(opened, stack), settings)
+    document = state.handover_request(state.resources_of(opened, stack), settings)
     progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
     if settings.active == "sentinel":
         # One that was stopped, by hand or by a boot, is no difference to the engine, which does not start it.
@@ -182,11 +182,11 @@ def finish(
 
 
 def owner(settings: Settings) -> str:
-    """Who the host should have on the port; where ContextForge never ran, the rollback leaves it to nobody."""
+    """The gateway that should have the port; where ContextForge never ran, the rollback leaves it to nobody."""
     return "nobody" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
 
 
-def told(operation: Operation) -> str:
+def in_words(operation: Operation) -> str:
     """One sentence on an operation that was cut off."""
     return (
         f"A killed run was {operation['type']} {_name(operation)}: whether that was done is read from the host, and "
@@ -197,30 +197,30 @@ def told(operation: Operation) -> str:
 def _finish(
     opened: automation.Stack, stack: str, settings: Settings, planned: Mapping[str, str], progress: Progress
 ) -> None:
-    """Runs the verbs that the coming run has no reason to run. `planned` is its step for each resource that it has.
+    """Run the verbs that the coming run has no reason to run. `planned` is its step for each resource that it has.
 
     Secrets are read for this alone; they go from the state to the verb's stdin.
     """
-    deployment = host.deployment_of(opened, stack, secrets=True)
-    noted = {one["urn"]: one for one in host.resources_in(deployment) if not one.get("delete")}
+    deployment = state.deployment_of(opened, stack, secrets=True)
+    noted = {one["urn"]: one for one in state.resources_in(deployment) if not one.get("delete")}
     for one in cast("Sequence[Operation]", deployment.get("pending_operations") or []):
         urn = one["resource"]["urn"]
         if one["type"] == "creating" and urn not in planned:
-            resource, word = one["resource"], "delete"
+            resource, step = one["resource"], "delete"
         elif one["type"] in ("deleting", "updating") and planned.get(urn) == "same" and urn in noted:
-            resource, word = noted[urn], "create"
+            resource, step = noted[urn], "create"
         else:
             continue
         inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
         document = _document(inputs.get("stdin"))
-        if inputs.get(word) and document is not None:
-            *_, verb, what = str(inputs[word]).split()
-            progress.line(f"{_name(one)}: {verb} {what}, since the killed run did not note what it had done.")
-            host.run(stack, settings, verb, what, document)
+        if inputs.get(step) and document is not None:
+            *_, verb, action = str(inputs[step]).split()
+            progress.line(f"{_name(one)}: {verb} {action}, since the killed run did not note its result.")
+            host.run(stack, settings, verb, action, document)
 
 
 def _document(stdin: Any) -> dict[str, Any] | None:
-    """What an action's verb is asked; None for an action that is no verb of `hostctl`. A secret is unwrapped."""
+    """The request of an action's verb, a secret unwrapped; None for an action that is no verb of `hostctl`."""
     if isinstance(stdin, Mapping):
         stdin = json.loads(cast("Mapping[str, str]", stdin).get("plaintext", "null"))
     if not isinstance(stdin, str) or not stdin.startswith("{"):
@@ -229,7 +229,7 @@ def _document(stdin: Any) -> dict[str, Any] | None:
 
 
 def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
-    """The step that a run would make of each resource that the program has as it is configured now."""
+    """The step that a run would take for each resource of the program as it is configured now."""
     found: dict[str, str] = {}
 
     def keep(event: events.EngineEvent) -> None:
@@ -243,7 +243,7 @@ def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
 
 
 def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
-    known = [str(one["id"]) for one in host.resources_of(opened, stack) if one.get("id")]
+    known = [str(one["id"]) for one in state.resources_of(opened, stack) if one.get("id")]
     networks = [INTERNAL_NETWORK, EDGE_NETWORK]
     removed = host.run(stack, settings, "orphans", "remove", {"known": known, "networks": networks})["removed"]
     for name in removed:
@@ -252,17 +252,17 @@ def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, pr
 
 def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
     """`hostctl` finishes a handover although its engine was killed; two at once would refuse each other."""
-    resources = host.resources_of(opened, stack)
-    end, said = time.monotonic() + BUSY_SECONDS, False
+    resources = state.resources_of(opened, stack)
+    end, reported = time.monotonic() + BUSY_SECONDS, False
     while busy := host.handover_status(stack, settings, resources)["busy"]:
         if time.monotonic() > end:
             raise EngineFailed(
                 f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}: wait until it "
                 "has ended, then run again."
             )
-        if not said:
+        if not reported:
             progress.line(f"{busy['reason']} of the killed run is at work on the host since {busy['since']}; waiting …")
-            said = True
+            reported = True
         time.sleep(0.2)
 
 

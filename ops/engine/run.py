@@ -1,6 +1,6 @@
-"""The engine by Pulumi's Automation API, over the repository itself.
+"""The engine by Pulumi's Automation API, over the repository's own program.
 
-Owns: opening a stack, ending the engine in order on Ctrl-C, one sentence out of the engine's errors.
+Owns: opening a stack, its preview, ending the engine in order on Ctrl-C, one sentence out of the engine's errors.
 Deliberately does not: go around the Automation API, nor show a secret: outputs that are secret stay out of results.
 """
 
@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
 from pulumi import automation
@@ -24,9 +25,9 @@ from console.errors import UserError
 from console.paths import ROOT
 from console.progress import Progress
 from ops.engine import environment
+from ops.engine.changes import counts
 
 PROJECT = "sentinel-cutover"
-
 
 EVENTS_BY_FILE = VersionInfo(3, 205, 0)
 """The newest version of which the SDK reads the engine's events from a file. Of newer ones it takes them over a port of
@@ -101,17 +102,17 @@ class OrderlyCommand(automation.PulumiCommand):
 class _Reader(threading.Thread):
     """Reads one stream of the engine to its end."""
 
-    def __init__(self, stream: IO[str], tell: Callable[[str], Any] | None) -> None:
+    def __init__(self, stream: IO[str], on_line: Callable[[str], Any] | None) -> None:
         super().__init__(daemon=True)
-        self._stream, self._tell = stream, tell
+        self._stream, self._on_line = stream, on_line
         self._lines: list[str] = []
         self.start()
 
     def run(self) -> None:
         for line in self._stream:
             self._lines.append(line.rstrip("\n"))
-            if self._tell:
-                self._tell(self._lines[-1])
+            if self._on_line:
+                self._on_line(self._lines[-1])
         self._stream.close()
 
     def text(self) -> str:
@@ -138,21 +139,36 @@ def open_stack(stack: str, progress: Progress, *, create: bool = True) -> automa
 
 
 @contextmanager
-def as_user_error(what: str) -> Generator[None]:
-    """Turns the engine's errors into one sentence; its diagnostics were shown while it ran."""
+def as_user_error(action: str) -> Generator[None]:
+    """Turn the engine's errors into one sentence; its diagnostics were shown while it ran."""
     try:
         yield
     except errors.ConcurrentUpdateError as error:
         raise LockHeld(
-            f"{what} did not start, another run holds the stack's lock: wait for it, or `pulumi cancel` if it was "
+            f"{action} did not start, another run holds the stack's lock: wait for it, or `pulumi cancel` if it was "
             f"killed ({reason(str(error))})"
         ) from None
     except errors.CommandError as error:
-        raise EngineFailed(f"{what} failed: {reason(str(error))}") from None
+        raise EngineFailed(f"{action} failed: {reason(str(error))}") from None
+
+
+def preview(
+    opened: automation.Stack, stack: str, progress: Progress, configuration: Path | None = None
+) -> dict[str, int]:
+    """The changes that `up` would make, shown and counted; `configuration` stands in for the stack's own file."""
+    with as_user_error(f"pulumi preview of stack {stack}"):
+        seen = opened.preview(
+            on_output=progress.line,
+            color=color(),
+            suppress_progress=True,
+            diff=False,
+            config_file=str(configuration) if configuration else None,
+        )
+    return counts(seen.change_summary)
 
 
 def color() -> str:
-    """Whether the engine's output is coloured."""
+    """The engine's `--color`: always on a terminal, else never."""
     return "always" if sys.stderr.isatty() else "never"
 
 
@@ -161,9 +177,10 @@ def reason(text: str) -> str:
     lines = [line.strip() for line in text.splitlines()]
     named = [re.sub(r"^.*?\berror: ", "", line) for line in lines if re.search(r"(^|\s)error: ", line)]
     useful = [line for line in named if not line.startswith(("update failed", "preview failed", "resource monitor"))]
-    chosen = next(iter(useful or named), "it gave no reason; its output stands above.")
-    return chosen if chosen.endswith(".") else chosen + "."
+    first = next(iter(useful or named), "it gave no reason; its output stands above.")
+    return first if first.endswith(".") else first + "."
 
 
 def plain_outputs(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:
+    """The values of all outputs that are no secret."""
     return {name: output.value for name, output in outputs.items() if not output.secret}

@@ -1,4 +1,4 @@
-"""The seam between the operator's commands and what a stack may bring along to run in.
+"""The seam between the operator's commands and a sandbox that a stack may bring along.
 
 Most stacks describe a host that exists already. A stack may instead come with its own sandbox: a Python package
 that is named like the stack and has a module `sandbox` with the functions of `Sandbox`. Nothing else in
@@ -19,7 +19,7 @@ from console.progress import LongStep, Progress
 
 
 class Sandbox(Protocol):
-    """What the module `<stack>.sandbox` offers.
+    """The functions of the module `<stack>.sandbox`.
 
     Every function may be called at any time, also after a killed run, and changes nothing that is already as it should
     be. An error that a person can fix is `console.errors.UserError` with one sentence; anything else is a bug.
@@ -52,7 +52,7 @@ class Sandbox(Protocol):
         ...
 
     def remove(self, progress: Progress) -> None:
-        """Take everything down that `prepare` brought up, and only that; the stack's state goes with it."""
+        """Take down everything that `prepare` brought up, and only that; the stack's state goes with it."""
         ...
 
     def doctor(self) -> Sequence[Mapping[str, str]]:
@@ -66,7 +66,7 @@ def of_stack(stack: str) -> Sandbox | None:
         return None
     name = f"{stack}.sandbox"
     try:
-        found = importlib.util.find_spec(name)
+        spec = importlib.util.find_spec(name)
     except ModuleNotFoundError:
         return None
-    return None if found is None else cast(Sandbox, importlib.import_module(name))
+    return None if spec is None else cast(Sandbox, importlib.import_module(name))

@@ -1,8 +1,8 @@
-"""A stack's configuration as values, and a candidate of its file that holds what an earlier update ran with.
+"""A stack's configuration as values, and a candidate of its file with the configuration of an earlier update.
 
 Owns: reading (`pulumi config --json`, which leaves secrets out), and writing a candidate beside `Pulumi.STACK.yaml`.
-The engine itself edits the candidate, so that comments and every value that stays are kept.
-Deliberately does not: read or write a secret, nor replace `Pulumi.STACK.yaml` before somebody has said yes.
+The engine edits the candidate, so that comments and every unchanged value are kept.
+Deliberately does not: read or write a secret, nor replace `Pulumi.STACK.yaml` before a yes.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def file_of(stack: str) -> Path:
 
 
 def read(stack: str, file: Path | None = None) -> Configuration:
-    """What the engine would run with, from the stack's own file or from another; raises UserError."""
+    """The engine's configuration, from the stack's own file or from another; raises UserError."""
     text = _pulumi(stack, ["config", "--json"], file)
-    found: dict[str, dict[str, Any]] = json.loads(text)
-    own = {key.removeprefix(f"{PROJECT}:"): entry for key, entry in found.items()}
+    entries: dict[str, dict[str, Any]] = json.loads(text)
+    own = {key.removeprefix(f"{PROJECT}:"): entry for key, entry in entries.items()}
     shown = {key: entry for key, entry in own.items() if not entry["secret"]}
     return Configuration(
         {key: entry.get("objectValue", parsed(entry.get("value"))) for key, entry in shown.items()},
@@ -50,9 +50,9 @@ def read(stack: str, file: Path | None = None) -> Configuration:
 
 
 def parsed(value: Any) -> Any:
-    """An object or a list given as text, which is how a history has each and a file a literal dotted key's.
+    """The value of an object or a list that is written as text; anything else unchanged.
 
-    Anything else as it is.
+    A history has every object as text, and a file those of literal dotted keys.
     """
     if not isinstance(value, str) or value[:1] not in ("{", "["):
         return value
@@ -96,26 +96,26 @@ def with_scalars(stack: str, values: Mapping[str, str]) -> Path:
 
 
 def _own(stack: str) -> dict[str, Any]:
-    """What the stack's file itself says by key without the project's name, without defaults."""
+    """The values in the stack's file by key without the project's name, without defaults."""
     file = cast("dict[str, Any]", yaml.safe_load(file_of(stack).read_text(encoding="utf-8")) or {})
     config = cast("dict[str, Any]", file.get("config") or {})
     return {key.removeprefix(f"{PROJECT}:"): parsed(value) for key, value in config.items()}
 
 
 def restored(own: Any, today: Any, chosen: Any) -> Any:
-    """What the file must say for a key to become `chosen`: its own words, changed only where today's value differs.
+    """The file's value by which a key becomes `chosen`: its own text, changed only where today's value differs.
 
-    `own` is what the file says and may leave defaults out, which `today` and `chosen` have.
+    `own` is the file's present value, which may leave out defaults that `today` and `chosen` have.
     """
     if not (isinstance(today, Mapping) and isinstance(chosen, Mapping)):
         return chosen
-    was, wanted = cast(Values, today), cast(Values, chosen)
+    before, after = cast(Values, today), cast(Values, chosen)
     result: dict[str, Any] = dict(cast(Values, own)) if isinstance(own, Mapping) else {}
-    for key in dict.fromkeys([*was, *wanted]):
-        if key not in wanted:
+    for key in dict.fromkeys([*before, *after]):
+        if key not in after:
             result.pop(key, None)
-        elif was.get(key) != wanted[key] or (key not in was and key not in result):
-            result[key] = restored(result.get(key), was.get(key), wanted[key])
+        elif before.get(key) != after[key] or (key not in before and key not in result):
+            result[key] = restored(result.get(key), before.get(key), after[key])
     return result
 
 
@@ -142,26 +142,26 @@ def _copy(stack: str) -> Path:
 def adopt(stack: str, path: Path) -> None:
     """The candidate becomes the stack's file, by one rename; its mode and owner stay."""
     target = file_of(stack)
-    found = target.stat()
+    former = target.stat()
     beside = target.with_name(f".{target.name}.new")
     try:
         with beside.open("wb") as out:
             out.write(path.read_bytes())
             out.flush()
             os.fsync(out.fileno())
-        beside.chmod(found.st_mode & 0o7777)
-        os.chown(beside, found.st_uid, found.st_gid)
+        beside.chmod(former.st_mode & 0o7777)
+        os.chown(beside, former.st_uid, former.st_gid)
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
     path.unlink()
 
 
-def _pulumi(stack: str, words: Sequence[str], file: Path | None) -> str:
+def _pulumi(stack: str, arguments: Sequence[str], file: Path | None) -> str:
     where = ["--config-file", str(file)] if file else []
     try:
         done = subprocess.run(
-            ["pulumi", *words, "--stack", stack, *where],
+            ["pulumi", *arguments, "--stack", stack, *where],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

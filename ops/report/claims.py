@@ -1,7 +1,7 @@
-"""What the evidence proves, claim by claim, in words.
+"""The report's claims, each with its verdict and the evidence for it.
 
-Owns: the claims, their order, and each one's verdict. A claim is proven only by what was looked at; where nobody looked
-it is not checked, and says so. Deliberately does not: ask anybody (`evidence`), or know HTML (`page`).
+Owns: the claims, their order, and each one's verdict. A claim is proven by evidence only; without evidence it is not
+checked, and says so. Deliberately does not: gather evidence (`evidence`), or know HTML (`page`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Verdict = Literal["proven", "disproved", "not checked", ""]
 Facts = Mapping[str, Any]
 RELEASES = {"pause": "pause: it waits in memory", "stop": "stop, in order"}
 SLACK_MS = 150
-"""By how much the look from aside may exceed the handover's own figure: two pauses, and an attempt in vain."""
+"""Tolerance of the independent attempts beyond the handover's own figure: two pauses, and one failed attempt."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One claim with what stands behind it; a verdict of "" is for what only informs."""
+    """One claim with its evidence; a verdict of "" is for a part that only informs."""
 
     name: str
     title: str
     verdict: Verdict
-    words: str
+    sentence: str
     facts: tuple[tuple[str, str], ...] = ()
     tables: tuple[Table, ...] = ()
     window: Window | None = None
@@ -37,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    """All of it. `number` is the update's in the stack's history, 0 where the history does not know it."""
+    """The whole report. `number` is the update's in the stack's history, 0 where the history does not know it."""
 
     stack: str
     number: int
@@ -46,15 +46,15 @@ class Report:
     title: str
     parts: tuple[Part, ...]
     figures: tuple[tuple[str, str], ...] = ()
-    """Amount and what it counts: what everybody asks first."""
+    """Amount and unit of the most important facts."""
 
     @classmethod
     def of(cls, facts: Facts) -> Report:
         last = facts["seen"]["last"]
-        way = "Return to ContextForge" if _is_rollback(facts) else "Cutover to Sentinel"
+        title = "Return to ContextForge" if _is_rollback(facts) else "Cutover to Sentinel"
         parts = tuple(claim(facts) for claim in CLAIMS)
         return cls(
-            facts["stack"], int(facts["update"]["number"]), last["at"], facts["made_at"], way, parts, _figures(facts)
+            facts["stack"], int(facts["update"]["number"]), last["at"], facts["made_at"], title, parts, _figures(facts)
         )
 
     def by_verdict(self) -> dict[str, list[str]]:
@@ -77,12 +77,12 @@ class Report:
 
 
 def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
-    asked: Sequence[Facts] = facts["verification"]["backends"]
-    good = sum(row["result"] == "ok" for row in asked)
+    backends: Sequence[Facts] = facts["verification"]["backends"]
+    good = sum(row["result"] == "ok" for row in backends)
     return (
         (amount(facts["seen"]["last"]["downtime_ms"]), "nobody answered"),
-        (f"{good} of {len(asked)}", "backends answer"),
-        (facts["status"]["predecessor"], "the gateway of before"),
+        (f"{good} of {len(backends)}", "backends answer"),
+        (facts["status"]["predecessor"], "the predecessor"),
     )
 
 
@@ -92,7 +92,7 @@ def _port(facts: Facts) -> Part:
     now = "has it now" if stays else f"no longer has it: {seen['active']} does"
     by, around = table(last.get("by")), table(update.get("around"))
     who = " by ssh from ".join(str(by[key]) for key in ("user", "from") if by.get(key))
-    told = (
+    details = (
         ("who", who or "not recorded"),
         ("when", tables.moment(last["at"])),
         ("update", f"{update['number']} of stack {facts['stack']}, {update.get('result', 'still running')}"
@@ -101,8 +101,9 @@ def _port(facts: Facts) -> Part:
         ("released by", "" if _is_rollback(facts) else RELEASES.get(last["release"], "")),
         ("program", tables.program(around) or "not recorded"),
     )  # fmt: skip
-    words = f"{last['from'] or 'Nobody'} let it go, {last['to'] or 'nobody'} took it, and {now}."
-    return Part("port", "The right gateway has the port, and it alone", "proven" if stays else "disproved", words, told)
+    sentence = f"{last['from'] or 'Nobody'} let it go, {last['to'] or 'nobody'} took it, and {now}."
+    verdict: Verdict = "proven" if stays else "disproved"
+    return Part("port", "The right gateway has the port, and it alone", verdict, sentence, details)
 
 
 def _downtime(facts: Facts) -> Part:
@@ -111,20 +112,19 @@ def _downtime(facts: Facts) -> Part:
     phases = (("of which", ", ".join(f"{name} {amount(ms)}" for name, ms in window.phases)),)
     silence = window.silence
     if silence is None:
-        words = "This is the handover's own figure: no attempts beside it were kept, so nothing confirms it."
-        return Part("downtime", title, "not checked", words, phases)
+        sentence = "This is the handover's own figure: no attempts beside it were kept, so nothing confirms it."
+        return Part("downtime", title, "not checked", sentence, phases)
     seen = silence[1] - silence[0]
     confirmed = seen <= window.downtime + max(SLACK_MS, window.downtime // 4)
-    words = (
+    sentence = (
         "So says the handover, from letting go to the first good answer. "
         f"{len(window.attempts)} attempts beside it saw no longer silence than {amount(seen)} from answer to answer."
     )
     if not window.whole:
-        words += " A run before this one was cut off; the picture shows the one that finished it."
+        sentence += " A run before this one was cut off; the picture shows the one that finished it."
     counts = ", ".join(f"{count} {word}" for word, count in window.counts().items())
-    return Part(
-        "downtime", title, "proven" if confirmed else "disproved", words, (*phases, ("attempts", counts)), window=window
-    )
+    verdict: Verdict = "proven" if confirmed else "disproved"
+    return Part("downtime", title, verdict, sentence, (*phases, ("attempts", counts)), window=window)
 
 
 def _is_rollback(facts: Facts) -> bool:
@@ -133,18 +133,18 @@ def _is_rollback(facts: Facts) -> bool:
 
 def _backends(facts: Facts) -> Part:
     verified, before = facts["verification"], facts["baseline"]
-    asked: Sequence[Facts] = verified["backends"]
-    good = [row for row in asked if row["result"] == "ok"]
-    allowed = [row for row in asked if row["result"] != "ok" and "why_allowed" in row]
-    ok = len(good) + len(allowed) == len(asked)
-    words = (
-        f"{len(good)} of {len(asked)} answer one harmless call, asked {verified['asked']} through Claude's own entry"
+    backends: Sequence[Facts] = verified["backends"]
+    good = [row for row in backends if row["result"] == "ok"]
+    allowed = [row for row in backends if row["result"] != "ok" and "why_allowed" in row]
+    ok = len(good) + len(allowed) == len(backends)
+    sentence = (
+        f"{len(good)} of {len(backends)} answer one harmless call through Claude's entry, made {verified['made']}"
     )
-    words += "".join(f"; {row['name']} does not ({row['why_allowed']})" for row in allowed)
-    words += "; " + _compared(verified["compared"]) if before else ", and nothing of before is known to compare with"
+    sentence += "".join(f"; {row['name']} does not ({row['why_allowed']})" for row in allowed)
+    sentence += "; " + _compared(verified["compared"]) if before else ", and there is no baseline to compare with"
     return Part(
         "backends", "Every backend answers as before", "proven" if ok and verified["compared"]["ok"] else "disproved",
-        f"{words}.", (("asked at", tables.moment(verified["at"])),), (tables.backends(asked, before),),
+        f"{sentence}.", (("verified at", tables.moment(verified["at"])),), (tables.backends(backends, before),),
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _compared(compared: Facts) -> str:
     if "missing" not in compared:
         return str(compared.get("detail", "not compared"))
     if not compared["missing"]:
-        return f"no tool of before is missing ({len(compared['renamed'])} under Sentinel's own names)"
+        return f"no tool of the baseline is missing ({len(compared['renamed'])} under Sentinel's own names)"
     return "tools are missing: " + ", ".join(f"{name}: {', '.join(one)}" for name, one in compared["missing"].items())
 
 
@@ -161,73 +161,74 @@ def _claude(facts: Facts) -> Part:
     ok = claude["ok"] and tokens["ok"]
     refused = [str(one) for one in rows(tokens.get("refused"))]
     entry = f"Claude's entry {claude.get('entry', '')} ({claude.get('transport', '')}) opens the gateway."
-    words = entry if claude["ok"] else f"Claude's entry does not open the gateway: {claude.get('detail', '')}."
+    sentence = entry if claude["ok"] else f"Claude's entry does not open the gateway: {claude.get('detail', '')}."
     if refused:
-        words += f" Refused, as they must be: {' and '.join(f'{one} token' for one in refused)}."
+        sentence += f" Refused, as they must be: {' and '.join(f'{one} token' for one in refused)}."
     elif tokens.get("detail"):
-        words += f" Other tokens: {tokens['detail']}."
-    return Part("claude", "Claude's token opens it, others do not", "proven" if ok else "disproved", words)
+        sentence += f" Other tokens: {tokens['detail']}."
+    return Part("claude", "Claude's token opens it, others do not", "proven" if ok else "disproved", sentence)
 
 
 def _gates(facts: Facts) -> Part:
-    title, found = "It was tested before the port was touched", facts["gates"]
+    title, answer = "It was tested before the port was touched", facts["gates"]
     if _is_rollback(facts):
-        return Part("gates", title, "not checked", "On the rollback no gate is asked: none may hold it up.")
-    if not found or not found.get("gates"):
-        reason = table(found).get("reason") or "no gates were asked"
-        return Part("gates", title, "not checked", f"The stack keeps no answer of the gates: {reason}.")
-    words = f"{len(found['gates'])} gates, each before anything that serves was changed."
-    return Part("gates", title, "proven" if found["ok"] else "disproved", words, tables=(tables.gates(found["gates"]),))
+        return Part("gates", title, "not checked", "A rollback has no gates: none may hold it up.")
+    if not answer or not answer.get("gates"):
+        reason = table(answer).get("reason") or "no gate was run"
+        return Part("gates", title, "not checked", f"The stack keeps no result of the gates: {reason}.")
+    sentence = f"{len(answer['gates'])} gates, each before anything that serves was changed."
+    verdict: Verdict = "proven" if answer["ok"] else "disproved"
+    return Part("gates", title, verdict, sentence, tables=(tables.gates(answer["gates"]),))
 
 
 def _running(facts: Facts) -> Part:
-    asked = facts["verification"]["as_declared"]
+    declared = facts["verification"]["as_declared"]
     found = (tables.containers(facts["seen"]["containers"]),)
-    title, host = "What runs is what was asked", facts["seen"]["host"]
+    title, host = "Everything runs as declared", facts["seen"]["host"]
     versions = (
         ("host", f"{host['name']}, {host['system']}, kernel {host['kernel']}"),
         ("docker", host["docker"]),
         ("plugins", ", ".join(f"{name} {version}" for name, version in facts["plugins"].items())),
     )
-    if not asked.get("containers"):
-        why = "Of ContextForge nothing was asked" if _is_rollback(facts) else "What was asked is not kept there"
+    if not declared.get("containers"):
+        why = "ContextForge is not declared here" if _is_rollback(facts) else "The host keeps no declaration"
         return Part("running", title, "not checked", f"{why}, so nothing is compared.", versions, found)
-    words = f"Compared with docker inspect: {', '.join(asked['containers'])}."
-    words += "".join(f" {one}." for one in asked["differences"])
-    return Part("running", title, "proven" if asked["ok"] else "disproved", words, versions, found)
+    sentence = f"Compared with docker inspect: {', '.join(declared['containers'])}."
+    sentence += "".join(f" {one}." for one in declared["differences"])
+    return Part("running", title, "proven" if declared["ok"] else "disproved", sentence, versions, found)
 
 
 def _loopback(facts: Facts) -> Part:
     title, found = "Only loopback listens", facts["verification"]["bindings"]
     bad = [*found.get("listening", []), *found.get("reachable", [])]
-    words = f"The host's own list of sockets, and {found.get('tried', 0)} connections tried to its other addresses"
-    words += f": open are {', '.join(bad)}." if bad else ": none was let in."
-    return Part("loopback", title, "proven" if found["ok"] else "disproved", words)
+    sentence = f"The host's own list of sockets, and {found.get('tried', 0)} connections tried to its other addresses"
+    sentence += f": open are {', '.join(bad)}." if bad else ": none was let in."
+    return Part("loopback", title, "proven" if found["ok"] else "disproved", sentence)
 
 
 def _firewall(facts: Facts) -> Part:
     title, found = "The firewall guards the ports", facts["firewall"]
     if "reason" in found:
-        return Part("firewall", title, "not checked", f"Nobody looked: {found['reason']}.")
+        return Part("firewall", title, "not checked", f"It was not checked: {found['reason']}.")
     show, probe = found["show"], found["probe"]
     for one in (show, probe):
         if "error" in one:
-            return Part("firewall", title, "not checked", f"It could not be looked at: {one['error']}")
+            return Part("firewall", title, "not checked", f"It could not be checked: {one['error']}")
     count = sum(len(rules) for rules in show["rules"].values())
-    words = (
+    sentence = (
         f"{count} rules of ours stand first on {', '.join(show['interfaces'])} for IPv4 and IPv6"
         if not show["missing"] else f"{len(show['missing'])} rules are missing: {'; '.join(show['missing'])}"
     )  # fmt: skip
-    words += ", and the script brings them back at boot. " if show["script"]["block"] else ", not in the boot script. "
+    sentence += ", and the script restores them at boot. " if show["script"]["block"] else ", not in the boot script. "
     opened = [f"{one['address']} port {one['port']}" for one in probe["open"]]
-    words += f"From a container, open: {', '.join(opened)}." if opened else probe["shows"]
-    told = (
+    sentence += f"From a container, open: {', '.join(opened)}." if opened else probe["shows"]
+    details = (
         ("ports", ", ".join(str(port) for port in show["ports"])),
         ("script", f"{show['script']['path']}, {_at_boot(show['script']['at_boot'])}"),
         ("tried", ", ".join(probe["addresses"]) or "no address"),
         ("does not show", probe["does_not_show"]),
     )
-    return Part("firewall", title, "proven" if show["ok"] and probe["ok"] else "disproved", words, told)
+    return Part("firewall", title, "proven" if show["ok"] and probe["ok"] else "disproved", sentence, details)
 
 
 def _at_boot(place: str) -> str:
@@ -241,22 +242,22 @@ def _rollback(facts: Facts) -> Part:
     if "error" in found:
         return Part("rollback", title, "disproved", str(found["error"]))
     names = ", ".join(str(name) for name in found["predecessor"])
-    words = f"Containers, images, networks and volumes are there ({names}); its gateway is {kept}."
-    return Part("rollback", title, "proven", words, (("command", f"make rollback STACK={facts['stack']}"),))
+    sentence = f"Containers, images, networks and volumes are there ({names}); its gateway is {kept}."
+    return Part("rollback", title, "proven", sentence, (("command", f"make rollback STACK={facts['stack']}"),))
 
 
 def _backup(facts: Facts) -> Part:
-    return Part("backup", "A backup is kept that reads back", *nightly.told(facts, "backup", "backup"))
+    return Part("backup", "A backup is kept that reads back", *nightly.finding(facts, "backup", "backup"))
 
 
 def _restore(facts: Facts) -> Part:
-    return Part("restore", "A backup was restored as a proof", *nightly.told(facts, "restore_drill", "restore drill"))
+    return Part("restore", "A restore drill succeeded", *nightly.finding(facts, "restore_drill", "restore drill"))
 
 
 def _history(facts: Facts) -> Part:
-    words = "Every run of the engine on this stack, and the handovers whose journal the host still has."
+    sentence = "Every run of the engine on this stack, and the handovers whose journal the host still has."
     found = (tables.handovers(facts["seen"]["handovers"]), tables.updates(facts["history"]))
-    return Part("history", "What came before", "", words, tables=found)
+    return Part("history", "Earlier updates and handovers", "", sentence, tables=found)
 
 
 CLAIMS: tuple[Callable[[Facts], Part], ...] = (

@@ -35,11 +35,11 @@ def svg(window: Window, width: int, most_ticks: int) -> str:
     def x(moment: float) -> float:
         return round(LEFT + (moment - begin) * scale, 1)
 
-    words = f"Attempts at the port along time: for {amount(gap)} nobody answered; " + ", ".join(
+    label = f"Attempts at the port along time: for {amount(gap)} nobody answered; " + ", ".join(
         f"{count} {word}" for word, count in window.counts().items()
     )
     lines = [
-        f'<svg viewBox="0 0 {width} {HEIGHT}" width="100%" role="img" aria-label="{escape(words)}" '
+        f'<svg viewBox="0 0 {width} {HEIGHT}" width="100%" role="img" aria-label="{escape(label)}" '
         'xmlns="http://www.w3.org/2000/svg">',
         f'<rect class="gap" x="{x(0)}" y="28" width="{max(1, x(window.here) - x(0)):.1f}" height="{AXIS - 28}"/>',
         _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"nobody: {amount(gap)}", "gap-label"),
@@ -94,5 +94,5 @@ def _axis(begin: int, end: int, most: int, x: Scale, width: int) -> list[str]:
     return found
 
 
-def _text(x: float, y: float, words: str, kind: str) -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y}">{escape(words)}</text>'
+def _text(x: float, y: float, text: str, kind: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y}">{escape(text)}</text>'

@@ -1,6 +1,6 @@
-"""What the report is made of: the stack's state, its history, and what its host says; every secret masked.
+"""The report's evidence: the stack's state, its history, and its host's answers; every secret masked.
 
-Owns: the questions, and that one that cannot be answered is told and does not end the report.
+Owns: the queries; one that fails is reported and does not end the report.
 Deliberately does not: judge (`claims`), or read a file of the host itself: the host may be another machine.
 """
 
@@ -18,10 +18,9 @@ from pulumi import automation
 from console.errors import UserError
 from console.progress import Progress
 from hostctl.docker.redacted_logs import masked
-from ops.commands import verify
-from ops.commands.history import Update, image_of, rows_of, updates_of
-from ops.engine import host
-from ops.engine.run import as_user_error, open_stack
+from ops.engine import host, state, verification
+from ops.engine.history import Update, image_of, rows_of, updates_of
+from ops.engine.run import open_stack
 from settings import Settings
 
 Facts = dict[str, Any]
@@ -38,22 +37,20 @@ class Gathered:
 
 
 def gathered(stack: str, progress: Progress) -> Gathered:
-    """Everything; raises UserError for a stack that is not deployed, or whose port never changed hands."""
+    """All evidence; raises UserError for a stack that is not deployed, or whose port never changed hands."""
     opened = open_stack(stack, progress, create=False)
-    deployment = host.deployment_of(opened, stack)
-    outputs, resources = host.outputs_in(deployment), host.resources_in(deployment)
-    if not outputs.get("active"):
-        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
-    settings = verify.settings_of(opened, stack)
-    question = {"folder": settings.host.folder, "containers": containers_in(resources)}
-    seen = host.run(stack, settings, "report", "inspect", question)
+    deployment = state.deployment_of(opened, stack)
+    outputs = state.require_deployed(stack, state.outputs_in(deployment))
+    settings, resources = state.settings_of(opened, stack), state.resources_in(deployment)
+    request = {"folder": settings.host.folder, "containers": containers_in(resources)}
+    seen = host.run(stack, settings, "report", "inspect", request)
     last = seen["last"]
     if not last.get("at"):
         raise UserError(
             f"There is nothing to report of stack {stack}: its port has never changed hands. "
             f"`make up STACK={stack}` with active: sentinel cuts over."
         )
-    progress.line("Asking the host: who serves, the firewall, the rollback …")
+    progress.line("Querying the host: port, firewall, rollback …")
     updates = updates_of(opened, stack)
     facts: Facts = {
         "stack": stack,
@@ -64,8 +61,8 @@ def gathered(stack: str, progress: Progress) -> Gathered:
         "status": host.handover_status(stack, settings, resources),
         "update": update_of(updates, last["at"]),
         "history": rows_of(updates),
-        "baseline": host.answer_of(resources, "verify", "baseline"),
-        "gates": host.answer_of(resources, "verify", "gates"),
+        "baseline": state.component(resources, "Baseline").get("document"),
+        "gates": state.component(resources, "Gates").get("report"),
         "verification": _verification(stack, settings, outputs, last["at"]),
         "firewall": _firewall(stack, settings, resources),
         "rollback": _rollback(stack, settings, resources),
@@ -82,7 +79,7 @@ def containers_in(resources: Sequence[Mapping[str, Any]]) -> list[str]:
         for one in resources
         if one.get("type") == CONTAINER and not one.get("delete")
     ]
-    recorded = cast("list[Mapping[str, Any]]", host.predecessor_record(resources).get("containers") or [])
+    recorded = cast("list[Mapping[str, Any]]", state.predecessor_record(resources).get("containers") or [])
     found = [*(name for name in ours if isinstance(name, str)), *(str(one["name"]) for one in recorded)]
     return list(dict.fromkeys(found))
 
@@ -100,13 +97,12 @@ def plugins_in(resources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def secrets_of(opened: automation.Stack, stack: str) -> list[str]:
     """The values of the stack's secrets, whole, and of those that are objects each text within."""
-    with as_user_error(f"reading the configuration of stack {stack}"):
-        config = opened.get_all_config()
-    return [word for one in config.values() if one.secret for word in words_in(one.value)]
+    config = state.configuration_of(opened, stack)
+    return [text for one in config.values() if one.secret for text in texts_of_secret(one.value)]
 
 
-def words_in(value: str) -> list[str]:
-    """A secret as it may stand somewhere: itself, its lines, and where it is JSON each text in it."""
+def texts_of_secret(value: str) -> list[str]:
+    """The forms in which a secret may appear: whole, its lines, and where it is JSON each text in it."""
     try:
         found: Any = json.loads(value)
     except ValueError:
@@ -115,7 +111,7 @@ def words_in(value: str) -> list[str]:
 
 
 def clean(facts: Any, secrets: Iterable[str]) -> Any:
-    """The same without any of these secrets, as they are, in JSON or in an address, nor what looks like a token."""
+    """The same without any of these secrets, as they are, in JSON or in an address, nor anything like a token."""
     spellings: set[str] = set()
     for one in secrets:
         if len(one) >= SHORTEST_SECRET:
@@ -152,36 +148,36 @@ def update_of(updates: Sequence[Update], moment: str) -> Facts:
             ended is None or at.timestamp() <= ended.timestamp() + 1
         ):
             image = image_of(one.settings)
-            told = {"number": one.number, "at": one.at, "ended": one.ended, "kind": one.kind, "result": one.result}
-            return {**told, "image": image, "around": dict(one.around)}
+            found = {"number": one.number, "at": one.at, "ended": one.ended, "kind": one.kind, "result": one.result}
+            return {**found, "image": image, "around": dict(one.around)}
     return {"number": 0}
 
 
 def _verification(stack: str, settings: Settings, outputs: Mapping[str, Any], moment: str) -> Facts:
-    """The program's own of this cutover; where it made none since, every backend is asked now."""
-    told = cast("Facts | None", outputs.get("verification"))
-    if told and datetime.fromisoformat(told["at"]).timestamp() >= int(datetime.fromisoformat(moment).timestamp()):
-        return {**told, "asked": "by the cutover itself"}
-    return {**verify.every_backend(stack, settings).document, "asked": "by this report"}
+    """The program's own verification of this cutover; where it made none since, a new one."""
+    own = cast("Facts | None", outputs.get("verification"))
+    if own and datetime.fromisoformat(own["at"]).timestamp() >= int(datetime.fromisoformat(moment).timestamp()):
+        return {**own, "made": "by the cutover"}
+    return {**verification.verify_backends(stack, settings).document, "made": "by this report"}
 
 
 def _firewall(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
-    """`show` and `probe` of `hostctl firewall`; "reason" says why neither was asked."""
-    asked = host.asked_of(resources, "firewall", "apply")
-    if asked is None:
+    """`show` and `probe` of `hostctl firewall`; "reason" says why neither was run."""
+    request = state.component(resources, "Firewall").get("request")
+    if request is None:
         return {"reason": "firewall.enabled is false" if not settings.firewall.enabled else "the state has no rules"}
-    return {word: _tried(stack, settings, "firewall", word, asked) for word in ("show", "probe")}
+    return {action: _tried(stack, settings, "firewall", action, request) for action in ("show", "probe")}
 
 
 def _rollback(stack: str, settings: Settings, resources: Sequence[Mapping[str, Any]]) -> Facts:
-    record = host.predecessor_record(resources)
+    record = state.predecessor_record(resources)
     if record["kind"] == "absent":
         return {"reason": "there was no predecessor"}
     return _tried(stack, settings, "rollback", "check", {"images": [settings.postgres.image], "predecessor": record})
 
 
-def _tried(stack: str, settings: Settings, verb: str, word: str, document: Mapping[str, Any]) -> Facts:
+def _tried(stack: str, settings: Settings, verb: str, action: str, document: Mapping[str, Any]) -> Facts:
     try:
-        return host.run(stack, settings, verb, word, document)
+        return host.run(stack, settings, verb, action, document)
     except UserError as error:
         return {"error": str(error)}

@@ -1,4 +1,4 @@
-"""What the nightly job's own files say: `backup.json` and `restore-drill.json`, as the host keeps them.
+"""The nightly job's own records: `backup.json` and `restore-drill.json`, as the host keeps them.
 
 Owns: reading their result, whatever else they hold. Deliberately does not: take a file's silence for a success.
 """
@@ -10,28 +10,28 @@ from typing import Any, Literal
 
 from ops.report import tables
 
-Told = tuple[Literal["proven", "disproved", "not checked"], str, tuple[tuple[str, str], ...]]
+Finding = tuple[Literal["proven", "disproved", "not checked"], str, tuple[tuple[str, str], ...]]
 GOOD = {"good", "ok", "done", "proven", "verified"}
 UNKNOWN = {"could not check", "could-not-check", "unknown", "not checked", "skipped"}
 
 
-def told(facts: Mapping[str, Any], key: str, what: str) -> Told:
-    """Verdict, words and every plain fact of the file."""
-    found: Mapping[str, Any] | None = facts["seen"].get(key)
-    if found is None:
+def finding(facts: Mapping[str, Any], key: str, name: str) -> Finding:
+    """Verdict, sentence and every plain fact of the record."""
+    record: Mapping[str, Any] | None = facts["seen"].get(key)
+    if record is None:
         why = "the nightly job has not kept one yet" if facts["nightly"] else "nightly.enabled is false"
-        return "not checked", f"The host keeps no {what}: {why}.", ()
-    rows = tuple((name.replace("_", " "), _shown(value)) for name, value in found.items() if not _is_nested(value))
-    result = found.get("result", found.get("ok", found.get("good")))
+        return "not checked", f"The host keeps no {name}: {why}.", ()
+    rows = tuple((member.replace("_", " "), _shown(value)) for member, value in record.items() if not _is_nested(value))
+    result = record.get("result", record.get("ok", record.get("good")))
     if result is True or result in GOOD:
-        return "proven", f"The host's own record of its last {what}{_when(found)} says so.", rows
+        return "proven", f"The host's own record of its last {name}{_when(record)} says so.", rows
     if result is None or result in UNKNOWN:
-        return "not checked", f"The host's record of its last {what}{_when(found)} gives no result.", rows
-    return "disproved", f"The host's record of its last {what}{_when(found)} says that it failed.", rows
+        return "not checked", f"The host's record of its last {name}{_when(record)} gives no result.", rows
+    return "disproved", f"The host's record of its last {name}{_when(record)} says that it failed.", rows
 
 
-def _when(found: Mapping[str, Any]) -> str:
-    at = found.get("at")
+def _when(record: Mapping[str, Any]) -> str:
+    at = record.get("at")
     return f", {tables.moment(at)}," if isinstance(at, str) and at else ""
 
 

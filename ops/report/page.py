@@ -52,17 +52,17 @@ def _verdict(report: Report) -> str:
     kind = "bad" if found["disproved"] else "unknown" if found["not checked"] else "good"
     claims = "\n".join(
         f'<li><a href="#{part.name}"><span class="sign {_KINDS[part.verdict]}">{_SIGNS[part.verdict]}</span>'
-        f"{escape(part.title)}{_told(part)}</a></li>"
+        f"{escape(part.title)}{_sign(part)}</a></li>"
         for part in report.parts
         if part.verdict
     )
     headline = f"<strong>{escape(report.headline)}</strong>"
-    figures = "".join(f"<div><b>{escape(value)}</b>{escape(words)}</div>" for value, words in report.figures)
+    figures = "".join(f"<div><b>{escape(value)}</b>{escape(unit)}</div>" for value, unit in report.figures)
     headline += f'\n<div class="figures">{figures}</div>'
     return f'<section class="card verdict {kind}">{headline}\n<ul>\n{claims}\n</ul></section>'
 
 
-def _told(part: Part) -> str:
+def _sign(part: Part) -> str:
     return "" if part.verdict == "proven" else f' <span class="soft">({part.verdict})</span>'
 
 
@@ -80,7 +80,7 @@ def _part(part: Part) -> str:
         [
             f'<section class="card" id="{part.name}">',
             f'<div class="head"><h2>{escape(part.title)}</h2>{badge}</div>',
-            f"<p>{escape(part.words)}</p>",
+            f"<p>{escape(part.sentence)}</p>",
             picture,
             f"<dl>{facts}</dl>" if facts else "",
             *(_table(table) for table in part.tables),

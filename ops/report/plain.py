@@ -30,11 +30,11 @@ def text(report: Report) -> str:
 
 
 def short(report: Report) -> str:
-    """What a channel is told: where it stands, and every claim that is not proven, by name."""
+    """The message for a channel: the headline, and every claim that is not proven, by name."""
     lines = [f"{report.title}, stack {report.stack}, {moment(report.at)}: {report.headline}"]
     for part in report.parts:
         if part.verdict in ("disproved", "not checked"):
-            lines.append(f"{_SIGNS[part.verdict]} {part.title}: {part.words}")
+            lines.append(f"{_SIGNS[part.verdict]} {part.title}: {part.sentence}")
         elif part.name in ("port", "downtime", "backends"):
             lines.append(f"{_SIGNS[part.verdict]} {part.title}")
     found = "\n".join(lines)
@@ -54,7 +54,7 @@ def _part(part: Part) -> list[str]:
     ]
     picture = _picture(part.window) if part.window else []
     tables = [line for table in part.tables for line in ["", table.title, *_table(table)]]
-    return [head, "-" * len(head), *textwrap.wrap(part.words, WIDTH), *picture, *facts, *tables]
+    return [head, "-" * len(head), *textwrap.wrap(part.sentence, WIDTH), *picture, *facts, *tables]
 
 
 def _table(table: Table) -> list[str]:
@@ -65,12 +65,12 @@ def _table(table: Table) -> list[str]:
     ]
 
 
-def _one_line(words: str, note: str) -> str:
-    return f"{words} ({note})" if note and words else words or note
+def _one_line(text: str, note: str) -> str:
+    return f"{text} ({note})" if note and text else text or note
 
 
 def _picture(window: Window) -> list[str]:
-    """One sign a slice of time: `#` somebody answered, `.` nobody did, blank where nobody asked."""
+    """One sign a slice of time: `#` answered, `.` not answered, blank without an attempt."""
     begin, end = window.span
     step = (end - begin) / PICTURE_COLUMNS
     signs = [" "] * PICTURE_COLUMNS
@@ -86,13 +86,13 @@ def _picture(window: Window) -> list[str]:
     mark[zero:over] = "-" * (over - zero)
     mark[zero] = mark[over] = "|"
     axis = f"{f'{begin} ms':<{PICTURE_COLUMNS // 2}}{f'{end} ms':>{PICTURE_COLUMNS // 2}}"
-    told = f"  |---| from 0 ms, when the port was let go, to the first good answer at {window.here} ms"
+    legend = f"  |---| from 0 ms, when the port was let go, to the first good answer at {window.here} ms"
     return [
         "",
         f"  {''.join(signs)}",
         f"  {''.join(mark).rstrip()}",
         f"  {axis}",
         "  # answered   . no answer",
-        told,
+        legend,
         "",
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from ops.commands.history import changes_in_words
+from ops.engine.changes import in_words
 
 Tone = Literal["", "good", "bad", "unknown", "code", "short"]
 Facts = Mapping[str, Any]
@@ -84,13 +84,13 @@ def handovers(rows: Sequence[Facts]) -> Table:
         (
             Cell(moment(row["at"]), row["verb"]),
             Cell(f"{row['from'] or 'nobody'} -> {row['to'] or 'nobody'}", row.get("release", "")),
-            Cell(amount(row["downtime_ms"]) if "downtime_ms" in row else "not told", tone="short"),
+            Cell(amount(row["downtime_ms"]) if "downtime_ms" in row else "not noted", tone="short"),
             Cell(row["outcome"], tone="good" if row["outcome"] == "done" else "unknown"),
         )
         for row in rows
         if row["verb"] != "stop-predecessor"
     )
-    return Table("Handovers that the host remembers", ("at", "from -> to", "nobody answered", "ended"), found)
+    return Table("Handovers in the host's journal", ("at", "from -> to", "nobody answered", "ended"), found)
 
 
 def updates(rows: Sequence[Facts]) -> Table:
@@ -100,7 +100,7 @@ def updates(rows: Sequence[Facts]) -> Table:
             Cell(str(row["number"])),
             Cell(moment(row["at"]), row["kind"] if row["kind"] != "update" else ""),
             Cell(row["result"], row["active"], "good" if row["result"] == "succeeded" else "bad"),
-            Cell(changes_in_words(row["changes"]["resources"]), "; ".join(row["changes"]["settings"])),
+            Cell(in_words(row["changes"]["resources"]), "; ".join(row["changes"]["settings"])),
         )
         for row in rows[:MOST_UPDATES]
     )
@@ -137,7 +137,7 @@ def amount(milliseconds: float) -> str:
 
 
 def program(around: Mapping[str, str]) -> str:
-    """What the engine noted of the program: its commit, whether it was changed since, and by whom it was written."""
+    """The engine's note on the program: its commit with its author, and that it was changed since."""
     commit = around.get("git.head", "")
     if not commit:
         return ""
@@ -147,7 +147,7 @@ def program(around: Mapping[str, str]) -> str:
 
 
 def _before(seen: Facts | None) -> Cell:
-    """What was broken before the cutover is nobody's fault of today."""
+    """The result of the baseline; a backend that was broken then is no fault of the cutover."""
     word = str(seen["result"]) if seen else "not known"
     return Cell(word, tone="good" if word == "ok" else "unknown")
 

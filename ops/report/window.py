@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 ANSWERED = "answered"
-WORDS = {
+RESULTS = {
     ANSWERED: "answered",
     "refused": "refused",
     "silent": "no answer in time",
@@ -22,7 +22,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """One question at the port."""
+    """One attempt at the port."""
 
     began: int
     ended: int
@@ -35,7 +35,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Window:
-    """`phases` are release, connect and the wait for the first good answer; `downtime` is what the handover told."""
+    """`phases` are release, connect and the wait for the first good answer; `downtime` is the handover's own figure."""
 
     attempts: tuple[Attempt, ...]
     phases: tuple[tuple[str, int], ...]
@@ -74,9 +74,9 @@ class Window:
         return max(pairs, key=lambda pair: pair[1] - pair[0], default=None)
 
     def counts(self) -> dict[str, int]:
-        """How many attempts ended how."""
+        """The number of attempts by their result."""
         return {
             word: sum(one.result == key for one in self.attempts)
-            for key, word in WORDS.items()
+            for key, word in RESULTS.items()
             if any(one.result == key for one in self.attempts)
         }

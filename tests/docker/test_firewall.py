@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-from hostctl import firewall
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.firewall import privileges, rules
+from hostctl.firewall.request import FirewallRequest
 from lab.box.network import inside
 
 pytestmark = pytest.mark.lab
@@ -138,7 +137,7 @@ def test_rules_stand_in_both_chains_of_both_families_and_doing_it_twice_changes_
     assert guarded(backend) == ALL
     before = {family: backend.rules(family) for family in FAMILIES}
     again = backend.hostctl("apply")
-    assert (again["rules"], again["script"]["reason"]) == ("as asked already", "the block is as asked already")
+    assert (again["rules"], again["script"]["reason"]) == ("set already", "the block stands already")
     assert {family: backend.rules(family) for family in FAMILIES} == before
     assert backend.hostctl("show")["ok"] is True
 
@@ -300,21 +299,7 @@ def test_sudo_is_asked_never_to_wait_for_a_password(vps: Vps, tmp_path: Path) ->
 def test_a_user_who_is_not_root_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Refusal, match="set it to sudo"):
-        privileges.runner(Document({"escalation": "root"}))
-
-
-def test_the_table_that_runs_the_script_at_boot_is_found_and_a_comment_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tables = tmp_path / "crontabs"
-    tables.mkdir()
-    monkeypatch.setattr(firewall, "_CRON", (str(tmp_path / "none"), str(tables)))
-    monkeypatch.setattr(firewall, "_UNITS", ())
-    (tables / "root").write_text("# @reboot /home/operator/fix-iptables.sh\n")
-    named = firewall.named_at_boot
-    assert named("/home/operator/fix-iptables.sh") == ""
-    (tables / "root").write_text("@reboot /home/operator/fix-iptables.sh\n")
-    assert named("/home/operator/fix-iptables.sh") == str(tables / "root")
+        privileges.runner(FirewallRequest("/srv", ("eth0",), (9200,), "/srv/script"))
 
 
 def test_no_bridge_is_named_so_that_a_network_made_anew_changes_nothing() -> None:

@@ -20,10 +20,12 @@ from console.errors import UserError
 from console.paths import ROOT
 from console.progress import Progress
 from console.result import Result
-from ops.commands import deploy, history, verify
-from ops.commands.verify import Looked
-from ops.engine import environment, host_repair, prerequisites, recovery, run
+from ops.commands.down import down
+from ops.commands.history import history
+from ops.commands.up import up
+from ops.engine import environment, host_repair, prerequisites, recovery, run, state, verification
 from ops.engine.run import EngineFailed
+from ops.engine.verification import AfterRun
 from toolchain import find
 
 pytestmark = [
@@ -58,7 +60,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "STATE", tmp_path / ".state")
     monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
     monkeypatch.setattr(prerequisites, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
-    monkeypatch.setattr(verify, "look", looked)
+    monkeypatch.setattr(verification, "after_run", after_run)
     without_a_host(monkeypatch.setattr)
     for name in environment.NAMES[1:]:
         monkeypatch.delenv(name, raising=False)
@@ -69,16 +71,20 @@ def without_a_host(replace: Callable[..., None]) -> None:
     """The small program has neither all settings nor a host that could be asked."""
     for module, name in ((host_repair, "keep_program"), (host_repair, "keep_claude"), (recovery, "finish")):
         replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
-    told = SimpleNamespace(predecessor=SimpleNamespace(kind="contextforge"), sentinel=SimpleNamespace(port=9200))
-    replace(verify, "settings_of", lambda *_: told)  # type: ignore[reportUnknownLambdaType]
+    settings = SimpleNamespace(
+        predecessor=SimpleNamespace(kind="contextforge"),
+        sentinel=SimpleNamespace(port=9200),
+        host=SimpleNamespace(kind="local"),
+    )
+    replace(state, "settings_of", lambda *_: settings)  # type: ignore[reportUnknownLambdaType]
     replace(recovery, "holder_of_port", lambda *_: "forge")  # type: ignore[reportUnknownLambdaType]
 
 
-def looked(
+def after_run(
     opened: object, stack: str, settings: object, outputs: Mapping[str, Any], began: object = None, ok: bool = True
-) -> Looked:
+) -> AfterRun:
     """The port of the small program is nobody's: what would answer through it is given here."""
-    return Looked(
+    return AfterRun(
         outputs["handover"], Result({"ok": ok}, "sqlite  list_tables  " + ("ok" if ok else "unreachable"), ok)
     )
 
@@ -90,7 +96,7 @@ def quiet(folder: Path) -> tuple[Progress, io.StringIO]:
 
 def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> None:
     progress, out = quiet(project)
-    done = deploy.up("elsewhere", progress, yes=True)
+    done = up("elsewhere", progress, yes=True)
     assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
     assert "nobody answered for 41 ms" in done.text and "make verify STACK=elsewhere" in done.text
     assert "swordfish" not in json.dumps(done.document) + done.text + out.getvalue()
@@ -99,40 +105,40 @@ def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> No
 def test_the_state_gives_the_programs_outputs_without_the_secret_one(project: Path) -> None:
     progress, _ = quiet(project)
     opened = run.open_stack("elsewhere", progress)
-    assert verify.outputs_of(opened, "elsewhere") == {}
-    done = deploy.up("elsewhere", progress, yes=True)
-    assert verify.outputs_of(opened, "elsewhere") == done.document["outputs"]
+    assert state.outputs_of(opened, "elsewhere") == {}
+    done = up("elsewhere", progress, yes=True)
+    assert state.outputs_of(opened, "elsewhere") == done.document["outputs"]
     assert set(done.document["outputs"]) == {"active", "handover"}
 
 
 def test_up_is_not_a_success_when_a_backend_does_not_answer_through_the_port(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "look", partial(looked, ok=False))
-    done = deploy.up("elsewhere", quiet(project)[0], yes=True)
+    monkeypatch.setattr(verification, "after_run", partial(after_run, ok=False))
+    done = up("elsewhere", quiet(project)[0], yes=True)
     assert not done.ok and done.document["ok"] is False and done.document["verify"] == {"ok": False}
     assert "verified   sqlite  list_tables  unreachable" in done.text
 
 
 def test_down_shows_what_it_would_take_away_before_it_asks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deploy.up("elsewhere", quiet(project)[0], yes=True)
+    up("elsewhere", quiet(project)[0], yes=True)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     progress, out = quiet(project)
     with pytest.raises(UserError, match="YES=1"):
-        deploy.down("elsewhere", progress, yes=False)
+        down("elsewhere", progress, yes=False)
     assert "pulumi:pulumi:Stack sentinel-cutover-elsewhere delete" in out.getvalue()
-    assert [row["number"] for row in history.history("elsewhere", progress).document] == [1]
-    done = deploy.down("elsewhere", progress, yes=True)
+    assert [row["number"] for row in history("elsewhere", progress).document] == [1]
+    done = down("elsewhere", progress, yes=True)
     assert done.ok and "forge has port 9200, Sentinel's database keeps its volume" in done.text
 
 
 def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> None:
     progress, _ = quiet(project)
-    deploy.up("elsewhere", progress, yes=True)
+    up("elsewhere", progress, yes=True)
     settings = project / "Pulumi.elsewhere.yaml"
     settings.write_text(settings.read_text().replace("active: sentinel", "active: contextforge"))
-    deploy.up("elsewhere", progress, yes=True)
-    rows = history.history("elsewhere", progress).document
+    up("elsewhere", progress, yes=True)
+    rows = history("elsewhere", progress).document
     assert [(row["number"], row["active"]) for row in rows] == [(2, "contextforge"), (1, "sentinel")]
 
 
@@ -140,7 +146,7 @@ def test_a_program_that_refuses_its_settings_is_one_sentence(project: Path) -> N
     make_project(project, "broken")
     progress, out = quiet(project)
     with pytest.raises(EngineFailed, match=r"^pulumi up of stack elsewhere failed: active is broken: set it to"):
-        deploy.up("elsewhere", progress, yes=True)
+        up("elsewhere", progress, yes=True)
     assert "Traceback" not in out.getvalue()
 
 
@@ -150,23 +156,24 @@ def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     progress, _ = quiet(project)
     with pytest.raises(UserError, match="YES=1"):
-        deploy.up("elsewhere", progress, yes=False)
-    assert history.history("elsewhere", progress).document == []
+        up("elsewhere", progress, yes=False)
+    assert history("elsewhere", progress).document == []
 
 
 INTERRUPTED = """
 import sys
 from pathlib import Path
-from ops import deploying, engine, environment, interrupted, readiness
-from ops.progress import Progress
-engine.ROOT = Path(sys.argv[1])
-environment.STATE = engine.ROOT / ".state"
-environment.PULUMI_HOME = engine.ROOT / "pulumi-home"
-readiness.make_ready = lambda stack, progress: None
-from tests.ops.test_running_the_engine import without_a_host
+from console.progress import Progress
+from ops.commands.up import up
+from ops.engine import environment, prerequisites, run
+run.ROOT = Path(sys.argv[1])
+environment.STATE = run.ROOT / ".state"
+environment.PULUMI_HOME = run.ROOT / "pulumi-home"
+prerequisites.make_ready = lambda stack, progress: None
+from tests.engine.test_run import without_a_host
 without_a_host(setattr)
 try:
-    deploying.up("elsewhere", Progress(engine.ROOT / "log"), yes=True)
+    up("elsewhere", Progress(run.ROOT / "log"), yes=True)
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -185,4 +192,4 @@ def test_ctrl_c_lets_the_engine_end_in_order_and_leaves_no_lock(project: Path) -
     assert running.returncode == 130, said
     assert not list((project / ".state").rglob("locks/**/*.json"))
     make_project(project)
-    assert deploy.up("elsewhere", quiet(project)[0], yes=True).ok
+    assert up("elsewhere", quiet(project)[0], yes=True).ok

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from console.errors import UserError
 from console.progress import Progress
-from ops.commands import deploy, history
-from ops.engine import environment, run, stack_file
+from ops.engine import environment, history, run, stack_file
 from ops.engine.stack_file import restored
 from toolchain import find
 
@@ -95,7 +94,7 @@ def test_the_candidate_gives_exactly_what_an_update_ran_with_and_becomes_the_fil
     path = stack_file.candidate("elsewhere", first.settings)
     assert file.read_text() == today
     assert stack_file.read("elsewhere", path).values == first.settings
-    assert deploy.previewed(opened, "elsewhere", progress, path)["same"] == 1
+    assert run.preview(opened, "elsewhere", progress, path)["same"] == 1
     file.chmod(0o640)
     stack_file.adopt("elsewhere", path)
     assert file.stat().st_mode & 0o777 == 0o640 and not path.exists()

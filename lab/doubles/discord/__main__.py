@@ -1,4 +1,4 @@
-"""`python -m lab.doubles.discord ADDRESS FOLDER [CERTIFICATE]`: the double on port 80 of ADDRESS, or by TLS on port 443.
+"""`python -m lab.doubles.discord ADDRESS FOLDER [CERTIFICATE]`: the double on port 80, or by TLS on port 443.
 
 FOLDER holds `webhook` (addresses, one a line; the first is the lab's own) and gets `messages.jsonl`;
 CERTIFICATE holds the key too.

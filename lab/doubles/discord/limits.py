@@ -1,4 +1,4 @@
-"""What Discord refuses in a message, by the documentation's limits.
+"""The limits of Discord's documentation for a message.
 
 Owns: those limits, in characters. Deliberately does not: know HTTP.
 """
@@ -21,7 +21,7 @@ USERNAME = 80
 
 
 def refusals(message: Mapping[str, Any]) -> dict[str, str]:
-    """Where the message is refused, and why; empty when it is taken."""
+    """The parts of the message that are refused, each with the reason; empty when it is taken."""
     return dict(_refusals(message))
 
 
@@ -58,8 +58,8 @@ def _refusals(message: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "embeds", f"Embed size exceeds maximum size of {ALL_EMBEDS}"
 
 
-def _part(embed: Mapping[str, Any], key: str, word: str) -> str:
-    return str(cast("dict[str, Any]", embed.get(key) or {}).get(word) or "")
+def _part(embed: Mapping[str, Any], key: str, member: str) -> str:
+    return str(cast("dict[str, Any]", embed.get(key) or {}).get(member) or "")
 
 
 def _too_long(where: str, value: object, limit: int) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,7 @@ def folder(place: Place) -> Path:
 
 
 def webhook(place: Place) -> str:
-    """The address that the lab's stack is given, made once: in shape Discord's own."""
+    """The webhook's address for the lab's stack, made once, in Discord's own form."""
     file = folder(place) / "webhook"
     return file.read_text().split()[0] if file.exists() else another_webhook(place)
 
@@ -51,7 +51,7 @@ def another_webhook(place: Place) -> str:
 
 
 def messages(place: Place) -> list[dict[str, Any]]:
-    """What was posted so far, oldest first; `at` is the time in seconds since 1970."""
+    """The messages posted so far, oldest first; `at` is the time in seconds since 1970."""
     file = folder(place) / "messages.jsonl"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
@@ -90,9 +90,9 @@ def _ensure(place: Place, port: int, more: Sequence[str]) -> None:
 
 
 def _answers(place: Place, port: int) -> bool:
-    asking = f"import socket; socket.create_connection(({DISCORD.address!r}, {port}), 2)"
+    probe = f"import socket; socket.create_connection(({DISCORD.address!r}, {port}), 2)"
     done = subprocess.run(
-        network.inside(place.wan, [sys.executable, "-S", "-c", asking]),
+        network.inside(place.wan, [sys.executable, "-S", "-c", probe]),
         capture_output=True,
         check=False,
         env=os.environ,

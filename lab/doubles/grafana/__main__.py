@@ -37,7 +37,7 @@ def main() -> int:
         key = setting("GF_SECURITY_SECRET_KEY")
         if not password or not key:
             raise provisioning.Refused("the lab's Grafana has no default password and no default key")
-        # What cannot be written is told at the start.
+        # A database that cannot be written fails the start.
         kept = Database.opened(database(), password, key)
         notifier = notifying.Notifier(found, evaluator, setting("GF_SERVER_ROOT_URL", "http://localhost:3000/"))
         api = Api(found, evaluator, user, kept, notifier)

@@ -1,7 +1,7 @@
 """`grafana cli [--homepath FOLDER] admin reset-admin-password --password-from-stdin`: the admin's new password.
 
 Beside a Grafana that serves, which reads its database at each login. Source: Grafana's documentation, "Grafana CLI".
-Owns: these words. Deliberately does not: read a `NAME__FILE`, which only the image's start script does.
+Owns: this command. Deliberately does not: read a `NAME__FILE`, which only the image's start script does.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from lab.doubles.grafana.database import Database
 SHORTEST = 4
 
 
-def run(words: Sequence[str], database: Path) -> int:
+def run(argv: Sequence[str], database: Path) -> int:
     parser = argparse.ArgumentParser(prog="grafana cli")
     parser.add_argument("--homepath", default="")
     parser.add_argument("area", choices=["admin"])
     parser.add_argument("command", choices=["reset-admin-password"])
     parser.add_argument("password", nargs="?")
     parser.add_argument("--password-from-stdin", action="store_true")
-    given = parser.parse_args(words)
-    password = sys.stdin.readline().rstrip("\r\n") if given.password_from_stdin else given.password or ""
+    options = parser.parse_args(argv)
+    password = sys.stdin.readline().rstrip("\r\n") if options.password_from_stdin else options.password or ""
     if len(password) < SHORTEST:
         print("Error: ✗ failed to reset password: new password is too short", file=sys.stderr)
         return 1

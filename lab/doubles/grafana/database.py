@@ -1,4 +1,4 @@
-"""What Grafana keeps in its database, as far as the product meets it: the admin's password and a use of the secret key.
+"""Grafana's database, as far as the product meets it: the admin's password and a use of the secret key.
 
 Both are put in when the database is made. After that the password is that of the database, whatever the configuration
 says, until `grafana cli admin reset-admin-password` sets it; and a database of another key ends Grafana's start, since

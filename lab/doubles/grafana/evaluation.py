@@ -98,7 +98,7 @@ class Evaluator:
                 del one.instances[labels]
 
     def _fall_back(self, one: Watched, state: str, now: float) -> None:
-        """The state that the rule asks for where there is no value to judge."""
+        """The state that the rule sets where there is no value to judge."""
         if state == "OK":
             one.instances.clear()
         elif state in ("Alerting", "Error", "NoData"):
@@ -106,23 +106,23 @@ class Evaluator:
 
 
 def _hold(one: Watched, labels: Labels, value: float, now: float) -> None:
-    """The condition holds for these labels: pending until it has for as long as the rule asks."""
+    """The condition holds for these labels: pending until it has for as long as the rule demands."""
     instance = one.instances.get(labels)
     if instance is None:
         instance = Instance({}, {}, "Pending", now, value)
         one.instances[labels] = instance
     instance.missing, instance.value = 0, value
 
-    def said(text: str) -> str:
+    def filled(text: str) -> str:
         return go_template.rendered(text, {}, labels=dict(labels), values={"B": {"Value": value}})
 
     instance.labels = {
         **dict(labels),
-        **{key: said(text) for key, text in one.rule.labels.items()},
+        **{key: filled(text) for key, text in one.rule.labels.items()},
         "alertname": one.rule.title,
         "grafana_folder": one.group.folder,
     }
-    instance.annotations = {key: said(text) for key, text in one.rule.annotations.items()}
+    instance.annotations = {key: filled(text) for key, text in one.rule.annotations.items()}
     if now - instance.since >= seconds(one.rule.for_):
         instance.state = "Alerting"
 
@@ -134,7 +134,7 @@ def _condition(rule: Rule, sources: Mapping[str, DataSource]) -> tuple[Series, s
     for step in rule.data:
         model = step.model
         if step.datasourceUid != "__expr__":
-            results[step.refId] = _asked(sources[step.datasourceUid], model["expr"])
+            results[step.refId] = _query(sources[step.datasourceUid], model["expr"])
             continue
         before = results[model["expression"]]
         inputs[step.refId] = before
@@ -151,7 +151,7 @@ def _condition(rule: Rule, sources: Mapping[str, DataSource]) -> tuple[Series, s
     return inputs[rule.condition], {labels for labels, value in found.items() if value}
 
 
-def _asked(source: DataSource, expression: str) -> Series:
+def _query(source: DataSource, expression: str) -> Series:
     body = urllib.parse.urlencode({"query": expression}).encode()
     try:
         with urllib.request.urlopen(f"{source.url}/api/v1/query", body, timeout=QUERY_SECONDS) as answer:

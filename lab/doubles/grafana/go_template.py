@@ -18,15 +18,15 @@ _PATH = re.compile(r"(\$\w*)?((?:\.\w+)*)|\.")
 
 
 class TemplateError(ValueError):
-    """The template cannot be read, or asks for what is not there."""
+    """The template cannot be read, or names what does not exist."""
 
 
 @dataclass
 class _Node:
-    """`kind` is text, show, template, if or range; `words` are the action's."""
+    """`kind` is text, show, template, if or range; `terms` are the action's."""
 
     kind: str
-    words: list[str] = field(default_factory=list[str])
+    terms: list[str] = field(default_factory=list[str])
     text: str = ""
     body: list[_Node] = field(default_factory=lambda: list[_Node]())
     otherwise: list[_Node] = field(default_factory=lambda: list[_Node]())
@@ -36,7 +36,7 @@ Definitions = dict[str, list[_Node]]
 
 
 def parsed(text: str) -> tuple[list[_Node], Definitions]:
-    """What stands outside of any `define`, and the definitions by name; raises TemplateError."""
+    """The nodes outside of any `define`, and the definitions by name; raises TemplateError."""
     definitions: Definitions = {}
     nodes, ended = _block(_tokens(text), definitions, top=True)
     if ended is not None:
@@ -98,15 +98,15 @@ def _run(nodes: list[_Node], dot: Any, variables: Mapping[str, Any], definitions
         if node.kind == "text":
             yield node.text
         elif node.kind == "show":
-            yield _shown(_value(node.words, dot, variables))
+            yield _shown(_value(node.terms, dot, variables))
         elif node.kind == "template":
-            name = _quoted(node.words[0])
+            name = _quoted(node.terms[0])
             if name not in definitions:
                 raise TemplateError(f'template "{name}" not defined')
-            data = _value(node.words[1:], dot, variables) if node.words[1:] else None
+            data = _value(node.terms[1:], dot, variables) if node.terms[1:] else None
             yield from _run(definitions[name], data, {"": data}, definitions)
         elif node.kind == "if":
-            chosen = node.body if _value(node.words, dot, variables) else node.otherwise
+            chosen = node.body if _value(node.terms, dot, variables) else node.otherwise
             yield from _run(chosen, dot, variables, definitions)
         else:
             yield from _ranged(node, dot, variables, definitions)
@@ -114,11 +114,11 @@ def _run(nodes: list[_Node], dot: Any, variables: Mapping[str, Any], definitions
 
 def _ranged(node: _Node, dot: Any, variables: Mapping[str, Any], definitions: Definitions) -> Iterator[str]:
     names: list[str] = []
-    words = node.words
-    if ":=" in words:
-        at = words.index(":=")
-        names, words = [word.strip(",$") for word in words[:at]], words[at + 1 :]
-    listed: list[Any] = list(_value(words, dot, variables))
+    terms = node.terms
+    if ":=" in terms:
+        at = terms.index(":=")
+        names, terms = [term.strip(",$") for term in terms[:at]], terms[at + 1 :]
+    listed: list[Any] = list(_value(terms, dot, variables))
     if not listed:
         yield from _run(node.otherwise, dot, variables, definitions)
     for number, one in enumerate(listed):
@@ -126,10 +126,10 @@ def _ranged(node: _Node, dot: Any, variables: Mapping[str, Any], definitions: De
         yield from _run(node.body, one, {**variables, **bound}, definitions)
 
 
-def _value(words: list[str], dot: Any, variables: Mapping[str, Any]) -> Any:
-    if len(words) == 1:
-        return _operand(words[0], dot, variables)
-    verb, arguments = words[0], [_operand(word, dot, variables) for word in words[1:]]
+def _value(terms: list[str], dot: Any, variables: Mapping[str, Any]) -> Any:
+    if len(terms) == 1:
+        return _operand(terms[0], dot, variables)
+    verb, arguments = terms[0], [_operand(term, dot, variables) for term in terms[1:]]
     if verb == "eq" and len(arguments) == 2:
         return arguments[0] == arguments[1]
     if verb == "lt" and len(arguments) == 2:
@@ -139,14 +139,14 @@ def _value(words: list[str], dot: Any, variables: Mapping[str, Any]) -> Any:
     raise TemplateError(f'function "{verb}" not defined')
 
 
-def _operand(word: str, dot: Any, variables: Mapping[str, Any]) -> Any:
-    if word.startswith('"'):
-        return _quoted(word)
-    if word.lstrip("-").isdigit():
-        return int(word)
-    found = _PATH.fullmatch(word)
-    if not found or not word:
-        raise TemplateError(f'function "{word}" not defined')
+def _operand(term: str, dot: Any, variables: Mapping[str, Any]) -> Any:
+    if term.startswith('"'):
+        return _quoted(term)
+    if term.lstrip("-").isdigit():
+        return int(term)
+    found = _PATH.fullmatch(term)
+    if not found or not term:
+        raise TemplateError(f'function "{term}" not defined')
     value = dot
     if found.group(1) is not None:
         name = found.group(1)[1:]
@@ -160,10 +160,10 @@ def _operand(word: str, dot: Any, variables: Mapping[str, Any]) -> Any:
     return value
 
 
-def _quoted(word: str) -> str:
-    if len(word) < 2 or word[0] != '"' or word[-1] != '"':
-        raise TemplateError(f"unexpected {word}")
-    return word[1:-1].replace('\\"', '"')
+def _quoted(term: str) -> str:
+    if len(term) < 2 or term[0] != '"' or term[-1] != '"':
+        raise TemplateError(f"unexpected {term}")
+    return term[1:-1].replace('\\"', '"')
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,6 @@
 """The provisioning files' formats, strict: an unknown key is refused, as is everything that Grafana ends for.
 
-Grafana itself ignores most unknown keys; here they are refused, since a misspelt key is a setting that is not there.
+The real Grafana ignores most unknown keys; here they are refused, since a misspelt key is a setting that is not there.
 Written from Grafana's own structs, apart from `dashboards/alerting/shape.py`, which writes what this reads.
 """
 
@@ -32,8 +32,10 @@ def _duration(value: str) -> str:
 
 def _interval(value: str) -> str:
     if not seconds(value) or seconds(value) % SCHEDULER_SECONDS:
-        words = f"interval ({value}) should be non-zero and divided exactly by scheduler interval: {SCHEDULER_SECONDS}"
-        raise ValueError(words)
+        message = (
+            f"interval ({value}) should be non-zero and divided exactly by scheduler interval: {SCHEDULER_SECONDS}"
+        )
+        raise ValueError(message)
     return value
 
 

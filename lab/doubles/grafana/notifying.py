@@ -1,4 +1,4 @@
-"""From alerts to messages: gathered into groups, told once, told again when something changes, and when it is over.
+"""Messages from alerts: gathered into groups, sent once, again when something changes, and when it is over.
 
 Owns: group_wait, group_interval, repeat_interval, the message that Grafana's Discord receiver makes.
 Deliberately does not: know rules (evaluation.py). It posts by plain HTTP to the host that the webhook names: the lab's
@@ -32,20 +32,20 @@ Key = tuple[str, Labels]
 
 @dataclass(frozen=True)
 class _Unsent:
-    """A message that Discord did not take: Grafana's words, which may hold the address, and when to try again."""
+    """A message that Discord did not take: Grafana's text, which may hold the address, and when to try again."""
 
-    words: str
+    message: str
     wait_seconds: float
 
 
 @dataclass
 class _Group:
-    """One group of alerts, as the policy groups them. `told` are the firing alerts of the last message."""
+    """One group of alerts, as the policy groups them. `sent` are the firing alerts of the last message."""
 
     labels: dict[str, str]
     due: float
-    told: set[Key] = field(default_factory=lambda: set[Key]())
-    told_at: float = 0.0
+    sent: set[Key] = field(default_factory=lambda: set[Key]())
+    sent_at: float = 0.0
     last: dict[Key, tuple[Watched, Instance]] = field(default_factory=lambda: dict[Key, tuple[Watched, Instance]]())
 
 
@@ -83,9 +83,9 @@ class Notifier:
     ) -> None:
         policy = self._policy
         assert policy is not None
-        over = {key: one for key, one in group.last.items() if key not in firing and key in group.told}
-        changed = set(firing) != group.told
-        if not changed and now - group.told_at < seconds(policy.repeat_interval):
+        over = {key: one for key, one in group.last.items() if key not in firing and key in group.sent}
+        changed = set(firing) != group.sent
+        if not changed and now - group.sent_at < seconds(policy.repeat_interval):
             group.due = now + seconds(policy.group_interval)
             return
         for receiver in self._points[policy.receiver].receivers:
@@ -94,29 +94,29 @@ class Notifier:
                 continue
             unsent = self._post(receiver.settings, self._data(group, firing, resolved))
             if unsent:
-                # Not told: the same again, after as long as Discord asks.
+                # Not sent: the same again, after as long as Discord demands.
                 group.due = now + unsent.wait_seconds
                 return
-        group.told, group.told_at, group.last = set(firing), now, dict(firing)
+        group.sent, group.sent_at, group.last = set(firing), now, dict(firing)
         group.due = now + seconds(policy.group_interval)
         if not firing:
             del self._groups[names]
 
     def test(self, settings: DiscordSettings, labels: dict[str, str], annotations: dict[str, str]) -> str:
-        """One alert of no rule, sent at once; why it was not taken, in Grafana's words, empty when it was."""
+        """One alert of no rule, sent at once; the reason in Grafana's text when it was not taken, else empty."""
         url = f"{self._root}/d/"
         alert = {"Labels": labels, "Annotations": annotations, "DashboardURL": url, "PanelURL": url, "Status": "firing"}
         data = {"Status": "firing", "Alerts": [alert], "CommonLabels": labels, "GroupLabels": labels}
         unsent = self._post(settings, {**data, "ExternalURL": f"{self._root}/"})
-        return unsent.words if unsent else ""
+        return unsent.message if unsent else ""
 
     def _data(
         self, group: _Group, firing: dict[Key, tuple[Watched, Instance]], over: dict[Key, tuple[Watched, Instance]]
     ) -> dict[str, Any]:
         alerts = [self._alert(*one, "firing") for one in firing.values()]
         alerts += [self._alert(*one, "resolved") for one in over.values()]
-        first, *rest = [alert["Labels"] for alert in alerts]
-        common = {key: value for key, value in first.items() if all(one.get(key) == value for one in rest)}
+        first, *others = [alert["Labels"] for alert in alerts]
+        common = {key: value for key, value in first.items() if all(one.get(key) == value for one in others)}
         return {
             "Status": "firing" if firing else "resolved",
             "Alerts": alerts,
@@ -162,10 +162,10 @@ class Notifier:
                 return None
         except urllib.error.HTTPError as error:
             print(f'level=error msg="failed to send notification" status={error.code}', flush=True)
-            words = f"webhook response status {error.code} {error.reason}"
-            return _Unsent(words, float(error.headers.get("Retry-After") or 5))
+            refusal = f"webhook response status {error.code} {error.reason}"
+            return _Unsent(refusal, float(error.headers.get("Retry-After") or 5))
         except OSError as error:
-            # The address is the secret: its host is told, its path is not.
+            # The address is the secret: its host is shown, its path is not.
             print(f'level=error msg="failed to send notification" host={parts.netloc} err="{error}"', flush=True)
             return _Unsent(f'Post "{settings.url}": {error}', 5.0)
 

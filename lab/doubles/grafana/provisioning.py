@@ -1,4 +1,4 @@
-"""What lies in the provisioning folders, read once at the start.
+"""The provisioning folders, read once at the start.
 
 Owns: which files are read, which fields are expanded, the refusals over several files.
 Deliberately does not: go on with half of it: anything refused ends the program, as it ends Grafana.

@@ -1,4 +1,4 @@
-"""The paths of Grafana's public HTTP API that our tests ask.
+"""The paths of Grafana's public HTTP API that our tests call.
 
 Owns: these paths and their documents, basic authentication; the test of a contact point, in the form that Grafana has
 until 12 and in the one since 13 (its pull request 121692). Deliberately does not: change anything.
@@ -30,7 +30,7 @@ _REDACTED = "[REDACTED]"
 
 @dataclass(frozen=True)
 class Api:
-    """What is answered from."""
+    """The parts from which requests are answered."""
 
     provisioned: Provisioned
     evaluator: Evaluator
@@ -40,12 +40,12 @@ class Api:
     major: int = 12
 
     def admits(self, authorization: str) -> bool:
-        """Whether it is the admin's, by the password that is in the database now."""
+        """True for the admin's, by the password that is in the database now."""
         try:
-            words = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+            pair = base64.b64decode(authorization.removeprefix("Basic ")).decode()
         except ValueError:
             return False
-        user, _, password = words.partition(":")
+        user, _, password = pair.partition(":")
         return user == self.user and self.database.takes(password)
 
     def answer(self, path: str) -> tuple[int, Any]:
@@ -81,24 +81,24 @@ class Api:
         failed, answers = False, list[Any]()
         for point in body["receivers"]:
             rows: list[Any] = []
-            for given in point["grafana_managed_receiver_configs"]:
-                known = self._known(given["uid"])
+            for receiver in point["grafana_managed_receiver_configs"]:
+                known = self._known(receiver["uid"])
                 if known is None:
-                    return 404, {"message": f"unknown receiver: {given['uid']}"}
-                error = self._sent(known, given["settings"], body.get("alert") or {})
+                    return 404, {"message": f"unknown receiver: {receiver['uid']}"}
+                error = self._sent(known, receiver["settings"], body.get("alert") or {})
                 failed = failed or bool(error)
                 state = {"status": "failed", "error": error} if error else {"status": "ok"}
-                rows.append({"name": point["name"], "uid": given["uid"], **state})
+                rows.append({"name": point["name"], "uid": receiver["uid"], **state})
             answers.append({"name": point["name"], "grafana_managed_receiver_configs": rows})
         return (207 if failed else 200), {"alert": body.get("alert"), "receivers": answers}
 
     def _test_integration(self, body: Any) -> tuple[int, Any]:
         """200 also where the message was not taken: what became of it stands in `status`."""
-        given = body["integration"]
-        known = self._known(given["uid"])
+        receiver = body["integration"]
+        known = self._known(receiver["uid"])
         if known is None:
             return 404, {"message": "integration not found"}
-        error = self._sent(known, given["settings"], body.get("alert") or {})
+        error = self._sent(known, receiver["settings"], body.get("alert") or {})
         return 200, {"status": "failure", "error": error} if error else {"status": "success"}
 
     def _receiver(self, name: str) -> tuple[int, Any]:
@@ -130,7 +130,7 @@ class Api:
         return next((one for point in points for one in point.receivers if one.uid == uid), None)
 
     def _sent(self, known: Receiver, settings: Any, alert: Any) -> str:
-        """The stored secret takes the place of one that was not given; one that was given is used as it is."""
+        """The stored secret takes the place of one that was not sent; one that was sent is used as it is."""
         used = known.settings.model_copy(update=settings)
         labels = {"grafana_folder": "", **alert.get("labels", {})}
         return self.notifier.test(used, labels, alert.get("annotations", {}))

@@ -17,9 +17,9 @@ def main() -> None:
     verb.add_argument("home", type=Path)
     verb.add_argument("--docker-host", action="append", required=True, help="allowed Docker address; may be repeated")
     verb.add_argument("--ssh-host", action="append", default=[], help="allowed ssh address; may be repeated")
-    given = parser.parse_args()
-    facts = LabFacts(docker_hosts=tuple(given.docker_host), ssh_hosts=tuple(given.ssh_host))
-    for name, state in install(given.home.resolve(), facts).items():
+    options = parser.parse_args()
+    facts = LabFacts(docker_hosts=tuple(options.docker_host), ssh_hosts=tuple(options.ssh_host))
+    for name, state in install(options.home.resolve(), facts).items():
         print(f"{name}: {state.value}")
 
 

@@ -15,13 +15,13 @@ from enum import Enum
 from pathlib import Path
 
 VERSIONS = {"docker": "5.2.0", "command": "1.2.1"}
-"""The versions that the Python packages `pulumi-docker` and `pulumi-command` ask the engine for."""
+"""The versions that the Python packages `pulumi-docker` and `pulumi-command` require of the engine."""
 
 _MARK = "double.json"
 
 
 class PluginState(Enum):
-    """What stands in a plugin's folder."""
+    """The kind of plugin in a folder."""
 
     ABSENT = "absent"
     REAL = "real"

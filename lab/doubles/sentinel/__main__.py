@@ -1,7 +1,8 @@
 """The gateway's double as a program: `sentinel-gateway --config PATH`.
 
-In the image: `PYTHONPATH=/opt/sentinel exec python3 -m lab.doubles.sentinel --config /etc/sentinel/sentinel.toml`, with this
-folder at /opt/sentinel/lab/sentinel and `requirements.in` beside it installed (asyncpg, PyJWT; Python 3.11 to 3.13).
+In the image: `PYTHONPATH=/opt/sentinel exec python3 -m lab.doubles.sentinel --config /etc/sentinel/sentinel.toml`,
+with this folder at /opt/sentinel/lab/doubles/sentinel and `requirements.in` beside it installed (asyncpg, PyJWT; Python
+3.11 to 3.13).
 
 Owns: the order of the start (backends, token, database, 9201, then the client) and of the end (calls, backends, audit).
 """

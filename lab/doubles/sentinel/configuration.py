@@ -38,7 +38,7 @@ class BackendSettings:
 
 @dataclass(frozen=True)
 class Limits:
-    """What SIGHUP reloads, and nothing else: kill switch and rate limits (requests per minute)."""
+    """The part that SIGHUP reloads, and nothing else: kill switch and rate limits (requests per minute)."""
 
     disabled_tools: frozenset[str] = frozenset()
     disabled_backends: frozenset[str] = frozenset()

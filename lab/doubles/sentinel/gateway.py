@@ -60,7 +60,7 @@ class Gateway:
         self.take(limits)
 
     def take(self, limits: Limits) -> None:
-        """What SIGHUP brings: another kill switch and other rate limits, for the next call and the next list."""
+        """Take over another kill switch and other rate limits, for the next call and the next list (SIGHUP)."""
         self._limits, self._rates = limits, RateLimits(limits)
 
     async def serve(self) -> None:
@@ -89,8 +89,8 @@ class Gateway:
             if method == "notifications/cancelled" and (task := self._running.get(repr(parameters.get("requestId")))):
                 task.cancel()
         elif method == "initialize":
-            wanted = parameters.get("protocolVersion")
-            version = wanted if wanted in PROTOCOL_VERSIONS else PROTOCOL_VERSIONS[-1]
+            requested = parameters.get("protocolVersion")
+            version = requested if requested in PROTOCOL_VERSIONS else PROTOCOL_VERSIONS[-1]
             hello: Message = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": SERVER_INFO}
             self._answer(message["id"], result=hello)
         elif method == "ping":
@@ -111,7 +111,7 @@ class Gateway:
         return tool not in self._role.denied_tools and self._killed(tool) is None
 
     def _killed(self, tool: str) -> str | None:
-        """What the kill switch says of a tool, which it hides from the list as well."""
+        """The kill switch's refusal of a tool, which it hides from the list as well."""
         owner = self._catalogue.owner(tool)
         if tool in self._limits.disabled_tools:
             return f"Tool is disabled: {tool}"

@@ -53,7 +53,7 @@ class HttpBackend:
         return True
 
     async def close(self) -> None:
-        """The backend forgets an idle session by itself."""
+        """The backend forgets an idle session on its own."""
 
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(function, *arguments))

@@ -152,7 +152,7 @@ class StdioBackend:
                 except ValueError:
                     print(f"WARN backend {self.settings.name} wrote no JSON", file=sys.stderr, flush=True)
         finally:
-            gone = BackendFailed(self.settings.name, "ended while it was asked")
+            gone = BackendFailed(self.settings.name, "ended during a call")
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(gone)

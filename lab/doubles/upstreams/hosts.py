@@ -1,6 +1,6 @@
 """The names of the outside, each with an address of its own, so that one of them can be taken away alone.
 
-Owns: names, addresses, ports. Deliberately does not: answer for them (stand_in.py), nor start anything.
+Owns: names, addresses, ports. Deliberately does not: answer for them (server.py), nor start anything.
 """
 
 from __future__ import annotations
@@ -28,4 +28,4 @@ DISCORD = Upstream("discord.com", "203.0.113.25")
 UPSTREAMS = (CONTEXT7, FIRECRAWL, EXA, N8N)
 """For which lab/doubles/upstreams/server.py answers."""
 NAMES = (*UPSTREAMS, DISCORD)
-"""All that resolve; Discord has a double of its own, lab/discord."""
+"""All that resolve; Discord has a double of its own, lab/doubles/discord."""

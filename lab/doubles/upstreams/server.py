@@ -1,8 +1,8 @@
-"""Stand-ins of the backends' upstream APIs, as one program with the standard library only.
+"""Doubles of the backends' upstream APIs, as one program with the standard library only.
 
 What each answers has the shape in which the published servers read it (`bridge/servers/package.json` says which
 versions): Context7's `GET /api/v2/libs/search` and `/api/v2/context`, Firecrawl's `POST /v2/map` and `/v2/scrape`,
-n8n's public `GET /api/v1/workflows`. A key is asked for where the real one asks, and any key is taken.
+n8n's public `GET /api/v1/workflows`. A key is required where the real one requires it, and any key is taken.
 
 Owns: the answers. Deliberately does not: check a key's worth, or know anything of the box.
 """
@@ -29,7 +29,7 @@ Answer = tuple[int, Any]
 
 
 def answer(upstream: Upstream, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    """What the upstream says to one request; the headers' names are in lower case."""
+    """The upstream's answer to one request; the headers' names are in lower case."""
     parts = urlsplit(target)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     if upstream == CONTEXT7:
@@ -47,7 +47,7 @@ def _context7(method: str, path: str, query: Mapping[str, str]) -> Answer:
         found = {
             "id": f"/{name}/{name}",
             "title": name,
-            "description": f"What the lab knows of {name}",
+            "description": f"The lab's entry for {name}",
             "totalSnippets": 42,
             "trustScore": 9,
             "versions": ["v1.0.0"],
@@ -61,11 +61,11 @@ def _context7(method: str, path: str, query: Mapping[str, str]) -> Answer:
 def _firecrawl(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
     if not headers.get("authorization", "").startswith("Bearer "):
         return 401, {"success": False, "error": "Unauthorized: Token missing"}
-    asked = json.loads(body or b"{}")
-    url = asked.get("url", "")
+    request = json.loads(body or b"{}")
+    url = request.get("url", "")
     if (method, path) == ("POST", "/v2/map"):
         links = [{"url": f"{url}/{page}", "title": page.title()} for page in ("about", "contact")]
-        return 200, {"success": True, "id": "map-1", "links": links[: asked.get("limit", len(links))]}
+        return 200, {"success": True, "id": "map-1", "links": links[: request.get("limit", len(links))]}
     if (method, path) == ("POST", "/v2/scrape"):
         return 200, {"success": True, "data": {"markdown": f"# {url}\n", "metadata": {"sourceURL": url}}}
     return 404, {"success": False, "error": "no such path"}
@@ -75,8 +75,8 @@ def _n8n(method: str, path: str, headers: Mapping[str, str], query: Mapping[str,
     if not headers.get("x-n8n-api-key"):
         return 401, {"message": "'X-N8N-API-KEY' header required"}
     if (method, path) == ("GET", "/api/v1/workflows"):
-        wanted = query.get("active")
-        found = [one for one in _WORKFLOWS if wanted is None or str(one["active"]).lower() == wanted]
+        active = query.get("active")
+        found = [one for one in _WORKFLOWS if active is None or str(one["active"]).lower() == active]
         return 200, {"data": found, "nextCursor": None}
     for one in _WORKFLOWS:
         if (method, path) == ("GET", f"/api/v1/workflows/{one['id']}"):
@@ -103,9 +103,9 @@ def serve(upstream: Upstream) -> ThreadingHTTPServer:
 
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, said = answer(upstream, self.command, self.path, _lowered(self.headers.items()), body)
-            kind = "text/plain" if isinstance(said, str) else "application/json"
-            content = said.encode() if isinstance(said, str) else json.dumps(said).encode()
+            status, document = answer(upstream, self.command, self.path, _lowered(self.headers.items()), body)
+            kind = "text/plain" if isinstance(document, str) else "application/json"
+            content = document.encode() if isinstance(document, str) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))

@@ -1,7 +1,7 @@
-"""Claude Code itself, as a client of the tests; `make up` neither needs it nor waits for it.
+"""The published Claude Code, as a client of the tests; `make up` neither needs it nor waits for it.
 
-Owns: its program in `.work/claude`, pinned by `lab/real/claude_code/package-lock.json`. Only the package for Linux on x86-64 is
-installed: the one around it, `@anthropic-ai/claude-code`, chooses it by a script of its own, and none is run here.
+Owns: its program in `.work/claude`, pinned by `lab/real/claude_code/package-lock.json`. Only the package for Linux on
+x86-64 is installed: the one around it, `@anthropic-ai/claude-code`, chooses it by a script, and none is run here.
 Deliberately does not: give it a home, an account or a configuration.
 """
 

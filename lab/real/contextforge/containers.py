@@ -47,7 +47,7 @@ def start(
 ) -> None:
     """Makes and starts what is missing, and waits until all are healthy.
 
-    Raises UserError with the container's own last words when one ends, or when LIMIT_SECONDS are over.
+    Raises UserError with the container's last log line when one ends, or when LIMIT_SECONDS are over.
     """
     found = {service: _as_described(daemon, service, images) for service in services}
     for service, container in found.items():
@@ -57,21 +57,21 @@ def start(
     _start(daemon, [container for container in found.values() if container is not None], say)
 
 
-def wake(daemon: docker.DockerClient, services: Sequence[Service], say: Callable[[str], None]) -> None:
+def start_existing(daemon: docker.DockerClient, services: Sequence[Service], say: Callable[[str], None]) -> None:
     """Starts those that exist and do not run, as they are; errors as `start`."""
     found = [_find(daemon, service) for service in services]
     _start(daemon, [container for container in found if container is not None], say)
 
 
 def handed_over(daemon: docker.DockerClient, service: Service) -> bool:
-    """Whether the container is out of service because somebody else got its port."""
+    """True when the container is out of service because the port was handed over."""
     container = _find(daemon, service)
     if container is None:
         return False
     return container.status == "paused" or container.attrs["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
 
 
-def ground(daemon: docker.DockerClient) -> None:
+def make_network_and_volumes(daemon: docker.DockerClient) -> None:
     """The network and the volumes."""
     if not _networks(daemon):
         daemon.networks.create(NETWORK, driver="bridge", labels=_labels(network="mcpnet"))
@@ -93,21 +93,21 @@ def remove(daemon: docker.DockerClient) -> None:
         volume.remove()
 
 
-def run(daemon: docker.DockerClient, service: Service, words: Sequence[str]) -> None:
+def run(daemon: docker.DockerClient, service: Service, argv: Sequence[str]) -> None:
     """Runs a program in the service's container; raises UserError when it fails."""
-    code, output = daemon.containers.get(service.container_name).exec_run(list(words))
+    code, output = daemon.containers.get(service.container_name).exec_run(list(argv))
     if code:
         last = "".join(cast(bytes, output).decode(errors="replace").strip().splitlines()[-1:])
-        raise UserError(f"{words[0]} in the lab's {service.container_name} ended with exit code {code}: {last}")
+        raise UserError(f"{argv[0]} in the lab's {service.container_name} ended with exit code {code}: {last}")
 
 
 def _start(daemon: docker.DockerClient, present: Sequence[Container], say: Callable[[str], None]) -> None:
     since = time.time()
-    asleep = [container for container in present if container.status != "running"]
-    for container in asleep:
+    stopped = [container for container in present if container.status != "running"]
+    for container in stopped:
         say(f"starting {container.name}")
         container.start()
-    _wait(daemon, present, {str(container.name) for container in asleep}, since, say)
+    _wait(daemon, present, {str(container.name) for container in stopped}, since, say)
 
 
 def _networks(daemon: docker.DockerClient) -> list[Network]:
@@ -134,7 +134,7 @@ def _as_described(daemon: docker.DockerClient, service: Service, images: Mapping
 
 
 def _create(daemon: docker.DockerClient, service: Service, tag: str, values: Mapping[str, str]) -> Container:
-    given = {**service.environment, **service.slim_environment}
+    variables = {**service.environment, **service.slim_environment}
     options: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
     if service.command:
         options["command"] = list(service.command)
@@ -145,11 +145,11 @@ def _create(daemon: docker.DockerClient, service: Service, tag: str, values: Map
     return daemon.containers.create(
         tag,
         name=service.container_name,
-        environment={name: Template(value).substitute(values) for name, value in given.items()},
+        environment={name: Template(value).substitute(values) for name, value in variables.items()},
         labels=service.labels(tag),
         healthcheck={
             # As compose reads it: `$$` is a dollar that the container's shell sees.
-            "test": [word.replace("$$", "$") for word in service.health.test],
+            "test": [part.replace("$$", "$") for part in service.health.test],
             "interval": service.health.interval * _SECOND,
             "timeout": service.health.timeout * _SECOND,
             "retries": service.health.retries,
@@ -182,7 +182,7 @@ def _wait(
         if container is None:
             continue
         if event["Action"] == "die" and container.name in started and event["time"] >= since:
-            raise UserError(f"The lab's {container.name} ended at its start: {_last_words(container)}")
+            raise UserError(f"The lab's {container.name} ended at its start: {_last_log_line(container)}")
         if _healthy(container):
             del left[event["id"]]
             if not left:
@@ -190,7 +190,7 @@ def _wait(
             say(f"waiting for {_names(left.values())}")
     container = next(iter(left.values()))
     raise UserError(
-        f"The lab's {container.name} was not healthy after {LIMIT_SECONDS} s: {_last_words(container)}; "
+        f"The lab's {container.name} was not healthy after {LIMIT_SECONDS} s: {_last_log_line(container)}; "
         "run 'make up' again, or 'make down' first"
     )
 
@@ -200,7 +200,7 @@ def _healthy(container: Container) -> bool:
     return container.attrs["State"].get("Health", {}).get("Status") == "healthy" and container.status == "running"
 
 
-def _last_words(container: Container) -> str:
+def _last_log_line(container: Container) -> str:
     lines = container.logs(tail=20).decode(errors="replace").strip().splitlines()
     return lines[-1][:300] if lines else "its log is empty"
 

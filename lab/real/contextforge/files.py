@@ -49,7 +49,7 @@ def compose_folder(box: Box) -> Path:
 
 
 def token_file(box: Box) -> Path:
-    """Where the operator keeps the bearer token for 127.0.0.1:9200."""
+    """The file in which the operator keeps the bearer token for 127.0.0.1:9200."""
     return Path(box.home) / ".mcp-token"
 
 
@@ -181,7 +181,7 @@ if ! ip -4 address show dev eth0 2> /dev/null | grep -q 'inet {box.ssh.address}/
     exit 1
 fi
 
-# A database or a cache that listens on the host itself is never for the outside.
+# A database or a cache that listens on the host is never for the outside.
 for port in 5432 6379; do
     iptables -C INPUT -i eth0 -p tcp --dport "$port" -j DROP 2> /dev/null ||
         iptables -A INPUT -i eth0 -p tcp --dport "$port" -j DROP
@@ -191,7 +191,7 @@ done
 
 def _nightly(box: Box) -> str:
     return f"""#!/bin/sh
-# ContextForge's database, every night by cron; fourteen days are kept.
+# ContextForge's database, nightly by cron; fourteen days are kept.
 set -eu
 umask 077
 

@@ -12,7 +12,7 @@ from console.errors import UserError
 from hostctl.retire import note
 from lab.box import Box
 from lab.real.contextforge import containers, files
-from lab.real.contextforge.asking import ask
+from lab.real.contextforge.http_call import call
 from lab.real.contextforge.services import BACKENDS, DATABASE, GATEWAY, SERVICES, SIDECARS, SQLITE
 
 _OTHERS = [service for service in SERVICES if service is not GATEWAY]
@@ -40,15 +40,15 @@ def up(box: Box, images: Mapping[str, str] | None = None, say: Callable[[str], N
     tags = box.images if images is None else images
     with containers.client(box.docker_host) as daemon:
         if _retired(box):
-            containers.wake(daemon, SIDECARS, say)
+            containers.start_existing(daemon, SIDECARS, say)
             return
         if containers.handed_over(daemon, GATEWAY):
             # The rollback is recorded as it is: nothing of it is made anew.
-            containers.wake(daemon, _OTHERS, say)
+            containers.start_existing(daemon, _OTHERS, say)
             return
         files.write(box, tags)
         values = files.environment(box)
-        containers.ground(daemon)
+        containers.make_network_and_volumes(daemon)
         containers.start(daemon, _DATABASES, tags, values, say)
         containers.start(daemon, [*SIDECARS, GATEWAY], tags, values, say)
         token = files.token_file(box).read_text(encoding="utf-8").strip()
@@ -67,12 +67,12 @@ def down(box: Box) -> None:
 
 
 def _retired(box: Box) -> bool:
-    """Whether `make retire-contextforge` has begun here: what is gone is not made anew."""
+    """True once `make retire-contextforge` has begun here: what is gone is not made anew."""
     return bool(note(box.folder).get("begun_at"))
 
 
 def _unknown_backends(box: Box, token: str) -> list[str]:
-    known = ask(box, "GET", "/gateways?include_inactive=true", token=token)
+    known = call(box, "GET", "/gateways?include_inactive=true", token=token)
     if known.status != 200:
         raise UserError(
             f"The lab's ContextForge did not list its backends (status {known.status}); run 'make down' first."
@@ -83,6 +83,6 @@ def _unknown_backends(box: Box, token: str) -> list[str]:
 
 def _register(box: Box, token: str, name: str) -> None:
     backend = {"name": name, "url": BACKENDS[name], "transport": "STREAMABLEHTTP"}
-    made = ask(box, "POST", "/gateways", token=token, body=backend)
+    made = call(box, "POST", "/gateways", token=token, body=backend)
     if made.status not in (200, 201):
         raise UserError(f"The lab's ContextForge refused the backend {name} (status {made.status}): {made.body}")

@@ -1,4 +1,4 @@
-"""What runs as the predecessor, as data: the source both of the operator's compose files and of the containers.
+"""The predecessor's services as data: the source both of the operator's compose files and of the containers.
 
     127.0.0.1:9200 -> gateway :4444 --+-- postgres :5432
                                       +-- redis    :6379
@@ -48,7 +48,7 @@ class Mount:
 
     @property
     def name(self) -> str:
-        """What Docker calls the volume."""
+        """The volume's name in Docker."""
         return f"{PROJECT}_{self.volume}"
 
 
@@ -60,7 +60,7 @@ class Service:
     image: str
     health: Health
     container: str = ""
-    """Where compose does not name it by its own rule."""
+    """Set where compose does not name it by its own rule."""
     file: str = BASE
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     slim_environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -87,11 +87,11 @@ class Service:
         }
 
     def base(self, tag: str) -> dict[str, object]:
-        """What `docker-compose.yml` says of it; empty when it is the slim file's alone."""
+        """Its part of `docker-compose.yml`; empty when it is the slim file's alone."""
         return self._definition(tag) if self.file == BASE else {}
 
     def slim(self, tag: str) -> dict[str, object]:
-        """What `docker-compose.slim.yml` adds."""
+        """Its part of `docker-compose.slim.yml`."""
         if self.file == SLIM:
             return self._definition(tag)
         return {"environment": dict(self.slim_environment)} if self.slim_environment else {}
@@ -167,7 +167,7 @@ GATEWAY = Service(
         "MCPGATEWAY_UI_ENABLED": "false",
         "MCPGATEWAY_ADMIN_API_ENABLED": "true",
         "PLUGINS_ENABLED": "false",
-        # The independent watch asks every 10 ms; five refusals would lock its user out for 15 minutes.
+        # The independent watch calls every 10 ms; five refusals would lock its user out for 15 minutes.
         "RATE_LIMITING_ENABLED": "false",
         "LOG_LEVEL": "WARNING",
     },
@@ -214,7 +214,7 @@ SERVERS = Service(
     },
     command=(
         *_MCP_PROXY,
-        *(word for name, program in SHARED.items() for word in ("--named-server", name, program)),
+        *(part for name, program in SHARED.items() for part in ("--named-server", name, program)),
     ),
 )
 

@@ -229,7 +229,7 @@ def test_a_gateway_that_refuses_to_start_ends_the_bridge_with_its_reason_in_the_
         ({"gateway": ["no-such-gateway"]}, "The gateway no-such-gateway cannot be started: No such file or directory."),
         ({"unknown": 1}, "unknown is unknown"),
         ({"listen": "9200"}, "listen must be ADDRESS:PORT, not '9200'."),
-        ({"gateway": "sentinel-gateway"}, "gateway must be the gateway's command as a list of words."),
+        ({"gateway": "sentinel-gateway"}, "gateway must be the gateway's command as a list of arguments."),
         ({"jwt": {"secret_file": "x"}}, "jwt must hold secret_file, issuer and audience, and nothing else."),
         ({"body_limit_bytes": 0}, "body_limit_bytes must be a number above 0, not 0."),
         (

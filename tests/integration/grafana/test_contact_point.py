@@ -45,12 +45,8 @@ def running(folder: Path, webhook: str, major: int) -> Generator[Send]:
     serving = server(Api(provisioned, evaluator, "admin", database, notifier, major), "127.0.0.1", 0)
     thread = threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    at: dict[str, Any] = {
-        "address": "127.0.0.1",
-        "port": serving.server_address[1],
-        "user": "admin",
-        "password": PASSWORD,
-    }
+    port = serving.server_address[1]
+    at: dict[str, Any] = {"address": "127.0.0.1", "port": port, "user": "admin", "password": PASSWORD}
 
     def send(**changes: Any) -> dict[str, Any]:
         members = {**at, "contact_point": "discord", "alert": ALERT, "limit_seconds": 0, **changes}

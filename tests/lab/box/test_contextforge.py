@@ -91,7 +91,7 @@ def test_a_query_reads_what_the_operators_database_holds(before: Box):
 
 def test_a_client_that_shakes_hands_first_sees_the_tools_of_all_backends(before: Box):
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-    started = contextforge.ask(
+    started = contextforge.call(
         before,
         "POST",
         "/mcp",
@@ -99,7 +99,7 @@ def test_a_client_that_shakes_hands_first_sees_the_tools_of_all_backends(before:
         body={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
     )
     assert started.body["result"]["protocolVersion"] == "2025-06-18"
-    listed = contextforge.ask(
+    listed = contextforge.call(
         before, "POST", "/mcp", token=token(before), body={"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
     )
     offered = {tool["name"] for tool in listed.body["result"]["tools"]}
@@ -172,11 +172,11 @@ def test_a_gateway_that_handed_the_port_over_stays_as_it_is(before: Box, daemon:
         gateway.unpause()
         gateway.update(restart_policy={"Name": "unless-stopped"})
     contextforge.up(before)
-    assert contextforge.ask(before, "GET", "/health").status == 200
+    assert contextforge.call(before, "GET", "/health").status == 200
 
 
 def test_the_backends_are_known_once_by_name_and_address(before: Box):
-    known = contextforge.ask(before, "GET", "/gateways?include_inactive=true", token=token(before)).body
+    known = contextforge.call(before, "GET", "/gateways?include_inactive=true", token=token(before)).body
     assert sorted((backend["name"], backend["url"]) for backend in known) == sorted(BACKENDS.items())
 
 

@@ -14,7 +14,7 @@ from console.paths import LOGS
 from console.progress import Progress
 from lab.box import Place
 from lab.doubles.discord import running as discord
-from lab.real.n8n import installing, operating, running
+from lab.real.n8n import account, containers, install
 from tests.lab.cutover.conftest import CONFIGURATION, Lab, lab
 
 __all__ = ["lab", "n8n", "watched"]
@@ -32,12 +32,12 @@ class N8n:
     lab: Lab
     key: str
 
-    def asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return operating.asked(self.lab.box, self.key, method, path, body)
+    def api_call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        return account.api_call(self.lab.box, self.key, method, path, body)
 
     def workflows(self) -> dict[str, dict[str, Any]]:
         """By name."""
-        return {one["name"]: one for one in self.asked("GET", "/workflows")["data"]}
+        return {one["name"]: one for one in self.api_call("GET", "/workflows")["data"]}
 
     def wait(self, seen: Callable[[], bool], what: str) -> None:
         """Until it is seen; the test fails after `WITHIN_SECONDS`, with what was posted to Discord."""
@@ -60,14 +60,14 @@ def embeds() -> list[dict[str, Any]]:
 @pytest.fixture(scope="package")
 def n8n(lab: Lab) -> Generator[N8n]:
     """As the operator has it before the product comes: an account, a key, a workflow of his own."""
-    running.start(lab.box, Place(), installing.modules(Progress(LOGS)))
+    containers.start(lab.box, Place(), install.modules(Progress(LOGS)))
     try:
-        operators = N8n(lab, operating.key(lab.box))
-        made = operators.asked("POST", "/workflows", operating.HEARTBEAT)
-        operators.asked("POST", f"/workflows/{made['id']}/activate")
+        operators = N8n(lab, account.key(lab.box))
+        made = operators.api_call("POST", "/workflows", account.HEARTBEAT)
+        operators.api_call("POST", f"/workflows/{made['id']}/activate")
         yield operators
     finally:
-        running.stop(lab.box)
+        containers.stop(lab.box)
 
 
 @pytest.fixture(scope="package")
@@ -75,7 +75,7 @@ def watched(lab: Lab, n8n: N8n) -> Generator[N8n]:
     """The cutover with the watch; at the end the lab's own settings again, and the watch gone with them."""
     before = lab.configuration()
     lab.set("active", "sentinel")
-    lab.pulumi("config", "set", "--path", "networks.also[0]", running.NETWORK)
+    lab.pulumi("config", "set", "--path", "networks.also[0]", containers.NETWORK)
     lab.pulumi("config", "set", "--path", "health_watch.enabled", "true")
     lab.pulumi("config", "set", "--path", "health_watch.minutes", json.dumps(LOOK_EVERY_SECONDS / 60))
     lab.pulumi("config", "set", "--secret", "n8n_api_key", n8n.key)

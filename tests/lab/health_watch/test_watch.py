@@ -11,7 +11,7 @@ import pytest
 from components.n8n_workflow.workflow import NAME, Target, workflow
 from lab.box import Place
 from lab.doubles.discord import running as discord
-from lab.real.n8n import operating
+from lab.real.n8n import account
 from tests.lab.health_watch.conftest import N8n, embeds
 from tests.unit.hostctl.n8n_server import COURSE, course
 
@@ -64,7 +64,7 @@ def test_a_marked_message_arrives_by_n8n_and_nothing_of_it_stays(watched: N8n) -
 
 def test_n8n_answers_as_its_double_in_the_fast_tests_does(watched: N8n) -> None:
     def call(method: str, path: str, body: dict[str, Any] | None) -> tuple[int, Any]:
-        return operating.exchange(watched.lab.box, watched.key, method, path, body)
+        return account.exchange(watched.lab.box, watched.key, method, path, body)
 
     looked_at = [Target("nothing", "http://127.0.0.1:9/", "down", "up", "none")]
     other = json.loads(json.dumps(workflow(looked_at, minutes=59, failures=20)))

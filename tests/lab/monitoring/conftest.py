@@ -6,8 +6,8 @@ import pytest
 
 from console.paths import LOGS
 from console.progress import Progress
-from ops.commands import verify
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from settings import Settings
 from tests.lab.cutover.conftest import STACK, Lab, lab
 
@@ -23,4 +23,4 @@ def deployed(lab: Lab) -> Lab:
 
 @pytest.fixture(scope="package")
 def settings(deployed: Lab) -> Settings:
-    return verify.settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
+    return settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)

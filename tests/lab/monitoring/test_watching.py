@@ -13,7 +13,7 @@ from dashboards.dashboard_file import UID
 from lab.benchmarks import alerts, monitoring
 from lab.box import Place
 from lab.doubles.discord import running as discord
-from lab.real.contextforge.asking import ask
+from lab.real.contextforge.http_call import call
 from settings import Settings
 from tests.lab.cutover.conftest import Lab
 
@@ -44,7 +44,7 @@ def test_grafana_has_the_data_source_the_five_panels_and_every_rule_in_good_heal
 
 def test_without_the_admins_password_nothing_is_told(deployed: Lab, settings: Settings) -> None:
     for basic in ("", "admin:admin"):
-        answer = ask(deployed.box, "GET", "/api/datasources", basic=basic, port=settings.grafana.port)
+        answer = call(deployed.box, "GET", "/api/datasources", basic=basic, port=settings.grafana.port)
         assert answer.status == 401
 
 

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from components.nightly import night
+from components.nightly import nightly_request
+from hostctl.core import requests
 from hostctl.core.documents import Document
 from hostctl.postgres.psql import Database
-from lab.real.contextforge.asking import ask
+from lab.real.contextforge.http_call import call
 from settings import Settings
 from tests.lab.cutover.conftest import Lab, lab
 from tests.lab.monitoring.conftest import deployed, settings
@@ -24,7 +25,7 @@ __all__ = ["deployed", "lab", "settings"]
 @pytest.fixture(scope="package")
 def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
     """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
-    document = Document(dict(night(settings)))
+    document = Document(requests.write(nightly_request(settings)))
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
     theirs = set(Path(document.text("backups")).glob("*"))
     yield document
@@ -53,7 +54,7 @@ def prometheus(lab: Lab, settings: Settings, name: str, value: float, limit_seco
     deadline = time.monotonic() + limit_seconds
     while True:
         path = f"/api/v1/query?{urlencode({'query': name})}"
-        result = ask(lab.box, "GET", path, port=settings.prometheus.port).body["data"]["result"]
+        result = call(lab.box, "GET", path, port=settings.prometheus.port).body["data"]["result"]
         found = [float(one["value"][1]) for one in result]
         if found == [value]:
             return

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hostctl.tokens import signed
-from lab.real.contextforge.asking import ask
+from lab.real.contextforge.http_call import call
 from tests.lab.cutover.conftest import Lab
 from tests.lab.reboot.conftest import serve
 
@@ -30,7 +30,7 @@ DAY = 86400
 
 
 def status(lab: Lab, token: str) -> int:
-    return ask(lab.box, "POST", "/mcp", token=token, body=HELLO).status
+    return call(lab.box, "POST", "/mcp", token=token, body=HELLO).status
 
 
 def renewed(lab: Lab) -> dict[str, bool]:

@@ -12,9 +12,9 @@ from console.progress import Progress
 from lab.box import Place
 from lab.doubles.discord import running as discord
 from lab.doubles.upstreams.hosts import DISCORD
-from ops import report
-from ops.commands import verify
+from ops.commands import report
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from tests.lab.cutover.conftest import STACK, Lab
 from tests.lab.report.conftest import Made
 from tests.lab.security.secrets_at_large import Search
@@ -70,7 +70,7 @@ def test_no_secret_of_the_stack_is_in_anything_that_was_written_or_posted(made: 
 
 def test_the_short_form_is_in_the_channel_once(made: Made, lab: Lab) -> None:
     """From the VPS to the double of Discord: by its address and plain, as the lab's outside has no certificate."""
-    settings = verify.settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
+    settings = settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
     webhook = discord.webhook(Place()).replace(f"https://{DISCORD.host}/", f"http://{DISCORD.address}/")
     before = len(discord.messages(Place()))
     words = made.text.splitlines()[0]

@@ -16,10 +16,10 @@ import pytest
 from console.paths import LOGS
 from console.progress import Progress
 from lab.real.contextforge.services import GATEWAY, NETWORK, POSTGRES, PROJECT, REDIS, SERVERS
-from ops.commands import verify
-from ops.commands.retire import document_of
+from ops.commands.retire_contextforge import document_of
 from ops.engine import host
 from ops.engine.run import open_stack
+from ops.engine.state import settings_of
 from tests.lab.cutover.conftest import STACK, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -42,7 +42,7 @@ def history(lab: Lab) -> list[dict[str, Any]]:
 
 def retirement(lab: Lab, word: str) -> dict[str, Any]:
     """A step of its own, as a run that was killed after it leaves it."""
-    settings = verify.settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
+    settings = settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
     return host.run(STACK, settings, "retire", word, document_of(settings))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the rollback counted: lines at the session's end and, of a soak, the figures of the documentation.
+"""Sums of the tests of the rollback: lines at the session's end and, of a soak, the figures of the documentation.
 
 Owns: the shape of the three in docs/measured.json. Deliberately does not: count; each test does, and hands in what it
 counted when it has passed.
@@ -30,7 +30,7 @@ class Cut:
 class Sums:
     """Of one session; what was not run in it is not in it."""
 
-    kill_matrix: dict[str, Cut] = field(default_factory=dict)
+    kill_matrix: dict[str, Cut] = field(default_factory=dict[str, Cut])
     """By the way of cutting off."""
     round_trips: list[dict[str, int]] = field(default_factory=list)
     """`cutover` and `rollback`: the program's own downtimes in ms."""
@@ -39,15 +39,15 @@ class Sums:
 
     def lines(self) -> list[str]:
         """One line each for what was run."""
-        told: list[str] = []
+        lines: list[str] = []
         if self.kill_matrix:
-            told.append(f"kill matrix: {pages.converged(self._matrix())}")
+            lines.append(f"kill matrix: {pages.converged(self._matrix())}")
         if self.round_trips:
             downtimes = " ".join(f"{trip['cutover']}/{trip['rollback']}" for trip in self.round_trips)
-            told.append(f"round trips: {len(self.round_trips)}, downtimes cutover/rollback in ms: {downtimes}")
+            lines.append(f"round trips: {len(self.round_trips)}, downtimes cutover/rollback in ms: {downtimes}")
         if self.state_machine:
-            told.append("state machine: " + ", ".join(f"{count} {what}" for what, count in self.state_machine.items()))
-        return told
+            lines.append("state machine: " + ", ".join(f"{count} {what}" for what, count in self.state_machine.items()))
+        return lines
 
     def into(self, figures: Mapping[str, Any]) -> dict[str, Any]:
         """The documentation's figures with these in the place of older ones; parts that were not run stay."""

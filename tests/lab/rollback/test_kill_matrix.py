@@ -29,48 +29,48 @@ from tests.lab.rollback.world import GATEWAYS, OTHER, RUN, SOAK, Point, World
 PORTS_RESOURCE = "handover-port"
 MOMENTS = {"before": "before a step", "during": "while a step is at work", "after": "after a step"}
 WAYS = ("rollback", "up")
-"""What an operator does after a run that was cut off, by turns."""
+"""The operator's commands after a run that was cut off, by turns."""
 ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quiet machine: under `make soak`")
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 
 @pytest.mark.parametrize("moment", [pytest.param(one, marks=[] if one == "during" else ONLY_SOAK) for one in MOMENTS])
-def test_the_engine_is_killed_there_and_back(
+def test_a_run_whose_engine_is_killed_ends_in_the_right_world(
     world: World, sums: Sums, say: Callable[[str], None], moment: str, tmp_path: Path
 ) -> None:
-    """By turns on the way there and back: one begins where the other has ended. In CI once, at the port's own resource.
+    """By turns during cutover and rollback, one after the other. In CI once, at the port's own resource.
 
-    A point that fails is told at the end, after the others.
+    A point that fails is reported at the end, after the others.
     """
-    points_back = iter(points_to_contextforge(world, moment) if SOAK else [])
+    rollback_points = iter(points_to_contextforge(world, moment) if SOAK else [])
     world.staged()
     points = [point for point in points_of(world, "sentinel", moment) if SOAK or point.resource == PORTS_RESOURCE]
     assert points
-    there, back = Cut(), Cut()
+    cutovers, rollbacks = Cut(), Cut()
     failed: list[str] = []
     # So that a step is not followed by the same command in each of the three.
     for number, point in enumerate(points, list(MOMENTS).index(moment)):
         world.staged()
         way = WAYS[number % 2]
-        failed += engine_killed(world, there, point, "sentinel", way, tmp_path / str(number))
-        say(f"there, {points.index(point) + 1} of {len(points)}: {point}; {len(failed)} failed")
-        if way == "up" and (point_back := next(points_back, None)):
-            rollback, folder = WAYS[number // 2 % 2], tmp_path / f"{number}-back"
-            failed += engine_killed(world, back, point_back, "contextforge", rollback, folder)
-            say(f"back: {point_back}; {len(failed)} failed")
-    for number, point_back in enumerate(points_back):
+        failed += engine_killed(world, cutovers, point, "sentinel", way, tmp_path / str(number))
+        say(f"cutover, {points.index(point) + 1} of {len(points)}: {point}; {len(failed)} failed")
+        if way == "up" and (rollback_point := next(rollback_points, None)):
+            rollback, folder = WAYS[number // 2 % 2], tmp_path / f"{number}-rollback"
+            failed += engine_killed(world, rollbacks, rollback_point, "contextforge", rollback, folder)
+            say(f"rollback: {rollback_point}; {len(failed)} failed")
+    for number, rollback_point in enumerate(rollback_points):
         world.cut_over()
-        folder = tmp_path / f"back-{number}"
-        failed += engine_killed(world, back, point_back, "contextforge", WAYS[number % 2], folder)
-        say(f"back: {point_back}; {len(failed)} failed")
+        folder = tmp_path / f"rollback-{number}"
+        failed += engine_killed(world, rollbacks, rollback_point, "contextforge", WAYS[number % 2], folder)
+        say(f"rollback: {rollback_point}; {len(failed)} failed")
     world.staged()
     assert not failed, "\n\n".join(failed)
     # A step whose inputs turn out to be the same is no point, but the port's is one in every run.
-    assert there.points
-    sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the cutover"] = there
-    if back.points:
-        sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the rollback"] = back
+    assert cutovers.points
+    sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the cutover"] = cutovers
+    if rollbacks.points:
+        sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the rollback"] = rollbacks
 
 
 def points_to_contextforge(world: World, moment: str) -> list[Point]:
@@ -115,7 +115,7 @@ def after_it(world: World, cut: Cut, point: str, way: str, active: str) -> list[
         ("rollback to a paused predecessor", "contextforge", ("rollback", "rollback")),
     ],
 )
-def test_hostctl_is_killed_at_a_line_of_its_journal(
+def test_a_run_whose_hostctl_is_killed_at_a_line_of_its_journal_ends_in_the_right_world(
     world: World, sums: Sums, say: Callable[[str], None], scenario: str, active: str, ways: tuple[str, str]
 ) -> None:
     points: list[str] = scenarios.points()["scenarios"][scenario]
@@ -178,7 +178,7 @@ def test_the_host_restarts_under_the_run(
 
 
 @ONLY_SOAK
-def test_two_runs_at_once_the_second_is_refused_and_told_who_and_since_when(world: World, tmp_path: Path) -> None:
+def test_of_two_runs_at_once_the_second_is_refused_with_the_holder_and_since_when(world: World, tmp_path: Path) -> None:
     lab: Lab = world.lab
     lab.set("active", "sentinel")
     log = tmp_path / "events"

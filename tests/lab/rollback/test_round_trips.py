@@ -1,4 +1,4 @@
-"""There and back: everything is as it was, nothing is left behind, and no row of the audit is lost."""
+"""Cutover and rollback: everything is as it was, nothing is left, and no row of the audit is lost."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.lab.rollback.world import SOAK, World
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 ROUNDS = 10 if SOAK else 2
-"""What grows with every round shows after two of them."""
+"""Growth with every round shows after two of them."""
 PROJECT = "mcp-context-forge"
 LIMIT_MS = {"cutover": 300, "rollback": 500}
 """Of the median, while ContextForge is paused."""
 GROWTH_BYTES = 4096
-"""Of the state over all rounds: a stored answer may be some words longer than the one before."""
+"""Of the state over all rounds: a stored answer may be some characters longer than the one before."""
 JOURNAL = {"handover", "handover/lock", "handover/state.json", "handover/finished"}
 """The handover's own record, which the first one makes and which stays to be read; `finished` keeps the last twenty."""
 
@@ -52,7 +52,7 @@ def shape(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def residue(world: World) -> dict[str, Any]:
-    """Everything on the host that a round trip could leave behind."""
+    """Everything on the host that a round trip could leave."""
     lab = world.lab
     folder = Path(lab.box.folder)
     saved = subprocess.run(lab.on_host(["iptables-save"]), capture_output=True, text=True, check=True).stdout
@@ -101,7 +101,7 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, su
     sums.round_trips = downtimes
 
 
-def test_where_somebody_else_edited_claudes_file_only_our_entry_goes_back(world: World) -> None:
+def test_where_somebody_else_edited_claudes_file_only_our_entry_is_taken_back(world: World) -> None:
     lab = world.lab
     before = claude_files(lab)[".claude.json"][0]
     world.cut_over()
@@ -126,9 +126,9 @@ def test_a_bad_new_version_is_undone_by_its_number_without_contextforge_in_betwe
     failed = lab.make("up")
     assert failed.returncode == 1, failed.stdout
     assert lab.inspect(gateway)["State"]["Paused"] is True
-    back = lab.ops("rollback", "--to", str(good["number"]))
-    assert back["ok"], back
-    assert back["active"] == "sentinel"
+    undone = lab.ops("rollback", "--to", str(good["number"]))
+    assert undone["ok"], undone
+    assert undone["active"] == "sentinel"
     assert lab.inspect(lab.outputs()["sentinel"])["Image"] == served
     assert lab.inspect(gateway)["State"]["Paused"] is True
     assert not any("rollback" in name for name in {path.name for path in journal.iterdir()} - handovers)
@@ -141,10 +141,10 @@ def spoil(lab: Lab, image: str, tag: str) -> None:
     find = "rm -f $(command -v mcp-server-sequential-thinking)"
     lab.docker("run", "--name", name, "--user", "0", "--network", "none", "--entrypoint", "sh", image, "-c", find)
     entry = lab.docker("image", "inspect", "--format", "{{json .Config.Entrypoint}}", image)
-    words = lab.docker("image", "inspect", "--format", "{{json .Config.Cmd}}", image)
+    command = lab.docker("image", "inspect", "--format", "{{json .Config.Cmd}}", image)
     user = lab.docker("image", "inspect", "--format", "{{.Config.User}}", image)
-    changes = [f"ENTRYPOINT {entry}", f"CMD {'[]' if words == 'null' else words}", f"USER {user or '0'}"]
-    lab.docker("commit", *(word for change in changes for word in ("--change", change)), name, tag)
+    changes = [f"ENTRYPOINT {entry}", f"CMD {'[]' if command == 'null' else command}", f"USER {user or '0'}"]
+    lab.docker("commit", *(argument for change in changes for argument in ("--change", change)), name, tag)
     lab.docker("rm", name)
 
 

@@ -67,7 +67,7 @@ class Course:
     shown: dict[str, Any] = field(default_factory=dict[str, Any])
     probed: dict[str, Any] = field(default_factory=dict[str, Any])
     search: Search = field(default_factory=lambda: Search({}))
-    process_reads: int = 0
+    process_readings: int = 0
     process_holders: set[str] = field(default_factory=set[str])
     holders: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     containers: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -131,9 +131,9 @@ def measured(course: Course) -> dict[str, Any]:
         "alone": {words: _answers(table, (*OURS, GUARDED)) for words, table in alone.items()},
         "searched": course.search.searched,
         "secrets": sorted(course.search.secrets),
-        "process_reads": course.process_reads,
+        "process_readings": course.process_readings,
         "rotations": {
-            key: {"program_ms": one.said["downtime_ms"], "client_ms": one.seen_ms} for key, one in course.rotated.items()
+            key: {"reported_ms": one.said["downtime_ms"], "seen_ms": one.seen_ms} for key, one in course.rotated.items()
         },
     }
 
@@ -194,7 +194,7 @@ def _cut_over(course: Course) -> None:
             )
     course.search.text("the engine's output", said)
     course.search.text("the engine's event log", seen.events)
-    course.process_reads, course.process_holders = processes.looks, processes.holders
+    course.process_readings, course.process_holders = processes.looks, processes.holders
     course.gateway_over_handover, course.every_over_handover = seen.gateway, seen.every
 
 

@@ -19,7 +19,7 @@ from console.paths import ROOT
 from lab.benchmarks.watched import watched
 from lab.box import Place
 from lab.doubles.discord import running as discord
-from lab.real.contextforge import ask
+from lab.real.contextforge import call
 from settings import SECRET_KEYS
 from tests.lab.cutover.conftest import Lab
 
@@ -90,7 +90,7 @@ def _the_database(lab: Lab, password: str) -> bool:
 
 def grafana(lab: Lab, path: str, password: str) -> Any:
     """Status and document of a GET as its admin."""
-    return ask(lab.box, "GET", path, basic=f"admin:{password}", port=3100)
+    return call(lab.box, "GET", path, basic=f"admin:{password}", port=3100)
 
 
 def _grafana(lab: Lab, password: str) -> bool:
@@ -98,7 +98,7 @@ def _grafana(lab: Lab, password: str) -> bool:
 
 
 def _metrics(lab: Lab, token: str) -> bool:
-    return ask(lab.box, "GET", "/metrics", token=token, port=9201).status == 200
+    return call(lab.box, "GET", "/metrics", token=token, port=9201).status == 200
 
 
 _TAKES: Mapping[str, Callable[[Lab, str], bool]] = {

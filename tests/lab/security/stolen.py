@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from components.monitoring import grafana, prometheus
 from console.paths import ROOT, WORK
 from lab.box import Place
-from lab.real.contextforge import ask
+from lab.real.contextforge import call
 from settings import SECRET_KEYS
 from tests.lab.cutover.conftest import Lab
 from tests.lab.security import rotating
@@ -119,7 +119,7 @@ def _what_the_monitoring_answers(lab: Lab, search: Search) -> None:
         assert answer.status == 200, (path, answer)
         search.text_at("what Grafana answers", f"Grafana's {path}", json.dumps(answer.body).encode())
     for path in _PROMETHEUS:
-        answer = ask(lab.box, "GET", path, port=9090)
+        answer = call(lab.box, "GET", path, port=9090)
         assert answer.status == 200, (path, answer)
         search.text_at("what Prometheus answers", f"Prometheus's {path}", json.dumps(answer.body).encode())
 

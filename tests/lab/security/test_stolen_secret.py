@@ -62,7 +62,7 @@ def test_the_engines_event_log_was_searched_with_the_commands_inputs_and_outputs
 
 
 def test_the_process_list_was_looked_at_all_through_the_run(course: Course) -> None:
-    assert course.process_reads > 20
+    assert course.process_readings > 20
 
 
 def test_the_program_and_the_gateway_alone_hold_secrets_in_their_environment(course: Course) -> None:

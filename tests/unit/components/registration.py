@@ -44,6 +44,7 @@ class Registration(mocks.Mocks):
 
     resources: dict[str, Registered] = field(default_factory=dict[str, Registered])
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = cast(dict[str, Any], args.inputs)  # pyright: ignore[reportUnknownMemberType] - Pulumi says just dict
@@ -56,6 +57,7 @@ class Registration(mocks.Mocks):
             outputs["stdout"] = json.dumps(BASELINE if args.name == "baseline-recorded" else answer)
         if args.typ == "docker:index/container:Container":
             outputs.setdefault("name", f"{args.name}-1a2b3c4")
+        self.outputs[args.name] = outputs
         return f"{args.name}-id", outputs
 
     def call(self, args: mocks.MockCallArgs) -> NoReturn:

@@ -28,7 +28,7 @@ def test_plain_lines_tell_begin_every_interval_and_end(tmp_path: Path) -> None:
             return written
 
     out = Out()
-    with Progress(tmp_path, out, tell_every=0.01).step("engine") as step:
+    with Progress(tmp_path, out, report_every=0.01).step("engine") as step:
         step.say("compiling")
         assert told_twice.wait(10)
     lines = out.getvalue().splitlines()
@@ -67,7 +67,7 @@ INTERRUPTED = """
 import sys
 import time
 from pathlib import Path
-from ops.progress import LongStep, Progress
+from console.progress import LongStep, Progress
 
 class Busy(Progress):
     # It notes a child only after Ctrl-C has come.

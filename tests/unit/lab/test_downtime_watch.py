@@ -1,4 +1,4 @@
-"""What the independent watch takes for a gap: all of the time, or only while it looks closely."""
+"""The independent watch counts every gap, or only those of the periods that it watches closely."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def closely(file: Path, *turns: float) -> Watch:
     watch = Watch(9200, [], closely_while=str(file))
     for number, moment in enumerate(turns):
         file.unlink() if number % 2 else file.touch()
-        assert watch.looks_closely(moment) is (number % 2 == 0)
+        assert watch.is_close(moment) is (number % 2 == 0)
     return watch
 
 
 def test_without_a_file_every_gap_counts_in_whatever_order_the_answers_came() -> None:
     watch = Watch(9200, [])
-    assert watch.looks_closely(1.0)
+    assert watch.is_close(1.0)
     watch.good += [3.0, 1.0, 1.5]
     assert watch.longest_gap() == 1.5
 

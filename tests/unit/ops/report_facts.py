@@ -71,7 +71,7 @@ def facts() -> dict[str, Any]:
             {"name": "standby", "result": "passed", "ms": 2100, "detail": "healthy after 2000 ms"},
             {"name": "token", "result": "passed", "ms": 40, "detail": "accepted, and a wrong one is refused"}]},
         "verification": {
-            "ok": True, "active": "sentinel", "asked": "by the cutover itself", "at": "2026-11-27T01:02:30+00:00",
+            "ok": True, "active": "sentinel", "made": "by the cutover", "at": "2026-11-27T01:02:30+00:00",
             "backends": rows,
             "claude": {"ok": True, "entry": "sentinel", "transport": "http"},
             "tokens": {"ok": True, "refused": ["wrong", "the predecessor's"]},

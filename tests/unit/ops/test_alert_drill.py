@@ -10,7 +10,7 @@ import pytest
 from console.errors import UserError
 from console.progress import Progress
 from ops.commands import alert_drill
-from ops.commands.alert_drill import WAYS, Asked, Told, Way, tried
+from ops.commands.alert_drill import WAYS, Drill, Outcome, Way, run_ways
 from settings import load
 from settings.model import SECRET_KEYS, Settings
 from tests.unit.settings.cases import SMALLEST, configuration
@@ -27,30 +27,30 @@ def progress(tmp_path: Path) -> Progress:
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    """What the host is asked; it says that the webhook is there and that the message was sent."""
-    asked: list[tuple[str, dict[str, Any]]] = []
+    """The requests to the host; it answers that the webhook is there and that the message was sent."""
+    requests: list[tuple[str, dict[str, Any]]] = []
 
-    def run(stack: str, settings: Settings, verb: str, word: str, document: dict[str, Any]) -> dict[str, Any]:
-        asked.append((f"{verb} {word}", document))
+    def run(stack: str, settings: Settings, verb: str, action: str, document: dict[str, Any]) -> dict[str, Any]:
+        requests.append((f"{verb} {action}", document))
         return {"seen": True, "name": "alerts", "sent": True}
 
     monkeypatch.setattr(alert_drill.host, "run", run)
-    return asked
+    return requests
 
 
 def test_each_way_is_asked_on_the_host_and_the_message_shows_the_mark(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
-    result = tried(Asked("prod", settings(), "7f3a2c"), WAYS, progress)
+    result = run_ways(Drill("prod", settings(), "7f3a2c"), WAYS, progress)
     assert [(row["way"], row["result"]) for row in result.document["ways"]] == [
         ("webhook", "seen"),
         ("grafana", "sent"),
         ("n8n", "sent"),
     ]
     assert (result.ok, result.document["ok"], result.document["mark"]) == (True, True, "7f3a2c")
-    assert result.text.endswith("Look into the channel for: Alert test 7f3a2c")
-    (_, looked), (_, sent), _ = host
-    assert looked["webhook"] == SMALLEST["discord_webhook"]
+    assert result.text.endswith("Now find in the channel: Alert test 7f3a2c")
+    (_, checked), (_, sent), _ = host
+    assert checked["webhook"] == SMALLEST["discord_webhook"]
     assert "Alert test 7f3a2c" in sent["alert"]["annotations"]["summary"]
     assert SMALLEST["discord_webhook"] not in str(result) and SMALLEST["grafana_admin_password"] not in str(result)
 
@@ -59,36 +59,36 @@ def test_n8n_is_asked_with_its_key_while_the_watch_is_there(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
     key = "n8n-" + "n" * 40
-    result = tried(Asked("prod", settings(n8n_api_key=key), "7f3a2c"), WAYS[2:], progress)
+    result = run_ways(Drill("prod", settings(n8n_api_key=key), "7f3a2c"), WAYS[2:], progress)
     assert [row["result"] for row in result.document["ways"]] == ["sent"]
     ((verb, sent),) = host
     assert (verb, sent["key"], "Alert test 7f3a2c" in sent["embed"]) == ("n8n send", key, True)
     assert key not in str(result)
     for absent in ({"health_watch__enabled": False}, {"active": "contextforge"}):
-        result = tried(Asked("prod", settings(n8n_api_key=key, **absent), "7f3a2c"), WAYS[2:], progress)
+        result = run_ways(Drill("prod", settings(n8n_api_key=key, **absent), "7f3a2c"), WAYS[2:], progress)
         assert [row["result"] for row in result.document["ways"]] == ["absent"]
 
 
 def test_without_grafana_and_watch_nothing_is_sent_which_is_no_success(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
-    result = tried(
-        Asked("prod", settings(grafana__enabled=False, health_watch__enabled=False), "7f3a2c"), WAYS, progress
+    result = run_ways(
+        Drill("prod", settings(grafana__enabled=False, health_watch__enabled=False), "7f3a2c"), WAYS, progress
     )
     assert result.ok is False
     assert "No message was sent: this stack has no way for alerts" in result.text
 
 
-def fails(asked: Asked) -> Told:
+def fails(drill: Drill) -> Outcome:
     raise UserError("hostctl discord check: Discord says 404 to the webhook")
 
 
 @pytest.mark.parametrize(
-    "bad", [fails, lambda asked: Told("failed", "Discord says 404 to the webhook")], ids=["raised", "told"]
+    "bad", [fails, lambda drill: Outcome("failed", "Discord says 404 to the webhook")], ids=["raised", "returned"]
 )
 def test_one_way_that_fails_is_named_and_the_others_are_tried_all_the_same(bad: Way, progress: Progress) -> None:
-    ways: list[tuple[str, Way]] = [("bad", bad), ("good", lambda asked: Told("sent", "taken"))]
-    result = tried(Asked("prod", settings(), "7f3a2c"), ways, progress)
+    ways: list[tuple[str, Way]] = [("bad", bad), ("good", lambda drill: Outcome("sent", "taken"))]
+    result = run_ways(Drill("prod", settings(), "7f3a2c"), ways, progress)
     assert result.ok is False
     assert [row["result"] for row in result.document["ways"]] == ["failed", "sent"]
     assert "bad        failed   " in result.text and "Discord says 404" in result.text

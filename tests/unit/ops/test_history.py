@@ -12,8 +12,9 @@ from pulumi import automation
 
 from console.errors import UserError
 from ops.commands import rollback
-from ops.commands.history import differences, numbered, rows_of, table, updates_of
 from ops.commands.rollback import Choice, chosen
+from ops.engine import state
+from ops.engine.history import differences, numbered, rows_of, table, updates_of
 from ops.engine.stack_file import Configuration
 from settings.model import SECRET_KEYS
 from tests.unit.settings.cases import configuration
@@ -112,7 +113,7 @@ def test_reading_an_updates_settings_leaves_them_as_they_were(monkeypatch: pytes
     values = {**configuration(), "sentinel": {"serve": "bridge", "image": "s:1"}, "sentinel.image": "s:2"}
     plain = {key: value for key, value in values.items() if key not in SECRET_KEYS}
     secrets = {key: value for key, value in values.items() if key in SECRET_KEYS}
-    monkeypatch.setattr(rollback, "as_user_error", lambda _: nullcontext())
+    monkeypatch.setattr(state, "as_user_error", lambda _: nullcontext())
 
     class Opened:
         def get_all_config(self) -> dict[str, automation.ConfigValue]:

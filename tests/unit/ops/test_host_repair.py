@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +18,17 @@ from tests.unit.settings.cases import configuration
 TOKEN = "/home/me/.mcp-token"
 
 
-def action(verb: str, word: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    return {"inputs": {"create": f"python3 hostctl.pyz {verb} {word}", "stdin": json.dumps(document)}}
+def component(name: str, **outputs: Any) -> dict[str, Any]:
+    return {"type": f"sentinel-cutover:index:{name}", "outputs": outputs}
 
 
 CUT_OVER = [
-    action("token", "write", {"path": "/srv/handover-token"}),
-    action("token", "write", {"path": TOKEN, "days": 90}),
-    action("claude", "apply", {"file": "/home/me/.claude.json", "entry": "sentinel", "token_file": TOKEN}),
+    component("Sentinel", container="sentinel-gateway-1"),
+    component(
+        "ClaudeClient",
+        token_request={"path": TOKEN, "days": 90},
+        entry_request={"file": "/home/me/.claude.json", "entry": "sentinel", "token_file": TOKEN},
+    ),
 ]
 STAGED = CUT_OVER[:1]
 
@@ -61,7 +62,7 @@ def test_claudes_own_token_and_entry_are_put_back_and_each_is_told(
     said = told(tmp_path, "sentinel", CUT_OVER)
     assert asked == [("token", "write", TOKEN), ("claude", "apply", "/home/me/.claude.json")]
     assert f"The token in {TOKEN} was gone" in said
-    assert "Claude's entry sentinel in /home/me/.claude.json was not as asked; it is there again." in said
+    assert "Claude's entry sentinel in /home/me/.claude.json was not as declared; it is back." in said
 
 
 @pytest.mark.parametrize(("active", "resources"), [("contextforge", CUT_OVER), ("sentinel", STAGED), ("sentinel", [])])

@@ -11,7 +11,7 @@ from pulumi import automation
 
 from console.errors import UserError
 from console.result import Result
-from ops.commands import verify
+from ops.engine import verification
 from settings import Settings, load
 from settings.model import SECRET_KEYS
 from tests.unit.settings.cases import configuration
@@ -33,14 +33,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise UserError("the host does not answer")
         return answer
 
-    monkeypatch.setattr(verify.host, "run", run)
-    monkeypatch.setattr(verify.host, "resources_of", lambda opened, stack: [])
-    monkeypatch.setattr(verify, "every_backend", lambda stack, settings: VERIFIED)
+    monkeypatch.setattr(verification.host, "run", run)
+    monkeypatch.setattr(verification.state, "resources_of", lambda opened, stack: [])
+    monkeypatch.setattr(verification, "verify_backends", lambda stack, settings: VERIFIED)
     return answer
 
 
 def handover(active: str, **outputs: Any) -> Mapping[str, Any]:
-    return verify.look(NOBODY, "prod", SETTINGS, {"active": active, **outputs}, began=datetime.now(UTC)).handover
+    outputs = {"active": active, **outputs}
+    return verification.after_run(NOBODY, "prod", SETTINGS, outputs, began=datetime.now(UTC)).handover
 
 
 def test_a_port_that_was_given_back_is_told_by_the_host(asked: dict[str, Any]) -> None:

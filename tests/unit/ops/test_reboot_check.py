@@ -25,23 +25,23 @@ GOOD = {
 BAD = {**GOOD, "ok": False, "parts": [{"part": "port", "ok": False, "detail": "nobody has it"}]}
 
 
-def asked(tmp_path: Path, *shown: dict[str, Any], again: bool = False) -> tuple[Result, list[str]]:
-    """The result, and the words that the host was asked with."""
-    left, words = list(shown), list[str]()
+def checked(tmp_path: Path, *shown: dict[str, Any], again: bool = False) -> tuple[Result, list[str]]:
+    """The result, and the actions that the host was queried with."""
+    left, actions = list(shown), list[str]()
 
-    def ask(word: str) -> dict[str, Any]:
-        words.append(word)
-        if word == "mark":
+    def query(action: str) -> dict[str, Any]:
+        actions.append(action)
+        if action == "mark":
             return {"marked_at": "2026-11-27T01:03:00.000Z", "watched": ["a", "b"]}
         return left.pop(0) if len(left) > 1 else left[0]
 
     progress = Progress(tmp_path, out=io.StringIO())
-    return reboot_check.asked("prod", SETTINGS, ask, progress, again=again), words
+    return reboot_check.of_host("prod", SETTINGS, query, progress, again=again), actions
 
 
 def test_before_a_boot_the_marker_is_written_and_that_is_not_yet_good(tmp_path: Path) -> None:
-    found, words = asked(tmp_path, NOTHING)
-    assert (found.ok, found.document["state"], words) == (False, "marked", ["show", "mark"])
+    found, actions = checked(tmp_path, NOTHING)
+    assert (found.ok, found.document["state"], actions) == (False, "marked", ["show", "mark"])
     assert "2 containers must come back" in found.text and "make reboot-check STACK=prod" in found.text
 
 
@@ -49,21 +49,21 @@ def test_before_a_boot_the_marker_is_written_and_that_is_not_yet_good(tmp_path: 
 def test_after_the_boot_the_result_is_printed_and_says_by_its_exit_status_what_it_is(
     tmp_path: Path, result: dict[str, Any]
 ) -> None:
-    found, words = asked(tmp_path, {**NOTHING, "result": result})
+    found, actions = checked(tmp_path, {**NOTHING, "result": result})
     assert (found.ok, found.document["ok"], found.document["state"]) == (result["ok"], result["ok"], "checked")
-    assert words == ["show"]
+    assert actions == ["show"]
     assert result["parts"][0]["detail"] in found.text and "sent by Grafana" in found.text
 
 
 def test_again_writes_a_new_marker_over_a_result(tmp_path: Path) -> None:
-    found, words = asked(tmp_path, {**NOTHING, "result": GOOD}, again=True)
-    assert (found.document["state"], words) == ("marked", ["show", "mark"])
+    found, actions = checked(tmp_path, {**NOTHING, "result": GOOD}, again=True)
+    assert (found.document["state"], actions) == ("marked", ["show", "mark"])
 
 
 def test_a_check_at_work_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reboot_check, "POLL_SECONDS", 0.0)
-    found, words = asked(tmp_path, {**NOTHING, "running": True}, {**NOTHING, "result": GOOD})
-    assert (found.ok, words) == (True, ["show", "show"])
+    found, actions = checked(tmp_path, {**NOTHING, "running": True}, {**NOTHING, "result": GOOD})
+    assert (found.ok, actions) == (True, ["show", "show"])
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,6 @@ def test_a_check_at_work_is_waited_for(tmp_path: Path, monkeypatch: pytest.Monke
         ({**NOTHING, "overdue": True}, "has booted since 2026-11-27T01:00:00.000Z and checked nothing"),
     ],
 )
-def test_a_host_that_cannot_say_is_as_user_error(tmp_path: Path, shown: dict[str, Any], told: str) -> None:
+def test_a_host_that_cannot_say_is_a_user_error(tmp_path: Path, shown: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        asked(tmp_path, shown)
+        checked(tmp_path, shown)

@@ -1,4 +1,4 @@
-"""What a killed run leaves: its lock goes when its process is gone, and its operations are told in one sentence."""
+"""After a killed run: its lock goes when its process is gone, and its operations are reported in one sentence."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from console.paths import ROOT
-from ops.commands import deploy
-from ops.engine.recovery import Lock, locks, told
+from ops.commands.up import up
+from ops.engine.recovery import Lock, in_words, locks
 from ops.engine.run import LockHeld
 from tests.engine.test_run import make_project, project, pytestmark, quiet, without_a_host
 
@@ -38,14 +38,14 @@ def test_every_lock_of_the_engines_refusal_is_read() -> None:
 def test_a_lock_is_dead_only_when_its_process_is_gone_from_this_machine() -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    assert Lock("root", HERE, ended.pid, "").left_by_the_dead()
-    assert Lock("root", HERE, os.getpid(), "").left_by_the_dead(), "another program has its number by now"
-    assert not Lock("root", "another-machine", ended.pid, "").left_by_the_dead()
+    assert Lock("root", HERE, ended.pid, "").is_stale()
+    assert Lock("root", HERE, os.getpid(), "").is_stale(), "another program has its number by now"
+    assert not Lock("root", "another-machine", ended.pid, "").is_stale()
 
 
-def test_an_operation_that_was_cut_off_is_as_user_error() -> None:
+def test_an_operation_that_was_cut_off_is_one_sentence() -> None:
     operation = {"type": "creating", "resource": {"urn": "urn:pulumi:lab::p::t$command:local:Command::handover-port"}}
-    assert told(operation) == (
+    assert in_words(operation) == (
         "A killed run was creating handover-port: whether that was done is read from the host, and what is missing is "
         "done again."
     )
@@ -63,7 +63,7 @@ def up_in(folder: str) -> None:
     environment.PULUMI_HOME = run.ROOT / "pulumi-home"
     prerequisites.make_ready = lambda stack, progress: None
     without_a_host(setattr)
-    deploy.up("elsewhere", quiet(run.ROOT)[0], yes=True)
+    up("elsewhere", quiet(run.ROOT)[0], yes=True)
 
 
 def test_a_run_at_work_is_named_and_a_killed_ones_lock_is_taken_away(project: Path) -> None:
@@ -78,10 +78,10 @@ def test_a_run_at_work_is_named_and_a_killed_ones_lock_is_taken_away(project: Pa
     progress, out = quiet(project)
     holder = rf"root on {HERE} \(process \d+\) has held the stack's lock since 20"
     with pytest.raises(LockHeld, match=holder) as refused:
-        deploy.up("elsewhere", progress, yes=True)
+        up("elsewhere", progress, yes=True)
     engine_process = int(str(refused.value).partition("(process ")[2].partition(")")[0])
     os.kill(engine_process, signal.SIGKILL)
     running.wait(60)
-    done = deploy.up("elsewhere", progress, yes=True)
+    done = up("elsewhere", progress, yes=True)
     assert done.ok
     assert "A killed run left its lock" in out.getvalue()

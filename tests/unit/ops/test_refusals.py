@@ -34,7 +34,7 @@ def settings(**changes: Any) -> Settings:
         (f"{SENTENCE}\n", SENTENCE),
         ("kex_exchange\nssh: connect to host vps port 22: Connection refused\n",
          "ssh: connect to host vps port 22: Connection refused"),
-        ("", "exit code 255 and no word"),
+        ("", "exit code 255 and no message"),
     ],
 )  # fmt: skip
 def test_what_the_host_refuses_is_its_sentence_with_the_log_that_follows_it(said: str, sentence: str) -> None:
@@ -57,7 +57,7 @@ def test_a_full_disk_or_a_file_of_another_user_is_a_sentence(
     def fails(*_: object) -> None:
         raise error
 
-    monkeypatch.setitem(commands.COMMANDS, "status", fails)  # type: ignore[reportArgumentType]
+    monkeypatch.setattr(commands, "function_of", lambda command: fails)  # type: ignore[reportUnknownLambdaType]
     monkeypatch.setattr(sys, "argv", ["ops", "status", "--stack", "prod", "--json"])
     assert commands.main() == 1
     out, err = capsys.readouterr()
@@ -100,6 +100,6 @@ def test_a_handover_at_work_is_not_called_cut_off() -> None:
     }  # fmt: skip
     outputs = {"active": "sentinel", "sentinel": "gateway-1"}
     (one,) = status._of_the_port(seen, outputs)  # type: ignore[reportPrivateUsage]
-    assert one == "handover take (process 41) is at work since 10:00: look again when it has ended"
+    assert one == "handover cutover (process 41) is at work since 10:00: wait until it has ended"
     (one,) = status._of_the_port({**seen, "busy": None}, outputs)  # type: ignore[reportPrivateUsage]
     assert "was cut off at cutover.release.pause" in one

@@ -16,8 +16,8 @@ from pulumi import automation
 from console.errors import UserError
 from console.progress import Progress
 from lab.doubles.discord.limits import CONTENT
-from ops import report as command
-from ops.commands.history import numbered
+from ops.commands import report as command
+from ops.engine.history import numbered
 from ops.report import claims, evidence, page, plain
 from ops.report.window import Window
 from settings import Settings, load
@@ -56,7 +56,7 @@ def test_a_good_cutover_proves_all_but_what_nobody_looked_at() -> None:
         ({"verification__tokens": {"ok": False, "detail": "wrong token is accepted"}}, "claude", "disproved"),
         ({"gates": {"ok": True, "gates": [], "reason": "it has the port already"}}, "gates", "not checked"),
         ({"gates": None}, "gates", "not checked"),
-        ({"verification__as_asked": {"ok": True, "containers": [], "differences": []}}, "running", "not checked"),
+        ({"verification__as_declared": {"ok": True, "containers": [], "differences": []}}, "running", "not checked"),
         ({"verification__bindings": {"ok": False, "listening": ["0.0.0.0 port 9200"]}}, "loopback", "disproved"),
         ({"firewall": {"reason": "firewall.enabled is false"}}, "firewall", "not checked"),
         ({"firewall__probe": {"error": "no image"}}, "firewall", "not checked"),
@@ -66,10 +66,10 @@ def test_a_good_cutover_proves_all_but_what_nobody_looked_at() -> None:
         ({"rollback": {"reason": "there was no predecessor"}}, "rollback", "not checked"),
         ({"seen__backup": {"result": "good", "at": "2026-11-27T00:00:00Z", "bytes": 42}}, "backup", "proven"),
         ({"seen__backup": {"result": "bad"}}, "backup", "disproved"),
-        ({"seen__restore_test": {"ok": True}}, "restore", "proven"),
-        ({"seen__restore_test": {"ok": False}}, "restore", "disproved"),
-        ({"seen__restore_test": {"result": "could-not-check"}}, "restore", "not checked"),
-        ({"seen__restore_test": {"at": "2026-11-27T00:00:00Z"}}, "restore", "not checked"),
+        ({"seen__restore_drill": {"ok": True}}, "restore", "proven"),
+        ({"seen__restore_drill": {"ok": False}}, "restore", "disproved"),
+        ({"seen__restore_drill": {"result": "could-not-check"}}, "restore", "not checked"),
+        ({"seen__restore_drill": {"at": "2026-11-27T00:00:00Z"}}, "restore", "not checked"),
     ],
 )
 def test_each_claim_follows_its_evidence_and_no_other_does(paths: dict[str, Any], name: str, verdict: str) -> None:
@@ -159,7 +159,7 @@ def test_what_a_host_says_is_no_markup() -> None:
 def test_the_twin_has_every_word_of_the_page() -> None:
     found, twin = report(), " ".join(plain.text(report()).split())
     for part in found.parts:
-        assert part.title in twin and " ".join(part.words.split()) in twin
+        assert part.title in twin and " ".join(part.sentence.split()) in twin
         for name, value in part.facts:
             assert f"{name} {' '.join(value.split())}" in twin if value else True
         for table in part.tables:
@@ -185,7 +185,7 @@ def test_no_secret_is_left_whatever_it_stands_in() -> None:
         verification__claude={"ok": False, "detail": f"Authorization: Bearer {token}"},
         firewall__show={"error": "of two long lines"},
     )
-    cleaned = evidence.clean(spoiled, [word for one in SECRETS for word in evidence.words_in(one)])
+    cleaned = evidence.clean(spoiled, [word for one in SECRETS for word in evidence.texts_of_secret(one)])
     found = claims.Report.of(cleaned)
     for text in (page.html(found), plain.text(found), plain.short(found), str(cleaned)):
         assert not [part for part in ("s3cret", SECRETS[1], "of two long lines", token) if part in text]
@@ -193,7 +193,7 @@ def test_no_secret_is_left_whatever_it_stands_in() -> None:
 
 
 def test_a_secret_that_is_an_object_is_known_by_each_text_in_it() -> None:
-    assert "deep-inside-it" in evidence.words_in('{"a": ["deep-inside-it", 1], "b": null}')
+    assert "deep-inside-it" in evidence.texts_of_secret('{"a": ["deep-inside-it", 1], "b": null}')
 
 
 def state(kind: str, name: str, **more: Any) -> dict[str, Any]:
@@ -201,12 +201,12 @@ def state(kind: str, name: str, **more: Any) -> dict[str, Any]:
 
 
 def test_containers_and_plugins_come_from_the_state_without_what_waits_to_be_deleted() -> None:
-    record = '{"kind": "contextforge", "containers": [{"name": "forge-1"}, {"name": "redis-1"}]}'
+    record = {"kind": "contextforge", "containers": [{"name": "forge-1"}, {"name": "redis-1"}]}
     resources = [
         state(evidence.CONTAINER, SENTINEL),
         state(evidence.CONTAINER, "older", delete=True),
         {"type": "pulumi:providers:docker", "inputs": {"version": "5.2.0"}},
-        {"type": "command", "inputs": {"create": "x predecessor record"}, "outputs": {"stdout": record}},
+        {"type": "sentinel-cutover:index:Predecessor", "outputs": {"record": record}},
     ]
     assert evidence.containers_in(resources) == [SENTINEL, "forge-1", "redis-1"]
     assert evidence.plugins_in(resources) == {"docker": "5.2.0"}
@@ -255,7 +255,7 @@ def test_both_files_are_written_under_number_and_date_and_nothing_is_posted_unas
         "prod-0007-2026-11-27.txt",
     ]
     assert (result.ok, result.document["number"], len(result.document["proven"])) == (True, 7, 9)
-    assert result.document["not_checked"] == ["A backup is kept that reads back", "A backup was restored as a proof"]
+    assert result.document["not_checked"] == ["A backup is kept that reads back", "A restore drill succeeded"]
     assert asked.posted == [] and "SEND=1" in result.document["posted"]
 
 
@@ -273,9 +273,9 @@ def test_with_send_the_short_form_goes_to_discord_and_the_address_is_not_told(
 
 def test_a_question_that_nobody_can_answer_posts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked = Asked(monkeypatch, tmp_path)
-    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "\n"))
+    monkeypatch.setattr(command.question.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "\n"))
     assert asked.report(yes=False).ok and asked.posted == []
-    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "y\n"))
+    monkeypatch.setattr(command.question.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "y\n"))
     assert asked.report(yes=False).document["posted"] == "posted"
 
 

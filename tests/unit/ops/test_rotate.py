@@ -1,4 +1,4 @@
-"""`make rotate`: what it tells, and that a refused run leaves the old secret where it was."""
+"""`make rotate`: its report, and that a refused run leaves the old secret where it was."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text("old")
     monkeypatch.setattr(rotate, "ROOT", tmp_path)
     monkeypatch.setattr(rotate, "_handover", lambda stack, progress: {"at": "then"})
-    monkeypatch.setattr(rotate, "_set", lambda stack, key, value: path.write_text(f"{key}={value}"))
+    monkeypatch.setattr(rotate, "set_secret", lambda stack, key, value, run: path.write_text(f"{key}={value}"))
     return path
 
 
@@ -43,7 +43,7 @@ def deploying(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
             raise outcome
         return Result({"outputs": {"handover": outcome}}, "deployed")
 
-    monkeypatch.setattr(rotate.deploy, "up", up)
+    monkeypatch.setattr(rotate, "up", up)
 
 
 def test_every_secret_has_its_cost() -> None:
@@ -54,7 +54,7 @@ def test_the_cost_is_told_before_and_the_downtime_after(
     file: Path, progress: Progress, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploying(monkeypatch, {"at": "now", "downtime_ms": 87})
-    result = rotate.rotate("prod", "jwt_secret", progress, yes=True)
+    result = rotate.rotate("prod", progress, secret="jwt_secret", yes=True)
     assert "Rotating jwt_secret: a new Sentinel takes the port" in said.getvalue()
     assert result.text.endswith("jwt_secret: the port was unanswered for 87 ms; the old value is of no use now")
     assert result.document["downtime_ms"] == 87
@@ -63,7 +63,7 @@ def test_the_cost_is_told_before_and_the_downtime_after(
 
 def test_no_handover_is_no_downtime(file: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
     deploying(monkeypatch, {"at": "then", "downtime_ms": 300})
-    result = rotate.rotate("prod", "grafana_admin_password", progress, yes=True)
+    result = rotate.rotate("prod", progress, secret="grafana_admin_password", yes=True)
     assert result.document["downtime_ms"] == 0
     assert "the port was not touched" in result.text
 
@@ -71,7 +71,7 @@ def test_no_handover_is_no_downtime(file: Path, progress: Progress, monkeypatch:
 @pytest.mark.parametrize("key", ["", "none_such"])
 def test_a_name_that_is_no_secret_is_refused(file: Path, progress: Progress, key: str) -> None:
     with pytest.raises(UserError, match="names no secret: give SECRET= one of jwt_secret, postgres_password"):
-        rotate.rotate("prod", key, progress, yes=True)
+        rotate.rotate("prod", progress, secret=key, yes=True)
 
 
 def test_nobody_to_ask_is_told_and_nothing_changes(
@@ -79,7 +79,7 @@ def test_nobody_to_ask_is_told_and_nothing_changes(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(UserError, match="say YES=1 to go on"):
-        rotate.rotate("prod", "jwt_secret", progress, yes=False)
+        rotate.rotate("prod", progress, secret="jwt_secret", yes=False)
     assert file.read_text() == "old"
 
 
@@ -88,11 +88,11 @@ def test_a_secret_that_only_its_issuer_can_give_is_read_and_not_made(
 ) -> None:
     deploying(monkeypatch, {})
     monkeypatch.setattr("sys.stdin", io.StringIO("given-by-exa\n"))
-    rotate.rotate("prod", "exa_api_key", progress, yes=True)
+    rotate.rotate("prod", progress, secret="exa_api_key", yes=True)
     assert file.read_text() == "exa_api_key=given-by-exa"
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(UserError, match="exa_api_key is given by its issuer"):
-        rotate.rotate("prod", "exa_api_key", progress, yes=True)
+        rotate.rotate("prod", progress, secret="exa_api_key", yes=True)
 
 
 def test_what_is_refused_before_the_engine_runs_leaves_the_old_secret(
@@ -100,7 +100,7 @@ def test_what_is_refused_before_the_engine_runs_leaves_the_old_secret(
 ) -> None:
     deploying(monkeypatch, UserError("the host moved"))
     with pytest.raises(UserError, match="the host moved"):
-        rotate.rotate("prod", "jwt_secret", progress, yes=True)
+        rotate.rotate("prod", progress, secret="jwt_secret", yes=True)
     assert file.read_text() == "old"
 
 
@@ -109,6 +109,6 @@ def test_a_run_that_failed_in_between_keeps_the_new_secret_and_says_how_to_go_on
 ) -> None:
     deploying(monkeypatch, EngineFailed("pulumi up of stack prod failed: no space."))
     with pytest.raises(UserError) as failed:
-        rotate.rotate("prod", "jwt_secret", progress, yes=True)
+        rotate.rotate("prod", progress, secret="jwt_secret", yes=True)
     assert str(failed.value).endswith("failed: no space. Fix that, then `make up STACK=prod` goes on.")
     assert file.read_text().startswith("jwt_secret=")

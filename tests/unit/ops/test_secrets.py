@@ -14,7 +14,7 @@ import pytest
 
 from console.errors import UserError
 from console.paths import WORK
-from ops.commands.secrets import make_missing, make_secrets
+from ops.engine.stack_secrets import make_missing, make_secrets
 from settings import SECRET_KEYS
 
 MADE = ("jwt_secret", "postgres_password", "health_token", "grafana_admin_password", "grafana_secret_key")

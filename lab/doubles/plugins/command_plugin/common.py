@@ -1,4 +1,4 @@
-"""What local and remote commands share.
+"""The parts that local and remote commands share.
 
 Owns: which command a change runs, what goes into its environment, what is echoed, which outputs are secret or unknown.
 Deliberately does not: run anything.
@@ -32,11 +32,11 @@ class Run:
     def previous_output(self) -> dict[str, str]:
         if self.inputs.get("addPreviousOutputInEnv") is False:
             return {}
-        said = {
+        echoed = {
             "PULUMI_COMMAND_STDOUT": text(self.previous.get("stdout")),
             "PULUMI_COMMAND_STDERR": text(self.previous.get("stderr")),
         }
-        return {key: value for key, value in said.items() if value}
+        return {key: value for key, value in echoed.items() if value}
 
     def echo_stdout(self) -> Callable[[str], None] | None:
         return self._echo() if text(self.inputs.get("logging")) in _ECHO_STDOUT else None

@@ -25,18 +25,18 @@ SCHEMA = command_schema(
 _SHELL = ["/bin/sh", "-c"]
 
 
-def run(children: Children, wanted: Run, command: str) -> PlainMap:
+def run(children: Children, request: Run, command: str) -> PlainMap:
     """Runs the command and returns the outputs that it makes."""
-    inputs = wanted.inputs
+    inputs = request.inputs
     folder = Path(text(inputs.get("dir")) or os.getcwd())
     output = children.run(
         [*(strings(inputs.get("interpreter")) or _SHELL), command],
         what=command,
         stdin=text(inputs.get("stdin")).encode(),
-        environment={**os.environ, **mapping(inputs.get("environment")), **wanted.previous_output()},
+        environment={**os.environ, **mapping(inputs.get("environment")), **request.previous_output()},
         folder=folder,
-        echo_stdout=wanted.echo_stdout(),
-        echo_stderr=wanted.echo_stderr(),
+        echo_stdout=request.echo_stdout(),
+        echo_stderr=request.echo_stderr(),
     )
     made: PlainMap = {"stdout": output.stdout, "stderr": output.stderr}
     if inputs.get("assetPaths") is not None:

@@ -22,7 +22,7 @@ _GRACE_SECONDS = 3
 
 @dataclass(frozen=True)
 class Output:
-    """What a child wrote, each without its final newline."""
+    """A child's output, each stream without its final newline."""
 
     stdout: str
     stderr: str

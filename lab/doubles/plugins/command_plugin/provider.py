@@ -92,10 +92,10 @@ class CommandDouble(sdk.Provider):
     async def cancel(self) -> None:
         await asyncio.to_thread(self._children.end)
 
-    async def _run(self, kind: str, wanted: Run, command: str) -> PlainMap:
+    async def _run(self, kind: str, request: Run, command: str) -> PlainMap:
         if kind == _LOCAL:
-            return await asyncio.to_thread(local.run, self._children, wanted, command)
-        return await asyncio.to_thread(remote.run, self._children, self._hosts, wanted, command)
+            return await asyncio.to_thread(local.run, self._children, request, command)
+        return await asyncio.to_thread(remote.run, self._children, self._hosts, request, command)
 
 
 def _kind(resource_type: str) -> str:
@@ -106,8 +106,8 @@ def _kind(resource_type: str) -> str:
 
 
 def _with_defaults(connection: PropertyValue) -> PropertyValue:
-    given = dict(cast("Mapping[str, PropertyValue]", connection.value))
-    return connection.with_value({key: wire(value) for key, value in CONNECTION_DEFAULTS.items()} | given)
+    own = dict(cast("Mapping[str, PropertyValue]", connection.value))
+    return connection.with_value({key: wire(value) for key, value in CONNECTION_DEFAULTS.items()} | own)
 
 
 def main() -> None:

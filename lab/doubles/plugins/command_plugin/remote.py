@@ -24,22 +24,22 @@ _HINT = (
 )
 
 
-def run(children: Children, hosts: AllowedHosts, wanted: Run, command: str) -> PlainMap:
-    connection = wanted.inputs.get("connection")
-    environment, previous = mapping(wanted.inputs.get("environment")), wanted.previous_output()
+def run(children: Children, hosts: AllowedHosts, request: Run, command: str) -> PlainMap:
+    connection = request.inputs.get("connection")
+    environment, previous = mapping(request.inputs.get("environment")), request.previous_output()
     with reached(children, hosts, connection if isinstance(connection, dict) else {}) as ssh:
         refused = ssh.refused_variables(environment | previous)
         for name in refused:
             if name in environment:
                 raise PluginError(f'could not set environment variable "{name}": ssh: setenv failed. {_HINT}')
-            wanted.log.warning(wanted.urn, f"Unable to set '{name}'. {_HINT}")
+            request.log.warning(request.urn, f"Unable to set '{name}'. {_HINT}")
         output = children.run(
             ssh.command_line(command, environment | previous),
             what=command,
-            stdin=text(wanted.inputs.get("stdin")).encode(),
+            stdin=text(request.inputs.get("stdin")).encode(),
             environment={**os.environ, **environment, **previous},
             folder=None,
-            echo_stdout=wanted.echo_stdout(),
-            echo_stderr=wanted.echo_stderr(),
+            echo_stdout=request.echo_stdout(),
+            echo_stderr=request.echo_stderr(),
         )
     return {"stdout": output.stdout, "stderr": output.stderr}

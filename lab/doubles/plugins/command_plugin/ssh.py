@@ -40,15 +40,15 @@ class Ssh:
         )
 
     def command_line(self, command: str, environment: dict[str, str]) -> list[str]:
-        sent = [word for name in environment for word in ("-o", f"SendEnv={name}")]
+        sent = [part for name in environment for part in ("-o", f"SendEnv={name}")]
         return [self.argv[0], *sent, *self.argv[1:], command]
 
     def refused_variables(self, environment: dict[str, str]) -> list[str]:
-        """The names that sshd does not let in; the client is not told, so that the other side is asked."""
+        """The names that sshd does not let in; the client cannot know, so the other side is checked."""
         if not environment:
             return []
-        asked = " ".join(shlex.quote(name) for name in environment)
-        arrived = self.run(f"for name in {asked}; do printenv $name >/dev/null && echo $name; done; true",
+        names = " ".join(shlex.quote(name) for name in environment)
+        arrived = self.run(f"for name in {names}; do printenv $name >/dev/null && echo $name; done; true",
                            environment=environment).stdout  # fmt: skip
         return [name for name in environment if name not in arrived.split()]
 
@@ -77,7 +77,7 @@ def _options(connection: PlainMap, folder: Path) -> list[str]:
         known = folder / "known_hosts"
         known.write_text(f"* {text(connection['hostKey'])}\n")
         settings |= {"StrictHostKeyChecking": "yes", "UserKnownHostsFile": str(known)}
-    options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+    options = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
     if connection.get("privateKey"):
         key = folder / "key"
         key.touch(0o600)

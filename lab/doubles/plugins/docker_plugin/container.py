@@ -22,7 +22,7 @@ from lab.doubles.plugins.frame.values import PlainMap, items, number, text
 
 _META = '{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"create":1200000000000,"delete":1200000000000,"update":1200000000000}'
 _REALLY_UPDATED = ("restart", "maxRetryCount", "cpuShares", "cpuSet", "memory", "memorySwap", "memoryReservation")
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _MEBIBYTE = 1024 * 1024
 
 
@@ -104,13 +104,13 @@ def _join_networks(client: DockerApi, container: str, inputs: PlainMap) -> None:
         if text(inputs.get("networkMode")) in ("", "bridge", "default"):
             client.disconnect_container_from_network(container, "bridge")
         for network in networks:
-            said: dict[str, Any] = endpoint(network)
+            settings: dict[str, Any] = endpoint(network)
             client.connect_container_to_network(
                 container,
                 text(network["name"]),
-                aliases=said["Aliases"] or None,
-                ipv4_address=said["IPAMConfig"].get("IPv4Address"),
-                ipv6_address=said["IPAMConfig"].get("IPv6Address"),
+                aliases=settings["Aliases"] or None,
+                ipv4_address=settings["IPAMConfig"].get("IPv4Address"),
+                ipv6_address=settings["IPAMConfig"].get("IPv6Address"),
             )
     except docker.errors.APIError as error:
         raise PluginError(f"Unable to connect to network: {explained(error)}") from error
@@ -149,12 +149,12 @@ def _wait_until_healthy(client: DockerApi, container: str, seconds: int) -> None
             return
         if time.monotonic() > until:
             raise PluginError(f"the container did not become healthy within {seconds} s, it is {health['Status']}")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _limits(inputs: PlainMap) -> dict[str, Any]:
     swap = number(inputs.get("memorySwap"))
-    said = {
+    limits = {
         "cpu_shares": number(inputs.get("cpuShares")),
         "cpuset_cpus": text(inputs.get("cpuSet")),
         "mem_limit": number(inputs.get("memory")) * _MEBIBYTE,
@@ -165,4 +165,4 @@ def _limits(inputs: PlainMap) -> dict[str, Any]:
         "Name": text(inputs.get("restart")) or "no",
         "MaximumRetryCount": number(inputs.get("maxRetryCount")),
     }
-    return {key: value for key, value in said.items() if value} | {"restart_policy": policy}
+    return {key: value for key, value in limits.items() if value} | {"restart_policy": policy}

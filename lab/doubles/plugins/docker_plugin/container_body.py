@@ -178,13 +178,13 @@ def _mount(mount: PlainMap) -> dict[str, Any]:
 
 
 def _upload_content(upload: PlainMap) -> bytes:
-    given = [key for key in ("content", "contentBase64", "source") if upload.get(key)]
-    if len(given) != 1:
+    sources = [key for key in ("content", "contentBase64", "source") if upload.get(key)]
+    if len(sources) != 1:
         raise PluginError(
             f"error with upload content: exactly one of 'content', 'content_base64' or 'source' must be set for "
-            f"{text(upload.get('file'))}, not {len(given)}"
+            f"{text(upload.get('file'))}, not {len(sources)}"
         )
-    value = text(upload[given[0]])
-    if given[0] == "content":
+    value = text(upload[sources[0]])
+    if sources[0] == "content":
         return value.encode()
-    return base64.b64decode(value) if given[0] == "contentBase64" else Path(value).read_bytes()
+    return base64.b64decode(value) if sources[0] == "contentBase64" else Path(value).read_bytes()

@@ -1,4 +1,4 @@
-"""From what Docker says of a container to the state of `docker.Container`.
+"""The state of `docker.Container` from what Docker reports of a container.
 
 Owns: what is read back and what is taken over from before (`envs`, `labels`, `networksAdvanced`, `volumes`, `uploads`
 are never read back).
@@ -57,7 +57,7 @@ def state_of(found: Any, before: PlainMap, *, refreshed: bool) -> PlainMap:
         "name": found["Name"].lstrip("/"),
         "networkDatas": _networks(found["NetworkSettings"]["Networks"]),
         "platform": found.get("Platform", "linux"),
-        # A container that does not run publishes nothing; its ports are kept as asked.
+        # A container that does not run publishes nothing; its ports are kept as declared.
         "ports": _ports(found["NetworkSettings"]["Ports"], before) if running else _clean(before.get("ports")),
     }
     for key, source in _NULL_UNTIL_REFRESHED.items():
@@ -73,8 +73,8 @@ def go_duration(nanoseconds: int) -> str:
         return "0s"
     if nanoseconds < 10**9:
         return f"{nanoseconds / 10**6:g}ms" if nanoseconds >= 10**6 else f"{nanoseconds / 10**3:g}µs"
-    minutes, rest = divmod(nanoseconds, 60 * 10**9)
-    seconds = f"{rest / 10**9:g}s"
+    minutes, left = divmod(nanoseconds, 60 * 10**9)
+    seconds = f"{left / 10**9:g}s"
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours}h{minutes}m{seconds}"
@@ -203,12 +203,15 @@ def _networks(networks: Any) -> list[Plain]:
 
 
 def _ports(published: Any, before: PlainMap) -> list[Plain]:
-    """In the order in which they were asked for, strangers last."""
-    asked = [(number(item.get("internal")), text(item.get("protocol")) or "tcp") for item in items(before.get("ports"))]
+    """In the order in which they were declared, others last."""
+    declared = [
+        (number(item.get("internal")), text(item.get("protocol")) or "tcp") for item in items(before.get("ports"))
+    ]
     found: list[tuple[int, int, str, str]] = []
     for port, holders in published.items():
         internal, protocol = port.split("/")
-        place = asked.index((int(internal), protocol)) if (int(internal), protocol) in asked else len(asked)
+        port_and_protocol = (int(internal), protocol)
+        place = declared.index(port_and_protocol) if port_and_protocol in declared else len(declared)
         for holder in listed(holders):
             found.append((place, int(internal), f"{holder['HostIp']} {holder['HostPort']}", protocol))
     return [

@@ -123,8 +123,8 @@ class Network:
 
 
 def _ipam(item: PlainMap) -> dict[str, Any]:
-    said = {"Subnet": item.get("subnet"), "Gateway": item.get("gateway"), "IPRange": item.get("ipRange")}
+    declared = {"Subnet": item.get("subnet"), "Gateway": item.get("gateway"), "IPRange": item.get("ipRange")}
     auxiliary = mapping(item.get("auxAddress"))
-    return {key: value for key, value in said.items() if value} | (
+    return {key: value for key, value in declared.items() if value} | (
         {"AuxiliaryAddresses": auxiliary} if auxiliary else {}
     )

@@ -1,6 +1,6 @@
 """The docker plugin's double: configuration, and each call to the resource it is for.
 
-Owns: the refusal of foreign Docker hosts before anything is asked of them; secrets and unknowns of every resource.
+Owns: the refusal of foreign Docker hosts before any request to them; secrets and unknowns of every resource.
 Deliberately does not: know how a resource is made.
 """
 
@@ -92,7 +92,7 @@ class DockerDouble(sdk.Provider):
         resource, inputs = _resource(request.type), plain_map(request.properties)
         hidden = secret_keys(request.properties)
         if request.preview:
-            outputs: PlainMap = dict.fromkeys(resource.computed, UNKNOWN) | _said(inputs)
+            outputs: PlainMap = dict.fromkeys(resource.computed, UNKNOWN) | _declared(inputs)
             return sdk.CreateResponse(resource_id="", properties=wire_map(outputs, hidden))
         client = self._client()
         try:
@@ -151,7 +151,7 @@ class DockerDouble(sdk.Provider):
         except APIError as error:
             raise PluginError(f"Docker answered: {explained(error)}") from error
         except DockerException as error:
-            raise PluginError(f"Docker could not be asked: {error}") from error
+            raise PluginError(f"Docker did not answer: {error}") from error
 
 
 def _resource(kind: str) -> DockerResource:
@@ -162,17 +162,17 @@ def _resource(kind: str) -> DockerResource:
 
 
 def _host_of(inputs: Properties) -> str:
-    given = inputs.get("host")
-    return text(plain(given)) if given is not None else os.environ.get("DOCKER_HOST") or _DEFAULT_HOST
+    host = inputs.get("host")
+    return text(plain(host)) if host is not None else os.environ.get("DOCKER_HOST") or _DEFAULT_HOST
 
 
 def _list_of(value: PropertyValue | None) -> list[str]:
     """Lists in a provider's configuration travel as JSON text."""
-    given = plain(value) if value is not None else None
-    return strings(json.loads(given)) if isinstance(given, str) else strings(given)
+    items = plain(value) if value is not None else None
+    return strings(json.loads(items)) if isinstance(items, str) else strings(items)
 
 
-def _said(inputs: PlainMap) -> PlainMap:
+def _declared(inputs: PlainMap) -> PlainMap:
     return {key: value for key, value in inputs.items() if key != "__defaults"}
 
 
@@ -181,7 +181,7 @@ def _failed(meta: str) -> str:
 
 
 def _inputs_after_read(inputs: Properties, before: PlainMap, after: PlainMap) -> Properties:
-    """What was read differently becomes the input, so that the next diff is against the world."""
+    """A property that was read differently becomes the input, so that the next diff is against the real resource."""
     result = dict(inputs)
     for key, value in inputs.items():
         if key in before and key in after and (before[key] or None) != (after[key] or None):

@@ -82,18 +82,18 @@ def _pulled(client: DockerApi, name: str) -> dict[str, Any]:
         ) from error
 
 
-def _state(image: dict[str, Any], said: PlainMap) -> PlainMap:
+def _state(image: dict[str, Any], declared: PlainMap) -> PlainMap:
     digests = image.get("RepoDigests") or [""]
-    name = text(said["name"])
+    name = text(declared["name"])
     return {
-        "build": said.get("build"),
-        "forceRemove": said.get("forceRemove"),
+        "build": declared.get("build"),
+        "forceRemove": declared.get("forceRemove"),
         "id": f"{image['Id']}{name}",
         "imageId": image["Id"],
-        "keepLocally": said.get("keepLocally"),
+        "keepLocally": declared.get("keepLocally"),
         "name": name,
-        "platform": said.get("platform"),
-        "pullTriggers": said.get("pullTriggers"),
+        "platform": declared.get("platform"),
+        "pullTriggers": declared.get("pullTriggers"),
         "repoDigest": digests[0],
-        "triggers": said.get("triggers"),
+        "triggers": declared.get("triggers"),
     }

@@ -1,4 +1,4 @@
-"""What the provider needs from each resource.
+"""The interface that the provider needs of each resource.
 
 Owns: the interface, and what network, volume, image and container share in reading.
 Deliberately does not: know which resource it is.
@@ -21,7 +21,7 @@ DockerApi = Any
 
 
 class CreatedBadlyError(Exception):
-    """The thing exists in Docker but did not become what was asked for."""
+    """The thing exists in Docker but did not become what was declared."""
 
     def __init__(self, reason: str, resource_id: str, state: PlainMap) -> None:
         super().__init__(reason)

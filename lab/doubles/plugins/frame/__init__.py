@@ -1,1 +1,1 @@
-"""What both doubles share: serving, values, comparison."""
+"""The parts that both doubles share: serving, values, comparison."""

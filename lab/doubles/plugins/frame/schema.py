@@ -27,7 +27,7 @@ class Field:
     """One property.
 
     `shape`: "value", "list" or "set" (of anything), "map", or "block" (one object).
-    `computed`: what Docker fills in is no difference when the program says nothing.
+    `computed`: what Docker fills in is no difference when the program declares nothing.
     `replace`: a difference replaces the resource.
     """
 
@@ -35,7 +35,7 @@ class Field:
     computed: bool = False
     replace: bool = True
     blank: Plain = None
-    """What state holds after an update when the program says nothing."""
+    """The value in state after an update when the program declares none."""
     defaults: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
     """Defaults of an object's members; recorded ones are never false, zero or empty."""
     filling: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
@@ -133,7 +133,7 @@ def _top(path: str) -> str:
 
 
 def _canonical(value: Plain) -> Plain:
-    """Without what Docker and the bridge take for "not said": null, empty, zero and false."""
+    """Without what Docker and the bridge take for "not declared": null, empty, zero and false."""
     if isinstance(value, dict):
         kept = {key: _canonical(item) for key, item in value.items() if key != "__defaults"}
         return {key: item for key, item in kept.items() if item is not None} or None
@@ -159,7 +159,7 @@ def _set_difference(key: str, old: list[Plain], new: list[Plain]) -> Iterator[tu
     if sorted(before) == sorted(after):
         return
     if any(isinstance(item, dict) for item in old + new) or holds_unknown(new):
-        # Objects in sets are told as a whole (recorded for `uploads`); strings by their place (recorded for `envs`).
+        # Objects in sets are reported as a whole (recorded: `uploads`), strings by their place (recorded: `envs`).
         yield key, Kind.UPDATE
         return
     gone = {index for index, item in enumerate(before) if item not in after}

@@ -35,11 +35,11 @@ _SIGN = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]
 
 
 class PluginError(Exception):
-    """What went wrong, in a sentence for the user."""
+    """A failure, in a sentence for the user."""
 
 
 class PartlyCreatedError(PluginError):
-    """The resource exists but is not as asked; the engine keeps it in state as a failed create."""
+    """The resource exists but is not as declared; the engine keeps it in state as a failed create."""
 
     def __init__(self, reason: str, resource_id: str, properties: Properties, inputs: Properties) -> None:
         super().__init__(reason)
@@ -65,58 +65,58 @@ class EngineLog:
 
 
 class _Servicer(ProviderServicer):
-    """The frame's servicer: every method through `_told`, requests and responses with assets kept whole."""
+    """The frame's servicer: every method through `_with_errors`, requests and responses with assets kept whole."""
 
     async def Check(self, request: Any, context: Any) -> Any:
         _hide_assets(request.olds)
         _hide_assets(request.news)
-        answer = await _told(super().Check, request, context)
+        answer = await _with_errors(super().Check, request, context)
         _show_assets(answer.inputs)
         return answer
 
     async def CheckConfig(self, request: Any, context: Any) -> Any:
-        return await _told(super().CheckConfig, request, context)
+        return await _with_errors(super().CheckConfig, request, context)
 
     async def Configure(self, request: Any, context: Any) -> Any:
-        return await _told(super().Configure, request, context)
+        return await _with_errors(super().Configure, request, context)
 
     async def Diff(self, request: Any, context: Any) -> Any:
         _hide_assets(request.olds)
         _hide_assets(request.news)
-        return await _told(super().Diff, request, context)
+        return await _with_errors(super().Diff, request, context)
 
     async def Create(self, request: Any, context: Any) -> Any:
         _hide_assets(request.properties)
-        answer = await _told(super().Create, request, context)
+        answer = await _with_errors(super().Create, request, context)
         _show_assets(answer.properties)
         return answer
 
     async def Update(self, request: Any, context: Any) -> Any:
         _hide_assets(request.olds)
         _hide_assets(request.news)
-        answer = await _told(super().Update, request, context)
+        answer = await _with_errors(super().Update, request, context)
         _show_assets(answer.properties)
         return answer
 
     async def Read(self, request: Any, context: Any) -> Any:
         _hide_assets(request.properties)
         _hide_assets(request.inputs)
-        answer = await _told(super().Read, request, context)
+        answer = await _with_errors(super().Read, request, context)
         _show_assets(answer.properties)
         _show_assets(answer.inputs)
         return answer
 
     async def Delete(self, request: Any, context: Any) -> Any:
         _hide_assets(request.properties)
-        return await _told(super().Delete, request, context)
+        return await _with_errors(super().Delete, request, context)
 
     async def Invoke(self, request: Any, context: Any) -> Any:
-        answer = await _told(super().Invoke, request, context)
+        answer = await _with_errors(super().Invoke, request, context)
         _show_assets(getattr(answer, "return"))
         return answer
 
 
-async def _told(method: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any) -> Any:
+async def _with_errors(method: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any) -> Any:
     try:
         return await method(request, context)
     except PartlyCreatedError as error:
@@ -164,8 +164,8 @@ def _each_struct(struct: struct_pb2.Struct, old: str, new: str) -> None:
 
 
 def serve(make: Callable[[EngineLog], Provider], version: str) -> None:
-    """Prints the port that the engine is to call, and serves until the engine ends the plugin or ends itself."""
-    address = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    """Prints the port that the engine is to call, and serves until the engine ends the plugin, or is gone."""
+    address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
     if not address:
         raise SystemExit("This plugin is started by the Pulumi engine, which names its own address; run `pulumi up`.")
     asyncio.run(_serve(make(EngineLog(address)), version, address))
@@ -192,7 +192,7 @@ def _watch_engine(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None
     engine = os.getppid()
 
     def watch() -> None:
-        # The kernel has no event for "my parent went" that a thread can wait on without a race; a look a second is one.
+        # The kernel has no event for "my parent went" that a thread can wait on without a race.
         pause = threading.Event()
         while os.getppid() == engine:
             pause.wait(1)

@@ -53,7 +53,7 @@ def texts(draw: Any) -> str:
 @settings(deadline=None, max_examples=300)
 @example(text='{"mcpServers": {"": null, "contextforge": null, "sentinel": null}}', scope="user", touched=True)
 @given(text=texts(), scope=st.sampled_from(["user", "local"]), touched=st.booleans())
-def test_cutover_and_rollback_are_the_identity_and_only_the_entries_differ(
+def test_a_rollback_restores_every_byte_and_only_the_entries_differ_before(
     text: str, scope: str, touched: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -133,7 +133,7 @@ def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_pat
         ("{}", "has no entry sentinel, which has been lost or never existed"),
         (
             '{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}',
-            "is of a kind that cannot be called (sse)",
+            "a kind that cannot be called (sse)",
         ),
     ],
 )

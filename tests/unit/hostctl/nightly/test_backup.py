@@ -1,10 +1,11 @@
-"""Backups without a database: what counts, what is kept, and what no failure may leave behind."""
+"""Backups without a database: which count, which are kept, and that a failure leaves nothing."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,30 +14,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostctl.core.documents import Document
+from hostctl.core import requests
 from hostctl.core.errors import Refusal
 from hostctl.docker import one_shot
 from hostctl.nightly import backup, backup_catalog
-from hostctl.nightly.backup_catalog import Backup, Keep
+from hostctl.nightly.backup_catalog import Backup
+from hostctl.nightly.request import Keep, Marks, NightlyRequest
 from hostctl.postgres.psql import Counts, Database
+from tests.unit.hostctl.nightly.request import nightly_request
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
-KEEP = {"daily": 2, "weekly": 1, "monthly": 1}
+KEEP = Keep(daily=2, weekly=1, monthly=1)
 CONTENT = b"PGDMP" + bytes(1000)
 
 
 @pytest.fixture
-def document(tmp_path: Path) -> Document:
-    return Document(
-        {
-            "docker_socket": "/nowhere.sock",
-            "folder": str(tmp_path / "nightly"),
-            "backups": str(tmp_path / "backups"),
-            "keep": KEEP,
-            "database": {"container": "sentinel-postgres", "role": "sentinel", "name": "sentinel", "uid": 999},
-            "prometheus": {"folder": str(tmp_path), "target": "127.0.0.1:9090"},
-        }
-    )
+def request_(tmp_path: Path) -> NightlyRequest:
+    return replace(nightly_request(tmp_path), keep=KEEP, prometheus=Marks(str(tmp_path), "127.0.0.1:9090"))
 
 
 @pytest.fixture
@@ -47,7 +41,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> None:
         out.write(CONTENT)
         return Counts({"public.audit_log": 3}, "2026-11-26T03:00:00+00:00")
 
-    monkeypatch.setattr(Database, "of", lambda _: Database(None, "c", "sentinel", "sentinel", "i", 999))  # type: ignore[arg-type]
+    monkeypatch.setattr(Database, "connect", lambda *_: Database(None, "c", "sentinel", "sentinel", "i", 999))  # type: ignore[arg-type]
     monkeypatch.setattr(one_shot, "clear", lambda _: None)
     monkeypatch.setattr(backup, "dumped", dumped)
     monkeypatch.setattr(backup, "read_back", lambda *_: "")
@@ -72,8 +66,8 @@ def metrics(tmp_path: Path) -> dict[str, float]:
     return {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
 
 
-def test_a_backup_is_private_and_says_what_it_holds(document: Document, database: None, tmp_path: Path) -> None:
-    said = backup.take(document)
+def test_a_backup_is_private_and_says_what_it_holds(request_: NightlyRequest, database: None, tmp_path: Path) -> None:
+    said = backup.take(request_)
     path = Path(said["file"])
     assert path.read_bytes() == CONTENT
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
@@ -86,10 +80,10 @@ def test_a_backup_is_private_and_says_what_it_holds(document: Document, database
     assert abs(found["sentinel_backup_last_good_timestamp_seconds"] - time.time()) < 60
 
 
-def test_old_ones_go_only_after_a_good_new_one(document: Document, database: None, tmp_path: Path) -> None:
+def test_old_ones_go_only_after_a_good_new_one(request_: NightlyRequest, database: None, tmp_path: Path) -> None:
     folder, now = tmp_path / "backups", datetime.now(UTC)
     old = taken_at(folder, *(now - timedelta(days=days, minutes=1) for days in range(1, 100)))
-    removed = backup.take(document)["removed"]
+    removed = backup.take(request_)["removed"]
     left = {one.path for one in backup_catalog.found(str(folder))}
     assert {path.name for path in old} == set(removed) | {path.name for path in old if str(path) in left}
     assert len(left) <= 4 and len(removed) >= 96
@@ -113,7 +107,7 @@ def fills_the_disk(*_: Any) -> Counts:
     ids=["cut-off", "full-disk", "unreadable"],
 )
 def test_what_fails_leaves_every_old_one_and_no_new_file(
-    document: Document,
+    request_: NightlyRequest,
     database: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -126,12 +120,12 @@ def test_what_fails_leaves_every_old_one_and_no_new_file(
     before = listed(folder)
     monkeypatch.setattr(backup, part, failing)
     with pytest.raises(Refusal, match="no backup was taken") as refused:
-        backup.take(document)
+        backup.take(request_)
     assert reason in str(refused.value) and "those of before are kept" in str(refused.value)
     assert listed(folder) == before
-    said = json.loads((tmp_path / "nightly" / "backup.json").read_text())
-    assert said["result"] == "failed" and reason in said["reason"]
-    assert said["last_good"]["at"] == "2026-11-26T12:00:00Z"
+    noted = json.loads((Path(request_.folder) / "backup.json").read_text())
+    assert noted["result"] == "failed" and reason in noted["reason"]
+    assert noted["last_good"]["at"] == "2026-11-26T12:00:00Z"
     assert metrics(tmp_path) == {
         "sentinel_backup_last_try_good": 0,
         "sentinel_backup_last_good_timestamp_seconds": NOON.timestamp(),
@@ -140,7 +134,7 @@ def test_what_fails_leaves_every_old_one_and_no_new_file(
 
 
 def test_what_lies_on_the_disk_must_be_what_was_written(
-    document: Document, database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request_: NightlyRequest, database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def flips_a_bit(_: Database, path: str) -> str:
         content = bytearray(Path(path).read_bytes())
@@ -149,32 +143,34 @@ def test_what_lies_on_the_disk_must_be_what_was_written(
         return ""
 
     monkeypatch.setattr(backup, "read_back", flips_a_bit)
-    with pytest.raises(Refusal, match="is not what was written: look at the disk"):
-        backup.take(document)
+    with pytest.raises(Refusal, match="is not what was written: check the disk"):
+        backup.take(request_)
     assert listed(tmp_path / "backups") == []
 
 
-def test_what_a_killed_run_left_is_cleared_and_nothing_else(document: Document, database: None, tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_cleared_and_nothing_else(
+    request_: NightlyRequest, database: None, tmp_path: Path
+) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
     left = [".sentinel-20261125T031700Z.dump.partial", "sentinel-20261125T031700Z.dump.json"]
     theirs = ["mcp-2026-11-25.sql", "sentinel-notes.json", "x.partial"]
     for name in (*left, *theirs):
         (folder / name).write_text("{}")
-    made = Path(backup.take(document)["file"]).name
+    made = Path(backup.take(request_)["file"]).name
     assert listed(folder) == sorted([made, f"{made}.json", *theirs])
 
 
-def test_a_backup_that_a_restore_proved_bad_counts_no_more(document: Document, tmp_path: Path) -> None:
+def test_a_backup_that_a_restore_proved_bad_counts_no_more(request_: NightlyRequest, tmp_path: Path) -> None:
     older, newer = taken_at(tmp_path / "backups", NOON - timedelta(days=1), NOON)
     backup_catalog.write_facts(str(newer), {"restores": False})
     found = backup_catalog.newest_good(str(tmp_path / "backups"))
     assert found is not None and found.path == str(older)
 
 
-def test_a_stopped_database_is_as_user_error(run: Any, document: Document, tmp_path: Path) -> None:
+def test_a_stopped_database_is_as_user_error(run: Any, request_: NightlyRequest, tmp_path: Path) -> None:
     """Here no engine answers at all; the stopped container is the lab's."""
-    done = run("backup", "take", document=document.values)
+    done = run("backup", "take", document=requests.write(request_))
     assert done.returncode == 1
     (said,) = done.stderr.splitlines()
     assert "no backup was taken: the Docker engine at /nowhere.sock did not answer" in said
@@ -186,11 +182,11 @@ def backups(*moments: datetime) -> list[Backup]:
     return [Backup(f"/b/{backup_catalog.name_at(moment)}", moment, {}) for moment in moments]
 
 
-def test_days_weeks_and_months_are_kept_as_asked() -> None:
-    """A year of nights, the last one Thursday 2026-11-26."""
-    nights = backups(*(NOON - timedelta(days=days) for days in range(365)))
-    stay = backup_catalog.kept(nights, Keep(daily=7, weekly=4, monthly=6))
-    days = sorted(one.at.strftime("%m-%d") for one in nights if one.path in stay)
+def test_days_weeks_and_months_are_kept_as_requested() -> None:
+    """A year of backups, the last one on Thursday 2026-11-26."""
+    year = backups(*(NOON - timedelta(days=days) for days in range(365)))
+    stay = backup_catalog.kept(year, Keep(daily=7, weekly=4, monthly=6))
+    days = sorted(one.at.strftime("%m-%d") for one in year if one.path in stay)
     assert days == ["06-30", "07-31", "08-31", "09-30", "10-31"] + ["11-08", "11-15"] + [
         f"11-{day}" for day in range(20, 27)
     ]  # fmt: skip
@@ -208,7 +204,7 @@ def test_a_bad_one_takes_nobodys_place_and_the_newest_proven_one_stays() -> None
 
 
 @given(st.sets(st.integers(0, 400), min_size=1), st.integers(1, 10), st.integers(0, 6), st.integers(0, 6))
-def test_the_newest_always_stays_and_never_more_than_asked(
+def test_the_newest_always_stays_and_never_more_than_requested(
     ages: set[int], daily: int, weekly: int, monthly: int
 ) -> None:
     found = backups(*(NOON - timedelta(hours=9 * age) for age in ages))
@@ -218,9 +214,9 @@ def test_the_newest_always_stays_and_never_more_than_asked(
     assert backup_catalog.kept([one for one in found if one.path in stay], Keep(daily, weekly, monthly)) == stay
 
 
-def test_a_second_run_at_once_is_refused_with_the_first_ones_name(run: Any, document: Document) -> None:
+def test_a_second_run_at_once_is_refused_with_the_first_ones_name(run: Any, request_: NightlyRequest) -> None:
     from hostctl.core.lock import held
 
-    with held(document.text("folder"), "nightly run"):
-        done = run("backup", "take", document=document.values)
-    assert done.returncode == 1 and "night run, since" in done.stderr and str(os.getpid()) in done.stderr
+    with held(request_.folder, "nightly run"):
+        done = run("backup", "take", document=requests.write(request_))
+    assert done.returncode == 1 and "nightly run, since" in done.stderr and str(os.getpid()) in done.stderr

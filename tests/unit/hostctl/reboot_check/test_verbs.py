@@ -1,138 +1,142 @@
-"""The marker, the wait, the result and the message; the looks are worlds that come one after the other."""
+"""The marker, the wait, the result and the message; the rows come one turn after the other."""
 
 from __future__ import annotations
 
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hostctl import reboot_check
-from hostctl.core import lock
+from hostctl.core import lock, requests
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
-from hostctl.reboot_check import checks
-from hostctl.reboot_check.checks import Row, Seen
-from hostctl.schedule import at_boot
+from hostctl.reboot_check import docker_checks, host_checks, message
+from hostctl.reboot_check.docker_checks import DockerState
+from hostctl.reboot_check.request import NAME, RebootCheckRequest
+from hostctl.reboot_check.row import Row
+from hostctl.schedule.job import Scheduler
 
 PARTS = ("containers", "networks", "port", "firewall", "timers", "monitoring")
 
 
 @pytest.fixture
-def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What `arm` is given; Docker is a world without a container."""
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RebootCheckRequest:
+    """Docker has no container."""
     (tmp_path / "cron.d").mkdir()
-    monkeypatch.setattr(checks, "seen", lambda engine: Seen([], {}))
+    monkeypatch.setattr(docker_checks, "read", lambda engine: DockerState([], {}))
     monkeypatch.setattr(reboot_check.Engine, "wait_until_up", lambda self, seconds: None)
     monkeypatch.setattr(reboot_check, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(reboot_check, "AGAIN_SECONDS", 0.0)
-    return {
-        "docker_socket": "/nowhere.sock", "folder": str(tmp_path / "reboot"), "program": "/opt/hostctl.pyz",
-        "trigger": "cron", "cron_folder": str(tmp_path / "cron.d"), "unit_folder": str(tmp_path), "limit_seconds": 5,
-        "active": "sentinel", "sentinel": "sentinel-gateway-1", "standby": True, "predecessor": "forge",
-        "internal": "sentinel", "edge": "sentinel-edge", "port": 9200, "health_port": 9201,
-        "containers": ["sentinel-postgres"], "claude": {}, "probes": [],
-    }  # fmt: skip
+    return RebootCheckRequest(
+        folder=str(tmp_path / "reboot"), program="/opt/hostctl.pyz", limit_seconds=5, active="sentinel",
+        sentinel="sentinel-gateway-1", standby=True, predecessor="forge", internal="sentinel", edge="sentinel-edge",
+        port=9200, health_port=9201, containers=("sentinel-postgres",), docker_socket="/nowhere.sock",
+        scheduler=Scheduler("cron", str(tmp_path), str(tmp_path / "cron.d")),
+    )  # fmt: skip
 
 
 @pytest.fixture
-def worlds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Rows of the looks in turn, the last for ever: what is not named in one is well."""
+def turns(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The rows of each turn, the last for ever; a part that is not named is well."""
 
-    def come(*turns: dict[str, Row]) -> None:
-        left = list(turns)
+    def come(*given: dict[str, Row]) -> None:
+        left = list(given)
 
-        def looked(*_: Any) -> list[Row]:
-            rows = left.pop(0) if len(left) > 1 else left[0]
-            return [rows.get(part, Row(part, True)) for part in PARTS]
+        def rows(*_: Any) -> list[Row]:
+            turn = left.pop(0) if len(left) > 1 else left[0]
+            return [turn.get(part, Row(part, True)) for part in PARTS]
 
-        backends = next((turn["backends"] for turn in turns if "backends" in turn), Row("backends", True))
-        monkeypatch.setattr(reboot_check, "_looks", looked)
-        monkeypatch.setattr(checks, "of_backends", lambda asked, good: backends)
+        backends = next((turn["backends"] for turn in given if "backends" in turn), Row("backends", True))
+        monkeypatch.setattr(reboot_check, "_rows", rows)
+        monkeypatch.setattr(host_checks, "of_backends", lambda request, good: backends)
 
     return come
 
 
-def kept(document: dict[str, Any]) -> dict[str, Any]:
-    """What the boot's entry pipes in."""
-    return json.loads((Path(document["folder"]) / "asked.json").read_text())
+def marker(request: RebootCheckRequest) -> RebootCheckRequest:
+    """The request that the boot's job pipes in."""
+    return requests.read(RebootCheckRequest, Document(json.loads(Path(request.request_file).read_text())))
 
 
-def test_the_marker_is_for_root_alone_and_goes_with_everything_else(document: dict[str, Any], tmp_path: Path) -> None:
-    armed = reboot_check.arm(Document(document))
+def test_the_marker_is_for_root_alone_and_goes_with_everything_else(
+    request_: RebootCheckRequest, tmp_path: Path
+) -> None:
+    armed = reboot_check.arm(request_)
     assert armed["watched"] == ["sentinel-gateway-1", "sentinel-postgres"]
-    assert stat.S_IMODE((Path(document["folder"]) / "asked.json").stat().st_mode) == 0o600
-    assert (tmp_path / "cron.d" / at_boot.NAME).exists()
-    assert reboot_check.disarm(Document(document))["removed"] is True
-    assert reboot_check.disarm(Document(document))["removed"] is False
+    assert stat.S_IMODE(Path(request_.request_file).stat().st_mode) == 0o600
+    assert (tmp_path / "cron.d" / NAME).exists()
+    assert reboot_check.disarm(request_)["removed"] is True
+    assert reboot_check.disarm(request_)["removed"] is False
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["cron.d"]
 
 
 def test_what_is_late_is_waited_for_and_the_result_says_how_long_it_took(
-    document: dict[str, Any], worlds: Callable[..., None]
+    request_: RebootCheckRequest, turns: Callable[..., None]
 ) -> None:
-    reboot_check.arm(Document(document))
-    assert reboot_check.show(Document(document))["result"] is None
-    worlds({"port": Row("port", False, "nobody has it")}, {"containers": Row("containers", False, "late")}, {})
-    result = reboot_check.check(Document(kept(document)))
-    assert (result["ok"], result["told"]) == (True, "not sent: no discord_webhook is set")
+    reboot_check.arm(request_)
+    assert reboot_check.show(request_)["result"] is None
+    turns({"port": Row("port", False, "nobody has it")}, {"containers": Row("containers", False, "late")}, {})
+    result = reboot_check.check(marker(request_))
+    assert (result["ok"], result["message"]) == (True, "not sent: no discord_webhook is set")
     assert [one["part"] for one in result["parts"]] == [*PARTS, "backends"]
-    assert 0 <= result["seconds"] < document["limit_seconds"]
-    shown = reboot_check.show(Document(document))
+    assert 0 <= result["seconds"] < request_.limit_seconds
+    shown = reboot_check.show(request_)
     assert (shown["result"], shown["running"], shown["overdue"]) == (result, False, False)
 
 
 @pytest.mark.parametrize("final", [True, False], ids=["final", "given-up"])
-def test_what_does_not_come_is_named(document: dict[str, Any], worlds: Callable[..., None], final: bool) -> None:
-    document["limit_seconds"] = 60 if final else 0.1
-    reboot_check.arm(Document(document))
-    worlds({"firewall": Row("firewall", False, "the script has lost its block", final)})
-    result = reboot_check.check(Document(kept(document)))
+def test_what_does_not_come_is_named(request_: RebootCheckRequest, turns: Callable[..., None], final: bool) -> None:
+    request_ = replace(request_, limit_seconds=60 if final else 0.1)
+    reboot_check.arm(request_)
+    turns({"firewall": Row("firewall", False, "the script has lost its block", final)})
+    result = reboot_check.check(marker(request_))
     assert result["ok"] is False
-    assert reboot_check.sentence(result).endswith("not well: firewall: the script has lost its block")
+    assert message.sentence(result).endswith("not well: firewall: the script has lost its block")
 
 
-def test_with_the_wrong_owner_of_the_port_no_backend_is_asked(
-    document: dict[str, Any], worlds: Callable[..., None]
+def test_with_the_wrong_owner_of_the_port_no_backend_is_called(
+    request_: RebootCheckRequest, turns: Callable[..., None]
 ) -> None:
-    reboot_check.arm(Document(document))
-    worlds({"port": Row("port", False, "forge has it", final=True)})
-    result = reboot_check.check(Document(kept(document)))
-    assert result["parts"][-1]["detail"].startswith("not asked: the port is not with")
+    reboot_check.arm(request_)
+    turns({"port": Row("port", False, "forge has it", final=True)})
+    result = reboot_check.check(marker(request_))
+    assert result["parts"][-1]["detail"].startswith("not called: the wrong owner")
 
 
-def test_a_new_marker_leaves_no_old_result_standing(document: dict[str, Any], worlds: Callable[..., None]) -> None:
-    reboot_check.arm(Document(document))
-    worlds({})
-    reboot_check.check(Document(kept(document)))
-    marked = reboot_check.mark(Document(document))
-    shown = reboot_check.show(Document(document))
+def test_a_new_marker_leaves_no_old_result_standing(request_: RebootCheckRequest, turns: Callable[..., None]) -> None:
+    reboot_check.arm(request_)
+    turns({})
+    reboot_check.check(marker(request_))
+    marked = reboot_check.mark(request_)
+    shown = reboot_check.show(request_)
     assert (shown["marked_at"], shown["result"]) == (marked["marked_at"], None)
 
 
-def test_a_boot_that_nothing_checked_is_overdue(document: dict[str, Any]) -> None:
-    reboot_check.arm(Document({**document, "limit_seconds": 0}))
-    asked = Path(document["folder"]) / "asked.json"
-    asked.write_text(json.dumps({**kept(document), "boot_id": "another boot"}))
-    assert reboot_check.show(Document(document))["overdue"] is True
+def test_a_boot_that_nothing_checked_is_overdue(request_: RebootCheckRequest) -> None:
+    reboot_check.arm(replace(request_, limit_seconds=0))
+    marked = requests.write(replace(marker(request_), boot_id="another boot"))
+    Path(request_.request_file).write_text(json.dumps(marked))
+    assert reboot_check.show(request_)["overdue"] is True
 
 
-def test_a_check_at_work_is_seen_and_a_second_one_refused(document: dict[str, Any]) -> None:
-    reboot_check.arm(Document(document))
-    with lock.held(document["folder"], reboot_check.REASON):
-        assert reboot_check.show(Document(document))["running"] is True
-        with pytest.raises(Refusal, match="reboot check, since"):
-            reboot_check.check(Document(kept(document)))
+def test_a_check_at_work_is_seen_and_a_second_one_refused(request_: RebootCheckRequest) -> None:
+    reboot_check.arm(request_)
+    with lock.held(request_.folder, reboot_check.REASON):
+        assert reboot_check.show(request_)["running"] is True
+        with pytest.raises(Refusal, match="reboot-check check, since"):
+            reboot_check.check(marker(request_))
 
 
-def test_without_a_marker_nothing_is_checked_and_nothing_marked(document: dict[str, Any]) -> None:
+def test_without_a_marker_nothing_is_checked_and_nothing_marked(request_: RebootCheckRequest) -> None:
     for verb in (reboot_check.check, reboot_check.mark):
         with pytest.raises(Refusal, match="run 'make up'"):
-            verb(Document(document))
-    assert reboot_check.show(Document(document)) == {
+            verb(request_)
+    assert reboot_check.show(request_) == {
         "armed": False,
         "marked_at": "",
         "running": False,
@@ -142,13 +146,13 @@ def test_without_a_marker_nothing_is_checked_and_nothing_marked(document: dict[s
 
 
 @pytest.mark.parametrize(
-    ("after_boot", "told"),
+    ("after_boot", "sentence"),
     [
         (41.5, "The host restarted: Sentinel has the port and all 1 parts are well, 41.5 s after the boot."),
         (None, "The host restarted: Sentinel has the port and all 1 parts are well, 7 s after the check began."),
     ],
 )
-def test_the_message_says_who_has_the_port_and_how_long_it_took(after_boot: float | None, told: str) -> None:
+def test_the_message_says_who_has_the_port_and_how_long_it_took(after_boot: float | None, sentence: str) -> None:
     row = {"part": "port", "ok": True, "detail": ""}
     found = {"seconds": 7.0, "seconds_after_boot": after_boot, "active": "sentinel", "parts": [row]}
-    assert reboot_check.sentence(found) == told
+    assert message.sentence(found) == sentence

@@ -60,9 +60,7 @@ def test_a_host_without_anything_of_ours_keeps_nothing(inspected: Any) -> None:
     assert found["host"]["docker"] == "29.7.2" and found["host"]["name"]
 
 
-def test_a_handover_is_reported_with_who_and_its_attempts_and_without_its_request(
-    inspected: Any, tmp_path: Path
-) -> None:
+def test_a_handover_is_reported_with_its_attempts_and_without_its_request(inspected: Any, tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "handover"))
     journal.finalize(journal.begin(OPENING), RESULT)
     found = inspected("gateway")

@@ -1,7 +1,8 @@
-"""The look at Docker's statistics: what a timer runs, whose memory is whose, and what is file cache."""
+"""The reading of Docker's statistics: the job that runs it, whose memory is whose, and what is file cache."""
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import subprocess
@@ -12,79 +13,33 @@ from pathlib import Path
 import pytest
 
 from hostctl import resources
-from hostctl.core.errors import Refusal
-from hostctl.resources import process_memory
-from hostctl.schedule import every_minute, systemd
+from hostctl.core import requests
+from hostctl.resources import ResourcesRequest, process_memory
+from hostctl.schedule import installer
+from hostctl.schedule.job import Scheduler
 
-TIMER = every_minute.Timer("sentinel-resources", "memory and CPU", "/srv/hostctl.pyz", "resources", "/srv/asked.json")
 SLEEPS = "import sys,time; print('up', flush=True); time.sleep(600)"
 
 
-@pytest.fixture
-def unit_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Systemd's and cron's folders in a folder of the test's own; systemctl notes what it is asked."""
-    for name in ("units", "cron", "running"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setattr(every_minute, "UNITS", str(tmp_path / "units"))
-    monkeypatch.setattr(every_minute, "CRON", str(tmp_path / "cron"))
-    monkeypatch.setattr(systemd, "RUNS", str(tmp_path / "running"))
-    program = tmp_path / "bin" / "systemctl"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path
+def request(tmp_path: Path, program: str = "/srv/hostctl.pyz") -> ResourcesRequest:
+    (tmp_path / "cron.d").mkdir(exist_ok=True)
+    scheduler = Scheduler("cron", str(tmp_path), str(tmp_path / "cron.d"))
+    folder, file = str(tmp_path / "resources"), str(tmp_path / "resources.txt")
+    return ResourcesRequest(folder, program, file, 100, scheduler, "/nowhere")
 
 
-def test_a_systemd_timer_is_made_enabled_and_left_alone_the_second_time(unit_folders: Path) -> None:
-    assert every_minute.keep(TIMER, "systemd") is True
-    service = (unit_folders / "units" / "sentinel-resources.service").read_text()
-    assert "StandardInput=file:/srv/asked.json\n" in service
-    assert 'from hostctl import resources; resources.alone()" "/srv/hostctl.pyz"\n' in service
-    assert "enable --now sentinel-resources.timer" in (unit_folders / "asked").read_text()
-    assert every_minute.keep(TIMER, "systemd") is False
-
-
-def test_another_trigger_takes_the_former_ones_files_away(unit_folders: Path) -> None:
-    every_minute.keep(TIMER, "systemd")
-    assert every_minute.keep(TIMER, "cron") is True
-    assert os.listdir(unit_folders / "units") == []
-    line = (unit_folders / "cron" / "sentinel-resources").read_text().splitlines()[-1]
-    assert line.startswith("* * * * * root python3 -I -S -c ")
-    assert line.endswith('"/srv/hostctl.pyz" < "/srv/asked.json" > /dev/null')
-    assert "disable --now sentinel-resources.timer" in (unit_folders / "asked").read_text()
-    assert every_minute.keep(TIMER, "none") is True
-    assert os.listdir(unit_folders / "cron") == []
-
-
-def test_what_was_made_is_forgotten_and_nothing_else(unit_folders: Path) -> None:
-    other = unit_folders / "cron" / "theirs"
-    other.write_text("theirs")
-    every_minute.keep(TIMER, "cron")
-    assert every_minute.forget(TIMER) == [str(unit_folders / "cron" / "sentinel-resources")]
-    assert every_minute.forget(TIMER) == []
-    assert other.read_text() == "theirs"
-
-
-def test_the_line_of_the_timer_runs_the_look_out_of_the_archive(unit_folders: Path, archive: Path) -> None:
+def test_the_line_of_the_job_runs_the_reading_out_of_the_archive(tmp_path: Path, archive: Path) -> None:
     """As far as it gets without Docker; its error is one sentence that links to the runbook."""
-    asked = unit_folders / "asked.json"
-    asked.write_text(json.dumps({"docker_socket": "/nowhere", "file": "/nowhere/file", "target_mb": 100}))
-    every_minute.keep(every_minute.Timer("sentinel-resources", "memory", str(archive), "resources", str(asked)), "cron")
-    line = (unit_folders / "cron" / "sentinel-resources").read_text().splitlines()[-1]
-    done = subprocess.run(["sh", "-c", line.partition(" root ")[2]], capture_output=True, text=True, timeout=60)
+    found = request(tmp_path, str(archive))
+    Path(found.folder).mkdir()
+    Path(found.job.request_file).write_text(json.dumps(requests.write(found)))
+    installer.install(found.job)
+    line = Path(found.job.place).read_text().splitlines()[-1]
+    command = line.partition(f" {getpass.getuser()} ")[2]
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.startswith("hostctl resources write: the Docker engine at /nowhere did not answer")
     assert done.stderr.rstrip().endswith("(docs/runbook.md#hostctl-resources-write)")
-
-
-@pytest.mark.parametrize(("trigger", "folder"), [("systemd", "running"), ("cron", "cron")])
-def test_a_host_without_the_trigger_is_refused_and_told_what_to_set(
-    unit_folders: Path, trigger: str, folder: str
-) -> None:
-    (unit_folders / folder).rmdir()
-    with pytest.raises(Refusal, match="set the trigger to "):
-        every_minute.keep(TIMER, trigger)
 
 
 @pytest.fixture
@@ -108,7 +63,7 @@ def tree(tmp_path: Path) -> Iterator[int]:
     init.wait(10)
 
 
-def test_bridge_and_gateway_are_told_apart_from_init_and_backends(tree: int) -> None:
+def test_bridge_and_gateway_are_distinguished_from_init_and_backends(tree: int) -> None:
     (bridge,) = process_memory.children(tree)
     (gateway,) = process_memory.children(bridge)
     (backend,) = process_memory.children(gateway)
@@ -124,7 +79,7 @@ def test_a_gateway_that_is_the_first_process_has_no_bridge(tree: int) -> None:
     assert set(process_memory.of_bridge_and_gateway(gateway)) == {"gateway"}
 
 
-def test_where_no_gateway_can_be_seen_nothing_is_told() -> None:
+def test_where_no_gateway_can_be_seen_nothing_is_reported() -> None:
     assert process_memory.of_bridge_and_gateway(0) == {}
     assert process_memory.resident(2**22 + 1) == 0
 
@@ -143,13 +98,13 @@ def test_file_cache_is_taken_off_as_docker_stats_does(memory: dict[str, object],
     assert resources.droppable(memory) == bytes_
 
 
-def test_what_was_kept_is_forgotten_with_its_file(tmp_path: Path, unit_folders: Path) -> None:
-    folder, file = tmp_path / "resources", tmp_path / "resources.txt"
+def test_what_was_kept_is_forgotten_with_its_file(tmp_path: Path) -> None:
+    found = request(tmp_path)
+    folder, file = Path(found.folder), Path(found.file)
     folder.mkdir()
-    (folder / "asked.json").write_text(json.dumps({}))
+    (folder / "request.json").write_text(json.dumps({}))
     file.write_text("x 1\n")
-    values = {"folder": str(folder), "file": str(file), "program": "/srv/hostctl.pyz"}
-    answer = resources.forget(resources.Document(values))
+    installer.install(found.job)
+    assert resources.forget(found) == {"removed": [found.job.place, str(file), str(folder / "request.json")]}
     assert not folder.exists() and not file.exists()
-    assert answer == {"removed": [str(file), str(folder / "asked.json")]}
-    assert resources.forget(resources.Document(values)) == {"removed": []}
+    assert resources.forget(found) == {"removed": []}

@@ -52,7 +52,7 @@ def test_the_same_again_writes_nothing_and_says_why(script: Path) -> None:
     put(script)
     inode = script.stat().st_ino
     again = put(script)
-    assert (again.changed, again.reason) == (False, "the block is as asked already")
+    assert (again.changed, again.reason) == (False, "the block stands already")
     assert script.stat().st_ino == inode
 
 

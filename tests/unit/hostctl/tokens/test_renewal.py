@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 
 from hostctl import claude_client, tokens
 from hostctl.claude_client.request import EntryRequest
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.requests import FileMode
 from hostctl.nightly import results, token_renewal
+from hostctl.nightly.request import NO_MARKS, NightlyRequest
 from hostctl.tokens import RemoveRequest, TokenRequest, renewal
 from hostctl.tokens.renewal import RenewRequest
+from tests.unit.hostctl.nightly.request import nightly_request
 
 SECRET = "s" * 40
 DAYS = 90
@@ -157,8 +159,8 @@ def test_a_literal_header_in_claudes_file_follows_the_renewed_token(home: Path) 
     assert (home / ".claude.json").read_text() == '{\n  "theme": "dark"\n}\n'
 
 
-def nightly(home: Path) -> Document:
-    return Document({"folder": str(home / "nightly"), "tokens": str(home / "tokens")})
+def nightly(home: Path) -> NightlyRequest:
+    return replace(nightly_request(home), prometheus=NO_MARKS)
 
 
 def test_the_nightly_step_reports_the_renewed_tokens_expiry_to_prometheus(home: Path) -> None:

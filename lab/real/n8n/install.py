@@ -2,10 +2,10 @@
 
 2.8.4 is the newest that runs on Node 20, Debian's own. No script of any package is run, and nothing is compiled: with
 Postgres as its database n8n loads no native code. Two packages are left out: the AI nodes, half of the download, and
-`xlsx`, which is in no registry. npm links `left-out` in their places, which has what n8n asks for at its start.
+`xlsx`, which is in no registry. npm links `left-out` in their places, which has what n8n loads at its start.
 
 Owns: the folder, and the addresses of the packages, filled in from the registry that npm is configured with: the
-committed lock names no host, and without addresses npm asks for each package's list of versions first, which takes as
+committed lock names no host, and without addresses npm fetches each package's list of versions first, which takes as
 long again. Deliberately does not: run it.
 """
 
@@ -51,8 +51,8 @@ def _install(folder: Path, progress: Progress) -> None:
         (beside / _LOCK).write_text(json.dumps(lock), encoding="utf-8")
         with progress.step("Installing n8n") as step:
             step.say("npm ci")
-            words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=optional", "--omit=dev"]
-            step.call(words, folder=beside)
+            argv = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=optional", "--omit=dev"]
+            step.call(argv, folder=beside)
         for former in folder.parent.iterdir():
             if former != beside:
                 shutil.rmtree(former)

@@ -10,23 +10,23 @@ import urllib.request
 from typing import Any
 
 SCOPES = (
-    *(f"workflow:{word}" for word in ("create", "read", "update", "delete", "list", "activate", "deactivate")),
-    *(f"credential:{word}" for word in ("create", "update", "delete", "list")),
-    *(f"execution:{word}" for word in ("read", "list")),
+    *(f"workflow:{scope}" for scope in ("create", "read", "update", "delete", "list", "activate", "deactivate")),
+    *(f"credential:{scope}" for scope in ("create", "update", "delete", "list")),
+    *(f"execution:{scope}" for scope in ("read", "list")),
 )
 
-asked = json.load(sys.stdin)
+document = json.load(sys.stdin)
 opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
 
 
 def post(path: str, body: dict[str, Any]) -> Any:
     headers = {"Content-Type": "application/json", "browser-id": "lab"}
-    request = urllib.request.Request(f"http://127.0.0.1:{asked['port']}{path}", json.dumps(body).encode(), headers)
+    request = urllib.request.Request(f"http://127.0.0.1:{document['port']}{path}", json.dumps(body).encode(), headers)
     with opener.open(request, timeout=60) as answer:
         return json.load(answer)["data"]
 
 
-account = {"email": asked["email"], "password": asked["password"]}
+account = {"email": document["email"], "password": document["password"]}
 post("/rest/owner/setup", {**account, "firstName": "The", "lastName": "Operator"})
-made = post("/rest/api-keys", {"label": asked["label"], "scopes": SCOPES, "expiresAt": None})
+made = post("/rest/api-keys", {"label": document["label"], "scopes": SCOPES, "expiresAt": None})
 print(json.dumps({"key": made["rawApiKey"]}))

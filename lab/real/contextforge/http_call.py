@@ -1,7 +1,7 @@
-"""Asking whoever holds 127.0.0.1:9200 on the VPS, as a program on the VPS would.
+"""HTTP calls to the gateway that holds 127.0.0.1:9200 on the VPS, as a program on the VPS makes them.
 
 Owns: one HTTP request from inside the VPS's network, one tool call. A secret goes by stdin, never by arguments.
-Deliberately does not: know who answers.
+Deliberately does not: know which gateway answers.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from lab.box.network import inside
 from lab.real.contextforge.services import PORT
 
 LIMIT_SECONDS = 60
-_PROGRAM = Path(__file__).with_name("asking_inside.py")
+_PROGRAM = Path(__file__).with_name("http_call_inside.py")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `body` is parsed where it is JSON."""
+    """Status and body of an answer; `body` is parsed where it is JSON."""
 
     status: int
     body: Any
 
 
-def ask(
+def call(
     box: Box,
     method: str,
     path: str,
@@ -59,8 +59,8 @@ def ask(
         "body": None if body is None else json.dumps(body),
         "limit_seconds": LIMIT_SECONDS,
     }
-    words = inside(box.vps, [sys.executable, "-I", "-S", str(_PROGRAM)])
-    done = subprocess.run(words, input=json.dumps(request), capture_output=True, text=True)
+    argv = inside(box.vps, [sys.executable, "-I", "-S", str(_PROGRAM)])
+    done = subprocess.run(argv, input=json.dumps(request), capture_output=True, text=True)
     if done.returncode:
         last = "".join(done.stderr.strip().splitlines()[-1:])
         raise UserError(f"Nobody answered {method} {path} on the lab's 127.0.0.1:{port}: {last or 'no reason given'}.")
@@ -69,10 +69,10 @@ def ask(
 
 
 def call_tool(box: Box, tool: str, arguments: Mapping[str, object], token: str) -> Answer:
-    """`tools/call` over streamable HTTP, without a session, which ContextForge does not ask for."""
+    """`tools/call` over streamable HTTP, without a session, which ContextForge does not require."""
     parameters = {"name": tool, "arguments": dict(arguments)}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
-    return ask(box, "POST", "/mcp", token=token, body=message)
+    return call(box, "POST", "/mcp", token=token, body=message)
 
 
 def _parsed(text: str) -> Any:

@@ -1,6 +1,6 @@
 """One HTTP request to this network's own loopback: the request as JSON on stdin, the answer as JSON on stdout.
 
-Owns: nothing but that; run by asking.py inside the VPS's network, with the standard library only.
+Owns: nothing but that; run by http_call.py inside the VPS's network, with the standard library only.
 """
 
 import http.client
@@ -9,10 +9,10 @@ import sys
 
 
 def main() -> None:
-    asked = json.load(sys.stdin)
-    connection = http.client.HTTPConnection("127.0.0.1", asked["port"], timeout=asked["limit_seconds"])
+    request = json.load(sys.stdin)
+    connection = http.client.HTTPConnection("127.0.0.1", request["port"], timeout=request["limit_seconds"])
     try:
-        connection.request(asked["method"], asked["path"], asked["body"], asked["headers"])
+        connection.request(request["method"], request["path"], request["body"], request["headers"])
         answer = connection.getresponse()
         body = answer.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:

@@ -1,16 +1,15 @@
-"""retire-contextforge: the predecessor leaves the host for good, and the stack says so.
+"""`make retire-contextforge`: the predecessor leaves the host for good, and the stack says so.
 
-The order, of which each step is safe to end in: what goes is listed; its last dump is kept; the operator says yes; the
-stack gives up its rollback (`predecessor.kind: absent`) and verifies; the sidecars leave its networks, and every
-backend is asked again; only then is anything removed. A run that was killed after the yes is finished by the next one.
+The order, of which each step is safe to end in: list everything that goes; keep a last dump; get the operator's yes;
+give up the rollback (`predecessor.kind: absent`) and verify; take the sidecars off its networks, and verify again; only
+then remove anything. A run that was killed after the yes is finished by the next one.
 
-Owns: that order, the refusals before it, the words. Deliberately does not: remove anything itself (`hostctl retire`
-does), nor take networks along that nobody asked about.
+Owns: that order and the refusals before it. Deliberately does not: remove anything (`hostctl retire` does), nor take
+networks along that nobody named.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -18,9 +17,9 @@ from pulumi import automation
 
 from console.errors import UserError
 from console.progress import Progress
+from console.question import agreed, require_yes
 from console.result import Result
-from ops.commands import deploy, verify
-from ops.engine import host, prerequisites, recovery, sandbox, stack_file
+from ops.engine import host, prerequisites, recovery, sandbox, stack_file, state, verification
 from ops.engine.run import LockHeld, open_stack
 from settings import Settings
 from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
@@ -32,12 +31,12 @@ KINDS = ("containers", "networks", "volumes", "images", "files")
 Document = Mapping[str, Any]
 
 
-def retire(stack: str, progress: Progress, *, stale: bool, yes: bool) -> Result:
+def retire_contextforge(stack: str, progress: Progress, *, stale: bool, yes: bool) -> Result:
     """Exit status 0 only when ContextForge is gone and every backend answers without it."""
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
-    settings = verify.settings_of(opened, stack)
-    seen = _ask_host(stack, settings, "inspect")
+    settings = state.settings_of(opened, stack)
+    seen = _run_on_host(stack, settings, "inspect")
     begun, gone = bool(seen["begun"]), bool(seen["retired"])
     if gone or (settings.predecessor.kind == "absent" and not begun):
         return _after(stack, settings, seen, stale=stale, yes=yes)
@@ -48,19 +47,19 @@ def retire(stack: str, progress: Progress, *, stale: bool, yes: bool) -> Result:
     if not begun:
         for line in listing(seen["inventory"], seen["notes"]):
             progress.line(line)
-        kept = _ask_host(stack, settings, "dump", DUMP_SECONDS)
+        kept = _run_on_host(stack, settings, "dump", DUMP_SECONDS)
         progress.line(f"The last dump of its database is kept as {kept['dump']['path']}, read back whole.")
         if not (yes or sandbox.of_stack(stack)):
-            deploy.ask(f"Remove ContextForge of stack {stack} for good? There is no rollback afterwards.")
-        _ask_host(stack, settings, "begin")
-    settings = _give_up_the_rollback(opened, stack, settings, progress, _loses_way_out(seen))
+            require_yes(f"Remove ContextForge of stack {stack} for good? There is no rollback afterwards.")
+        _run_on_host(stack, settings, "begin")
+    settings = _give_up_the_rollback(opened, stack, settings, progress, _loses_egress(seen))
     _move_sidecars(stack, settings, progress)
-    removed = _ask_host(stack, settings, "remove", REMOVE_SECONDS)
-    return _after(stack, settings, _ask_host(stack, settings, "inspect"), stale=stale, yes=yes, removed=removed)
+    removed = _run_on_host(stack, settings, "remove", REMOVE_SECONDS)
+    return _after(stack, settings, _run_on_host(stack, settings, "inspect"), stale=stale, yes=yes, removed=removed)
 
 
 def document_of(settings: Settings) -> dict[str, Any]:
-    """What `hostctl retire` is asked with, as far as the settings say it: all of it."""
+    """The request of `hostctl retire`; the settings say all of it."""
     return {
         "folder": settings.host.folder,
         "home": settings.host.home,
@@ -70,12 +69,12 @@ def document_of(settings: Settings) -> dict[str, Any]:
         "networks": [INTERNAL_NETWORK, EDGE_NETWORK],
         "port": settings.sentinel.port,
         "days": settings.predecessor.retire_days,
-        "script": settings.nightly.script,
+        "script": settings.nightly.script or "",
     }
 
 
 def listing(inventory: Mapping[str, Sequence[Document]], notes: Sequence[str] = ()) -> list[str]:
-    """What goes, each with its size, what stays, and what is the operator's to do."""
+    """Everything that goes, with its size, everything that stays, and the operator's own tasks."""
     lines = [
         f"{kind if not at else '':<11}{one.get('name') or one.get('path')}{_size(one)}"
         for kind in KINDS
@@ -88,14 +87,14 @@ def listing(inventory: Mapping[str, Sequence[Document]], notes: Sequence[str] = 
 
 
 def _refused(opened: automation.Stack, stack: str, settings: Settings, seen: Document, *, begun: bool) -> list[str]:
-    """Days and proof count until somebody has said yes; who has the port counts always."""
-    active = verify.outputs_of(opened, stack).get("active")
+    """Reasons to refuse: days and proof until the yes has been given, the port's owner always."""
+    active = state.outputs_of(opened, stack).get("active")
     if active != "sentinel" or settings.active != "sentinel":
         return [f"{active or 'nobody'} has the port of stack {stack}: cut over first (`make up STACK={stack}`)"]
     return [] if begun else cast("list[str]", seen["refused"])
 
 
-def _loses_way_out(seen: Document) -> bool:
+def _loses_egress(seen: Document) -> bool:
     return any(not one["way_out"] for one in seen["inventory"]["sidecars"])
 
 
@@ -103,13 +102,13 @@ def _give_up_the_rollback(
     opened: automation.Stack, stack: str, settings: Settings, progress: Progress, sidecars_out: bool
 ) -> Settings:
     """The stack runs, and verifies, with no predecessor; nothing has been removed yet."""
-    asked = {"predecessor.kind": "absent", **({"networks.sidecars_out": "true"} if sidecars_out else {})}
+    changed = {"predecessor.kind": "absent", **({"networks.sidecars_out": "true"} if sidecars_out else {})}
     previous = stack_file.file_of(stack).read_bytes()
-    path = stack_file.with_scalars(stack, asked)
+    path = stack_file.with_scalars(stack, changed)
     stack_file.adopt(stack, path)
     try:
-        known = verify.known_of(opened, stack)
-        recovery.up(opened, stack, known, progress)
+        snapshot = state.snapshot_of(opened, stack)
+        recovery.up(opened, stack, snapshot, progress)
     except LockHeld:
         path.write_bytes(previous)
         stack_file.adopt(stack, path)
@@ -119,16 +118,16 @@ def _give_up_the_rollback(
             f"Nothing of ContextForge has been removed: the stack did not come up without it ({error}). Fix that and "
             f"run this again, or keep it: `pulumi config set predecessor.kind contextforge`, `make up STACK={stack}`."
         ) from None
-    return known.settings
+    return snapshot.settings
 
 
 def _move_sidecars(stack: str, settings: Settings, progress: Progress) -> None:
     """Off ContextForge's networks, and on again when a backend does not answer then."""
-    for line in _ask_host(stack, settings, "part")["left"]:
+    for line in _run_on_host(stack, settings, "part")["left"]:
         progress.line(f"{line}: left")
-    verified = verify.every_backend(stack, settings)
+    verified = verification.verify_backends(stack, settings)
     if not verified.ok:
-        _ask_host(stack, settings, "rejoin")
+        _run_on_host(stack, settings, "rejoin")
         raise UserError(
             "Nothing of ContextForge has been removed: without its network not every backend answers, so the sidecars "
             f"are on it again. Fix that, then run this again.\n{verified.text}"
@@ -144,12 +143,12 @@ def _after(
     yes: bool,
     removed: Document | None = None,
 ) -> Result:
-    """The end, also of a run that had nothing to do: stale networks, and one more look at every backend."""
+    """The end, also of a run that had nothing to do: stale networks, and one more verification."""
     offered = [str(one["name"]) for one in seen["inventory"]["stale"]]
     taken: Document = {"removed": [], "kept": []}
-    if offered and (stale or (not yes and sys.stdin.isatty() and _agreed(offered))):
-        taken = _ask_host(stack, settings, "stale", names=offered)
-    verified = verify.every_backend(stack, settings)
+    if offered and (stale or (not yes and agreed(f"Remove networks without any container ({', '.join(offered)})?"))):
+        taken = _run_on_host(stack, settings, "stale", names=offered)
+    verified = verification.verify_backends(stack, settings)
     inventory: Document = removed["inventory"] if removed else {kind: [] for kind in KINDS}
     document: Document = {
         "ok": verified.ok,
@@ -165,25 +164,17 @@ def _after(
 
 def _text(stack: str, settings: Settings, document: Document, verified: Result, notes: Iterable[str]) -> list[str]:
     counted = ", ".join(f"{len(names)} {kind}" for kind, names in document["removed"].items() if names)
-    told = f"gone: {counted}" if document["changed"] else "nothing of ContextForge was left to remove"
+    removed = f"gone: {counted}" if document["changed"] else "nothing of ContextForge was left to remove"
     left = [name for name in document["stale"]["offered"] if name not in document["stale"]["removed"]]
-    lines = [f"retired    {told}"]
+    lines = [f"retired    {removed}"]
     lines.append(f"kept       {settings.host.folder}/retired, on the host: the last dump, and the files that start it")
     lines += [f"in use     {one}" for one in document["in_use"]]
     lines += [f"stale      {name}: no container is on it; STALE=1 removes it" for name in left]
     lines += [f"note       {one}" for one in notes]
-    lines += [f"{'verified' if not at else '':<9}  {row}" for at, row in enumerate(verified.text.splitlines())]
-    return [*lines, f"next       make status STACK={stack}"]
+    return [*lines, *verification.lines(verified), f"next       make status STACK={stack}"]
 
 
-def _agreed(offered: Sequence[str]) -> bool:
-    print(
-        f"Remove networks that no container is on ({', '.join(offered)})? [y/N] ", end="", file=sys.stderr, flush=True
-    )
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-def _ask_host(
+def _run_on_host(
     stack: str, settings: Settings, word: str, limit_seconds: float = host.LIMIT_SECONDS, **more: Any
 ) -> dict[str, Any]:
     return host.run(stack, settings, "retire", word, {**document_of(settings), **more}, limit_seconds=limit_seconds)

@@ -6,7 +6,7 @@ Its program is bound into the container from `.work/n8n`, so that no image of a 
 containers: `docker restart` keeps it, and `stop` leaves nothing.
 
 Owns: both containers, the network, and the certificate by which the lab's Discord is believed. Deliberately does not:
-make an account or a workflow in it (operating.py).
+make an account or a workflow in it (account.py).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from docker.errors import NotFound
 from console.errors import UserError
 from lab.box import Box, Place
 from lab.doubles.discord import running as discord
-from lab.real.contextforge.asking import ask
 from lab.real.contextforge.containers import client
+from lab.real.contextforge.http_call import call
 
 NAME, DATABASE, NETWORK = "n8n", "n8n-postgres", "n8n_default"
 PORT = 5678
 READY_WITHIN_SECONDS = 300.0
 """Its first start makes its tables, over two hundred steps."""
-_LOOK_EVERY_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _PROGRAMS = "/opt/n8n/node_modules/.bin"
 _CERTIFICATE = "/etc/lab-discord.pem"
 
 
 def start(box: Box, place: Place, modules: Path) -> None:
-    """Both containers, new; returns when n8n is ready. Raises UserError with n8n's last words when it is not."""
+    """Both containers, new; returns when n8n is ready. Raises UserError with n8n's last log lines when it is not."""
     certificate = discord.ensure_tls(place)
     with client(box.docker_host) as daemon:
         _remove(daemon)
@@ -98,15 +98,17 @@ def _wait(daemon: docker.DockerClient, box: Box) -> None:
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while not _ready(box):
         if time.monotonic() > deadline:
-            said = daemon.containers.get(NAME).logs(tail=20).decode(errors="replace")
-            raise UserError(f"The lab's n8n is not ready after {READY_WITHIN_SECONDS:.0f} s; its last words:\n{said}")
-        time.sleep(_LOOK_EVERY_SECONDS)
+            log = daemon.containers.get(NAME).logs(tail=20).decode(errors="replace")
+            raise UserError(
+                f"The lab's n8n is not ready after {READY_WITHIN_SECONDS:.0f} s; its last log lines:\n{log}"
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 def _ready(box: Box) -> bool:
     """Its own readiness comes with its database; until its paths are there it says 200 and a sentence to everything."""
     try:
-        return isinstance(ask(box, "GET", "/rest/settings", port=PORT).body, dict)
+        return isinstance(call(box, "GET", "/rest/settings", port=PORT).body, dict)
     except UserError:
         return False
 

@@ -1,4 +1,4 @@
-"""What the operator does in his own n8n: his account, a key of the public API, a workflow that is none of ours.
+"""The operator's account in n8n, a key of its public API, and a workflow that is none of ours.
 
 Owns: these, and one request to the public API. Deliberately does not: know the watch.
 """
@@ -15,12 +15,12 @@ from typing import Any
 from console.errors import UserError
 from lab.box import Box
 from lab.box.network import inside
-from lab.real.contextforge import asking
-from lab.real.n8n.running import PORT
+from lab.real.contextforge import http_call
+from lab.real.n8n.containers import PORT
 
 LIMIT_SECONDS = 60
-_SETTING_UP = Path(__file__).with_name("operating_inside.py")
-_ASKING = Path(asking.__file__).with_name("asking_inside.py")
+_SETTING_UP = Path(__file__).with_name("account_inside.py")
+_HTTP_CALL = Path(http_call.__file__).with_name("http_call_inside.py")
 
 HEARTBEAT: dict[str, Any] = {
     "name": "Heartbeat",
@@ -53,7 +53,7 @@ def key(box: Box) -> str:
     return _inside(box, _SETTING_UP, {"port": PORT, "label": "health watch", **account})["key"]
 
 
-def asked(box: Box, key: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def api_call(box: Box, key: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """The answer's document. Raises UserError when n8n does not answer, or refuses."""
     status, answer = exchange(box, key, method, path, body)
     if status >= 400:
@@ -71,14 +71,14 @@ def exchange(box: Box, key: str, method: str, path: str, body: dict[str, Any] | 
         "body": None if body is None else json.dumps(body),
         "limit_seconds": LIMIT_SECONDS,
     }
-    answer = _inside(box, _ASKING, request)
+    answer = _inside(box, _HTTP_CALL, request)
     return answer["status"], json.loads(answer["body"])
 
 
 def _inside(box: Box, program: Path, document: dict[str, Any]) -> Any:
-    words = inside(box.vps, [sys.executable, "-I", "-S", str(program)])
-    done = subprocess.run(words, input=json.dumps(document), capture_output=True, text=True, check=False)
+    argv = inside(box.vps, [sys.executable, "-I", "-S", str(program)])
+    done = subprocess.run(argv, input=json.dumps(document), capture_output=True, text=True, check=False)
     if done.returncode:
         last = "".join(done.stderr.strip().splitlines()[-1:])
-        raise UserError(f"The lab's n8n could not be asked: {last or 'no reason given'}.")
+        raise UserError(f"The lab's n8n did not answer: {last or 'no reason given'}.")
     return json.loads(done.stdout)

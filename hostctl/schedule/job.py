@@ -1,0 +1,212 @@
+"""A job of the host: its command, its request on stdin, and when it runs.
+
+Owns: what a scheduler's files say of it (systemd.exec(5), systemd.timer(5), crontab(5)), and the line of a script.
+Deliberately does not: write a file; `hostctl/schedule/installer.py` does.
+
+Times are in UTC. cron knows the host's time only, so its file has what that is on the day it is written: where clocks
+are put forward, a daily job is an hour off for half of the year.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shlex
+import time
+from dataclasses import dataclass
+from typing import Union
+
+from hostctl.core.errors import Refusal
+from hostctl.schedule import systemd
+from hostctl.schedule.script_block import Block
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_HEADER = "# Written by sentinel-cutover; a change is lost with the next `pulumi up`.\n"
+_TIME = re.compile(r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)")
+
+
+def require_plain_path(path: str) -> None:
+    """Refuse what no file of a scheduler could hold."""
+    if not os.path.isabs(path) or not path.isprintable() or '"' in path:
+        raise Refusal("the paths in the document on stdin must be absolute, and hold no quotation mark")
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """The host's scheduler: systemd, cron, or (`auto`) systemd where it runs and cron elsewhere."""
+
+    kind: str = "auto"
+    unit_folder: str = "/etc/systemd/system"
+    cron_folder: str = "/etc/cron.d"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("auto", "systemd", "cron"):
+            raise Refusal(f"host.scheduler is '{self.kind}': set it to auto, systemd or cron")
+        for folder in (self.unit_folder, self.cron_folder):
+            require_plain_path(folder)
+
+
+AUTO = Scheduler()
+
+
+@dataclass(frozen=True)
+class AtBoot:
+    """After each boot, which waits for nothing of the job."""
+
+
+@dataclass(frozen=True)
+class EveryMinute:
+    """Once a minute."""
+
+
+@dataclass(frozen=True)
+class Daily:
+    """Once a day, at a time in UTC such as 03:17; a run that a stopped host missed is made up for by systemd."""
+
+    at: str
+
+    def __post_init__(self) -> None:
+        if not _TIME.fullmatch(self.at):
+            raise Refusal(f"'{self.at}' is no time of day: give one in UTC such as 03:17")
+
+
+@dataclass(frozen=True)
+class InScript:
+    """Whenever the operator's own script runs: a managed block at its start, named after what the job does.
+
+    `setting` is the key that names the script, `copy` keeps the script as it was. When the job fails, the block prints
+    `failure` and the script goes on.
+    """
+
+    script: str
+    block: str
+    setting: str
+    copy: str
+    failure: str
+
+    def __post_init__(self) -> None:
+        require_plain_path(self.script)
+
+
+When = Union[AtBoot, EveryMinute, Daily, InScript]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job; `name` is that of its files. `limit_seconds` ends a run under systemd."""
+
+    name: str
+    description: str
+    argv: tuple[str, ...]
+    request_file: str
+    when: When
+    scheduler: Scheduler
+    limit_seconds: int = 3600
+
+    def __post_init__(self) -> None:
+        require_plain_path(self.request_file)
+        if not all(word.isprintable() for word in self.argv):
+            raise Refusal("the paths in the document on stdin must be absolute, and hold no quotation mark")
+
+    @property
+    def kind(self) -> str:
+        """The scheduler that runs it: script, systemd or cron."""
+        if isinstance(self.when, InScript):
+            return "script"
+        if self.scheduler.kind == "auto":
+            return "systemd" if systemd.runs() else "cron"
+        return self.scheduler.kind
+
+    @property
+    def place(self) -> str:
+        """The file that makes it run."""
+        if isinstance(self.when, InScript):
+            return self.when.script
+        return os.path.join(self.scheduler.unit_folder, self.unit) if self.kind == "systemd" else self.cron_file
+
+    @property
+    def unit(self) -> str:
+        """The unit that is switched on."""
+        return f"{self.name}.{'service' if isinstance(self.when, AtBoot) else 'timer'}"
+
+    @property
+    def unit_files(self) -> list[str]:
+        """The paths of systemd's files."""
+        suffixes = ("service",) if isinstance(self.when, AtBoot) else ("service", "timer")
+        return [os.path.join(self.scheduler.unit_folder, f"{self.name}.{suffix}") for suffix in suffixes]
+
+    @property
+    def cron_file(self) -> str:
+        return os.path.join(self.scheduler.cron_folder, self.name)
+
+    @property
+    def line(self) -> str:
+        """The shell's line; what the job answers is kept by the job."""
+        return f"{shlex.join(self.argv)} < {shlex.quote(self.request_file)} > /dev/null"
+
+    def block(self, when: InScript) -> Block:
+        """The managed block of that script; at its start, since a script may end anywhere."""
+        failure = shlex.quote(f"sentinel-cutover: {when.failure}")
+        return Block(when.block, f"# {self.description}\n{self.line} || echo {failure} >&2\n", at_start=True)
+
+    def contents(self, now: float | None = None) -> dict[str, str]:
+        """The text of the scheduler's files by path; none where a script runs the job."""
+        if self.kind == "systemd":
+            return dict(zip(self.unit_files, [self._service(), self._timer()]))
+        return {} if self.kind == "script" else {self.cron_file: self._cron(time.time() if now is None else now)}
+
+    def _service(self) -> str:
+        command = shlex.join(self.argv).replace("%", "%%").replace("$", "$$")
+        service = f"""\
+StandardInput=file:{self.request_file.replace("%", "%%")}
+StandardOutput=null
+ExecStart=/usr/bin/env {command}
+"""
+        unit = f"{_HEADER}[Unit]\nDescription=sentinel-cutover: {self.description}\n"
+        if isinstance(self.when, AtBoot):
+            # Not `oneshot`: the host's boot waits for nothing of ours.
+            return f"""{unit}Wants=network-online.target
+After=network-online.target docker.service
+
+[Service]
+Type=simple
+{service}
+[Install]
+WantedBy=multi-user.target
+"""
+        return f"""{unit}Wants=docker.service
+After=docker.service
+
+[Service]
+Type=oneshot
+{service}UMask=0077
+Nice=10
+IOSchedulingClass=idle
+TimeoutStartSec={self.limit_seconds}
+"""
+
+    def _timer(self) -> str:
+        times = f"*-*-* {self.when.at}:00 UTC" if isinstance(self.when, Daily) else "*-*-* *:*:00"
+        precision = "Persistent=true" if isinstance(self.when, Daily) else "AccuracySec=5s"
+        return f"""{_HEADER}[Unit]
+Description=sentinel-cutover: {self.description}
+
+[Timer]
+OnCalendar={times}
+{precision}
+
+[Install]
+WantedBy=timers.target
+"""
+
+    def _cron(self, now: float) -> str:
+        times = "@reboot" if isinstance(self.when, AtBoot) else "* * * * *"
+        if isinstance(self.when, Daily):
+            hour, minute = map(int, self.when.at.split(":"))
+            local = time.localtime(now - now % 86400 + hour * 3600 + minute * 60)
+            times = f"{local.tm_min} {local.tm_hour} * * *"
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        # A percent sign ends a command there.
+        line = self.line.replace("%", r"\%")
+        return f"{_HEADER}# {self.description}\nPATH={PATH}\n{times} {user} {line}\n"

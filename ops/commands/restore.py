@@ -1,0 +1,31 @@
+"""`make restore FROM=…`: a backup in the live database's place; the former database is kept beside it."""
+
+from __future__ import annotations
+
+from console.errors import UserError
+from console.progress import Progress
+from console.question import require_yes
+from console.result import Result
+from ops.engine import backups, sandbox
+
+
+def restore(stack: str, progress: Progress, *, from_: str, yes: bool) -> Result:
+    """Restore the backup `from_`, a file's name or its path on the host. Raises UserError."""
+    if not from_:
+        raise UserError("FROM= names no backup: give the file's name in nightly.folder, or its path on the host.")
+    settings = backups.deployed_settings(stack, progress)
+    if not (yes or sandbox.of_stack(stack)):
+        require_yes(
+            f"Replace the database of stack {stack} by {from_}? What is live now is kept beside it under another "
+            "name; rows that came after the backup are only there."
+        )
+    progress.line(f"Restore: {from_} beside the live database, then in its place …")
+    done = backups.run(stack, settings, "restore", file=from_)
+    compared = "as counted at its time" if done["compared"] else "compared with nothing: no .json stood beside it"
+    text = (
+        f"restored   {done['file']}, taken {done['taken']}: {backups.rows(done['after']['rows'])} rows, {compared}\n"
+        f"closed     {done['closed_ms']} ms, in which the gateway's rows wait\n"
+        f"kept       the former {backups.rows(done['before']['rows'])} rows as database {done['kept']}\n"
+        f"next       make verify"
+    )
+    return Result({"ok": True, **done}, text)

@@ -1,0 +1,159 @@
+"""The stack's settings and its exported state as values: what a command knows before it does anything.
+
+Owns: reading both, and finding in the state what the program's components registered as their outputs.
+Deliberately does not: search the state's commands, or decrypt a secret.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pulumi import automation
+
+from components.sentinel.configuration import ALIAS
+from console.errors import UserError
+from ops.engine.run import PROJECT, as_user_error
+from settings import Settings, SettingsError, load, report
+from settings.limits import PREDECESSOR_SECONDS
+from settings.names import EDGE_NETWORK, INTERNAL_NETWORK, PREDECESSOR_HEALTH_PATH
+
+SECRET = "4dabf18193072939515e22adb298388d"
+"""The member by which the state marks a value that is not plain (sdk/go/common/resource/sig.go)."""
+
+COMPONENT = f"{PROJECT}:index:"
+
+Resource = Mapping[str, Any]
+Resources = Sequence[Resource]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Settings and exported state of a stack at one moment."""
+
+    settings: Settings
+    deployment: Mapping[str, Any]
+
+
+def snapshot_of(opened: automation.Stack, stack: str) -> Snapshot:
+    """Both, read together; a command reads them again after a question, which a person may take minutes to answer."""
+    return Snapshot(settings_of(opened, stack), deployment_of(opened, stack))
+
+
+def configuration_of(opened: automation.Stack, stack: str) -> automation.ConfigMap:
+    """The stack's raw configuration, secrets in plain text."""
+    with as_user_error(f"reading the configuration of stack {stack}"):
+        return opened.get_all_config()
+
+
+def settings_of(opened: automation.Stack, stack: str) -> Settings:
+    """The checked settings; raises UserError with every problem."""
+    config = configuration_of(opened, stack)
+    try:
+        return load(
+            {name: one.value for name, one in config.items()},
+            {name for name, one in config.items() if one.secret},
+            stack=stack,
+        )
+    except SettingsError as error:
+        raise UserError(report(error)) from None
+
+
+def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False) -> Mapping[str, Any]:
+    """The state as `pulumi stack export` prints it: secrets encrypted, unlike in the Automation API's own export."""
+    arguments = ["stack", "export", "--stack", stack, *(["--show-secrets"] if secrets else [])]
+    with as_user_error(f"reading the state of stack {stack}"):
+        exported = opened.workspace.pulumi_command.run(arguments, opened.workspace.work_dir, opened.workspace.env_vars)
+    return cast("Mapping[str, Any]", json.loads(exported.stdout)["deployment"])
+
+
+def resources_of(opened: automation.Stack, stack: str) -> Resources:
+    """The state's resources, secrets still encrypted."""
+    return resources_in(deployment_of(opened, stack))
+
+
+def resources_in(deployment: Mapping[str, Any]) -> Resources:
+    """The resources of an exported state; none before the first run."""
+    return cast("Resources", deployment.get("resources") or [])
+
+
+def outputs_of(opened: automation.Stack, stack: str) -> dict[str, Any]:
+    """The stack's plain outputs, as the last run left them."""
+    return outputs_in(deployment_of(opened, stack))
+
+
+def outputs_in(deployment: Mapping[str, Any]) -> dict[str, Any]:
+    """The stack's plain outputs in an exported state; none before the first run."""
+    return _outputs(resources_in(deployment), "pulumi:pulumi:Stack")
+
+
+def deployed_outputs(opened: automation.Stack, stack: str) -> dict[str, Any]:
+    """The same; raises UserError for a stack that is not deployed."""
+    return require_deployed(stack, outputs_of(opened, stack))
+
+
+def require_deployed(stack: str, outputs: dict[str, Any]) -> dict[str, Any]:
+    """The outputs unchanged; raises UserError where they say that the stack is not deployed."""
+    if not outputs.get("active"):
+        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
+    return outputs
+
+
+def require_same_host(stack: str, deployment: Mapping[str, Any], settings: Settings) -> None:
+    """Raises UserError where the settings name another host than the stack is deployed on.
+
+    The engine would make every action anew in the new way and then delete each in the old one, the handover too, so
+    that the port would end at the predecessor.
+    """
+    deployed = outputs_in(deployment).get("host")
+    if deployed and deployed != settings.host.kind:
+        raise UserError(
+            f"Stack {stack} is deployed with host.kind {deployed} and cannot change it to "
+            f"{settings.host.kind} in place: keep it (`pulumi config set host.kind {deployed}`, or an update of "
+            f"`make history` that ran with it), or take the stack down first (`make down STACK={stack}`)."
+        )
+
+
+def component(resources: Resources, name: str) -> dict[str, Any]:
+    """The plain outputs that a component such as `Handover` registered; empty where the state does not have it."""
+    return _outputs(resources, COMPONENT + name)
+
+
+def predecessor_record(resources: Resources) -> dict[str, Any]:
+    """The predecessor as it was before anything changed."""
+    return component(resources, "Predecessor").get("record") or {"kind": "absent"}
+
+
+def handover_request(resources: Resources, settings: Settings) -> dict[str, Any]:
+    """The request of the handover's verbs: the program's own, else what is known before a cutover."""
+    registered = component(resources, "Handover").get("request")
+    if registered:
+        return registered
+    folder = settings.host.folder
+    return {
+        "container": "",
+        "edge": EDGE_NETWORK,
+        "internal": INTERNAL_NETWORK,
+        "aliases": [ALIAS],
+        "also": list(settings.networks.also),
+        "predecessor": predecessor_record(resources),
+        "release": settings.predecessor.release,
+        "port": settings.sentinel.port,
+        "probe": {"path": "/mcp", "token_file": f"{folder}/handover-token"},
+        "predecessor_probe": {"path": PREDECESSOR_HEALTH_PATH},
+        "folder": f"{folder}/handover",
+        "limits": {
+            "answer_seconds": settings.sentinel.answer_seconds,
+            "predecessor_seconds": PREDECESSOR_SECONDS,
+            "drain_seconds": settings.sentinel.drain_seconds,
+        },
+    }
+
+
+def _outputs(resources: Resources, kind: str) -> dict[str, Any]:
+    """Plain outputs of the one resource of that type; of two the one that does not wait to be deleted."""
+    found = sorted((one for one in resources if one.get("type") == kind), key=lambda one: bool(one.get("delete")))
+    outputs = cast("Mapping[str, Any]", (found[0].get("outputs") if found else None) or {})
+    return {name: value for name, value in outputs.items() if not (isinstance(value, dict) and SECRET in value)}

@@ -1,0 +1,88 @@
+"""One call a backend through Claude's own entry, on the stack's host; and the findings after a run of the engine.
+
+Owns: running `python -m verify` where the port is, and choosing the figures of the last handover.
+Deliberately does not: call the gateway (`verify` does), nor change anything.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from pulumi import automation
+
+from components.verification import known_members
+from console.errors import UserError
+from console.paths import ROOT
+from console.result import Result
+from ops.engine import environment, host, sandbox, state
+from settings import Settings
+from verify.documents import VerificationRequest
+from verify.report import text as report_text
+
+
+@dataclass(frozen=True)
+class AfterRun:
+    """A stack after a run: the last handover's figures, and the verification."""
+
+    handover: Mapping[str, Any]
+    verified: Result
+
+
+def after_run(
+    opened: automation.Stack, stack: str, settings: Settings, outputs: Mapping[str, Any], *, began: datetime
+) -> AfterRun:
+    """The findings after a run; the program's own verification counts where it was made since the run `began`."""
+    active = str(outputs.get("active", settings.active))
+    own = cast("Mapping[str, Any] | None", outputs.get("verification"))
+    if own and datetime.fromisoformat(own["at"]) >= began:
+        verified = Result(own, report_text(own), ok=bool(own["ok"]))
+    else:
+        verified = verify_backends(stack, settings)
+    return AfterRun(_last_handover(opened, stack, settings, outputs, active), verified)
+
+
+def verify_backends(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
+    """One call a backend, whoever has the port; `own_ports` are tried on the host's other addresses as well."""
+    command = [sys.executable, "-m", "verify", "check"]
+    request = VerificationRequest.model_validate({**known_members(settings), "own_ports": own_ports})
+    around = sandbox.of_stack(stack)
+    ran = subprocess.run(
+        list(around.on_host(command)) if around else command,
+        input=request.model_dump_json(),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=environment.complete(stack),
+    )
+    try:
+        document = json.loads(ran.stdout)
+    except ValueError:
+        reason = ran.stderr.strip() or f"verify ended with exit code {ran.returncode} and gave no reason."
+        raise UserError(reason) from None
+    return Result(document, report_text(document), ok=ran.returncode == 0 and document["ok"])
+
+
+def lines(verified: Result) -> list[str]:
+    """The verification's table as the last rows of a command's text."""
+    return [f"{'verified' if not at else '':<9}  {row}" for at, row in enumerate(verified.text.splitlines())]
+
+
+def _last_handover(
+    opened: automation.Stack, stack: str, settings: Settings, outputs: Mapping[str, Any], active: str
+) -> Mapping[str, Any]:
+    """The figures in the stack's output; of a port that was given back they stand only in the host's journal."""
+    if outputs.get("handover"):
+        return cast(Mapping[str, Any], outputs["handover"])
+    try:
+        status = host.handover_status(stack, settings, state.resources_of(opened, stack))
+    except UserError:
+        return {}
+    # "since" is empty where another gateway has the port than the last handover gave it to.
+    return cast(Mapping[str, Any], status["last"]) if status["active"] == active and status["since"] else {}
