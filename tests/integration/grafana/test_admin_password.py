@@ -96,7 +96,7 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cont
     thread.join()
 
 
-def test_a_password_that_grafana_takes_is_left_as_it_is(container: Container) -> None:
+def test_a_password_that_grafana_accepts_is_not_changed(container: Container) -> None:
     before = container.database.read_bytes()
     assert container.set() == {"user": "admin", "set": False, "reason": "Grafana takes it already", "removed": []}
     assert container.database.read_bytes() == before
@@ -112,7 +112,7 @@ def test_the_file_alone_does_not_reach_the_admin_and_the_verb_does(container: Co
     assert container.set()["set"] is False
 
 
-def test_what_grafana_does_not_take_is_refused_without_the_secret(container: Container) -> None:
+def test_a_password_that_grafana_rejects_is_refused_without_the_secret(container: Container) -> None:
     container.file.write_text("abc")
     with pytest.raises(Refusal) as refused:
         container.set()

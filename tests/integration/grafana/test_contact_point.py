@@ -62,14 +62,14 @@ EACH_FORM = pytest.mark.parametrize("major", [12, 13])
 
 
 @EACH_FORM
-def test_the_message_arrives_by_the_stored_webhook_in_the_words_of_our_alerts(
+def test_the_message_arrives_by_the_stored_webhook_in_the_form_of_our_alerts(
     tmp_path: Path, sink: Sink, major: int
 ) -> None:
     with running(tmp_path, sink.webhook, major) as send:
         assert send() == {"sent": True}
     (message,) = sink.messages()
     assert message["embeds"][0]["title"] == "FIRING: Alert test"
-    assert message["content"].startswith("Alert test 7f3a2c: nothing is wrong.\nFirst look: ")
+    assert message["content"].startswith("Alert test 7f3a2c: nothing is wrong.\nFirst check: ")
 
 
 @EACH_FORM
@@ -93,7 +93,7 @@ def test_too_many_messages_are_waited_for_and_reported_when_it_takes_too_long(
 
 
 @EACH_FORM
-def test_an_address_that_nobody_answers_at_is_not_repeated(tmp_path: Path, major: int) -> None:
+def test_an_unreachable_address_is_not_repeated(tmp_path: Path, major: int) -> None:
     webhook = "http://127.0.0.1:1/api/webhooks/1/secret"
     with running(tmp_path, webhook, major) as send:
         outcome = send()
@@ -115,7 +115,7 @@ def test_a_refused_request_is_one_sentence(tmp_path: Path, sink: Sink, major: in
     assert sink.messages() == []
 
 
-def test_as_a_program_it_holds_its_secret_back(tmp_path: Path) -> None:
+def test_as_a_program_it_prints_no_secret(tmp_path: Path) -> None:
     document = {"address": "127.0.0.1", "port": 1, "user": "admin", "password": PASSWORD, "contact_point": "discord"}
     began = time.monotonic()
     done = subprocess.run(
