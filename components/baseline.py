@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.probes import probes
+from components.base.request import request
 from components.claude_client import place
 from components.host import Host, Operation
 from components.predecessor import Predecessor
+from hostctl.baseline import KeepRequest
 from settings import Settings
 from verify.documents import BaselineRequest
 
@@ -66,7 +68,7 @@ class Baseline(pulumi.ComponentResource):
         host.action(
             f"{name}-kept",
             Operation("baseline", create="keep", delete="forget"),
-            {"folder": folder, "baseline": recorded.result},
+            request(KeepRequest, folder=folder, baseline=recorded.result),
             parent=self,
         )
         self.document = recorded.result

@@ -1,11 +1,12 @@
-"""Claude Code on the host: its token and its MCP entry, after the port has changed hands, and back before it returns.
+"""Claude Code on the host: its token and its MCP entry, changed after the cutover's handover, restored before the
+rollback's.
 
-Owns: `ClaudeRecord`, what Claude's file and token file were, taken before the handover, so that a broken file stops
+Owns: `ClaudeRecord`, the record of Claude's file and token file, made before the handover, so that a broken file stops
 the run while ContextForge still serves; and `ClaudeClient`, the token, our entry in place of the predecessor's, and
-the program that gives Claude its header.
+the program that prints Claude's header.
 
 Deliberately does not: put the token or Claude's file into the program, its state or the engine's events. The record
-stays on the host (0600); what comes back is its path and its hash.
+stays on the host (0600); only its path and its hash come back.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import cast
 
 import pulumi
 
+from components.base.request import request
 from components.handover import Handover
 from components.host import Host, Operation
 from components.predecessor import RollbackCheck
 from components.sentinel.configuration import AUDIENCE, ISSUER, ROLE
 from components.sentinel.gateway import TOKENS, Sentinel
+from hostctl.claude_client.request import EntryRequest
+from hostctl.tokens import CLAUDE, TokenRequest
 from settings import Settings
 from settings.limits import RENEW_SHARE
 from settings.names import LOOPBACK
@@ -28,12 +32,12 @@ from settings.names import LOOPBACK
 __all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "ClaudeRecordArgs", "place"]
 
 _SUBJECT = "claude"
-"""Whom the audit log names for a call of Claude's."""
+"""The audit log's name for Claude."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaudeRecordArgs:
-    """Which entry is recorded, once the rollback is known to work."""
+    """The entry to record, once the rollback is known to work."""
 
     settings: Settings
     host: Host
@@ -41,8 +45,8 @@ class ClaudeRecordArgs:
 
 
 class ClaudeRecord(pulumi.ComponentResource):
-    """Claude's entries and token file as they were; `record` is where on the host, and the hash of it. The record's end
-    puts back what is left.
+    """The record of Claude's entries and token file; `record` is its path on the host and its hash. Its delete restores
+    what is still changed.
     """
 
     record: pulumi.Output[dict[str, object]]
@@ -62,7 +66,7 @@ class ClaudeRecord(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaudeClientArgs:
-    """Whom Claude reaches, and what its files were."""
+    """The gateway that Claude reaches, and the record of its files."""
 
     settings: Settings
     host: Host
@@ -72,7 +76,7 @@ class ClaudeClientArgs:
 
 
 class ClaudeClient(pulumi.ComponentResource):
-    """Claude's way to Sentinel: on create and update our entry, on delete the recorded ones.
+    """Claude's connection to Sentinel: our entry on create and update, the recorded ones on delete.
 
     `token_expires` changes with every renewed token.
     """
@@ -82,7 +86,7 @@ class ClaudeClient(pulumi.ComponentResource):
     def __init__(self, name: str, args: ClaudeClientArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:ClaudeClient", name, None, opts)
         settings, client, host = args.settings, args.settings.client, args.host
-        entry: Mapping[str, pulumi.Input[object]] = {
+        entry: Mapping[str, str] = {
             **place(settings, host.folder),
             "authorization": client.authorization,
             "url": f"http://{LOOPBACK}:{settings.sentinel.port}/mcp",
@@ -92,20 +96,20 @@ class ClaudeClient(pulumi.ComponentResource):
             f"{name}-token",
             # Its delete leaves the file: it may be ContextForge's own, which the record puts back.
             Operation("token", create="write", delete="forget"),
-            {
-                "path": client.token_file,
-                "asked_file": f"{host.folder}/{TOKENS}/claude.json",
+            request(
+                TokenRequest,
+                path=client.token_file,
+                request_file=f"{host.folder}/{TOKENS}/{CLAUDE}.json",
                 # A literal header must follow a token that the nightly job renews.
-                **({"entry": entry} if client.authorization == "literal" else {}),
-                "secret_file": args.sentinel.secret_file,
-                "issuer": ISSUER,
-                "audience": AUDIENCE,
-                "subject": _SUBJECT,
-                "role": ROLE,
-                "days": client.token_days,
-                "renew_share": RENEW_SHARE,
-                "mode": "0600",
-            },
+                entry=entry if client.authorization == "literal" else {},
+                secret_file=args.sentinel.secret_file,
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                subject=_SUBJECT,
+                role=ROLE,
+                days=client.token_days,
+                renew_share=RENEW_SHARE,
+            ),
             parent=self,
             depends_on=[args.record, args.handover],
         )
@@ -113,12 +117,7 @@ class ClaudeClient(pulumi.ComponentResource):
         applied = host.action(
             f"{name}-entry",
             Operation("claude", create="apply", delete="restore"),
-            {
-                **entry,
-                "record": args.record.record,
-                # A literal header must follow a renewed token.
-                "token_expires": self.token_expires,
-            },
+            request(EntryRequest, **entry, record=args.record.record, token_expires=self.token_expires),
             parent=self,
             depends_on=[token.resource],
         )
@@ -126,19 +125,19 @@ class ClaudeClient(pulumi.ComponentResource):
 
 
 def _record(answer: dict[str, object]) -> dict[str, object]:
-    """Without whether it was made now or before, which would be a change in the state and none on the host."""
+    """The record alone: its age would be a change in the state and none on the host."""
     return cast("dict[str, object]", answer.get("record", {}))
 
 
 def place(settings: Settings, folder: str) -> dict[str, str]:
-    """Which entry in which file; what the record belongs to. `folder` is the product's own on the host."""
+    """The members of a `Place` on the host; `folder` is the product's own."""
     client = settings.client
     return {
         "file": client.file,
         "scope": client.scope,
         "project": client.project or "",
         "entry": client.entry,
-        # What was retired is not put back.
+        # A retired predecessor's entry is not restored.
         "replaces": settings.predecessor.entry if settings.predecessor.kind == "contextforge" else "",
         "token_file": client.token_file,
         "issuer": ISSUER,

@@ -1,10 +1,10 @@
-"""n8n's own watch over the gateway, and over Prometheus and Grafana: independent of both, so a dead alert path is told.
+"""The uptime check: n8n's own probes of the gateway, Prometheus and Grafana, so that a dead alert path is reported.
 
-Owns: the workflow in n8n while Sentinel holds the port, the two secrets that `hostctl n8n` reads on the host, and the
+Owns: the workflow in n8n while Sentinel holds the port, the key's file that `hostctl n8n` reads on the host, and the
 membership of Prometheus and Grafana in n8n's networks (`networks.also`); Sentinel joins these at the handover.
 
-Deliberately does not: run n8n, or outlive the rollback. The workflow is the first thing that goes, so that a gateway
-that is out of service on purpose alarms nobody.
+Deliberately does not: run n8n, or outlive the rollback. The workflow is removed first, so that a gateway that is out of
+service on purpose alarms nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import pulumi
 from pydantic import SecretStr
 
 from components.base.files import HostFile, HostFiles
+from components.base.request import request
+from components.discord import Discord
 from components.host import Action, Host, Operation
 from components.monitoring import grafana as grafana_component
 from components.monitoring import prometheus as prometheus_component
@@ -24,6 +26,7 @@ from components.monitoring.prometheus import Prometheus
 from components.n8n_workflow.workflow import Target, targets, workflow
 from components.sentinel.configuration import ALIAS as GATEWAY
 from components.verification import Verification
+from hostctl.health_watch import WorkflowRequest
 from settings import Settings, secret_output
 
 __all__ = ["HealthWatch", "HealthWatchArgs"]
@@ -31,43 +34,45 @@ __all__ = ["HealthWatch", "HealthWatchArgs"]
 FAILURES = 2
 """Failed checks in a row that count as down."""
 OWNER = 0
-"""Who runs `hostctl`, and nobody else, reads the key and the webhook."""
+"""Only root, who runs `hostctl`, reads the key."""
 WAIT_SECONDS = 60
 """For an n8n that is starting."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthWatchArgs:
-    """What is watched, and the verification that comes before."""
+    """The probed services, and the verification that comes before."""
 
     settings: Settings
     host: Host
     verification: Verification
+    discord: Discord
     prometheus: Prometheus | None
     grafana: Grafana | None
 
 
 class HealthWatch(pulumi.ComponentResource):
-    """One published workflow; `report` is `hostctl n8n`'s own answer: which workflow, and what was done."""
+    """One published workflow; `report` is the answer of `hostctl n8n`: the workflow's id, and the changes."""
 
     report: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, args: HealthWatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:HealthWatch", name, None, opts)
         self._name, self._args = name, args
-        watch, host = args.settings.health_watch, args.host
+        check, host = args.settings.health_watch, args.host
         files = self._files()
-        reached = self._reached() if watch.in_container else []
+        reached = self._reached() if check.in_container else []
         applied = host.action(
             f"{name}-workflow",
             Operation("n8n", create="apply", delete="remove"),
-            {
-                "url": watch.url,
-                "key_file": files.path("n8n_api_key"),
-                "webhook_file": files.path("discord_webhook"),
-                "workflow": workflow(self._targets(), minutes=watch.minutes, failures=FAILURES),
-                "limit_seconds": WAIT_SECONDS,
-            },
+            request(
+                WorkflowRequest,
+                url=check.url,
+                key_file=files.path("n8n_api_key"),
+                webhook_file=args.discord.webhook_file,
+                workflow=workflow(self._targets(), minutes=check.minutes, failures=FAILURES),
+                limit_seconds=WAIT_SECONDS,
+            ),
             parent=self,
             depends_on=[args.verification, *(action.resource for action in reached)],
         )
@@ -75,26 +80,22 @@ class HealthWatch(pulumi.ComponentResource):
         self.register_outputs({"report": self.report})
 
     def _files(self) -> HostFiles:
-        settings = self._args.settings
-        files = {
-            "discord_webhook": HostFile(secret_output(cast(SecretStr, settings.discord_webhook))),
-            "n8n_api_key": HostFile(secret_output(cast(SecretStr, settings.n8n_api_key))),
-        }
+        key = cast(SecretStr, self._args.settings.n8n_api_key)
         return HostFiles(
             f"{self._name}-files",
-            files,
+            {"n8n_api_key": HostFile(secret_output(key))},
             owner=OWNER,
             host=self._args.host,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _reached(self) -> list[Action]:
-        """Both containers on each of n8n's networks, again when another container took the place of one."""
-        watching = {
+        """Both containers joined to each of n8n's networks, again when a container has been replaced."""
+        monitoring = {
             prometheus_component.ALIAS: self._args.prometheus,
             grafana_component.ALIAS: self._args.grafana,
         }
-        present = {alias: one.container for alias, one in watching.items() if one is not None}
+        present = {alias: one.container for alias, one in monitoring.items() if one is not None}
         if not present:
             return []
         return [

@@ -12,12 +12,14 @@ import pulumi
 
 from components.baseline import Baseline, BaselineArgs, is_wanted
 from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord, ClaudeRecordArgs
+from components.discord import Discord, DiscordArgs
 from components.firewall import Firewall, FirewallArgs
 from components.gates import Gates, GatesArgs
 from components.handover import Handover, HandoverArgs
 from components.health_watch import HealthWatch, HealthWatchArgs
 from components.host import Host, HostArgs
 from components.monitoring.grafana import NAME as GRAFANA
+from components.monitoring.grafana import USER as GRAFANA_USER
 from components.monitoring.grafana import Grafana, GrafanaArgs
 from components.monitoring.prometheus import NAME as PROMETHEUS
 from components.monitoring.prometheus import CutoverMark, CutoverMarkArgs, Prometheus, PrometheusArgs
@@ -57,6 +59,7 @@ class Standby:
     gates: Gates | None
     prometheus: Prometheus | None
     grafana: Grafana | None
+    discord: Discord | None
     runs: bool
 
 
@@ -99,7 +102,7 @@ def start_standby(settings: Settings, prepared: Prepared) -> Standby:
         SentinelArgs(settings=settings, host=host, networks=networks, postgres=postgres, standby=runs),
         _after(postgres),
     )
-    gates = prometheus = grafana = None
+    gates = prometheus = grafana = discord = None
     if runs:
         gates = Gates(
             "gates",
@@ -121,10 +124,18 @@ def start_standby(settings: Settings, prepared: Prepared) -> Standby:
         )
     if prometheus and settings.resources.enabled:
         Statistics("resources", StatisticsArgs(settings=settings, host=host, prometheus=prometheus))
-    if prometheus and settings.grafana.enabled:
+    if settings.discord_webhook:
+        discord = Discord(
+            "discord",
+            DiscordArgs(webhook=settings.discord_webhook, reader=GRAFANA_USER, host=host),
+            _after(prepared.firewall),
+        )
+    if prometheus and discord and settings.grafana.enabled:
         grafana = Grafana(
             GRAFANA,
-            GrafanaArgs(settings=settings, host=host, networks=networks, prometheus=prometheus, standby=runs),
+            GrafanaArgs(
+                settings=settings, host=host, networks=networks, prometheus=prometheus, discord=discord, standby=runs
+            ),
             _after(prometheus),
         )
     return Standby(
@@ -134,6 +145,7 @@ def start_standby(settings: Settings, prepared: Prepared) -> Standby:
         gates=gates,
         prometheus=prometheus,
         grafana=grafana,
+        discord=discord,
         runs=runs,
     )
 
@@ -189,13 +201,14 @@ def operate(settings: Settings, prepared: Prepared, standby: Standby, served: Cu
             "nightly",
             NightlyArgs(settings=settings, host=host, verification=served.verification, prometheus=standby.prometheus),
         )
-    if served and settings.health_watch.enabled:
+    if served and standby.discord and settings.health_watch.enabled:
         HealthWatch(
             "health-watch",
             HealthWatchArgs(
                 settings=settings,
                 host=host,
                 verification=served.verification,
+                discord=standby.discord,
                 prometheus=standby.prometheus,
                 grafana=standby.grafana,
             ),
@@ -213,6 +226,7 @@ def operate(settings: Settings, prepared: Prepared, standby: Standby, served: Cu
                 firewall=prepared.firewall,
                 prometheus=standby.prometheus,
                 grafana=standby.grafana,
+                discord=standby.discord,
             ),
             _after(standby.gates, standby.grafana, served.verification if served else None),
         )

@@ -1,7 +1,7 @@
 """After each boot of the host: everything came back or not, kept on the host and sent to Discord.
 
 Owns: the marker (what must be true after a boot, and what ran when it was written), the host's own job that checks it
-after the boot, and the webhook's file for the day on which Grafana cannot send.
+after the boot.
 
 It is in the program, whoever has the port: a host restarts when it likes, and no command runs before it. `make
 reboot-check` shows the result.
@@ -11,15 +11,15 @@ Deliberately does not: fix anything, or decide who has the port. Restart policie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pulumi
 
-from components.base.files import HostFile
 from components.base.probes import probes
 from components.base.request import request
 from components.claude_client import place
+from components.discord import Discord
 from components.firewall import Firewall
 from components.host import Host, Operation
 from components.monitoring.grafana import Grafana
@@ -31,13 +31,11 @@ from components.sentinel.gateway import Sentinel
 from dashboards.alerting.discord import CONTACT_POINT
 from hostctl.core import requests
 from hostctl.reboot_check.request import RebootCheckRequest
-from settings import Settings, secret_output
+from settings import Settings
 from settings.names import GRAFANA_ADMIN
 from verify.names import offered_name
 
 __all__ = ["RebootCheck", "RebootCheckArgs"]
-
-_WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +51,7 @@ class RebootCheckArgs:
     firewall: Firewall | None
     prometheus: Prometheus | None
     grafana: Grafana | None
+    discord: Discord | None
 
 
 class RebootCheck(pulumi.ComponentResource):
@@ -63,7 +62,6 @@ class RebootCheck(pulumi.ComponentResource):
     def __init__(self, name: str, args: RebootCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:RebootCheck", name, None, opts)
         self._args, self._folder = args, f"{args.host.folder}/reboot"
-        webhook = self._webhook(name)
         settings, host = args.settings, args.host
         armed = host.action(
             f"{name}-armed",
@@ -87,29 +85,14 @@ class RebootCheck(pulumi.ComponentResource):
                 nightly_request=nightly_request(settings).request_file,
                 claude=self._claude(),
                 probes=self._probes(),
-                webhook_file=f"{self._folder}/{_WEBHOOK}" if webhook else "",
+                webhook_file=args.discord.webhook_file if args.discord else "",
                 scheduler=host.scheduler,
                 **self._monitoring(),
             ),
             parent=self,
-            depends_on=webhook,
         )
         self.report = armed.result
         self.register_outputs({"report": self.report})
-
-    def _webhook(self, name: str) -> Sequence[pulumi.Resource]:
-        webhook = self._args.settings.discord_webhook
-        if webhook is None:
-            return ()
-        file = HostFile(secret_output(webhook))
-        written = self._args.host.action(
-            f"{name}-webhook",
-            Operation("files", create="write", delete="remove"),
-            {"folder": self._folder, "files": [{"name": _WEBHOOK, "content": file.content, "mode": file.mode}]},
-            parent=self,
-            secret=True,
-        )
-        return (written.resource,)
 
     def _containers(self) -> list[pulumi.Input[str]]:
         """Names of those that must run whoever has the port."""

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.probes import probes
+from components.base.request import request
 from components.baseline import Baseline, is_wanted
 from components.claude_client import ClaudeClient, place
 from components.host import Host, Operation, way
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
+from hostctl.verification.expected import ExpectedRequest
 from settings import Settings
 from verify.documents import VerificationRequest
 
@@ -49,9 +51,9 @@ class Verification(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Verification", name, None, opts)
         settings, host, sentinel = args.settings, args.host, args.sentinel
         expected = host.action(
-            f"{name}-asked",
+            f"{name}-expected",
             Operation("expected", create="keep", delete="forget"),
-            {"folder": host.folder, "containers": [sentinel.expected, args.postgres.expected]},
+            request(ExpectedRequest, folder=host.folder, containers=[sentinel.expected, args.postgres.expected]),
             parent=self,
             depends_on=[args.claude],
         )

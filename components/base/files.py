@@ -17,7 +17,9 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.request import request
 from components.host import Host, Operation
+from hostctl.files import FilesRequest
 
 __all__ = ["HostFile", "HostFiles"]
 
@@ -58,16 +60,16 @@ class HostFiles(pulumi.ComponentResource):
         self.written = host.action(
             f"{name}-written",
             Operation("files", create="write", delete="remove"),
-            {
-                "folder": self._folder,
-                "folder_mode": "0750",
-                "uid": owner,
-                "gid": owner,
-                "files": [
+            request(
+                FilesRequest,
+                folder=self._folder,
+                uid=owner,
+                gid=owner,
+                files=[
                     {"name": file, "content": value.content, "mode": value.mode, "uid": owner, "gid": owner}
                     for file, value in sorted(files.items())
                 ],
-            },
+            ),
             parent=self,
             secret=True,
             triggers=[self.hash],

@@ -1,16 +1,16 @@
 """Grafana: the dashboard, and the alerts that go to Discord.
 
-Owns: its provisioning files, its secrets as files, its container, its volume, and a look at the Discord webhook that
-posts nothing.
+Owns: its provisioning files, its secrets as files, its container and its volume. Discord's webhook is a file of
+`components/discord.py`.
 
 Deliberately does not: keep anything by hand in its database: data source, dashboard, rules, contact point and policy
 come from files on every start, and a changed file is a new container over the same volume. It takes no part in the
-handover and stays on the rollback. A bad alerting file makes Grafana end at its start, which `pulumi up` then tells; a
-test holds what we write to the formats that it reads.
+handover and stays on the rollback. A bad alerting file makes Grafana exit at its start, which `pulumi up` reports; a
+test holds our files to the formats that it reads.
 
-Two secrets count when the database is made and not later: the admin's password, which `hostctl grafana password`
-brings into it, and the key that what is secret in it is encrypted with. With a database of another key Grafana does not
-start; so the database's name has the key's hash, and another key begins an empty one.
+Two secrets count only when the database is made: the admin's password, which `hostctl grafana password` brings into it,
+and the key that encrypts its secrets. With a database of another key Grafana does not start; so the database's name has
+the key's hash, and another key begins an empty one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from pydantic import SecretStr
 
 from components.base.container import HealthCheck, hardened_container
 from components.base.files import HostFile, HostFiles
+from components.base.request import request
+from components.discord import Discord
 from components.host import Host, Operation
 from components.monitoring.container import Watcher
 from components.monitoring.prometheus import ALIAS as PROMETHEUS
@@ -32,6 +34,7 @@ from components.monitoring.prometheus import PORT as PROMETHEUS_PORT
 from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
 from dashboards.provisioning import files as provisioning_files
+from hostctl.grafana.admin_password import PasswordRequest
 from settings import Settings, secret_output
 from settings.names import GRAFANA_ADMIN
 
@@ -40,7 +43,7 @@ __all__ = ["ALIAS", "NAME", "PORT", "Grafana", "GrafanaArgs", "environment"]
 NAME = "sentinel-grafana"
 """The component's and the container's name."""
 USER = 472
-"""The image's own user, whom its volume belongs to."""
+"""The image's user, who owns its volume."""
 
 ALIAS = "grafana"
 PORT = 3000
@@ -52,10 +55,10 @@ _WEBHOOK = "/run/secrets/discord_webhook"
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Grafana's configuration: no sign-up, nobody anonymous, nothing that calls home or downloads.
+    """Grafana's configuration: no sign-up, no anonymous access, no call home, no download.
 
-    `*__FILE` is read by the image's start script. `PREINSTALL_AUTO_UPDATE` off is what keeps 13.2 and newer from
-    replacing the bundled Prometheus plugin, which fails on a read-only root and leaves every panel dead.
+    The image's start script reads `*__FILE`. `PREINSTALL_AUTO_UPDATE` is off because 13.2 and newer would replace the
+    bundled Prometheus plugin, which fails on a read-only root and leaves every panel dead.
     """
     grafana = settings.grafana
     return {
@@ -92,17 +95,18 @@ def database(settings: Settings) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class GrafanaArgs:
-    """What it stands on. With `standby` of false Sentinel is stopped on purpose, and the rules are paused."""
+    """Grafana's dependencies. Where `standby` is false Sentinel is stopped on purpose, and the rules are paused."""
 
     settings: Settings
     host: Host
     networks: Networks
     prometheus: Prometheus
+    discord: Discord
     standby: bool
 
 
 class Grafana(pulumi.ComponentResource):
-    """One Grafana, healthy with everything provisioned once it is done. `admin_password_file` lies on the host."""
+    """One Grafana, healthy and provisioned once it is done. `admin_password_file` is on the host."""
 
     container: docker.Container
     admin_password_file: pulumi.Output[str]
@@ -115,13 +119,6 @@ class Grafana(pulumi.ComponentResource):
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
         )
         volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
-        host.action(
-            f"{name}-webhook",
-            Operation("discord", create="check"),
-            {"webhook": self._secret("discord_webhook")},
-            parent=self,
-            secret=True,
-        )
         contents = self._contents()
         files = HostFiles(
             f"{name}-files",
@@ -138,7 +135,7 @@ class Grafana(pulumi.ComponentResource):
                 args.networks,
                 image=image.image_id,
                 volume=volume.name,
-                files={path: files.path(_file(path)) for path in contents},
+                files={**{path: files.path(_file(path)) for path in contents}, _WEBHOOK: args.discord.webhook_file},
                 files_hash=files.hash,
             ),
             host.docker_options(self, delete_before_replace=True),
@@ -147,15 +144,16 @@ class Grafana(pulumi.ComponentResource):
             f"{name}-password",
             # No delete: it goes with the volume, or stays with it.
             Operation("grafana", create="password"),
-            {
-                "container": self.container.name,
-                "user": GRAFANA_ADMIN,
-                "port": PORT,
-                "password_file": _ADMIN,
-                "key_file": _SECRET_KEY,
-                "data": _DATA,
-                "database": database(args.settings),
-            },
+            request(
+                PasswordRequest,
+                container=self.container.name,
+                user=GRAFANA_ADMIN,
+                port=PORT,
+                password_file=_ADMIN,
+                key_file=_SECRET_KEY,
+                data=_DATA,
+                database=database(args.settings),
+            ),
             parent=self,
             depends_on=[self.container],
             triggers=[files.hash],
@@ -174,7 +172,6 @@ class Grafana(pulumi.ComponentResource):
             **provisioned,
             _ADMIN: self._secret("grafana_admin_password"),
             _SECRET_KEY: self._secret("grafana_secret_key"),
-            _WEBHOOK: self._secret("discord_webhook"),
         }
 
     def _secret(self, key: str) -> pulumi.Output[str]:
@@ -201,5 +198,5 @@ class Grafana(pulumi.ComponentResource):
 
 
 def _file(path: str) -> str:
-    """A file's name on the host, where all lie in one folder: `/run/secrets/x` is `run-secrets-x`."""
+    """A file's name on the host, where all share one folder: `/run/secrets/x` is `run-secrets-x`."""
     return path.strip("/").replace("/", "-")

@@ -1,12 +1,12 @@
-"""Prometheus, which sees Sentinel while it is still standby.
+"""Prometheus, which scrapes Sentinel from its standby on.
 
-Owns: its configuration, the check of it by the image's own `promtool` before the container that runs is touched, its
-container, its volume, the wait until Sentinel's target is up, and the mark by which the dashboard knows a cutover.
+Owns: its configuration, the check of it by the image's own `promtool` before the running container is touched, its
+container, its volume, the wait until Sentinel's target is up, and the mark of a cutover on the dashboard.
 
 Deliberately does not: hold rules or send alerts (Grafana does), take part in the handover, or leave on the rollback. A
 changed configuration makes a new container over the same volume; `pulumi destroy` keeps the volume.
 
-Retention is given by flags: 3.13 calls them deprecated and obeys them, 2.53 knows nothing else, and the form of the
+Retention is set by flags: 3.13 calls them deprecated and obeys them, 2.53 knows nothing else, and the form of the
 configuration file was read wrongly before 3.11 (`reference/formats.md`, section 7).
 
 It joins the edge and the internal network at once. Docker publishes its port on the edge, whatever their order: the
@@ -33,7 +33,9 @@ from components.networks import Networks
 from components.sentinel.configuration import ALIAS as GATEWAY
 from components.sentinel.gateway import Sentinel
 from hostctl.docker.one_shot_check import OneShotRequest
+from hostctl.files import FilesRequest
 from hostctl.nightly.results import TARGET_FILE
+from hostctl.prometheus import WaitRequest
 from settings import Settings, secret_output
 
 __all__ = [
@@ -49,15 +51,15 @@ __all__ = [
 ]
 
 NAME = "sentinel-prometheus"
-"""The component's and the container's name."""
+"""Of the component and of the container."""
 
 ALIAS = "prometheus"
 PORT = 9090
 MARKS_SUFFIX = "-marks"
-"""What follows the component's name in the name of its folder of marks."""
+"""Of the folder of marks, after the component's name."""
 
 USER = 65534
-"""`nobody`, whom the image's folder belongs to."""
+"""`nobody`, who owns the image's folder."""
 
 _CONFIGURATION = "/etc/prometheus/prometheus.yml"
 _TOKEN = "/run/secrets/health_token"
@@ -70,7 +72,7 @@ RESOURCES = "resources.txt"
 
 
 def prometheus_yml(settings: Settings) -> str:
-    """The configuration, in words that 2.53 and 3.x both know.
+    """The configuration, in the form that 2.53 and 3.x share.
 
     The job `cutover` has a target only while a mark lies in its folder: Prometheus itself, with every sample dropped,
     so that nothing but `up`, with the mark's labels, is kept. The jobs `host` and `resources` scrape the files that the
@@ -85,7 +87,7 @@ def prometheus_yml(settings: Settings) -> str:
     }
     if settings.health_token is not None:
         sentinel["authorization"] = {"type": "Bearer", "credentials_file": _TOKEN}
-    itself = {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{PORT}"]}]}
+    prometheus = {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{PORT}"]}]}
     cutover: dict[str, Any] = {
         "job_name": "cutover",
         "file_sd_configs": [{"files": [f"{_MARKS}/{_MARK}"], "refresh_interval": f"{seconds}s"}],
@@ -96,12 +98,12 @@ def prometheus_yml(settings: Settings) -> str:
         "file_sd_configs": [{"files": [f"{_MARKS}/{TARGET_FILE}"], "refresh_interval": f"{seconds}s"}],
     }
     times = {"scrape_interval": f"{seconds}s", "scrape_timeout": f"{min(10, seconds)}s"}
-    jobs = [sentinel, itself, cutover, host, *_resources(settings)]
+    jobs = [sentinel, prometheus, cutover, host, *_resources(settings)]
     return yaml.safe_dump({"global": times, "scrape_configs": jobs}, sort_keys=False)
 
 
 def _resources(settings: Settings) -> list[dict[str, Any]]:
-    """The job for memory and CPU of the containers, none where nobody writes them."""
+    """The job for memory and CPU of the containers, none where no file is written."""
     if not settings.resources.enabled:
         return []
     static = [{"targets": [f"127.0.0.1:{PORT}"]}]
@@ -110,7 +112,7 @@ def _resources(settings: Settings) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
-    """What it stands on. With `standby` of false Sentinel is stopped on purpose, and nobody waits for it."""
+    """Prometheus's dependencies. Where `standby` is false Sentinel is stopped on purpose, and nothing waits for it."""
 
     settings: Settings
     host: Host
@@ -139,7 +141,7 @@ class Prometheus(pulumi.ComponentResource):
         marks = host.action(
             f"{name}-marks",
             Operation("files", create="write", delete="remove"),
-            {"folder": self.marks, "folder_mode": "0755", "uid": USER, "gid": USER, "files": []},
+            request(FilesRequest, folder=self.marks, folder_mode="0755", uid=USER, gid=USER),
             parent=self,
         )
         checked = host.action(
@@ -220,21 +222,21 @@ class Prometheus(pulumi.ComponentResource):
         self._args.host.action(
             f"{self._name}-up",
             Operation("prometheus", create="wait"),
-            {
-                "address": "127.0.0.1",
-                "port": settings.port,
-                "jobs": ["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
-                "limit_seconds": 30 + 2 * settings.scrape_seconds,
-                # Another container of either is another wait.
-                "containers": [self.container.id, self._args.sentinel.container_id],
-            },
+            request(
+                WaitRequest,
+                address="127.0.0.1",
+                port=settings.port,
+                jobs=["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
+                limit_seconds=30 + 2 * settings.scrape_seconds,
+                containers=[self.container.id, self._args.sentinel.container_id],
+            ),
             parent=self,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class CutoverMarkArgs:
-    """What serves since the handover, and the Prometheus that shows it."""
+    """The gateway that serves since the handover, and the Prometheus that shows it."""
 
     settings: Settings
     host: Host
@@ -256,13 +258,14 @@ class CutoverMark(pulumi.ComponentResource):
         args.host.action(
             f"{name}-file",
             Operation("files", create="write", delete="remove"),
-            {
-                "folder": args.prometheus.marks,
-                "folder_mode": "0755",
-                "uid": USER,
-                "gid": USER,
-                "files": [{"name": _MARK, "content": content, "mode": "0444", "uid": USER, "gid": USER}],
-            },
+            request(
+                FilesRequest,
+                folder=args.prometheus.marks,
+                folder_mode="0755",
+                uid=USER,
+                gid=USER,
+                files=[{"name": _MARK, "content": content, "mode": "0444", "uid": USER, "gid": USER}],
+            ),
             parent=self,
             depends_on=[args.handover, args.prometheus],
         )

@@ -1,4 +1,4 @@
-// Code node "What changed": each look's answer against what was remembered; one item for every embed that is due.
+// Code node "What changed": each probe's answer against the remembered state; one item for every embed that is due.
 // TARGETS and FAILURES stand above, written by components/n8n_workflow/workflow.py. An embed stays due until Discord took it.
 const memory = $getWorkflowStaticData('global');
 const watched = { ...(memory.watched ?? {}) };
@@ -13,7 +13,7 @@ function length(milliseconds) {
   return parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`).join(' ') || '0 s';
 }
 
-function looked(answer) {
+function outcome(answer) {
   const status = Number(answer?.statusCode) || 0;
   if (status === 200) return { good: true, status: 'HTTP 200', error: '' };
   if (status) {
@@ -26,11 +26,11 @@ function looked(answer) {
 const answers = $input.all();
 const due = [];
 TARGETS.forEach((target, index) => {
-  const look = looked(answers[index]?.json);
-  const known = { fails: 0, since: 0, ended: 0, told: 'up', ...(watched[target.name] ?? {}) };
-  if (look.good) {
+  const probe = outcome(answers[index]?.json);
+  const known = { fails: 0, since: 0, ended: 0, reported: 'up', ...(watched[target.name] ?? {}) };
+  if (probe.good) {
     known.fails = 0;
-    if (known.told === 'down') known.ended ||= now;
+    if (known.reported === 'down') known.ended ||= now;
     else known.since = 0;
   } else {
     known.fails += 1;
@@ -39,16 +39,16 @@ TARGETS.forEach((target, index) => {
   }
   watched[target.name] = known;
   const since = { name: 'Since', value: clock(known.since), inline: true };
-  if (known.told === 'up' && known.fails >= FAILURES) {
+  if (known.reported === 'up' && known.fails >= FAILURES) {
     due.push({ json: { name: target.name, state: 'down', embed: {
       title: target.down, description: target.impact, color: 15158332, timestamp: new Date(now).toISOString(),
       fields: [
-        { name: 'Status', value: look.status, inline: true },
+        { name: 'Status', value: probe.status, inline: true },
         since,
-        { name: 'Error', value: look.error || 'none given', inline: false },
+        { name: 'Error', value: probe.error || 'none given', inline: false },
       ],
     } } });
-  } else if (known.told === 'down' && look.good) {
+  } else if (known.reported === 'down' && probe.good) {
     due.push({ json: { name: target.name, state: 'up', embed: {
       title: target.up, description: `It answers again after ${length(known.ended - known.since)}.`, color: 3066993,
       timestamp: new Date(now).toISOString(),

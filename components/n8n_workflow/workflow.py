@@ -1,8 +1,9 @@
-"""The workflow by which n8n watches the gateway, and Prometheus and Grafana, in the shape of the operator's heartbeat.
+"""The uptime check's workflow in n8n, which probes the gateway, Prometheus and Grafana like the operator's heartbeat.
 
-    Every 5 minutes -> What to look at -> GET -> What changed -> Discord -> Told
+    Every 5 minutes -> Targets -> GET -> What changed -> Discord -> Acknowledged
 
-Owns: its nodes and their order, what each target's embeds say; the two programs of its Code nodes lie beside this file.
+Owns: its nodes and their order, the texts of each target's embeds; the two programs of its Code nodes are beside this
+file.
 Its memory is n8n's static data of the workflow, which survives an update in place and a restart of n8n.
 
 Deliberately does not: hold the webhook. The Discord node names a credential, which `hostctl n8n` makes and enters.
@@ -23,19 +24,19 @@ __all__ = ["MARK", "NAME", "Target", "targets", "workflow"]
 
 NAME = "Sentinel health watch"
 DISCORD = "n8n-nodes-base.discord"
-LONGEST_LOOK_SECONDS = 10
+LONGEST_PROBE_SECONDS = 10
 LIMIT_SECONDS = 90
-"""Of one run: a look that times out, then three tries at Discord. Runs must not overlap, since none sees what another
-remembers; so a look may take a third of the time between two, and ten seconds at most."""
+"""Of one run: a probe that times out, then three tries at Discord. Runs must not overlap, since none sees another's
+memory; so a probe may take a third of the time between two, and ten seconds at most."""
 
 _HERE = Path(__file__).parent
 MARK = "5e471e1a-0a7c-4d1e-9c00-000000000001"
-"""The first node's id, by which `hostctl n8n` knows the workflow as ours, whatever its name."""
+"""The first node's id, by which `hostctl n8n` finds our workflow, whatever its name."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One address that is looked at, and the words of its embeds."""
+    """One probed address, and the texts of its embeds."""
 
     name: str
     url: str
@@ -45,7 +46,7 @@ class Target:
 
 
 def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) -> list[Target]:
-    """What this stack has to be watched, by the `host:port` at which n8n reaches each."""
+    """The services of this stack, by the `host:port` at which n8n reaches each."""
     found = [
         Target(
             "gateway",
@@ -82,7 +83,7 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
     """As n8n's public API takes it: name, nodes, connections, settings. Below a minute the schedule counts seconds."""
     nodes = [
         _node("Schedule", "n8n-nodes-base.scheduleTrigger", 1.2, {"rule": {"interval": [_interval(minutes)]}}),
-        _node("What to look at", "n8n-nodes-base.code", 2, _code(_looked_at(watched))),
+        _node("Targets", "n8n-nodes-base.code", 2, _code(_listed(watched))),
         _node(
             "GET",
             "n8n-nodes-base.httpRequest",
@@ -91,7 +92,7 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
                 "method": "GET",
                 "url": "={{ $json.url }}",
                 "options": {
-                    "timeout": round(1000 * min(LONGEST_LOOK_SECONDS, 20 * minutes)),
+                    "timeout": round(1000 * min(LONGEST_PROBE_SECONDS, 20 * minutes)),
                     "response": {"response": {"fullResponse": True, "neverError": True}},
                 },
             },
@@ -115,7 +116,7 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
             maxTries=3,
             waitBetweenTries=5000,
         ),
-        _node("Told", "n8n-nodes-base.code", 2, _code(_program("acknowledged.js"))),
+        _node("Acknowledged", "n8n-nodes-base.code", 2, _code(_program("acknowledged.js"))),
     ]
     placed = [{**node, "id": _identity(at), "position": [220 * at, 0]} for at, node in enumerate(nodes, start=1)]
     names = [node["name"] for node in placed]
@@ -153,14 +154,14 @@ def _code(program: str) -> Mapping[str, str]:
     return {"mode": "runOnceForAllItems", "language": "javaScript", "jsCode": program}
 
 
-def _looked_at(watched: Sequence[Target]) -> str:
+def _listed(watched: Sequence[Target]) -> str:
     items = json.dumps([{"json": {"name": one.name, "url": one.url}} for one in watched], indent=1)
     return f"return {items};\n"
 
 
 def _judged(watched: Sequence[Target], failures: int) -> str:
-    words = json.dumps([{key: value for key, value in asdict(one).items() if key != "url"} for one in watched])
-    return f"const TARGETS = {words};\nconst FAILURES = {failures};\n{_program('state.js')}"
+    texts = json.dumps([{key: value for key, value in asdict(one).items() if key != "url"} for one in watched])
+    return f"const TARGETS = {texts};\nconst FAILURES = {failures};\n{_program('state.js')}"
 
 
 def _program(name: str) -> str:

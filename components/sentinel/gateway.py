@@ -30,6 +30,7 @@ from components.sentinel.configuration import ALIAS, AUDIENCE, CONFIGURATION, IS
 from components.sentinel.live_settings import LiveSettings, LiveSettingsArgs, configuration_files
 from hostctl.docker.networks import NetworkRequest
 from hostctl.sentinel import StartRequest
+from hostctl.tokens import TokenRequest
 from settings import Settings, secret_output
 from settings.limits import HEALTH_RETRIES, RENEW_SHARE
 from settings.names import LOOPBACK
@@ -211,18 +212,18 @@ class Sentinel(pulumi.ComponentResource):
         return self._args.host.action(
             f"{self._name}-token",
             Operation("token", create="write", delete="remove"),
-            {
-                "path": self.token_file,
-                "asked_file": f"{self._args.host.folder}/{TOKENS}/handover.json",
-                "secret_file": files.path("JWT_SECRET_KEY"),
-                "issuer": ISSUER,
-                "audience": AUDIENCE,
-                "subject": "sentinel-cutover",
-                "role": ROLE,
-                "days": client.token_days,
-                "renew_share": RENEW_SHARE,
-                "mode": "0600",
-            },
+            request(
+                TokenRequest,
+                path=self.token_file,
+                request_file=f"{self._args.host.folder}/{TOKENS}/handover.json",
+                secret_file=files.path("JWT_SECRET_KEY"),
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                subject="sentinel-cutover",
+                role=ROLE,
+                days=client.token_days,
+                renew_share=RENEW_SHARE,
+            ),
             parent=self,
         )
 

@@ -1,16 +1,17 @@
-"""`baseline keep | read | forget`: what the predecessor answered before anything changed, kept on the host.
+"""`baseline keep | read | forget`: the predecessor's answers before anything changed, kept on the host.
 
-Owns: `baseline.json` in the product's folder. Deliberately does not: ask anybody (`verify` does), or judge.
+Owns: `baseline.json` in the product's folder. Deliberately does not: call a gateway (`verify` does), or judge.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass, field
 from typing import Any
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document, parsed
+from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
@@ -18,27 +19,40 @@ from hostctl.docker.engine import Engine
 FILE = "baseline.json"
 
 
-def keep(document: Document) -> dict[str, Any]:
+@dataclass(frozen=True)
+class KeepRequest:
+    """The baseline's folder; an empty `baseline` keeps the previous one."""
+
+    folder: str
+    baseline: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class ReadRequest:
+    """The baseline's folder, and the predecessor's gateway with its port."""
+
+    folder: str
+    gateway: str
+    port: int
+    docker_socket: str = ""
+
+
+def keep(request: KeepRequest) -> dict[str, Any]:
     """Write the baseline, whole or not at all."""
-    folder = document.text("folder")
-    if document.optional("baseline") is None:
-        return {"path": os.path.join(folder, FILE), "changed": False}
-    baseline = document.object("baseline").values
-    content = json.dumps(baseline, indent=1, sort_keys=True).encode() + b"\n"
-    path = os.path.join(folder, FILE)
-    if _text(path) == content:
+    path = os.path.join(request.folder, FILE)
+    content = json.dumps(request.baseline, indent=1, sort_keys=True).encode() + b"\n"
+    if not request.baseline or _text(path) == content:
         return {"path": path, "changed": False}
-    os.makedirs(folder, mode=0o755, exist_ok=True)
+    os.makedirs(request.folder, mode=0o755, exist_ok=True)
     atomic_file.write(path, content, 0o644)
     return {"path": path, "changed": True}
 
 
-def read(document: Document) -> dict[str, Any]:
-    """The kept baseline, None when there is none, and whether the predecessor has the port now."""
-    engine = Engine(document.text("docker_socket"))
-    gateway = containers.find(engine, document.text("gateway"), {})
-    serves = gateway is not None and not gateway.paused and gateway.publishes(document.whole_number("port"))
-    return {"baseline": kept(document.text("folder")), "predecessor_serves": serves}
+def read(request: ReadRequest) -> dict[str, Any]:
+    """{"baseline", "predecessor_serves"}: the kept baseline, None when there is none, and the port's present owner."""
+    gateway = containers.find(Engine(request.docker_socket), request.gateway, {})
+    serves = gateway is not None and not gateway.paused and gateway.publishes(request.port)
+    return {"baseline": kept(request.folder), "predecessor_serves": serves}
 
 
 def kept(folder: str) -> dict[str, Any] | None:
@@ -47,24 +61,23 @@ def kept(folder: str) -> dict[str, Any] | None:
     content = _text(path)
     if content is None:
         return None
-    found = parsed(content)
-    if found is None:
+    baseline = parsed(content)
+    if baseline is None:
         raise Refusal(f"{path} is no JSON: remove it, and run again while ContextForge serves")
-    return found
+    return baseline
 
 
-def forget(document: Document) -> dict[str, Any]:
-    """Remove it; one that is gone is no error."""
-    folder = document.text("folder")
-    path = os.path.join(folder, FILE)
+def forget(request: KeepRequest) -> dict[str, Any]:
+    """Remove the baseline; its absence is no error."""
+    folder, path = request.folder, os.path.join(request.folder, FILE)
     if not os.path.isdir(folder):
         return {"path": path, "removed": False}
-    there = os.path.exists(path)
-    if there:
+    existed = os.path.exists(path)
+    if existed:
         os.unlink(path)
     if not os.listdir(folder):
         os.rmdir(folder)
-    return {"path": path, "removed": there}
+    return {"path": path, "removed": existed}
 
 
 def _text(path: str) -> bytes | None:

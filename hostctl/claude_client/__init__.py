@@ -1,8 +1,8 @@
-"""`claude record|keep|apply|restore|forget`: Claude's MCP entry, changed and put back without touching another byte.
+"""`claude record|keep|apply|restore|forget`: Claude's MCP entry, changed and restored without touching another byte.
 
-Owns: our entry in Claude's file, the predecessor's entry while Sentinel serves, the program that hands Claude its
+Owns: our entry in Claude's file, the predecessor's entry while Sentinel serves, the program that prints Claude's
 header, and the record. Deliberately does not: reformat the file, write the token, touch a file that is broken, or
-answer with anything that the record holds: a token stays on the host, and what is known elsewhere is the record's hash.
+answer with anything out of the record: a token stays on the host, and only the record's hash is known elsewhere.
 Claude rewrites its file at any moment, so each change compares right before the rename and starts over.
 """
 
@@ -20,28 +20,27 @@ from hostctl.claude_client.record import (
     HELPER,
     LOCK,
     RECORD,
-    Place,
     capture,
     copy_of,
     digest_of,
-    identity,
     load,
     put_token_back,
     read_file,
+    reference,
     save,
     sealed,
-    stands,
     token_before,
 )
+from hostctl.claude_client.request import EntryRequest, Place
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document, table
+from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 
 ATTEMPTS = 20
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _HELPER = """#!/bin/sh
-# Claude Code calls this at every connect (headersHelper): the header, with the token as it is now.
+# Claude Code runs this at every connect (headersHelper) and sends the header that it prints.
 set -eu
 token=$(cat {path})
 case "$token" in '' | *[!A-Za-z0-9._~+/=-]*) echo {path}' holds no token' >&2; exit 1 ;; esac
@@ -53,51 +52,49 @@ class _Changed(Exception):
     """Somebody wrote the file since it was read."""
 
 
-def record(document: Document) -> dict[str, Any]:
-    """Keep what Claude's file and token file are; a record that stands already is kept. {"record": path and hash, …}"""
-    place = Place.of(document)
+def record(place: Place) -> dict[str, Any]:
+    """Record Claude's file and token file, once. {"record": {"path", "sha256"}, "kept", "reason"}"""
     _make_folder(place)
     with held(place.folder, "claude record"):
-        found = load(place, document)
-        if found is not None:
-            return {"record": stands(place, found), "kept": True, "reason": "recorded before"}
+        previous = load(place)
+        if previous is not None:
+            return {"record": reference(place, previous), "kept": True, "reason": "recorded before"}
         new = sealed(
             {
-                "identity": identity(document),
+                "identity": place.identity,
                 "found": capture(read_file(place.file), place),
                 "token": token_before(place.token_file),
             }
         )
         save(place, new)
-    return {"record": stands(place, new), "kept": False, "reason": "recorded now"}
+    return {"record": reference(place, new), "kept": False, "reason": "recorded now"}
 
 
-def keep(document: Document) -> dict[str, Any]:
-    """What `record` answered, from the host."""
-    return record(document)
+def keep(place: Place) -> dict[str, Any]:
+    """The answer of `record` again, from the host."""
+    return record(place)
 
 
-def apply(document: Document) -> dict[str, Any]:
-    """Make the entry be ours: one member of the file changes, and the predecessor's goes while Sentinel serves."""
-    place = Place.of(document)
+def apply(place: EntryRequest) -> dict[str, Any]:
+    """Put our entry into the file: one member changes, and the predecessor's is absent while Sentinel serves."""
     _make_folder(place)
     with held(place.folder, "claude apply"):
-        before = load(place, document)
+        before = load(place)
         if before is None:
             raise Refusal(f"no record of Claude's entry is in {place.folder}: run 'claude record' first")
         _own_new_token(place, before)
-        entry = _entry(document)
-        _write_helper(document, place)
+        entry = _entry(place)
+        _write_helper(place)
         was_begun = bool(before.get("begun"))
 
         def change(text: str | None) -> str | None:
-            found = capture(text, place)
-            replaced_again = found["theirs"] is not None and found["ours"] is None
+            present = capture(text, place)
+            replaced_again = present["theirs"] is not None and present["ours"] is None
             new = with_entry(text, place, entry)
             if new != text:
                 require_only_entries_differ(text, new, place, entry)
                 if replaced_again or not was_begun:
-                    before["found"], before["before"] = found, digest_of(text)
+                    before["found"], before["before"] = present, digest_of(text)
                     before["begun"], before["applied"] = True, digest_of(new)
                     save(place, before, text)
                 elif digest_of(text) == before.get("applied"):
@@ -106,32 +103,30 @@ def apply(document: Document) -> dict[str, Any]:
             return new
 
         changed = _rewrite(place, change)
-    reason = "written" if changed else "the entry is as asked already"
+    reason = "written" if changed else "the entry is as declared already"
     return {"file": place.file, "entry": place.entry, "changed": changed, "reason": reason}
 
 
-def restore(document: Document) -> dict[str, Any]:
-    """Put the recorded entries back: the whole file when nobody else changed it, else our part of it only."""
-    place = Place.of(document)
-    known = table(document.optional("record"))
+def restore(place: Place) -> dict[str, Any]:
+    """Restore the recorded entries: the whole file when nobody else changed it, else our part of it only."""
+    known = place.record
     if not os.path.isdir(place.folder) and not known:
         return {"file": place.file, "changed": False, "reason": "nothing was recorded", "token": "as it was"}
     _make_folder(place)
     with held(place.folder, "claude restore"):
-        before = load(place, document)
+        before = load(place)
         if before is None and known and capture(read_file(place.file), place)["ours"] is not None:
             raise Refusal(
                 f"the record of Claude's entry, {place.within(RECORD)} (sha256 {known.get('sha256')}), is gone: put it "
                 f"back from a backup, or take the entry {place.entry} out of {place.file} and write the former one and "
                 f"its token by hand; then run again"
             )
-        return _restored(place, before, document.text("issuer"))
+        return _restored(place, before)
 
 
-def forget(document: Document) -> dict[str, Any]:
-    """Restore what still stands changed, then remove the record, the copy and the helper."""
-    answer = restore(document)
-    place = Place.of(document)
+def forget(place: Place) -> dict[str, Any]:
+    """Restore the recorded entries, then remove the record, the copy and the helper."""
+    answer = restore(place)
     for name in (RECORD, COPY, HELPER, LOCK):
         if os.path.lexists(place.within(name)):
             os.unlink(place.within(name))
@@ -140,7 +135,7 @@ def forget(document: Document) -> dict[str, Any]:
     return answer
 
 
-def _restored(place: Place, before: dict[str, Any] | None, issuer: str) -> dict[str, Any]:
+def _restored(place: Place, before: dict[str, Any] | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"file": place.file, "changed": False, "reason": "nothing was recorded"}
     if before is None:
         return {**answer, "token": "as it was"}
@@ -155,12 +150,12 @@ def _restored(place: Place, before: dict[str, Any] | None, issuer: str) -> dict[
 
         answer["changed"] = _rewrite(place, change)
         answer["reason"] = "put back" if answer["changed"] else "the entries are as recorded already"
-    answer["token"] = put_token_back(place, table(before["token"]), issuer)
+    answer["token"] = put_token_back(place, table(before["token"]), place.issuer)
     return answer
 
 
 def _rewrite(place: Place, change: Callable[[str | None], str | None]) -> bool:
-    """Read, change, compare, rename; whether anything changed. `change` of None removes the file."""
+    """Read, change, compare, rename; true when the file changed. A `change` of None removes the file."""
     for _ in range(ATTEMPTS):
         text = read_file(place.file)
         new = change(text)
@@ -188,29 +183,26 @@ def _rewrite(place: Place, change: Callable[[str | None], str | None]) -> bool:
     raise Refusal(f"{place.file} changed {ATTEMPTS} times while it was edited: end the running Claude, then run again")
 
 
-def _entry(document: Document) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": "http", "url": document.text("url")}
-    if document.text("authorization") == "helper":
-        return {**entry, "headersHelper": document.text("helper")}
-    path = document.text("token_file")
-    token = (read_file(path) or "").strip()
+def _entry(place: EntryRequest) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": "http", "url": place.url}
+    if place.authorization == "helper":
+        return {**entry, "headersHelper": place.helper}
+    token = (read_file(place.token_file) or "").strip()
     if not _TOKEN.fullmatch(token):
-        raise Refusal(f"the token file {path} holds no token: run 'token write' first")
+        raise Refusal(f"the token file {place.token_file} holds no token: run 'token write' first")
     return {**entry, "headers": {"Authorization": f"Bearer {token}"}}
 
 
-def _write_helper(document: Document, place: Place) -> None:
-    if document.text("authorization") != "helper":
+def _write_helper(place: EntryRequest) -> None:
+    if place.authorization != "helper":
         return
-    path, content = document.text("helper"), _HELPER.format(path=shlex.quote(place.token_file))
-    if os.path.dirname(path) != place.folder:
-        raise Refusal(f"'helper' must be a file in {place.folder}")
+    path, content = place.helper, _HELPER.format(path=shlex.quote(place.token_file))
     if not os.access(path, os.X_OK) or read_file(path) != content:
         atomic_file.write(path, content.encode(), 0o755)
 
 
 def _own_new_token(place: Place, before: dict[str, Any]) -> None:
-    """A token file that was made for Claude belongs to whom the recorded one, else Claude's file, belongs."""
+    """Give a token file that was made for Claude the owner of the recorded one, else of Claude's file."""
     if os.geteuid() != 0 or not os.path.exists(place.token_file):
         return
     recorded = table(before["token"])
@@ -221,13 +213,13 @@ def _own_new_token(place: Place, before: dict[str, Any]) -> None:
 
 
 def _owner(path: str) -> tuple[int, int]:
-    """Of the file, or of the folder that it will be in."""
+    """The owner of the file, or of the folder that it will be in."""
     target = os.path.realpath(path)
     found = os.stat(target if os.path.exists(target) else os.path.dirname(target))
     return found.st_uid, found.st_gid
 
 
 def _make_folder(place: Place) -> None:
-    # Claude, another user than root, must reach the helper; what is secret in here is 0600 by itself.
+    # Claude, another user than root, must reach the helper; each secret in here is 0600 on its own.
     os.makedirs(place.folder, mode=0o755, exist_ok=True)
     os.chmod(place.folder, 0o755)

@@ -1,6 +1,6 @@
-"""Claude's file as text with our entry in it, and as it was recorded: what changes, decided without touching a file.
+"""The text of Claude's file with our entry, and with the recorded entries again.
 
-Owns: which members change, and the check that nothing else does. Deliberately does not: read or write.
+Owns: which members change, and the check that nothing else does. Deliberately does not: read or write a file.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hostctl.claude_client.json_edit import (
     with_last,
     without,
 )
-from hostctl.claude_client.record import Place
+from hostctl.claude_client.request import Place
 from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 
 
 def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
-    """The text in which our entry stands, in the predecessor's place where that has one, and that one does not."""
+    """The text with our entry, in the place of the predecessor's where there is one, and without that one."""
     start = text if text is not None else "{}\n"
     known = parsed(start, place.file)
     found = objects_along(start, place.path, place.file)
@@ -33,7 +33,7 @@ def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
         for key in reversed(missing[1:]):
             nested = {key: nested}
         return with_last(start, holder, missing[0], nested)
-    ours, theirs = holder.member(place.entry), holder.member(place.replaces) if place.replaces else None
+    ours, theirs = holder.member(place.entry), holder.member(place.predecessor) if place.predecessor else None
     new = start
     if ours is None and theirs is None:
         return with_last(start, holder, place.entry, entry)
@@ -46,7 +46,7 @@ def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
         new = start[: ours.value] + value + start[ours.end :]
     if ours is not None and theirs is not None:
         holder = objects_along(new, place.path, place.file)[-1]
-        at = holder.index(place.replaces)
+        at = holder.index(place.predecessor)
         new = without(new, holder, at) if at is not None else new
     return new
 
@@ -60,23 +60,23 @@ def without_entry(text: str | None, place: Place, found: dict[str, Any]) -> str 
     parsed(start, place.file)
     along = objects_along(start, place.path, place.file)
     if len(along) <= len(place.path):
-        return _back_into_nothing(start, place, [one for one in (theirs, ours) if one])
+        return _restored_objects(start, place, [one for one in (theirs, ours) if one])
     holder = along[-1]
     mine = holder.member(place.entry)
-    there = bool(place.replaces) and holder.member(place.replaces) is not None
+    present = bool(place.predecessor) and holder.member(place.predecessor) is not None
     if ours:
         start = _put(start, place, holder, place.entry, ours)
-    elif mine is not None and theirs and not there:
+    elif mine is not None and theirs and not present:
         return start[: mine.start] + theirs["member"] + start[mine.end :]
     elif mine is not None:
-        start = _taken_out(start, place, found)
-    if theirs and not there:
-        start = _put(start, place, objects_along(start, place.path, place.file)[-1], place.replaces, theirs)
+        start = _removed(start, place, found)
+    if theirs and not present:
+        start = _put(start, place, objects_along(start, place.path, place.file)[-1], place.predecessor, theirs)
     return start
 
 
 def _put(text: str, place: Place, holder: Object, key: str, raw: dict[str, Any]) -> str:
-    """A recorded member back: its value where the key still stands, else at its place, else at the end."""
+    """Restore a recorded member: its value where the key still stands, else at its place, else at the end."""
     member = holder.member(key)
     if member is not None:
         return text[: member.value] + raw["value"] + text[member.end :]
@@ -90,8 +90,8 @@ def _put(text: str, place: Place, holder: Object, key: str, raw: dict[str, Any])
     return with_last(text, holder, key, None, raw["member"])
 
 
-def _taken_out(text: str, place: Place, found: dict[str, Any]) -> str:
-    """Our entry out, and with it the objects around it that were made for it and hold nothing else."""
+def _removed(text: str, place: Place, found: dict[str, Any]) -> str:
+    """Remove our entry, and with it the objects around it that were made for it and hold nothing else."""
     levels = int(found["levels"]) if found["exists"] else 0
     along = objects_along(text, place.path, place.file)
     depth, keys = len(place.path), [*place.path, place.entry]
@@ -101,8 +101,8 @@ def _taken_out(text: str, place: Place, found: dict[str, Any]) -> str:
     return text if at is None else without(text, along[depth], at, str(found["empty"]) if depth == levels else "{}")
 
 
-def _back_into_nothing(text: str, place: Place, raws: list[dict[str, Any]]) -> str:
-    """The recorded entries into a file that has lost the object that held them."""
+def _restored_objects(text: str, place: Place, raws: list[dict[str, Any]]) -> str:
+    """Put the recorded entries into a file that has lost the object that held them."""
     if not raws:
         return text
     along = objects_along(text, place.path, place.file)
@@ -114,10 +114,10 @@ def _back_into_nothing(text: str, place: Place, raws: list[dict[str, Any]]) -> s
 
 
 def require_only_entries_differ(text: str | None, new: str, place: Place, entry: dict[str, Any]) -> None:
-    """The candidate is checked before it replaces anything."""
+    """Check the candidate before it replaces anything; raises Refusal."""
     before, after = parsed(text if text is not None else "{}", place.file), parsed(new, place.file)
-    there = _below(after, place.path)
-    if there.get(place.entry) != entry or place.replaces in there:
+    entries = _below(after, place.path)
+    if entries.get(place.entry) != entry or place.predecessor in entries:
         raise Refusal(f"{place.file} could not be edited safely: add the entry by hand; it was left as it is")
     try:
         same = _stripped(before, place) == _stripped(after, place)
@@ -128,13 +128,13 @@ def require_only_entries_differ(text: str | None, new: str, place: Place, entry:
 
 
 def _stripped(known: dict[str, Any], place: Place) -> dict[str, Any]:
-    """The document without the entries, and without objects on the way to them that are empty then."""
+    """The document without the entries, and without the objects around them that are empty then."""
     along = [dict(known)]
     for key in place.path:
         along.append(dict(table(along[-1].get(key))))
         if key in along[-2]:
             along[-2][key] = along[-1]
-    for key in (place.entry, place.replaces):
+    for key in (place.entry, place.predecessor):
         along[-1].pop(key, None)
     for at in range(len(place.path), 0, -1):
         if not along[at]:

@@ -1,8 +1,8 @@
-"""JSON edited as text: the one member that is asked for, and no other byte of the document.
+"""JSON edited as text: one member, and no other byte of the document.
 
-Owns: finding where a member stands, and putting one in or taking one out with the document's own indentation.
-Deliberately does not: read or write files, or format what it does not put in. Positions are offsets into the text;
-the grammar is RFC 8259's, and the text must be valid, which `parsed` tells.
+Owns: the position of a member, and inserting or removing one with the document's own indentation.
+Deliberately does not: read or write files, or format anything that it does not insert. Positions are offsets into the
+text; the grammar is RFC 8259's, and the text must be valid, which `parsed` checks.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def parsed(text: str, where: str) -> dict[str, Any]:
 
 
 def objects_along(text: str, path: list[str], where: str) -> list[Object]:
-    """The root and each object below it that exists on the way along `path`; raises Refusal where one is none."""
+    """The root and each object below it that exists along `path`; raises Refusal where a member is no object."""
     found = [_object(text, _SPACE.match(text).end(), where)]  # type: ignore[union-attr]
     for key in path:
         member = found[-1].member(key)
@@ -82,7 +82,7 @@ def rendered(text: str, key: str, value: Any, base: str) -> str:
 
 
 def rendered_value(text: str, value: Any, base: str) -> str:
-    """The value alone, as `rendered` has it."""
+    """The value alone, in the document's style."""
     unit = _unit(text)
     if unit is None:
         return json.dumps(value)
@@ -90,13 +90,13 @@ def rendered_value(text: str, value: Any, base: str) -> str:
 
 
 def indentation(text: str, at: int) -> str:
-    """The white space that the line of this position begins with."""
+    """The white space at the beginning of this position's line."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def with_last(text: str, holder: Object, key: str, value: Any, raw: str | None = None) -> str:
-    """The text with one more member at the end of `holder`; `raw` is its text where that is known already."""
+    """The text with one more member at the end of `holder`; `raw` is its text where that is known."""
     if holder.members:
         last = holder.members[-1]
         before = holder.members[-2].end if len(holder.members) > 1 else holder.start
@@ -113,7 +113,7 @@ def with_last(text: str, holder: Object, key: str, value: Any, raw: str | None =
 
 
 def span_with_comma(holder: Object, at: int) -> tuple[int, int]:
-    """What to cut so that the member goes with one comma; it must not be the only one."""
+    """The span of the member with one comma; it must not be the only member."""
     member = holder.members[at]
     return (holder.members[at - 1].end, member.end) if at else (member.start, holder.members[1].start)
 

@@ -1,6 +1,6 @@
-"""`claude show`: an entry of Claude's file as Claude itself would use it, its header included.
+"""`claude show`: an entry of Claude's file as Claude would use it, its header included.
 
-Owns: expanding `${VAR}`, and running the program that gives Claude its header, as Claude does.
+Owns: expanding `${VAR}`, and running the program that prints Claude's header, as Claude does.
 Deliberately does not: write anything. **Its answer holds a secret**, with `token show` the only ones that do: it goes
 through a pipe to `verify`, which keeps it in memory, and is never an action of the program.
 Source: Claude Code 2.1.330 (`headersHelper` gets CLAUDE_CODE_MCP_SERVER_URL and CLAUDE_CODE_MCP_SERVER_NAME and prints
@@ -19,25 +19,25 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hostctl.claude_client.record import RECORD, Place, read_file
-from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.claude_client.record import RECORD, read_file
+from hostctl.claude_client.request import Place
+from hostctl.core.documents import parsed, rows, table
 from hostctl.core.errors import Refusal
 
 HELPER_SECONDS = 10.0
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
-def show(document: Document) -> dict[str, Any]:
-    """The entry, resolved, and the header values that the predecessor's entry had; raises Refusal naming the cause."""
-    place = Place.of(document)
+def show(place: Place) -> dict[str, Any]:
+    """The entry, resolved, and the header values of the predecessor's entry; raises Refusal naming the cause."""
     entry = _entry(place)
     unset: set[str] = set()
     resolved = _expanded(entry, unset)
     answer: dict[str, Any] = {"file": place.file, "entry": place.entry, "before": _before(place)}
     if isinstance(resolved.get("command"), str):
         environment = {str(key): str(value) for key, value in table(resolved.get("env")).items()}
-        words = [str(word) for word in rows(resolved.get("args"))]
-        answer |= {"transport": "stdio", "command": resolved["command"], "args": words, "env": environment}
+        arguments = [str(argument) for argument in rows(resolved.get("args"))]
+        answer |= {"transport": "stdio", "command": resolved["command"], "args": arguments, "env": environment}
     elif isinstance(resolved.get("url"), str) and resolved.get("type", "http") in ("http", "streamable-http"):
         headers = {str(key): str(value) for key, value in table(resolved.get("headers")).items()}
         helper = resolved.get("headersHelper")
@@ -46,7 +46,7 @@ def show(document: Document) -> dict[str, Any]:
         answer |= {"transport": "http", "url": resolved["url"], "headers": headers, "helper": helper or ""}
     else:
         raise Refusal(
-            f"the entry {place.entry} in {place.file} is of a kind that cannot be asked "
+            f"the entry {place.entry} in {place.file} is of a kind that cannot be called "
             f"({resolved.get('type', 'no type')}): make it an http or a stdio entry"
         )
     return {**answer, "unset": sorted(unset)}
@@ -64,8 +64,8 @@ def _entry(place: Place) -> dict[str, Any]:
     entry = table(found.get(place.entry))
     if not entry:
         raise Refusal(
-            f"Claude's file {place.file} has no entry {place.entry}, which has been lost or never was there: "
-            "'make up' puts ours back, or correct client.entry or predecessor.entry"
+            f"Claude's file {place.file} has no entry {place.entry}, which has been lost or never existed: "
+            "'make up' writes ours again, or correct client.entry or predecessor.entry"
         )
     return entry
 
@@ -91,33 +91,33 @@ def _value(match: re.Match[str], unset: set[str]) -> str:
 
 
 def _from_helper(place: Place, helper: str, url: str) -> dict[str, str]:
-    """What the program prints, run as the owner of Claude's file: root may read what Claude may not."""
+    """The headers that the program prints, run as the owner of Claude's file: root may read more than Claude."""
     variables = {"CLAUDE_CODE_MCP_SERVER_URL": url, "CLAUDE_CODE_MCP_SERVER_NAME": place.entry}
     owner = _as_owner(place.file, variables)
-    told = f"Claude's program for the header of entry {place.entry} ({helper})"
+    program = f"Claude's program for the header of entry {place.entry} ({helper})"
     try:
         code, out, err = _run(["/bin/sh", "-c", helper], owner)
     except subprocess.TimeoutExpired:
-        raise Refusal(f"{told} printed no header within {HELPER_SECONDS:.0f} s: fix it") from None
+        raise Refusal(f"{program} printed no header within {HELPER_SECONDS:.0f} s: fix it") from None
     except OSError as error:
-        raise Refusal(f"{told} cannot be run ({error.strerror}): fix it") from None
+        raise Refusal(f"{program} cannot be run ({error.strerror}): fix it") from None
     if code:
-        # Its stderr may hold what it read; only the first line of it is told, and no token would be one line of words.
-        said = err.decode("utf-8", "replace").strip().splitlines()
-        reason = re.sub(r"[A-Za-z0-9._~+/=-]{40,}", "[hidden]", said[0]) if said else "it says nothing"
+        # Its stderr may hold a token: only the first line is reported, without anything that could be one.
+        lines = err.decode("utf-8", "replace").strip().splitlines()
+        reason = re.sub(r"[A-Za-z0-9._~+/=-]{40,}", "[hidden]", lines[0]) if lines else "no message"
         raise Refusal(
-            f"{told} failed with exit code {code} ({reason}): Claude itself would report a confusing OAuth "
+            f"{program} failed with exit code {code} ({reason}): Claude itself would report a confusing OAuth "
             "error; run 'make up', or fix the program or the token file"
         )
     headers = parsed(out)
     if headers is None or not all(isinstance(value, str) for value in headers.values()):
-        raise Refusal(f"{told} did not print one JSON object of headers: fix it")
+        raise Refusal(f"{program} did not print one JSON object of headers: fix it")
     return headers
 
 
-def _run(words: Sequence[str], owner: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
+def _run(argv: Sequence[str], owner: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with cast("subprocess.Popen[bytes]", subprocess.Popen(words, **options, **owner)) as process:
+    with cast("subprocess.Popen[bytes]", subprocess.Popen(argv, **options, **owner)) as process:
         try:
             out, err = process.communicate(timeout=HELPER_SECONDS)
         except subprocess.TimeoutExpired:
@@ -139,15 +139,15 @@ def _as_owner(path: str, variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _before(place: Place) -> list[str]:
-    """The Authorization values with which Claude reached the predecessor, from the record; empty without one."""
+    """The Authorization values of the predecessor's entry, from the record; empty without one."""
     record = parsed(read_file(place.within(RECORD)) or "{}") or {}
     found: list[str] = []
     recorded = table(record.get("found"))
-    # Where both gateways' entries have one name the former one is recorded as ours.
-    for name, raw in ((place.replaces, table(recorded.get("theirs"))), (place.entry, table(recorded.get("ours")))):
+    # Where both gateways' entries have one name the previous one is recorded as ours.
+    for name, raw in ((place.predecessor, table(recorded.get("theirs"))), (place.entry, table(recorded.get("ours")))):
         if raw:
-            former = table(_expanded(table(json.loads("{" + raw["member"] + "}").get(name)), set()))
-            headers = table(former.get("headers"))
+            previous = table(_expanded(table(json.loads("{" + raw["member"] + "}").get(name)), set()))
+            headers = table(previous.get("headers"))
             found += [str(value) for key, value in headers.items() if key.lower() == "authorization"]
     token = table(record.get("token"))
     if token.get("exists"):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside, synced, renamed.
+"""Files that are whole or absent: written beside, synced, renamed.
 
 Owns: `write`, `sync_folder`. Deliberately does not: decide contents.
 """
@@ -21,8 +21,8 @@ def write(
 ) -> None:
     """Put `content` at `path` in one step; a symbolic link stays, its target is written.
 
-    What is not given (or -1) keeps the previous file's mode and owner; a new file gets 0600 and the
-    caller's. `guard` is called right before the rename; what it raises leaves the file as it was. Raises OSError.
+    A mode or owner that is None or -1 stays the previous file's; a new file gets 0600 and the caller's owner. `guard`
+    runs right before the rename; an exception of it leaves the file as it was. Raises OSError.
     """
     target = os.path.realpath(path)
     before = _stat(target)
@@ -57,7 +57,7 @@ def sync_folder(folder: str) -> None:
 
 
 def _own(handle: int, uid: int, gid: int) -> None:
-    # Asking for what is already so would fail for a user who is not root.
+    # A user who is not root may not even set the present owner.
     now = os.fstat(handle)
     if uid in (-1, now.st_uid) and gid in (-1, now.st_gid):
         return

@@ -1,6 +1,6 @@
-"""Reading the JSON document on stdin, so that a wrong one is told in one sentence.
+"""The JSON document on stdin, read so that a wrong one is refused in one sentence.
 
-Owns: typed access to a document's keys. Deliberately does not: repeat a given value (it may be a secret).
+Owns: typed access to a document's keys. Deliberately does not: repeat a value (it may be a secret).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def parsed(text: str | bytes) -> dict[str, Any] | None:
 
 
 class Document:
-    """A JSON object and where it stands, for the error's text."""
+    """A JSON object and its place, for the error's text."""
 
     def __init__(self, values: dict[str, Any], where: str = "the document on stdin") -> None:
         self.values = values
@@ -90,23 +90,23 @@ class Document:
 
     def mode(self, key: str, default: str) -> int:
         """File permissions as an octal text such as "0640"."""
-        given = self.text(key, default)
+        text = self.text(key, default)
         try:
-            mode = int(given, 8)
+            mode = int(text, 8)
         except ValueError:
             mode = -1
         if not 0 <= mode <= 0o7777:
             raise Refusal(f"'{key}' in {self.where} is no file mode: give an octal text such as \"{default}\"")
         return mode
 
-    def _typed(self, key: str, kind: Any, words: str, default: Any) -> Any:
+    def _typed(self, key: str, kind: Any, expected: str, default: Any) -> Any:
         value = self.values.get(key)
         if value is None:
             if default is None:
-                raise Refusal(f"'{key}' is missing in {self.where}: give {words}")
+                raise Refusal(f"'{key}' is missing in {self.where}: give {expected}")
             return default
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise Refusal(f"'{key}' in {self.where} must be {words}")
+            raise Refusal(f"'{key}' in {self.where} must be {expected}")
         if isinstance(value, str) and "\0" in value:
             raise Refusal(f"'{key}' in {self.where} holds a zero byte: remove it")
         return value

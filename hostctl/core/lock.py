@@ -1,4 +1,4 @@
-"""One run at a time on a folder, and who it is.
+"""One run at a time on a folder, and its owner.
 
 Owns: the lock file with owner, time and reason. Deliberately does not: wait, or break another's lock (the
 kernel frees it with its process, whatever killed it).
@@ -41,7 +41,7 @@ def held(folder: str, reason: str) -> Generator[None]:
 
 
 def owner(folder: str) -> dict[str, Any] | None:
-    """Who holds `folder` now: {"pid", "uid", "since", "reason"}; None when nobody does."""
+    """The present holder of `folder`: {"pid", "uid", "since", "reason"}; None when there is none."""
     try:
         handle = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A verb's request: one frozen dataclass, built by its component, read by its verb.
+"""A verb's request: one immutable dataclass, built by its component, read by its verb.
 
 The fields' types are the format: text, whole numbers, seconds (`float`), switches, `FileMode`, other requests, `dict`
 for what is passed on unread, and tuples of text, whole numbers or requests. A field with a default may be absent.

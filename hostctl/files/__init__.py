@@ -1,4 +1,4 @@
-"""`files write` and `files remove`: what a container reads, written to the product's own folder on the host.
+"""`files write` and `files remove`: a container's files, in the product's own folder on the host.
 
 Owns: the listed files and their folder. Deliberately does not: touch a file that is not listed, or print a content.
 """
@@ -8,87 +8,100 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import dataclass
 from typing import Any
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
+from hostctl.core.requests import FileMode
+
+_FILE_MODE, _FOLDER_MODE = FileMode(0o400), FileMode(0o750)
 
 
-def write(document: Document) -> dict[str, Any]:
-    """Make each file be as asked, whole or not at all; those that already are stay untouched."""
-    folder = _folder(document)
-    files = document.objects("files")
-    names = [_name(file) for file in files]
-    _make_folder(folder, document)
+@dataclass(frozen=True)
+class File:
+    """A file in the folder; -1 leaves the owner as it is."""
+
+    name: str
+    content: str
+    mode: FileMode = _FILE_MODE
+    uid: int = -1
+    gid: int = -1
+
+    def __post_init__(self) -> None:
+        if self.name in ("", ".", "..") or "/" in self.name:
+            raise Refusal("'name' of a file is no plain file name: give one without a slash")
+
+
+@dataclass(frozen=True)
+class FilesRequest:
+    """The folder with its mode and owner, and its files."""
+
+    folder: str
+    folder_mode: FileMode = _FOLDER_MODE
+    uid: int = -1
+    gid: int = -1
+    files: tuple[File, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not os.path.isabs(self.folder):
+            raise Refusal("'folder' is a relative path: give an absolute one")
+
+
+def write(request: FilesRequest) -> dict[str, Any]:
+    """Give each file its declared content, mode and owner, whole or not at all; one that has them stays untouched."""
+    folder = os.path.normpath(request.folder)
+    _make_folder(folder, request)
     written: list[str] = []
     unchanged: list[str] = []
-    for name, file in zip(names, files):
-        path = os.path.join(folder, name)
-        content = file.text("content").encode("utf-8", "surrogatepass")
-        mode, uid, gid = file.mode("mode", "0400"), file.whole_number("uid", -1), file.whole_number("gid", -1)
-        if _is_so(path, content, mode, uid, gid):
-            unchanged.append(name)
+    for file in request.files:
+        path = os.path.join(folder, file.name)
+        content = file.content.encode("utf-8", "surrogatepass")
+        if _is_so(path, content, file):
+            unchanged.append(file.name)
             continue
         try:
-            atomic_file.write(path, content, mode, uid, gid)
+            atomic_file.write(path, content, file.mode, file.uid, file.gid)
         except OSError as error:
             raise Refusal(f"{path} cannot be written ({error.strerror}): fix that, then run again") from None
-        written.append(name)
+        written.append(file.name)
     return {"folder": folder, "written": written, "unchanged": unchanged}
 
 
-def remove(document: Document) -> dict[str, Any]:
-    """Remove the listed files, and the folder when nothing else is in it."""
-    folder = _folder(document)
+def remove(request: FilesRequest) -> dict[str, Any]:
+    """Remove the listed files, and the folder when it is empty then."""
+    folder = os.path.normpath(request.folder)
     removed: list[str] = []
-    for file in document.objects("files"):
+    for file in request.files:
+        path = os.path.join(folder, file.name)
         try:
-            os.unlink(os.path.join(folder, _name(file)))
-            removed.append(_name(file))
+            os.unlink(path)
+            removed.append(file.name)
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise Refusal(f"{os.path.join(folder, _name(file))} cannot be removed ({error.strerror})") from None
+            raise Refusal(f"{path} cannot be removed ({error.strerror})") from None
     return {"folder": folder, "removed": removed, "folder_removed": _remove_when_empty(folder)}
 
 
-def _folder(document: Document) -> str:
-    folder = document.text("folder")
-    if not os.path.isabs(folder):
-        raise Refusal("'folder' is a relative path: give an absolute one")
-    return os.path.normpath(folder)
-
-
-def _name(file: Document) -> str:
-    name = file.text("name")
-    if name in ("", ".", "..") or "/" in name:
-        raise Refusal(f"'name' in {file.where} is no plain file name: give one without a slash")
-    return name
-
-
-def _make_folder(folder: str, document: Document) -> None:
-    mode, uid, gid = (
-        document.mode("folder_mode", "0750"),
-        document.whole_number("uid", -1),
-        document.whole_number("gid", -1),
-    )
+def _make_folder(folder: str, request: FilesRequest) -> None:
     try:
         os.makedirs(folder, mode=0o755, exist_ok=True)
-        os.chown(folder, uid, gid)
-        os.chmod(folder, mode)
+        os.chown(folder, request.uid, request.gid)
+        os.chmod(folder, request.folder_mode)
     except OSError as error:
         raise Refusal(f"the folder {folder} cannot be made ({error.strerror}): fix that, then run again") from None
 
 
-def _is_so(path: str, content: bytes, mode: int, uid: int, gid: int) -> bool:
+def _is_so(path: str, content: bytes, file: File) -> bool:
     try:
         found = os.stat(path)
-        with open(path, "rb") as file:
-            same = file.read() == content
+        with open(path, "rb") as handle:
+            same = handle.read() == content
     except OSError:
         return False
-    return same and stat.S_IMODE(found.st_mode) == mode and uid in (-1, found.st_uid) and gid in (-1, found.st_gid)
+    owned = file.uid in (-1, found.st_uid) and file.gid in (-1, found.st_gid)
+    return same and stat.S_IMODE(found.st_mode) == file.mode and owned
 
 
 def _remove_when_empty(folder: str) -> bool:

@@ -1,30 +1,32 @@
-"""`grafana send`: one test message through a contact point, sent by Grafana itself with the secret that it keeps.
+"""`grafana send`: one test message through a contact point, sent by Grafana with the secret that it keeps.
 
-Owns: asking Grafana's HTTP API on loopback, in the two forms that it has had: up to 12.4
+Owns: requests to Grafana's HTTP API on loopback, in the two forms that it has had: up to 12.4
 `POST /api/alertmanager/grafana/config/api/v1/receivers/test`, which 13 answers with 410 and names the other (its pull
 request 121692): `POST /apis/notifications.alerting.grafana.app/v1beta1/namespaces/default/receivers/NAME/test`.
-Deliberately does not: know the webhook. Grafana puts in what it stores under the receiver's uid, and where an error of
-its own repeats the address, that is left out here.
+Deliberately does not: know the webhook. Grafana fills in the secret that it stores under the receiver's uid, and an
+address in one of its errors is left out here.
 """
 
 from __future__ import annotations
 
 import base64
 import http.client
-import json
 import re
 import time
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from hostctl import discord
-from hostctl.core.documents import Document, rows, table
+from hostctl.core import http_json
+from hostctl.core.documents import rows, table
 from hostctl.core.errors import Refusal
+from hostctl.core.http_json import NoAnswer
 
 REQUEST_SECONDS = 30.0
-"""Grafana itself waits up to 15 s for who takes the message."""
+"""Grafana waits up to 15 s for the receiver of the message."""
 AGAIN_SECONDS = 2.0
-"""After a 429: Grafana does not pass on how long Discord asked to wait."""
+"""After a 429: Grafana does not pass on Discord's own pause."""
 TESTS = "/api/alertmanager/grafana/config/api/v1/receivers/test"
 RECEIVERS = "/apis/notifications.alerting.grafana.app/v1beta1/namespaces/default/receivers"
 REDACTED = "[REDACTED]"
@@ -33,21 +35,33 @@ _STATUS = re.compile(r"\bstatus:? (?:code )?(\d{3})\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://\S+")
 
 
-def send(document: Document) -> dict[str, Any]:
-    """{"sent": true}, or {"sent": false, "reason"} in a sentence; raises Refusal where Grafana cannot be asked.
+@dataclass(frozen=True)
+class SendRequest:
+    """Grafana's address, its admin, and the test alert: {"labels", "annotations"}."""
 
-    A 429 is waited for and tried again, as long as `limit_seconds` allows.
+    address: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    contact_point: str
+    alert: dict[str, Any]
+    limit_seconds: float = 30.0
+
+
+def send(request: SendRequest) -> dict[str, Any]:
+    """{"sent": true}, or {"sent": false, "reason"} in a sentence; raises Refusal where Grafana takes no request.
+
+    After a 429 the message is sent again, as long as `limit_seconds` allows.
     """
-    grafana = _Grafana(document)
-    point, alert = document.text("contact_point"), document.object("alert").values
-    limit = time.monotonic() + document.seconds("limit_seconds", 30)
+    grafana = _Grafana(request)
+    limit = time.monotonic() + request.limit_seconds
     pause = AGAIN_SECONDS
     while True:
-        error = grafana.test(point, alert)
+        error = grafana.test(request.contact_point, request.alert)
         if not error:
             return {"sent": True}
-        found = _STATUS.search(error)
-        status = int(found[1]) if found else 0
+        match = _STATUS.search(error)
+        status = int(match[1]) if match else 0
         if status == http.client.TOO_MANY_REQUESTS and time.monotonic() + pause <= limit:
             time.sleep(pause)
             pause *= 2
@@ -56,14 +70,14 @@ def send(document: Document) -> dict[str, Any]:
 
 
 class _Grafana:
-    def __init__(self, document: Document) -> None:
-        self._address, self._port = document.text("address"), document.whole_number("port")
-        words = f"{document.text('user')}:{document.text('password')}"
-        self._authorization = "Basic " + base64.b64encode(words.encode()).decode()
+    def __init__(self, request: SendRequest) -> None:
+        self._place = f"{request.address}:{request.port}"
+        credentials = base64.b64encode(f"{request.user}:{request.password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {credentials}"}
 
     def test(self, point: str, alert: dict[str, Any]) -> str:
-        """What went wrong, empty when the message was taken."""
-        known = self._asked("GET", f"/api/v1/provisioning/contact-points?name={quote(point, safe='')}")
+        """The error, empty when the message was taken."""
+        known = self._result("GET", f"/api/v1/provisioning/contact-points?name={quote(point, safe='')}")
         receivers = [table(one) for one in rows(known) if table(one).get("name") == point]
         if not receivers:
             raise Refusal(f"Grafana has no contact point {point}: `make up` provisions it")
@@ -80,46 +94,33 @@ class _Grafana:
     def _test_by_resource(self, point: str, alert: dict[str, Any]) -> str:
         """The same since Grafana 13, one integration at a time; a receiver's name there is its title in base64."""
         path = f"{RECEIVERS}/{base64.urlsafe_b64encode(point.encode()).decode().rstrip('=')}"
-        integrations = rows(table(table(self._asked("GET", path)).get("spec")).get("integrations"))
+        integrations = rows(table(table(self._result("GET", path)).get("spec")).get("integrations"))
         if not integrations:
             raise Refusal(f"Grafana's contact point {point} has no integration: `make up` provisions it")
         answers = [
-            table(self._asked("POST", f"{path}/test", {"integration": one, "alert": alert})) for one in integrations
+            table(self._result("POST", f"{path}/test", {"integration": one, "alert": alert})) for one in integrations
         ]
         return "; ".join(
             str(one.get("error") or "no reason given") for one in answers if one.get("status") != "success"
         )
 
-    def _asked(self, method: str, path: str, body: object = None) -> Any:
+    def _result(self, method: str, path: str, body: object = None) -> Any:
         status, answer = self._exchange(method, path, body)
         if status != http.client.OK:
-            raise Refusal(
-                f"Grafana says {status} to {method} {path.partition('?')[0]}: look at its log with docker logs"
-            )
+            raise Refusal(f"Grafana says {status} to {method} {path.partition('?')[0]}: see its log with docker logs")
         return answer
 
     def _exchange(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection(self._address, self._port, timeout=REQUEST_SECONDS)
-        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        url = f"http://{self._place}{path}"
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            why = getattr(error, "strerror", None) or error
-            raise Refusal(
-                f"Grafana does not answer on {self._address}:{self._port} ({why}): look at its container with docker ps"
-            ) from None
-        finally:
-            connection.close()
+            answer = http_json.exchange(method, url, body, self._headers, seconds=REQUEST_SECONDS)
+        except NoAnswer as error:
+            raise Refusal(f"Grafana does not answer on {self._place} ({error.reason}): see docker ps -a") from None
         if answer.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
             raise Refusal(
                 "Grafana refuses its admin's password: `make up` brings the one of the configuration into its database"
             )
-        try:
-            return answer.status, json.loads(content)
-        except ValueError:
-            return answer.status, {}
+        return answer.status, answer.body or {}
 
 
 def _posted(point: str, receivers: list[dict[str, Any]]) -> dict[str, Any]:

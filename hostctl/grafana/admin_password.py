@@ -1,18 +1,19 @@
-"""`grafana password`: Grafana's admin has the password that its container's file holds.
+"""`grafana password`: give Grafana's admin the password in its container's file.
 
 Grafana reads that file when it first makes its database and never again, so a changed secret reaches the admin here, by
-Grafana's own `grafana cli admin reset-admin-password`, which writes to the database that serves. It needs no old
-password, which nobody keeps.
+Grafana's own `grafana cli admin reset-admin-password`, which writes to the database in use. It needs no old password,
+which nobody keeps.
 
-Owns: the admin's password, and that no database of a former secret key stays in the volume.
+Owns: the admin's password, and the removal of databases of former secret keys from the volume.
 Deliberately does not: see a secret. Both are read inside the container, from their files, and go through pipes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
@@ -27,7 +28,7 @@ _LOGIN = r"""
 { printf 'user = "%s:' "$1"; tr -d '\n' < "$2" | sed 's/[\\"]/\\&/g'; printf '"\n'; } |
   curl -sS -m 10 -o /dev/null -w '%{http_code}' -K - "http://127.0.0.1:$3/api/org"
 """
-# The key is the image's start script's to hand on, and a command beside it has it not.
+# The image's start script exports the key to its own child only.
 _SET = """
 GF_SECURITY_SECRET_KEY="$(cat "$2")"
 export GF_SECURITY_SECRET_KEY
@@ -36,36 +37,48 @@ grafana cli --homepath "$3" admin reset-admin-password --password-from-stdin < "
 _TIDY = """find "$1" -maxdepth 1 -type f -name 'grafana*.db*' ! -name "$2*" -print -exec rm -f {} +"""
 
 
-def password(document: Document) -> dict[str, Any]:
-    """Set it where Grafana refuses it; raises Refusal when Grafana does not take it. Idempotent."""
-    engine, name = Engine(document.text("docker_socket")), document.text("container")
-    found = containers.find(engine, name, {})
-    if found is None or not found.running:
+@dataclass(frozen=True)
+class PasswordRequest:
+    """Grafana's container, and paths inside it: the files of both secrets, the volume and its database's file."""
+
+    container: str
+    user: str
+    port: int
+    password_file: str
+    key_file: str
+    data: str
+    database: str
+    docker_socket: str = ""
+
+
+def password(request: PasswordRequest) -> dict[str, Any]:
+    """Set the password where Grafana refuses it; raises Refusal when Grafana does not take it. Idempotent."""
+    engine, name = Engine(request.docker_socket), request.container
+    container = containers.find(engine, name, {})
+    if container is None or not container.running:
         raise Refusal(
             f"the container {name} does not run, so its admin's password cannot be set: run 'pulumi up' again"
         )
-    user, port = document.text("user"), str(document.whole_number("port"))
-    admin, key = document.text("password_file"), document.text("key_file")
-    login = ("login", user, admin, port)
-    before = _inside(engine, found.id, _LOGIN, login)[1]
+    login = ("login", request.user, request.password_file, str(request.port))
+    before = _inside(engine, container.id, _LOGIN, login)[1]
     if before != ACCEPTED:
-        status, _ = _inside(engine, found.id, _SET, ("set", admin, key, HOME))
-        after = _inside(engine, found.id, _LOGIN, login)[1]
+        status, _ = _inside(engine, container.id, _SET, ("set", request.password_file, request.key_file, HOME))
+        after = _inside(engine, container.id, _LOGIN, login)[1]
         if status or after != ACCEPTED:
-            # What the command line says may hold what it read.
+            # The command line's output may hold a secret that it read.
             raise Refusal(
                 f"Grafana in {name} does not take its admin's new password (it answers {after or 'nothing'}): see "
                 f"'docker logs {name}', then run 'pulumi up' again"
             )
-    removed = _inside(engine, found.id, _TIDY, ("tidy", document.text("data"), document.text("database")))[1]
+    removed = _inside(engine, container.id, _TIDY, ("tidy", request.data, request.database))[1]
     return {
-        "user": user,
+        "user": request.user,
         "set": before != ACCEPTED,
         "reason": "Grafana takes it already" if before == ACCEPTED else "Grafana refused it",
         "removed": sorted(removed.split()),
     }
 
 
-def _inside(engine: Engine, container: str, script: str, words: tuple[str, ...]) -> tuple[int, str]:
-    status, said = engine.inside(container, ["sh", "-eu", "-c", script, *words], SECONDS)
-    return status, said.strip()
+def _inside(engine: Engine, container: str, script: str, arguments: Sequence[str]) -> tuple[int, str]:
+    status, output = engine.inside(container, ["sh", "-eu", "-c", script, *arguments], SECONDS)
+    return status, output.strip()

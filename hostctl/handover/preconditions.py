@@ -10,7 +10,7 @@ from hostctl.docker.engine import Engine
 from hostctl.handover.observed import World
 from hostctl.handover.request import HandoverRequest
 from hostctl.host.port_holder import NOBODY
-from hostctl.mcp import initialize
+from hostctl.mcp import client, initialize
 
 
 def can_take(engine: Engine, world: World, request: HandoverRequest) -> Container:
@@ -30,7 +30,7 @@ def can_take(engine: Engine, world: World, request: HandoverRequest) -> Containe
         raise Refusal(f"the network {request.edge} is internal and publishes nothing: create it without 'internal'")
     _refuse_intruder(world, request)
     _refuse_without_rollback(world, request)
-    initialize.token_in(request.probe.token_file)
+    client.token_in(request.probe.token_file)
     _refuse_bad_answer_inside(sentinel, inside, request)
     return sentinel
 

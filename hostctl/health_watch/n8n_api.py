@@ -1,21 +1,22 @@
 """n8n's public API: `/api/v1`, with a key in the header X-N8N-API-KEY.
 
-Owns: the requests, the pages of the list, the status codes in words. A new webhook makes a new credential, since older
-versions cannot change one. Deliberately does not: know which workflow is ours, or repeat the key.
+Owns: the requests, the pages of the list, the meaning of status codes. A new webhook makes a new credential, since
+older versions cannot change one. Deliberately does not: know which workflow is ours, or repeat the key.
 Source: https://docs.n8n.io/api/, and n8n 2.8.4 as run in the lab.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import time
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from hostctl.core import http_json
 from hostctl.core.documents import rows, table
 from hostctl.core.errors import Refusal
+from hostctl.core.http_json import NoAnswer
 
 REQUEST_SECONDS = 30.0
 POLL_SECONDS = 0.5
@@ -24,55 +25,56 @@ _ADDRESS = re.compile(r"https?://\S+")
 
 
 class Api:
-    """One n8n and one key. `seconds` is how long is waited for an n8n that is just starting."""
+    """One n8n and one key. `seconds` is the patience with an n8n that is just starting."""
 
     def __init__(self, url: str, key: str, seconds: float) -> None:
-        self._url, self._key = url.rstrip("/"), key
+        self._url = url.rstrip("/")
+        self._headers = {"X-N8N-API-KEY": key, "Accept": "application/json"}
         self._until = time.monotonic() + seconds
 
     def workflows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        cursor = ""
+        workflows: list[dict[str, Any]] = []
+        path = f"/workflows?limit={PAGE}"
         while True:
-            page = table(self._asked("GET", f"/workflows?limit={PAGE}{cursor and '&cursor=' + quote(cursor, safe='')}"))
-            found += [table(one) for one in rows(page.get("data"))]
-            cursor = str(page.get("nextCursor") or "")
-            if not cursor:
-                return found
+            page = table(self._result("GET", path))
+            workflows += map(table, rows(page.get("data")))
+            if not page.get("nextCursor"):
+                return workflows
+            path = f"/workflows?limit={PAGE}&cursor={quote(str(page['nextCursor']), safe='')}"
 
     def make_credential(self, name: str, data: dict[str, str]) -> str:
         body = {"name": name, "type": "discordWebhookApi", "data": data}
-        return str(table(self._asked("POST", "/credentials", body))["id"])
+        return str(table(self._result("POST", "/credentials", body))["id"])
 
     def make(self, workflow: dict[str, Any]) -> str:
-        return str(table(self._asked("POST", "/workflows", workflow))["id"])
+        return str(table(self._result("POST", "/workflows", workflow))["id"])
 
     def change(self, identity: str, workflow: dict[str, Any]) -> None:
-        self._asked("PUT", f"/workflows/{quote(identity, safe='')}", workflow)
+        self._result("PUT", f"/workflows/{quote(identity, safe='')}", workflow)
 
     def publish(self, identity: str) -> None:
-        self._asked("POST", f"/workflows/{quote(identity, safe='')}/activate")
+        self._result("POST", f"/workflows/{quote(identity, safe='')}/activate")
 
     def retire(self, identity: str) -> None:
-        self._asked("DELETE", f"/workflows/{quote(identity, safe='')}", absent=True)
+        self._result("DELETE", f"/workflows/{quote(identity, safe='')}", absent=True)
 
     def forget_credential(self, identity: str) -> None:
-        self._asked("DELETE", f"/credentials/{quote(identity, safe='')}", absent=True)
+        self._result("DELETE", f"/credentials/{quote(identity, safe='')}", absent=True)
 
     def executions(self, workflow: str) -> list[dict[str, Any]]:
         """Its runs that have left a trace, without their data."""
-        found = table(self._asked("GET", f"/executions?limit=20&workflowId={quote(workflow, safe='')}"))
+        found = table(self._result("GET", f"/executions?limit=20&workflowId={quote(workflow, safe='')}"))
         return [table(one) for one in rows(found.get("data"))]
 
     def failure(self, execution: str) -> str:
-        """n8n's own words for why a run failed; an address in them is left out, for it may be the webhook's."""
-        found = table(self._asked("GET", f"/executions/{quote(execution, safe='')}?includeData=true"))
+        """n8n's own reason why a run failed; an address in it is left out, for it may be the webhook's."""
+        found = table(self._result("GET", f"/executions/{quote(execution, safe='')}?includeData=true"))
         error = table(table(table(found.get("data")).get("resultData")).get("error"))
-        words = [str(error.get(key)) for key in ("message", "description") if error.get(key)]
-        return _ADDRESS.sub("[address]", ": ".join(words)) or "no reason given"
+        reasons = [str(error.get(key)) for key in ("message", "description") if error.get(key)]
+        return _ADDRESS.sub("[address]", ": ".join(reasons)) or "no reason given"
 
-    def _asked(self, method: str, path: str, body: object = None, *, absent: bool = False) -> Any:
-        """The answer's document; with `absent` a 404 is as good as done."""
+    def _result(self, method: str, path: str, body: object = None, *, absent: bool = False) -> Any:
+        """The answer's document; with `absent` a 404 counts as done."""
         status, answer = self._exchange_when_up(method, path, body)
         if status < http.client.BAD_REQUEST or (absent and status == http.client.NOT_FOUND):
             return answer
@@ -86,43 +88,23 @@ class Api:
                 f"n8n's key may not {method} {path.partition('?')[0]}: give it workflow and credential scopes"
             )
         reason = table(answer).get("message") or "no reason given"
-        raise Refusal(f"n8n says {status} to {method} {path.partition('?')[0]} ({reason}): look at its log")
+        raise Refusal(f"n8n says {status} to {method} {path.partition('?')[0]} ({reason}): see its log")
 
     def _exchange_when_up(self, method: str, path: str, body: object) -> tuple[int, Any]:
         """A starting n8n refuses the connection, answers 404 to everything, or 503."""
+        url, place = f"{self._url}/api/v1{path}", f"n8n does not answer at {self._url}"
         while True:
             try:
-                status, answer = self._exchange(method, path, body)
-                waits = status in (http.client.BAD_GATEWAY, http.client.SERVICE_UNAVAILABLE)
-                why = f"HTTP {status}"
-            except ConnectionRefusedError as error:
-                status, answer, waits, why = 0, None, True, error.strerror
-            except (OSError, http.client.HTTPException) as error:
-                # It may have been carried out: not again.
-                why = getattr(error, "strerror", None) or error
-                raise Refusal(f"n8n does not answer at {self._url} ({why}): start it, then run again") from None
-            if not waits:
-                return status, answer
+                answer = http_json.exchange(method, url, body, self._headers, seconds=REQUEST_SECONDS)
+            except NoAnswer as error:
+                if error.connected:
+                    # It may have been carried out, so it is not repeated.
+                    raise Refusal(f"{place} ({error.reason}): start it, then run again") from None
+                reason = error.reason
+            else:
+                if answer.status not in (http.client.BAD_GATEWAY, http.client.SERVICE_UNAVAILABLE):
+                    return answer.status, answer.body or {}
+                reason = f"HTTP {answer.status}"
             if time.monotonic() + POLL_SECONDS > self._until:
-                raise Refusal(f"n8n does not answer at {self._url} ({why}): start it, or set health_watch.url")
+                raise Refusal(f"{place} ({reason}): start it, or set health_watch.url")
             time.sleep(POLL_SECONDS)
-
-    def _exchange(self, method: str, path: str, body: object) -> tuple[int, Any]:
-        parts = urlsplit(self._url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=REQUEST_SECONDS)
-        headers = {"X-N8N-API-KEY": self._key, "Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            connection.request(
-                method, f"{parts.path}/api/v1{path}", None if body is None else json.dumps(body), headers
-            )
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        try:
-            return answer.status, json.loads(content)
-        except ValueError:
-            return answer.status, {}

@@ -1,4 +1,4 @@
-"""Workflows as n8n gives them, and the mark of ours: the id of the first node. Deliberately does not: ask n8n."""
+"""Workflows as n8n returns them, and the mark of ours: the id of the first node."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def mark(workflow: dict[str, Any]) -> str:
     return str(nodes(workflow)[0]["id"])
 
 
-def ours(found: list[dict[str, Any]], first: str) -> dict[str, Any] | None:
+def ours(workflows: list[dict[str, Any]], first: str) -> dict[str, Any] | None:
     """The workflow with a node of this id in it; the oldest, since a copy is somebody's own."""
-    marked = [one for one in found if any(node.get("id") == first for node in nodes(one))]
+    marked = [one for one in workflows if any(node.get("id") == first for node in nodes(one))]
     return min(marked, key=lambda one: str(one.get("createdAt", "")), default=None)
 
 
 def nodes(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    """Its nodes as objects, whatever n8n gave."""
+    """Its nodes as objects, whatever n8n returned."""
     return [table(node) for node in rows(workflow.get("nodes"))]
 
 
 def sender(workflow: dict[str, Any]) -> dict[str, Any]:
-    """The node that posts to Discord, empty when somebody took it out."""
+    """The node that posts to Discord, empty when somebody removed it."""
     empty: dict[str, Any] = {}
     return next((node for node in nodes(workflow) if node.get("type") == "n8n-nodes-base.discord"), empty)

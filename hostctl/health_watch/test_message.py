@@ -1,22 +1,23 @@
-"""`n8n send`: one test message by n8n's own way to Discord: its schedule, its Discord node, the credential it keeps.
+"""`n8n send`: one test message by n8n's own schedule, Discord node and credential.
 
-Owns: a workflow that lives for one message, with a copy of the watch's Discord node in it, and n8n's own word on how
-its run ended. What a killed run left is cleared by the next, and by `n8n remove`.
-Deliberately does not: touch the watch, or know the webhook.
+Owns: a workflow that lives for one message, with a copy of the uptime check's Discord node in it, and n8n's report of
+its run. The next `send`, or `n8n remove`, clears the workflow of a killed run.
+Deliberately does not: touch the uptime check, or know the webhook.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.health_watch import n8n_api
 from hostctl.health_watch.n8n_mark import ours, sender
 
 EVERY_SECONDS = 5
 POLL_SECONDS = 0.5
+START_SECONDS = 5.0
 MARK = "5e471e1a-0a7c-4d1e-9c00-0000000000a1"
 _ONCE = (
     "const memory = $getWorkflowStaticData('global');\n"
@@ -26,27 +27,38 @@ _ONCE = (
 )
 
 
-def send(document: Document) -> dict[str, Any]:
-    """{"sent": true}, or {"sent": false, "reason"}; raises Refusal where n8n cannot be asked, or has no watch."""
-    api = n8n_api.Api(document.text("url"), document.text("key"), 5)
-    found = api.workflows()
-    clear(api, found)
-    watch = ours(found, document.text("mark"))
-    if watch is None:
-        raise Refusal("n8n has no watch of ours: `make up` makes it")
-    identity = api.make(_workflow(sender(watch), document.text("embed")))
+@dataclass(frozen=True)
+class SendRequest:
+    """n8n's address and key, the mark of the uptime check, and the message: an embed of Discord's, as JSON."""
+
+    url: str
+    key: str = field(repr=False)
+    mark: str
+    embed: str
+    limit_seconds: float = 30.0
+
+
+def send(request: SendRequest) -> dict[str, Any]:
+    """{"sent": true}, or {"sent": false, "reason"}; raises Refusal where n8n refuses, or has no uptime check."""
+    api = n8n_api.Api(request.url, request.key, START_SECONDS)
+    workflows = api.workflows()
+    clear(api, workflows)
+    check = ours(workflows, request.mark)
+    if check is None:
+        raise Refusal("n8n has no uptime check of ours: `make up` makes it")
+    identity = api.make(_workflow(sender(check), request.embed))
     try:
         api.publish(identity)
-        return _ended(api, identity, document.seconds("limit_seconds", 30))
+        return _outcome(api, identity, request.limit_seconds)
     finally:
         api.retire(identity)
 
 
-def clear(api: n8n_api.Api, found: list[dict[str, Any]]) -> None:
-    """Ends what a killed `send` left behind."""
-    left = ours(found, MARK)
-    if left is not None:
-        api.retire(str(left["id"]))
+def clear(api: n8n_api.Api, workflows: list[dict[str, Any]]) -> None:
+    """Remove the workflow of a killed `send`."""
+    unfinished = ours(workflows, MARK)
+    if unfinished is not None:
+        api.retire(str(unfinished["id"]))
 
 
 def _workflow(node: dict[str, Any], embed: str) -> dict[str, Any]:
@@ -71,8 +83,8 @@ def _workflow(node: dict[str, Any], embed: str) -> dict[str, Any]:
     }
 
 
-def _ended(api: n8n_api.Api, identity: str, seconds: float) -> dict[str, Any]:
-    """How its first run ended."""
+def _outcome(api: n8n_api.Api, identity: str, seconds: float) -> dict[str, Any]:
+    """Of its first run."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         ended = [one for one in api.executions(identity) if one.get("finished") or one.get("status") == "error"]
@@ -82,4 +94,4 @@ def _ended(api: n8n_api.Api, identity: str, seconds: float) -> dict[str, Any]:
                 return {"sent": True}
             return {"sent": False, "reason": api.failure(str(first["id"]))}
         time.sleep(POLL_SECONDS)
-    return {"sent": False, "reason": f"n8n has run nothing within {seconds:.0f} s: look at its log"}
+    return {"sent": False, "reason": f"n8n has run nothing within {seconds:.0f} s: see its log"}

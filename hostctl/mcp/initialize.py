@@ -1,46 +1,32 @@
-"""The first good answer: an MCP `initialize` with a bearer token, or a GET.
+"""The first good answer of a gateway: to an MCP `initialize` with a bearer token, or to a GET.
 
-Owns: one attempt, waiting for a good one, ending the session that it opened.
-Deliberately does not: print the token or a body.
-Connection attempts are short: while Docker moves a port an attempt may hang instead of being refused (measured).
-Source of the request: Model Context Protocol, streamable HTTP, 2025-06-18.
+Owns: one attempt, waiting for a good one, the end of the session that it opened.
+Attempts to connect are short: while Docker moves a port an attempt may hang instead of being refused (measured).
 """
 
 from __future__ import annotations
 
 import http.client
-import json
-import socket
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from hostctl.core.documents import parsed, table
-from hostctl.core.errors import Refusal
+from hostctl.core import http_json
+from hostctl.core.http_json import LATE, NoAnswer, Response
+from hostctl.mcp import client
+from hostctl.mcp.client import REFUSED, token_in
 
 CONNECT_SECONDS = 0.05
 FIRST_ANSWER_SECONDS = 0.3
 LONGEST_ANSWER_SECONDS = 5.0
 PAUSE_SECONDS = 0.005
-LOOK_SECONDS = 0.5
-PROTOCOL = "2025-06-18"
-_BODY = json.dumps(
-    {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": PROTOCOL,
-            "capabilities": {},
-            "clientInfo": {"name": "sentinel-cutover-hostctl", "version": "1"},
-        },
-    }
-).encode()
+CHECK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where to ask; without a token file it is a GET, with one an MCP initialize. `host` is the Host header."""
+    """A gateway's address and its Host header; with a token file it gets an MCP initialize, else a GET."""
 
     address: str
     port: int
@@ -48,10 +34,21 @@ class Target:
     host: str
     token_file: str = ""
 
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}:{self.port}{self.path}"
+
+    def headers(self, token: str) -> dict[str, str]:
+        return {"Host": self.host, **(client.bearer(token) if token else {})}
+
+    def session(self, identity: str) -> client.Session:
+        """The session that an answer opened; raises Refusal without a token."""
+        return client.Session(self.url, self.headers(token_in(self.token_file)), identity)
+
 
 @dataclass(frozen=True)
 class Answer:
-    """What one attempt brought: good or not, why not, and whether asking again can help."""
+    """One attempt's outcome; `final` where no further attempt can help."""
 
     good: bool
     reason: str = ""
@@ -59,116 +56,62 @@ class Answer:
     session: str = ""
 
 
-def token_in(path: str) -> str:
-    """The bearer token in a file; raises Refusal when there is none."""
-    try:
-        with open(path, encoding="ascii") as file:
-            token = file.read().strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not plain text"
-        raise Refusal(f"the token file {path} cannot be read ({reason}): write it with 'token write'") from None
-    if not token or any(ord(sign) <= 32 for sign in token):
-        raise Refusal(f"the token file {path} does not hold one token: write it with 'token write'")
-    return token
-
-
 def wait(target: Target, seconds: float, any_answer: bool = False, between: Callable[[], None] | None = None) -> Answer:
-    """Ask until the answer is good, cannot become good, or `seconds` have passed; the last answer says why.
+    """Try until the answer is good, cannot become good, or `seconds` have passed; the last answer says why.
 
     An attempt without an answer makes the next one wait longer, so that a slow gateway is heard as well. With
-    `any_answer` a refusal of the token is good enough: somebody serves. `between` looks twice a second, or after an
-    attempt that took longer, whether there is anything to wait for, and raises where there is not.
+    `any_answer` a refusal of the token is good enough: somebody serves. `between` runs twice a second, or after an
+    attempt that took longer, and raises where there is nothing left to wait for.
     """
     token = token_in(target.token_file) if target.token_file else ""
-    looked = time.monotonic()
-    end = looked + seconds
+    checked = time.monotonic()
+    end = checked + seconds
     patience = FIRST_ANSWER_SECONDS
     while True:
         answer = once(target, token, min(patience, max(0.05, end - time.monotonic())), any_answer)
         now = time.monotonic()
         if answer.good or answer.final or now >= end:
             return answer
-        if between is not None and now - looked >= LOOK_SECONDS:
+        if between is not None and now - checked >= CHECK_SECONDS:
             between()
-            looked = now
-        if answer.reason == "no answer in time":
+            checked = now
+        if answer.reason == LATE:
             patience = min(patience * 2, LONGEST_ANSWER_SECONDS)
         time.sleep(PAUSE_SECONDS)
 
 
 def once(target: Target, token: str, seconds: float, any_answer: bool = False) -> Answer:
     """One attempt of at most CONNECT_SECONDS to connect and `seconds` to answer."""
-    connection = http.client.HTTPConnection(target.address, target.port, timeout=CONNECT_SECONDS)
     try:
-        try:
-            connection.connect()
-        except OSError as error:
-            return Answer(False, f"no connection ({error.strerror or 'timed out'})")
-        connection.sock.settimeout(seconds)
-        if token:
-            connection.request("POST", target.path, _BODY, _headers(target, token))
-        else:
-            connection.request("GET", target.path, headers={"Host": target.host})
-        return _judged(connection.getresponse(), bool(token), any_answer)
-    except socket.timeout:
-        return Answer(False, "no answer in time")
-    except (OSError, http.client.HTTPException):
-        return Answer(False, "the connection was closed without an answer")
-    finally:
-        connection.close()
+        with _opened(target, token, seconds) as response:
+            return _judged(response, bool(token), any_answer)
+    except NoAnswer as error:
+        return Answer(False, str(error))
 
 
 def end_session(target: Target, answer: Answer) -> None:
     """Close the MCP session of a good answer; a server that keeps none, or does not answer, is no error."""
-    if not answer.session:
-        return
-    headers = {**_headers(target, token_in(target.token_file)), "Mcp-Session-Id": answer.session}
-    connection = http.client.HTTPConnection(target.address, target.port, timeout=1)
-    try:
-        connection.request("DELETE", target.path, headers=headers)
-        connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
-        pass
-    finally:
-        connection.close()
+    if answer.session:
+        target.session(answer.session).close()
 
 
-def _headers(target: Target, token: str) -> dict[str, str]:
-    return {
-        "Host": target.host,
-        "Authorization": f"Bearer {token}",
-        "Accept": "application/json, text/event-stream",
-        "Content-Type": "application/json",
-    }
+def _opened(target: Target, token: str, seconds: float) -> AbstractContextManager[Response]:
+    headers = target.headers(token)
+    if token:
+        return client.opening(target.url, headers, seconds=seconds, connect_seconds=CONNECT_SECONDS)
+    return http_json.opened("GET", target.url, None, headers, seconds=seconds, connect_seconds=CONNECT_SECONDS)
 
 
-def _judged(response: http.client.HTTPResponse, mcp: bool, any_answer: bool) -> Answer:
+def _judged(response: Response, mcp: bool, any_answer: bool) -> Answer:
     status = response.status
-    if any_answer and (status < 400 or status in (401, 403)):
+    if any_answer and (status < http.client.BAD_REQUEST or status in REFUSED):
         return Answer(True)
-    if status in (401, 403) and mcp:
+    if status in REFUSED and mcp:
         return Answer(False, f"HTTP {status}, the token is refused", final=True)
     if status != http.client.OK:
         return Answer(False, f"HTTP {status}")
     if not mcp:
         return Answer(True)
-    result = _result(response)
-    if result is None:
+    if client.result_in(response) is None:
         return Answer(False, "HTTP 200, but no MCP result")
-    return Answer(True, session=response.getheader("Mcp-Session-Id") or "")
-
-
-def _result(response: http.client.HTTPResponse) -> dict[str, object] | None:
-    # An event stream may stay open after the answer, so it is read by lines and no further than the answer.
-    stream = (response.getheader("Content-Type") or "").startswith("text/event-stream")
-    while True:
-        text = response.readline(1 << 20) if stream else response.read(1 << 20)
-        if not text:
-            return None
-        if stream and not text.startswith(b"data:"):
-            continue
-        result = table(parsed(text[5:] if stream else text)).get("result")
-        if isinstance(result, dict):
-            return table(result)
-        if not stream:
-            return None
+    return Answer(True, session=client.session_in(response))

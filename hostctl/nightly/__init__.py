@@ -22,12 +22,11 @@ from hostctl.core import atomic_file, requests
 from hostctl.core.documents import Document, parsed
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
-from hostctl.nightly import backup, restore_drill, results, retention
+from hostctl.nightly import backup, restore_drill, results, retention, token_renewal
 from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import INSTALLED, NIGHTLY
 from hostctl.schedule import installer, script_runner
 from hostctl.schedule.job import Job
-from hostctl.tokens import renewal
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ STEPS = (
     # Never before a good backup: what it removes is in there.
     Step(retention.STEP, retention.step, after=backup.STEP),
     Step(restore_drill.STEP, restore_drill.weekly, after=backup.STEP),
-    Step(renewal.STEP, renewal.step),
+    Step(token_renewal.STEP, token_renewal.step),
     # Further steps stand here. Each gets the request, answers with {"result", "reason", …}, raises Refusal when it
     # fails, and notes what Prometheus should know by results.note.
 )

@@ -1,51 +1,67 @@
-"""`prometheus wait`: until Prometheus itself says that it scrapes a target.
+"""`prometheus wait`: wait until Prometheus reports that it scrapes its targets.
 
-Owns: asking its HTTP API on loopback. Deliberately does not: judge values; `up` is Prometheus's own word.
+Owns: requests to its HTTP API on loopback. Deliberately does not: judge values; `up` is Prometheus's own verdict.
 Format: https://prometheus.io/docs/prometheus/latest/querying/api/#targets
 """
 
 from __future__ import annotations
 
-import http.client
-import json
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core.documents import Document, rows, table
+from hostctl.core import http_json
+from hostctl.core.documents import rows, table
 from hostctl.core.errors import Refusal
+from hostctl.core.http_json import NoAnswer
 
 REQUEST_SECONDS = 5.0
 POLL_SECONDS = 0.2
 PROGRESS_SECONDS = 5.0
 
 
-def wait(document: Document) -> dict[str, Any]:
-    """Wait until every job of `jobs` is up; raises Refusal with the target's own last error."""
-    address, port = document.text("address"), document.whole_number("port")
-    jobs, limit = document.texts("jobs"), document.seconds("limit_seconds", 60)
-    began = told = time.monotonic()
+@dataclass(frozen=True)
+class WaitRequest:
+    """Prometheus's address, the jobs that must be up, and the `containers` behind them: others are waited for anew."""
+
+    address: str
+    port: int
+    jobs: tuple[str, ...] = ()
+    limit_seconds: float = 60.0
+    containers: tuple[str, ...] = ()
+
+
+def wait(request: WaitRequest) -> dict[str, Any]:
+    """Wait until every job is up; raises Refusal with the target's own last error."""
+    limit = request.limit_seconds
+    began = reported = time.monotonic()
     while True:
-        trouble = problem(address, port, jobs)
+        trouble = problem(request.address, request.port, request.jobs)
         passed = time.monotonic() - began
         if not trouble:
-            return {"up": jobs, "after_ms": round(passed * 1000)}
+            return {"up": list(request.jobs), "after_ms": round(passed * 1000)}
         if passed > limit:
             raise Refusal(f"{trouble}, for {limit:.0f} s: fix that, then run again; the gateway has not been touched")
-        if time.monotonic() - told >= PROGRESS_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported >= PROGRESS_SECONDS:
+            reported = time.monotonic()
             print(f"{trouble}, for {passed:.0f} s of {limit:.0f} s", file=sys.stderr)
         time.sleep(POLL_SECONDS)
 
 
-def problem(address: str, port: int, jobs: list[str]) -> str:
-    """What is not up yet, in words; empty when all is."""
+def problem(address: str, port: int, jobs: Sequence[str]) -> str:
+    """The first job that is not up, as a sentence; empty when all are."""
+    url = f"http://{address}:{port}/api/v1/targets?state=active"
     try:
-        found = _targets(address, port)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return f"Prometheus does not answer on {address}:{port} ({getattr(error, 'strerror', None) or error})"
+        answer = http_json.exchange("GET", url, seconds=REQUEST_SECONDS)
+    except NoAnswer as error:
+        return f"Prometheus does not answer on {address}:{port} ({error.reason})"
+    if not answer.ok:
+        return f"Prometheus does not answer on {address}:{port} (HTTP {answer.status})"
+    targets = [table(one) for one in rows(table(table(answer.body).get("data")).get("activeTargets"))]
     for job in jobs:
-        of_job = [one for one in found if table(one.get("labels")).get("job") == job]
+        of_job = [target for target in targets if table(target.get("labels")).get("job") == job]
         if not of_job:
             return f"Prometheus has no target of the job {job}"
         for target in of_job:
@@ -53,16 +69,3 @@ def problem(address: str, port: int, jobs: list[str]) -> str:
                 reason = target.get("lastError") or "not scraped yet"
                 return f"the target {target.get('scrapeUrl')} is {target.get('health')} ({reason})"
     return ""
-
-
-def _targets(address: str, port: int) -> list[dict[str, Any]]:
-    connection = http.client.HTTPConnection(address, port, timeout=REQUEST_SECONDS)
-    try:
-        connection.request("GET", "/api/v1/targets?state=active")
-        answer = connection.getresponse()
-        content = answer.read()
-        if answer.status != http.client.OK:
-            raise ValueError(f"HTTP {answer.status}")
-        return [table(one) for one in rows(table(table(json.loads(content)).get("data")).get("activeTargets"))]
-    finally:
-        connection.close()

@@ -5,11 +5,10 @@ Deliberately does not: change anything, wait, or keep a result.
 
 from __future__ import annotations
 
-import http.client
-
 from hostctl import firewall, nightly, prometheus
 from hostctl.claude_client import resolved_entry
-from hostctl.core import requests
+from hostctl.claude_client.request import Place
+from hostctl.core import http_json, requests
 from hostctl.core.documents import Document, table
 from hostctl.core.errors import Refusal
 from hostctl.firewall.request import FirewallRequest
@@ -62,7 +61,7 @@ def of_monitoring(request: RebootCheckRequest, state: DockerState) -> Row:
     """Prometheus scrapes what it should, Grafana answers."""
     if not request.prometheus_port:
         return Row("monitoring", True, "not checked: prometheus.enabled is false")
-    trouble = prometheus.problem("127.0.0.1", request.prometheus_port, list(request.jobs))
+    trouble = prometheus.problem("127.0.0.1", request.prometheus_port, request.jobs)
     if not trouble and request.grafana_port and not _answers(request.grafana_port, "/api/health"):
         trouble = f"Grafana does not answer on 127.0.0.1:{request.grafana_port}"
     if not trouble:
@@ -78,7 +77,7 @@ def of_backends(request: RebootCheckRequest, good: set[str]) -> Row:
     A backend that may fail (optional, known to be broken, switched off) is called and never held against the boot.
     """
     try:
-        entry = resolved_entry.show(Document(request.claude))
+        entry = resolved_entry.show(requests.read(Place, Document(request.claude, "'claude'")))
     except Refusal as refusal:
         return Row("backends", False, str(refusal), final=True)
     if entry["transport"] != "http":
@@ -94,11 +93,7 @@ def of_backends(request: RebootCheckRequest, good: set[str]) -> Row:
 
 
 def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
+        return http_json.exchange("GET", f"http://127.0.0.1:{port}{path}", seconds=REQUEST_SECONDS).ok
+    except http_json.NoAnswer:
         return False
-    finally:
-        connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hostctl import discord, grafana
-from hostctl.core.documents import Document
+from hostctl.core import secret_file
 from hostctl.core.errors import Refusal
 from hostctl.reboot_check.request import RebootCheckRequest
 
@@ -32,9 +32,8 @@ def send(request: RebootCheckRequest, result: dict[str, Any]) -> str:
     message, tried = sentence(result), list[str]()
     if request.grafana_port and request.grafana_password_file:
         try:
-            sent = grafana.send(
-                Document(_to_grafana(request, message, _read(request.grafana_password_file), result["ok"]))
-            )
+            password = secret_file.read(request.grafana_password_file)
+            sent = grafana.send(_to_grafana(request, message, password, result["ok"]))
             if sent["sent"]:
                 return "sent by Grafana"
             tried.append(f"Grafana: {sent['reason']}")
@@ -42,7 +41,7 @@ def send(request: RebootCheckRequest, result: dict[str, Any]) -> str:
             tried.append(str(refusal))
     if request.webhook_file:
         try:
-            posted = discord.post(Document(_to_discord(_read(request.webhook_file), message)))
+            posted = discord.post(_to_discord(request.webhook_file, message))
             if posted["posted"]:
                 return "sent by the host"
             tried.append(f"the host: {posted['reason']}")
@@ -51,20 +50,20 @@ def send(request: RebootCheckRequest, result: dict[str, Any]) -> str:
     return f"not sent: {'; '.join(tried)}" if tried else "not sent: no discord_webhook is set"
 
 
-def _to_discord(webhook: str, message: str) -> dict[str, Any]:
+def _to_discord(webhook_file: str, message: str) -> discord.PostRequest:
     content = message[: discord.MOST_CHARACTERS]
-    return {"webhook": webhook, "content": content, "patient": True, "limit_seconds": SEND_SECONDS}
+    return discord.PostRequest(webhook_file, content=content, patient=True, limit_seconds=SEND_SECONDS)
 
 
-def _to_grafana(request: RebootCheckRequest, message: str, password: str, ok: bool) -> dict[str, Any]:
-    return {
-        "address": "127.0.0.1",
-        "port": request.grafana_port,
-        "user": request.grafana_user,
-        "password": password,
-        "contact_point": request.contact_point,
-        "limit_seconds": SEND_SECONDS,
-        "alert": {
+def _to_grafana(request: RebootCheckRequest, message: str, password: str, ok: bool) -> grafana.SendRequest:
+    return grafana.SendRequest(
+        address="127.0.0.1",
+        port=request.grafana_port,
+        user=request.grafana_user,
+        password=password,
+        contact_point=request.contact_point,
+        limit_seconds=SEND_SECONDS,
+        alert={
             "labels": {"alertname": "Reboot check", "severity": "none" if ok else "critical"},
             "annotations": {
                 "summary": message,
@@ -72,12 +71,4 @@ def _to_grafana(request: RebootCheckRequest, message: str, password: str, ok: bo
                 "runbook_url": request.runbook,
             },
         },
-    }
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
-    except (OSError, ValueError) as error:
-        raise Refusal(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'not plain text'})") from None
+    )

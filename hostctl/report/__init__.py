@@ -1,7 +1,7 @@
-"""`report inspect`: what the host itself keeps of its handovers and backups, and what runs there, for `make report`.
+"""`report inspect`: the host's own record of handovers and backups, and its containers, for `make report`.
 
-Owns: reading the journal's finished entries, the nightly job's own files, the containers' images by digest.
-Deliberately does not: change or judge anything, nor repeat a request, whose paths and networks nobody needs there.
+Owns: reading the journal's finished entries, the nightly job's files, the containers' images by digest.
+Deliberately does not: change or judge anything, nor repeat a handover's request, whose paths and networks are no news.
 """
 
 from __future__ import annotations
@@ -10,42 +10,52 @@ import os
 import platform
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.documents import parsed, rows, table
 from hostctl.core.timestamps import now
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
 from hostctl.handover.journal import Journal
 from hostctl.host import invoker
 
-KEPT_BY_THE_NIGHT = {"backup": "backup.json", "restore_drill": "restore-drill.json"}
+NIGHTLY_FILES = {"backup": "backup.json", "restore_drill": "restore-drill.json"}
 NIGHTLY = "nightly"
 _LEFT_OUT = ("container", "predecessor", "predecessor_stopped_at")
 
 
-def inspect(document: Document) -> dict[str, Any]:
-    """The host, the named `containers` with their images, every handover that is kept, newest first, and the backups.
+@dataclass(frozen=True)
+class InspectRequest:
+    """The product's folder, and the containers to describe by name."""
+
+    folder: str
+    containers: tuple[str, ...] = ()
+    docker_socket: str = ""
+
+
+def inspect(request: InspectRequest) -> dict[str, Any]:
+    """The host, its named containers with their images, every kept handover, newest first, and the backups.
 
     "backup" and "restore_drill" are the files' own documents, None where there is none.
     """
-    folder, engine = document.text("folder"), Engine(document.text("docker_socket"))
+    folder, engine = request.folder, Engine(request.docker_socket)
     journal = Journal(os.path.join(folder, "handover"))
     last = journal.state()
     return {
         "at": now(),
         "by": invoker.identity(),
         "host": _host(engine),
-        "containers": [_described(engine, name) for name in document.texts("containers")],
+        "containers": [_described(engine, name) for name in request.containers],
         "last": {key: value for key, value in last.items() if key not in _LEFT_OUT},
         "handovers": [_summary(name, lines) for name, lines in journal.finished()],
-        **{key: kept(folder, name) for key, name in KEPT_BY_THE_NIGHT.items()},
+        **{key: kept(folder, name) for key, name in NIGHTLY_FILES.items()},
     }
 
 
 def kept(folder: str, name: str) -> dict[str, Any] | None:
-    """A file of the nightly job, in its own folder or the product's; None where it is not there or no JSON object."""
+    """A file of the nightly job, in its own folder or the product's; None where it is absent or no JSON object."""
     for place in (os.path.join(folder, NIGHTLY), folder):
         try:
             with open(os.path.join(place, name), encoding="utf-8") as file:
@@ -93,10 +103,10 @@ def _described(engine: Engine, name: str) -> dict[str, Any]:
     }
 
 
-def _named(asked: str, image: dict[str, Any]) -> str:
-    """The image's name; of one that was asked for by its id, a name that Docker has for it."""
-    if not asked.startswith("sha256:"):
-        return asked
+def _named(reference: str, image: dict[str, Any]) -> str:
+    """The image's name; for a container that was created by image id, a name that Docker has for it."""
+    if not reference.startswith("sha256:"):
+        return reference
     known = [*rows(image.get("RepoTags")), *rows(image.get("RepoDigests"))]
     return str(known[0]) if known else ""
 
@@ -106,6 +116,6 @@ def _summary(name: str, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     opening, results = lines[0], [table(one["result"]) for one in lines if "result" in one]
     result = results[-1] if results else dict[str, Any]()
     goals = {key: str(table(opening.get(key)).get("name", "")) for key in ("from", "to")}
-    told = {key: result[key] for key in ("downtime_ms", "parts", "release", "at") if key in result}
+    outcome_facts = {key: result[key] for key in ("downtime_ms", "parts", "release", "at") if key in result}
     outcome = name.rpartition("-")[2].partition(".")[0]
-    return {"verb": opening["verb"], "at": opening["at"], **goals, **told, "outcome": outcome}
+    return {"verb": opening["verb"], "at": opening["at"], **goals, **outcome_facts, "outcome": outcome}

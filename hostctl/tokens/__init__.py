@@ -1,6 +1,6 @@
 """`token write`, `forget`, `remove`, `show` and `life`: the client's JSON Web Token, made and renewed on the host.
 
-Owns: the token file, and what it was asked to be ("asked_file"), by which `token renew` goes on without the program.
+Owns: the token file, and the request that made it (`request_file`), by which `token renew` works without the program.
 Deliberately does not: let the secret leave the host, or verify any other algorithm than HS256. `token show` is for
 `verify` alone, which keeps the token in memory; it is never an action of the program.
 Source of the claims: Sentinel Gateway's own check (sub, role, iss, aud, iat, exp; HS256 over the secret's bytes);
@@ -16,65 +16,114 @@ import json
 import os
 import stat
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
-from hostctl.core import atomic_file
-from hostctl.core.documents import Document, parsed, table
+from hostctl.core import atomic_file, requests
+from hostctl.core.documents import parsed, table
 from hostctl.core.errors import Refusal
-from hostctl.mcp import initialize
+from hostctl.core.requests import FileMode
+from hostctl.mcp.client import token_in
 
 DAY_SECONDS = 86400
 SHORTEST_SECRET_BYTES = 32
+CLAUDE = "claude"
+"""The name of the kept request for Claude's token."""
 _HEADER = {"alg": "HS256", "typ": "JWT"}
+_MODE = FileMode(0o600)
 
 
-def write(document: Document) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TokenRequest:
+    """The token file with its mode and owner, the claims, and the secret that signs them, or better its file.
+
+    With `request_file` the request is kept there. `entry` is the request of `claude apply` for a literal header, which
+    must follow a renewed token.
+    """
+
+    path: str
+    issuer: str
+    audience: str
+    subject: str
+    role: str
+    days: int
+    renew_share: float = 0.3
+    secret_file: str = ""
+    secret: str = field(default="", repr=False)
+    request_file: str = ""
+    mode: FileMode = _MODE
+    uid: int = -1
+    gid: int = -1
+    entry: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        if self.days < 1 or not 0 <= self.renew_share < 1:
+            raise Refusal("'days' must be at least 1 and 'renew_share' from 0 to below 1")
+        if self.request_file and (self.secret or not self.secret_file):
+            raise Refusal(
+                "'request_file' in the document on stdin needs 'secret_file': the secret itself is never kept"
+            )
+
+    @property
+    def claims(self) -> dict[str, str]:
+        return {"sub": self.subject, "role": self.role, "iss": self.issuer, "aud": self.audience}
+
+
+@dataclass(frozen=True)
+class RemoveRequest:
+    """The token file, and the kept request that made it."""
+
+    path: str
+    request_file: str = ""
+
+
+@dataclass(frozen=True)
+class ReadRequest:
+    """The token file, whoever wrote it."""
+
+    path: str
+
+
+def write(request: TokenRequest) -> dict[str, Any]:
     """Keep the token in the file while it verifies and has life left; else write a new one, whole or not at all."""
-    path, secret = document.text("path"), _secret(document)
-    days, share = document.whole_number("days"), document.seconds("renew_share", 0.3)
-    if days < 1 or not 0 <= share < 1:
-        raise Refusal("'days' must be at least 1 and 'renew_share' from 0 to below 1")
-    claims = {key: document.text(key) for key in ("issuer", "audience", "subject", "role")}
-    mode, uid, gid = document.mode("mode", "0600"), document.whole_number("uid", -1), document.whole_number("gid", -1)
-    wanted = {"sub": claims["subject"], "role": claims["role"], "iss": claims["issuer"], "aud": claims["audience"]}
-    asked_file = _asked_file(document)
-    now = int(time.time())
-    kept = _claims_of(_read(path), secret)
-    if kept is not None and _still_good(kept, wanted, days, share, now):
-        _put_owner(path, mode, uid, gid)
-        _keep_asked(asked_file, document)
-        return {"path": path, "expires_at": _moment(int(kept["exp"])), "kept": True}
-    expires = now + days * DAY_SECONDS
-    token = signed({**wanted, "iat": now, "exp": expires}, secret)
+    secret, now = _secret(request), int(time.time())
+    kept = _claims_of(_read(request.path), secret)
+    if kept is not None and _still_good(kept, request, now):
+        _restore_owner(request)
+        _keep(request)
+        return {"path": request.path, "expires_at": _moment(int(kept["exp"])), "kept": True}
+    expires = now + request.days * DAY_SECONDS
+    token = signed({**request.claims, "iat": now, "exp": expires}, secret)
     try:
-        atomic_file.write(path, token.encode() + b"\n", mode, uid, gid)
+        atomic_file.write(request.path, token.encode() + b"\n", request.mode, request.uid, request.gid)
     except OSError as error:
-        raise Refusal(f"the token file {path} cannot be written ({error.strerror}): fix that, then run again") from None
-    _keep_asked(asked_file, document)
-    return {"path": path, "expires_at": _moment(expires), "kept": False}
+        raise Refusal(
+            f"the token file {request.path} cannot be written ({error.strerror}): fix that, then run again"
+        ) from None
+    _keep(request)
+    return {"path": request.path, "expires_at": _moment(expires), "kept": False}
 
 
-def show(document: Document) -> dict[str, Any]:
+def show(request: ReadRequest) -> dict[str, Any]:
     """The token in the file; a secret. Raises Refusal when there is none."""
-    return {"token": initialize.token_in(document.text("path"))}
+    return {"token": token_in(request.path)}
 
 
-def forget(document: Document) -> dict[str, Any]:
-    """Renew the token no more; the file stays as it is. What is gone already is no error."""
-    path = document.text("asked_file")
-    forgotten = os.path.lexists(path)
+def forget(request: RemoveRequest) -> dict[str, Any]:
+    """End the renewal; the token file stays as it is. A request that is gone already is no error."""
+    kept = request.request_file
+    forgotten = os.path.lexists(kept)
     if forgotten:
-        os.unlink(path)
-        if not os.listdir(os.path.dirname(path)):
-            os.rmdir(os.path.dirname(path))
-    return {"path": document.text("path"), "forgotten": forgotten}
+        os.unlink(kept)
+        if not os.listdir(os.path.dirname(kept)):
+            os.rmdir(os.path.dirname(kept))
+    return {"path": request.path, "forgotten": forgotten}
 
 
-def remove(document: Document) -> dict[str, Any]:
-    """Remove the token file, and what it was asked to be; what is gone already is no error."""
-    path = document.text("path")
-    if document.text("asked_file", ""):
-        forget(document)
+def remove(request: RemoveRequest) -> dict[str, Any]:
+    """Remove the token file and the kept request; one that is gone already is no error."""
+    path = request.path
+    forget(request)
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -84,20 +133,19 @@ def remove(document: Document) -> dict[str, Any]:
     return {"path": path, "removed": True}
 
 
-def life(document: Document) -> dict[str, Any]:
-    """How long the token in the file still lives, as it says itself; whoever made it, and whether or not it is good."""
-    claims = _claims_unproven(_read(document.text("path")))
+def life(request: ReadRequest) -> dict[str, Any]:
+    """{"expires_at", "days_left"} by the token's own claim, whoever made it and whether or not it verifies."""
+    claims = _claims_unproven(_read(request.path))
     expires = claims.get("exp")
     if not isinstance(expires, int):
         return {"expires_at": None, "days_left": None}
     return {"expires_at": _moment(expires), "days_left": round((expires - time.time()) / DAY_SECONDS, 1)}
 
 
-def is_ours(document: Document) -> bool:
-    """Whether the file holds a token that was signed with this secret for this subject and issuer, ended or not."""
-    found = _claims_of(_read(document.text("path")), _secret(document))
-    wanted = {"sub": document.text("subject"), "iss": document.text("issuer")}
-    return found is not None and all(found.get(key) == value for key, value in wanted.items())
+def is_ours(request: TokenRequest) -> bool:
+    """True for a token that was signed with this secret for this subject and issuer, expired or not."""
+    claims = _claims_of(_read(request.path), _secret(request))
+    return claims is not None and (claims.get("sub"), claims.get("iss")) == (request.subject, request.issuer)
 
 
 def signed(claims: dict[str, Any], secret: bytes) -> str:
@@ -126,34 +174,27 @@ def _claims_unproven(token: str) -> dict[str, Any]:
         return {}
 
 
-def _still_good(claims: dict[str, Any], wanted: dict[str, str], days: int, share: float, now: int) -> bool:
-    expires, issued = claims.get("exp"), claims.get("iat")
-    if any(claims.get(key) != value for key, value in wanted.items()):
+def _still_good(claims: dict[str, Any], request: TokenRequest, now: int) -> bool:
+    expires, issued, life_seconds = claims.get("exp"), claims.get("iat"), request.days * DAY_SECONDS
+    if any(claims.get(key) != value for key, value in request.claims.items()):
         return False
-    if not isinstance(expires, int) or not isinstance(issued, int) or expires - issued != days * DAY_SECONDS:
+    if not isinstance(expires, int) or not isinstance(issued, int) or expires - issued != life_seconds:
         return False
-    return expires - now > share * days * DAY_SECONDS
+    return expires - now > request.renew_share * life_seconds
 
 
-def _asked_file(document: Document) -> str:
-    """Where to keep what was asked, empty where it is not to be kept."""
-    path = document.text("asked_file", "")
-    if path and not document.text("secret_file", ""):
-        raise Refusal("'asked_file' in the document on stdin needs 'secret_file': the secret itself is never kept")
-    return path
-
-
-def _keep_asked(path: str, document: Document) -> None:
+def _keep(request: TokenRequest) -> None:
+    path = request.request_file
     if not path:
         return
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    content = json.dumps(document.values, indent=1, sort_keys=True)
+    content = json.dumps(requests.write(request), indent=1, sort_keys=True)
     if _read(path) != content:
         atomic_file.write(path, content.encode() + b"\n", 0o600)
 
 
-def _secret(document: Document) -> bytes:
-    path = document.text("secret_file", "")
+def _secret(request: TokenRequest) -> bytes:
+    path = request.secret_file
     if path:
         try:
             with open(path, "rb") as file:
@@ -162,7 +203,7 @@ def _secret(document: Document) -> bytes:
         except OSError as error:
             raise Refusal(f"the secret file {path} cannot be read ({error.strerror})") from None
     else:
-        secret = document.text("secret").encode()
+        secret = request.secret.encode("utf-8", "surrogatepass")
     if len(secret) < SHORTEST_SECRET_BYTES:
         raise Refusal(f"the JWT secret is shorter than {SHORTEST_SECRET_BYTES} bytes: make one with 'make secrets'")
     return secret
@@ -176,12 +217,12 @@ def _read(path: str) -> str:
         return ""
 
 
-def _put_owner(path: str, mode: int, uid: int, gid: int) -> None:
-    found = os.stat(path)
-    if stat.S_IMODE(found.st_mode) != mode:
-        os.chmod(path, mode)
-    if uid not in (-1, found.st_uid) or gid not in (-1, found.st_gid):
-        os.chown(path, uid, gid)
+def _restore_owner(request: TokenRequest) -> None:
+    found = os.stat(request.path)
+    if stat.S_IMODE(found.st_mode) != request.mode:
+        os.chmod(request.path, request.mode)
+    if request.uid not in (-1, found.st_uid) or request.gid not in (-1, found.st_gid):
+        os.chown(request.path, request.uid, request.gid)
 
 
 def _moment(seconds: int) -> str:

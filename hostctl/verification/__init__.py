@@ -1,34 +1,43 @@
-"""`verification inspect`: what only the host can say: who has the port, its bindings, what runs as asked, the baseline.
+"""`verification inspect`: facts that need the host: the port's owner and bindings, containers as declared, baseline.
 
-Owns: putting the looks together. Deliberately does not: call a tool (`verify` does), or change anything.
+Deliberately does not: call a tool (`verify` does), or change anything.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from hostctl import baseline
-from hostctl.core.documents import Document
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
 from hostctl.host import loopback_only, port_holder
 from hostctl.verification import expected
 
 
-def inspect(document: Document) -> dict[str, Any]:
-    """{"active", "holder", "bindings", "as_declared", "baseline"}; "active" is
-    sentinel, contextforge, unknown owner or nobody.
+@dataclass(frozen=True)
+class InspectRequest:
+    """The port and the health port, the predecessor's `gateway`, the product's folder, and the baseline's, if any."""
 
-    "baseline" is the one that was kept, None when there is none, or none is asked for by an empty "baseline_folder".
+    port: int
+    health_port: int
+    folder: str
+    gateway: str = ""
+    baseline_folder: str = ""
+    docker_socket: str = ""
+
+
+def inspect(request: InspectRequest) -> dict[str, Any]:
+    """{"active", "holder", "bindings", "as_declared", "baseline"}, the last None where no baseline is kept.
+
+    "active" is sentinel, contextforge, unknown owner or nobody.
     """
-    engine, port = Engine(document.text("docker_socket")), document.whole_number("port")
-    ports = [port, document.whole_number("health_port")]
-    folder = document.text("baseline_folder")
-    holder = port_holder.find(containers.everything(engine), port, document.text("gateway", ""))
+    engine = Engine(request.docker_socket)
+    holder = port_holder.find(containers.everything(engine), request.port, request.gateway)
     return {
         "active": holder.kind,
         "holder": holder.name,
-        "bindings": loopback_only.check(ports),
-        "as_declared": expected.check(engine, document.text("folder")),
-        "baseline": baseline.kept(folder) if folder else None,
+        "bindings": loopback_only.check([request.port, request.health_port]),
+        "as_declared": expected.check(engine, request.folder),
+        "baseline": baseline.kept(request.baseline_folder) if request.baseline_folder else None,
     }

@@ -1,8 +1,8 @@
-"""`asked keep | forget`, and whether what runs is what was asked: the published plugin may report a change that never
-reached the container (measured).
+"""`expected keep | forget`, and the comparison of running containers with their declarations: the published plugin may
+report a change that never reached the container (measured).
 
-Owns: `asked.json` in the product's folder, and the comparison with `docker inspect`.
-Deliberately does not: fix a difference. What was asked comes from the program (`components/base/container.py`).
+Owns: `expected.json` in the product's folder, and the comparison with `docker inspect`.
+Deliberately does not: fix a difference. The declared facts come from the program (`components/base/container.py`).
 """
 
 from __future__ import annotations
@@ -10,29 +10,38 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document, parsed, rows, table
+from hostctl.core.documents import parsed, rows, table
 from hostctl.docker.engine import Engine
 
-FILE = "asked.json"
+FILE = "expected.json"
 _SECOND = 1_000_000_000
 
 
-def keep(document: Document) -> dict[str, Any]:
-    """Keep the containers as they were asked for, so that they can be compared without an engine."""
-    folder, asked = document.text("folder"), [one.values for one in document.objects("containers")]
-    os.makedirs(folder, mode=0o755, exist_ok=True)
-    content = json.dumps({"containers": asked}, indent=1, sort_keys=True).encode() + b"\n"
-    atomic_file.write(os.path.join(folder, FILE), content, 0o644)
-    return {"path": os.path.join(folder, FILE), "containers": [one.get("name", "") for one in asked]}
+@dataclass(frozen=True)
+class ExpectedRequest:
+    """The product's folder, and the declared facts of each container: its "name" and members of `_FACTS`."""
+
+    folder: str
+    containers: tuple[dict[str, Any], ...] = ()
 
 
-def forget(document: Document) -> dict[str, Any]:
-    """Remove what was kept; nothing kept is no error."""
-    path = os.path.join(document.text("folder"), FILE)
+def keep(request: ExpectedRequest) -> dict[str, Any]:
+    """Keep the declared containers, so that they can be compared without an engine."""
+    path = os.path.join(request.folder, FILE)
+    os.makedirs(request.folder, mode=0o755, exist_ok=True)
+    content = json.dumps({"containers": request.containers}, indent=1, sort_keys=True).encode() + b"\n"
+    atomic_file.write(path, content, 0o644)
+    return {"path": path, "containers": [one.get("name", "") for one in request.containers]}
+
+
+def forget(request: ExpectedRequest) -> dict[str, Any]:
+    """Remove the kept file; its absence is no error."""
+    path = os.path.join(request.folder, FILE)
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -41,45 +50,45 @@ def forget(document: Document) -> dict[str, Any]:
 
 
 def check(engine: Engine, folder: str) -> dict[str, Any]:
-    """{"ok", "containers": names, "differences": sentences}; ok where nothing was kept, and then no names."""
+    """{"ok", "containers": names, "differences": sentences}; ok, and without names, where nothing is kept."""
     try:
         with open(os.path.join(folder, FILE), encoding="utf-8") as file:
             kept = parsed(file.read()) or {}
     except FileNotFoundError:
         return {"ok": True, "containers": [], "differences": []}
-    asked = [table(one) for one in rows(kept.get("containers"))]
-    told = [sentence for one in asked for sentence in differences(engine, one)]
-    return {"ok": not told, "containers": [str(one.get("name")) for one in asked], "differences": told}
+    declared = [table(one) for one in rows(kept.get("containers"))]
+    found = [sentence for one in declared for sentence in differences(engine, one)]
+    return {"ok": not found, "containers": [str(one.get("name")) for one in declared], "differences": found}
 
 
-def differences(engine: Engine, asked: Mapping[str, Any]) -> list[str]:
-    """One sentence for each fact of the container that is not as asked."""
-    name = str(asked["name"])
+def differences(engine: Engine, expected: Mapping[str, Any]) -> list[str]:
+    """One sentence for each fact of the container that differs from its declaration."""
+    name = str(expected["name"])
     container = engine.find(f"/containers/{quote(name, safe='')}/json")
     if container is None:
         return [f"{name} does not exist"]
-    found = {**container, _OWN_VARIABLES: _own_variables(engine, container, rows(asked.get("variables")))}
+    inspected = {**container, _OWN_VARIABLES: _own_variables(engine, container, rows(expected.get("variables")))}
     return [
-        f"{name}: {fact} is {_told(is_so)}, asked was {_told(asked[fact])}"
+        f"{name}: {fact} is {_text(actual)}, expected {_text(expected[fact])}"
         for fact, read in _FACTS.items()
-        if fact in asked and (is_so := read(found)) != asked[fact]
+        if fact in expected and (actual := read(inspected)) != expected[fact]
     ]
 
 
-def _own_variables(engine: Engine, container: Mapping[str, Any], asked: list[Any]) -> list[str]:
-    """Names of variables that were asked for or that the image does not give; values are not looked at."""
+def _own_variables(engine: Engine, container: Mapping[str, Any], expected: list[Any]) -> list[str]:
+    """Names of variables that are expected or that the image does not set; values are not compared."""
     image = engine.find(f"/images/{quote(str(container['Image']), safe='')}/json")
     names = _names(container)
-    # Of an image that is gone nobody can say what it gave.
-    given = names if image is None else _names(image)
-    return sorted(names - (given - set(asked)))
+    # An image that is gone may have set any of them.
+    inherited = names if image is None else _names(image)
+    return sorted(names - (inherited - set(expected)))
 
 
 def _names(found: Mapping[str, Any]) -> set[str]:
     return {str(variable).partition("=")[0] for variable in rows(table(found["Config"]).get("Env"))}
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -88,7 +97,7 @@ def _host(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _capabilities(names: Any) -> list[str]:
-    # Docker keeps what it was given, with or without the prefix.
+    # Docker keeps each name as it was declared, with or without the prefix.
     return sorted(_bare(str(name)) for name in rows(names))
 
 
@@ -116,7 +125,7 @@ _HEALTH_SECONDS = {"interval": "Interval", "timeout": "Timeout", "start_period":
 
 
 def _mounts(found: Mapping[str, Any]) -> list[str]:
-    """Each as the program spells it: where it is seen, what it is, and whether it can be written."""
+    """Each as the program spells it: destination, source, and access."""
     return sorted(
         f"{mount['Destination']} <- {mount.get('Name') or mount.get('Source', '')} "
         f"({'read and write' if mount.get('RW') else 'read only'})"
@@ -131,7 +140,7 @@ def _log(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _OWN_VARIABLES = "OwnVariables"
-"""Laid beside what Docker says of a container."""
+"""Beside the members of `docker inspect`."""
 
 _FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "image": lambda found: found["Image"],
@@ -155,4 +164,4 @@ _FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "published_ports": lambda found: _ports(table(found["NetworkSettings"]).get("Ports")),
     "networks": lambda found: sorted(table(table(found["NetworkSettings"]).get("Networks"))),
 }
-"""What is compared, by the name under which it is asked and told."""
+"""Each compared fact, by its name in the declaration and in a difference."""

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from console.paths import ROOT
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.grafana import admin_password
+from hostctl.grafana.admin_password import PasswordRequest
 from lab.doubles.grafana.database import Database
 from lab.doubles.grafana.evaluation import Evaluator
 from lab.doubles.grafana.notifying import Notifier
@@ -30,7 +30,7 @@ from tests.integration.grafana.conftest import WEBHOOK, provisioned_files
 
 FIRST, KEY = "grafana-" + "a" * 40, "key-" + "k" * 40
 ODD = 'a "quoted" \\ one: ü$HOME `id`'
-"""A password with every character that is special to a shell or curl."""
+"""A password that a person may have chosen: every character with a meaning in a shell or for curl."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,10 @@ class Container:
 
     def set(self) -> dict[str, Any]:
         return admin_password.password(
-            Document({
-                "docker_socket": "/nowhere", "container": "sentinel-grafana", "user": "admin", "port": self.port,
-                "password_file": str(self.file), "key_file": str(self.folder / "key"), "data": str(self.folder),
-                "database": self.database.name,
-            })
+            PasswordRequest(
+                "sentinel-grafana", "admin", self.port, str(self.file), str(self.folder / "key"), str(self.folder),
+                self.database.name, "/nowhere",
+            )
         )  # fmt: skip
 
 
@@ -139,7 +138,7 @@ def test_a_database_of_another_key_ends_grafanas_start(tmp_path: Path) -> None:
         Database.opened(tmp_path / "grafana.db", FIRST, "key-" + "l" * 40)
 
 
-def test_a_container_that_does_not_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_that_does_not_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_password.containers, "find", lambda *_: None)
     with pytest.raises(Refusal, match=r"the container g does not run, .*: run 'pulumi up' again"):
-        admin_password.password(Document({"docker_socket": "/nowhere", "container": "g"}))
+        admin_password.password(PasswordRequest("g", "admin", 3000, "/a", "/k", "/d", "d.db", "/nowhere"))

@@ -16,8 +16,8 @@ import pytest
 
 from console.paths import ROOT
 from hostctl import grafana
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
+from hostctl.grafana import SendRequest
 from lab.doubles.discord import sink as limits
 from lab.doubles.grafana.database import Database
 from lab.doubles.grafana.evaluation import Evaluator
@@ -32,12 +32,12 @@ GONE = (
     "Discord says 404 to the webhook: make one in the channel's settings, then "
     "`pulumi config set --secret discord_webhook`"
 )
-Asked = Callable[..., dict[str, Any]]
+Send = Callable[..., dict[str, Any]]
 
 
 @contextmanager
-def running(folder: Path, webhook: str, major: int) -> Generator[Asked]:
-    """A Grafana with the product's files; requests a test message from it."""
+def running(folder: Path, webhook: str, major: int) -> Generator[Send]:
+    """A Grafana with the product's files; sends a test message through it."""
     provisioned = read(provisioned_files(folder, webhook))
     evaluator = Evaluator(provisioned)
     notifier = Notifier(provisioned, evaluator, "http://127.0.0.1:3100/")
@@ -45,12 +45,14 @@ def running(folder: Path, webhook: str, major: int) -> Generator[Asked]:
     serving = server(Api(provisioned, evaluator, "admin", database, notifier, major), "127.0.0.1", 0)
     thread = threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    at = {"address": "127.0.0.1", "port": serving.server_address[1], "user": "admin", "password": PASSWORD}
+    port = serving.server_address[1]
+    at: dict[str, Any] = {"address": "127.0.0.1", "port": port, "user": "admin", "password": PASSWORD}
 
-    def ask(**changes: object) -> dict[str, Any]:
-        return grafana.send(Document({**at, "contact_point": "discord", "alert": ALERT, "limit_seconds": 0, **changes}))
+    def send(**changes: Any) -> dict[str, Any]:
+        members = {**at, "contact_point": "discord", "alert": ALERT, "limit_seconds": 0, **changes}
+        return grafana.send(SendRequest(**members))
 
-    yield ask
+    yield send
     serving.shutdown()
     serving.server_close()
     thread.join()
@@ -63,51 +65,53 @@ EACH_FORM = pytest.mark.parametrize("major", [12, 13])
 def test_the_message_arrives_by_the_stored_webhook_in_the_form_of_our_alerts(
     tmp_path: Path, sink: Sink, major: int
 ) -> None:
-    with running(tmp_path, sink.webhook, major) as ask:
-        assert ask() == {"sent": True}
+    with running(tmp_path, sink.webhook, major) as send:
+        assert send() == {"sent": True}
     (message,) = sink.messages()
     assert message["embeds"][0]["title"] == "FIRING: Alert test"
     assert message["content"].startswith("Alert test 7f3a2c: nothing is wrong.\nFirst check: ")
 
 
 @EACH_FORM
-def test_a_deleted_webhook_is_reported_with_its_fix(tmp_path: Path, sink: Sink, major: int) -> None:
-    with running(tmp_path, sink.webhook + "x", major) as ask:
-        assert ask() == {"sent": False, "reason": GONE}
+def test_a_webhook_that_is_gone_is_reported_with_its_fix(tmp_path: Path, sink: Sink, major: int) -> None:
+    with running(tmp_path, sink.webhook + "x", major) as send:
+        assert send() == {"sent": False, "reason": GONE}
 
 
 @EACH_FORM
-def test_the_rate_limit_of_discord_is_waited_for_and_reported_after_the_limit(
+def test_too_many_messages_are_waited_for_and_reported_when_it_takes_too_long(
     tmp_path: Path, sink: Sink, major: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "RATE_SECONDS", 0.5)
     monkeypatch.setattr(grafana, "AGAIN_SECONDS", 0.6)
     sink.discord.rate = 1
-    with running(tmp_path, sink.webhook, major) as ask:
-        assert ask()["sent"] is True
-        assert "429" in ask()["reason"]
-        assert ask(limit_seconds=10)["sent"] is True
+    with running(tmp_path, sink.webhook, major) as send:
+        assert send()["sent"] is True
+        assert "429" in send()["reason"]
+        assert send(limit_seconds=10)["sent"] is True
     assert len(sink.messages()) == 2
 
 
 @EACH_FORM
 def test_an_unreachable_address_is_not_repeated(tmp_path: Path, major: int) -> None:
     webhook = "http://127.0.0.1:1/api/webhooks/1/secret"
-    with running(tmp_path, webhook, major) as ask:
-        told = ask()
-    assert told["sent"] is False
-    assert "refused" in told["reason"] and "secret" not in told["reason"] and "127.0.0.1:1/" not in told["reason"]
+    with running(tmp_path, webhook, major) as send:
+        outcome = send()
+    assert outcome["sent"] is False
+    assert (
+        "refused" in outcome["reason"] and "secret" not in outcome["reason"] and "127.0.0.1:1/" not in outcome["reason"]
+    )
 
 
 @EACH_FORM
-def test_a_failed_request_is_one_sentence(tmp_path: Path, sink: Sink, major: int) -> None:
-    with running(tmp_path, sink.webhook, major) as ask:
+def test_a_refused_request_is_one_sentence(tmp_path: Path, sink: Sink, major: int) -> None:
+    with running(tmp_path, sink.webhook, major) as send:
         with pytest.raises(Refusal, match="Grafana refuses its admin's password"):
-            ask(password="another")
+            send(password="another")
         with pytest.raises(Refusal, match="Grafana has no contact point pager: `make up` provisions it"):
-            ask(contact_point="pager")
+            send(contact_point="pager")
     with pytest.raises(Refusal, match=r"Grafana does not answer on 127.0.0.1:\d+ \(Connection refused\)"):
-        ask()
+        send()
     assert sink.messages() == []
 
 

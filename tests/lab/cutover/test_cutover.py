@@ -108,8 +108,8 @@ def test_verify_reports_a_limit_that_did_not_reach_the_container(lab: Lab) -> No
     lab.docker("update", "--memory", "256m", "--memory-swap", "256m", "sentinel-postgres")
     assert (seen["ok"], seen["as_declared"]["ok"]) == (False, False)
     assert seen["as_declared"]["differences"] == [
-        "sentinel-postgres: memory is 209715200, asked was 268435456",
-        "sentinel-postgres: memory_and_swap is 209715200, asked was 268435456",
+        "sentinel-postgres: memory is 209715200, expected 268435456",
+        "sentinel-postgres: memory_and_swap is 209715200, expected 268435456",
     ]
     assert {one["result"] for one in seen["backends"] if "why_allowed" not in one} == {"ok"}
 

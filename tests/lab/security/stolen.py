@@ -65,8 +65,8 @@ def meant_to_hold(lab: Lab) -> dict[str, tuple[int, int]]:
     product, home = Path(lab.box.folder), Path(lab.box.home)
     owners: dict[Path, int] = {product / "handover-token": 0, home / ".mcp-token": home.stat().st_uid}
     owners |= {product / "claude" / name: 0 for name in ("record.json", "before.json")}
-    # For the message about a boot after which Grafana is not there to send it.
-    owners |= dict.fromkeys(product.glob("reboot/webhook"), 0)
+    # Grafana mounts it; the host's own message after a boot and the uptime check read the same file.
+    owners |= dict.fromkeys(product.glob("discord-files-*/webhook"), grafana.USER)
     owners |= dict.fromkeys(product.glob("sentinel-files-*/*"), SENTINEL_USER)
     owners |= dict.fromkeys(product.glob("sentinel-postgres-files-*/*"), POSTGRES_USER)
     owners |= dict.fromkeys(product.glob("sentinel-prometheus-files-*/health_token"), prometheus.USER)

@@ -42,8 +42,8 @@ AFTER = [
     ("rollback-check", "predecessor-record"),
     ("claude-record-entries", "rollback-check"),
     ("gates-passed", "claude-record-entries"),
-    ("verification-asked", "claude-entry"),
-    ("verification-backends", "verification-asked"),
+    ("verification-expected", "claude-entry"),
+    ("verification-backends", "verification-expected"),
     ("verification-backends", "claude-entry"),
     ("nightly-installed", "verification-backends"),
     ("nightly-installed", "sentinel-prometheus-up"),
@@ -63,11 +63,14 @@ AFTER = [
     ("sentinel-prometheus-up", "sentinel-prometheus-container"),
     ("sentinel-grafana-container", "sentinel-prometheus-up"),
     ("sentinel-grafana-container", "sentinel-grafana-files-written"),
+    ("sentinel-grafana-container", "discord-files-written"),
+    ("discord-check", "discord-files-written"),
     ("sentinel-grafana-password", "sentinel-grafana-container"),
     ("cutover-mark-file", "handover-port"),
     ("cutover-mark-file", "sentinel-prometheus-up"),
     ("health-watch-workflow", "verification-backends"),
     ("health-watch-workflow", "health-watch-files-written"),
+    ("health-watch-workflow", "discord-files-written"),
     ("health-watch-workflow", "health-watch-reached-n8n_default"),
     ("health-watch-reached-n8n_default", "sentinel-prometheus-container"),
     ("health-watch-reached-n8n_default", "sentinel-grafana-container"),
@@ -76,7 +79,7 @@ AFTER = [
     ("claude-token", "handover-port"),
     ("claude-entry", "claude-token"),
     ("claude-entry", "claude-record-entries"),
-    ("reboot-check-armed", "reboot-check-webhook"),
+    ("reboot-check-armed", "discord-files-written"),
     ("reboot-check-armed", "verification-backends"),
     ("reboot-check-armed", "sentinel-grafana-container"),
 ]
@@ -135,7 +138,7 @@ def test_on_the_rollback_nothing_is_asked_again_but_the_gates_which_know_it_by_i
     same = {"baseline-kept", "predecessor-record", "sentinel-standby", "sentinel-token"}
     assert all(cut_over.named(name).inputs == staged.named(name).inputs for name in same)
     names = {one.name for one in staged.resources.values()}
-    assert not names & {"rollback-check", "verification-asked", "verification-backends"}
+    assert not names & {"rollback-check", "verification-expected", "verification-backends"}
 
 
 @pytest.mark.parametrize("left_out", [{"verification.baseline": "false"}, {"predecessor.kind": "absent"}], ids=str)

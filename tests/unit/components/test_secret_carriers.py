@@ -11,12 +11,11 @@ CARRIERS = {
     "sentinel-files-written": ("jwt_secret", "postgres_password", "health_token"),
     "sentinel-postgres-files-written": ("postgres_password",),
     "sentinel-prometheus-files-written": ("health_token",),
-    "sentinel-grafana-files-written": ("grafana_admin_password", "grafana_secret_key", "discord_webhook"),
-    "sentinel-grafana-webhook": ("discord_webhook",),
-    "reboot-check-webhook": ("discord_webhook",),
-    "health-watch-files-written": ("discord_webhook", "n8n_api_key"),
+    "sentinel-grafana-files-written": ("grafana_admin_password", "grafana_secret_key"),
+    "discord-files-written": ("discord_webhook",),
+    "health-watch-files-written": ("n8n_api_key",),
 }
-"""The actions that are given secrets, and which; all but the look at the webhook write them into files."""
+"""The actions that receive secrets, and which; each writes them into files."""
 
 
 def test_each_secret_goes_to_the_actions_that_it_is_for_and_they_log_nothing() -> None:

@@ -22,12 +22,12 @@ TAKEN = {"name", "nodes", "connections", "settings"}
 
 @dataclass
 class N8n:
-    """What it holds. `asked` is every request that changes something, in order."""
+    """Its workflows and credentials. `changes` is every request that changes something, in order."""
 
     key: str = "n8n-key"
     workflows: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     credentials: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    asked: list[str] = field(default_factory=list[str])
+    changes: list[str] = field(default_factory=list[str])
     page: int = 100
     starting: int = 0
     """So many requests are still answered by 503."""
@@ -41,7 +41,7 @@ class N8n:
             return 401, {"message": "unauthorized"}
         path, _, query = path.partition("?")
         if method != "GET":
-            self.asked.append(f"{method} {path}")
+            self.changes.append(f"{method} {path}")
         _, _, _, kind, *rest = path.split("/")
         held = {"workflows": self.workflows, "credentials": self.credentials}[kind]
         if not rest:

@@ -46,7 +46,7 @@ def test_a_run_imports_what_its_verb_needs_and_no_other_verb(archive: Path) -> N
     words = [sys.executable, "-I", "-S", "-X", "importtime", str(archive), "token", "show"]
     told = subprocess.run(words, input="{}", capture_output=True, text=True).stderr
     imported = {line.rpartition("|")[2].strip() for line in told.splitlines() if "hostctl" in line}
-    assert {"hostctl.core.documents", "hostctl.mcp.initialize"} <= imported
+    assert {"hostctl.core.documents", "hostctl.mcp.client"} <= imported
     assert not imported & {
         "hostctl.docker.engine",
         "hostctl.docker.containers",
@@ -109,8 +109,8 @@ def test_an_unknown_verb_is_told_with_the_known_ones(run: Any) -> None:
         ('{"folder": 7}', "'folder' in the document on stdin must be a text"),
         ('{"folder": "a"}', "'folder' is a relative path: give an absolute one"),
         (
-            '{"folder": "/x", "files": [{"name": "../a"}]}',
-            "'name' in 'files[0]' is no plain file name: give one without a slash",
+            '{"folder": "/x", "files": [{"name": "../a", "content": ""}]}',
+            "'name' of a file is no plain file name: give one without a slash",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What hostctl sees of a host, decided without one: listeners, what was asked, secrets out of a log, the baseline."""
+"""Read-only verbs without a host: listeners, containers as declared, secrets out of a log, the baseline."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from hostctl import baseline
-from hostctl.core.documents import Document
+from hostctl.baseline import KeepRequest
 from hostctl.core.errors import Refusal
 from hostctl.docker import redacted_logs
 from hostctl.host import loopback_only
 from hostctl.verification import expected
+from hostctl.verification.expected import ExpectedRequest
 
 INSPECT: dict[str, Any] = {
     "Image": "sha256:1",
@@ -53,7 +54,7 @@ INSPECT: dict[str, Any] = {
     },
 }
 IMAGE = {"Config": {"Env": ["PATH=/bin", "HOME=/root"]}}
-ASKED: dict[str, Any] = {
+DECLARED: dict[str, Any] = {
     "name": "gateway",
     "image": "sha256:1",
     "running": True,
@@ -92,38 +93,38 @@ class Engine:
         return self._found
 
 
-def test_a_container_as_asked_shows_no_difference_in_any_fact() -> None:
-    assert set(ASKED) == {"name", *expected._FACTS}
-    assert expected.differences(Engine(INSPECT), ASKED) == []  # type: ignore[arg-type]
+def test_a_container_as_declared_differs_in_no_fact() -> None:
+    assert set(DECLARED) == {"name", *expected._FACTS}
+    assert expected.differences(Engine(INSPECT), DECLARED) == []  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("fact", [fact for fact in ASKED if fact != "name"])
-def test_each_fact_that_differs_is_told_with_both_sides(fact: str) -> None:
-    told = expected.differences(Engine(INSPECT), {**ASKED, fact: "other"})  # type: ignore[arg-type]
-    assert len(told) == 1
-    assert told[0].startswith(f"gateway: {fact} is ") and told[0].endswith(", asked was other")
+@pytest.mark.parametrize("fact", [fact for fact in DECLARED if fact != "name"])
+def test_each_different_fact_is_reported_with_both_values(fact: str) -> None:
+    differences = expected.differences(Engine(INSPECT), {**DECLARED, fact: "other"})  # type: ignore[arg-type]
+    assert len(differences) == 1
+    assert differences[0].startswith(f"gateway: {fact} is ") and differences[0].endswith(", expected other")
 
 
-def test_a_variable_that_nobody_asked_for_is_told_by_its_name_alone() -> None:
+def test_an_undeclared_variable_is_reported_by_its_name_alone() -> None:
     found = {**INSPECT, "Config": {**INSPECT["Config"], "Env": ["HOME=/", "OWN=1", "PATH=/", "TOKEN=a-secret-value"]}}
-    told = expected.differences(Engine(found), ASKED)  # type: ignore[arg-type]
-    assert told == ['gateway: variables is ["HOME", "OWN", "TOKEN"], asked was ["HOME", "OWN"]']
+    differences = expected.differences(Engine(found), DECLARED)  # type: ignore[arg-type]
+    assert differences == ['gateway: variables is ["HOME", "OWN", "TOKEN"], expected ["HOME", "OWN"]']
 
 
 def test_an_image_that_is_gone_is_no_difference() -> None:
-    assert expected.differences(Engine(INSPECT, None), ASKED) == []  # type: ignore[arg-type]
+    assert expected.differences(Engine(INSPECT, None), DECLARED) == []  # type: ignore[arg-type]
 
 
-def test_a_container_that_is_gone_is_told() -> None:
-    assert expected.differences(Engine(None), ASKED) == ["gateway does not exist"]  # type: ignore[arg-type]
+def test_a_missing_container_is_reported() -> None:
+    assert expected.differences(Engine(None), DECLARED) == ["gateway does not exist"]  # type: ignore[arg-type]
 
 
-def test_what_was_asked_is_kept_and_forgotten(tmp_path: Path) -> None:
-    document = Document({"folder": str(tmp_path), "containers": [ASKED]})
-    assert expected.keep(document)["containers"] == ["gateway"]
+def test_declared_containers_are_kept_and_forgotten(tmp_path: Path) -> None:
+    request = ExpectedRequest(str(tmp_path), (DECLARED,))
+    assert expected.keep(request)["containers"] == ["gateway"]
     found = expected.check(Engine(INSPECT), str(tmp_path))  # type: ignore[arg-type]
     assert found == {"ok": True, "containers": ["gateway"], "differences": []}
-    assert [expected.forget(document)["removed"] for _ in range(2)] == [True, False]
+    assert [expected.forget(request)["removed"] for _ in range(2)] == [True, False]
     assert expected.check(Engine(None), str(tmp_path))["ok"] is True  # type: ignore[arg-type]
 
 
@@ -169,11 +170,11 @@ def test_a_log_is_shown_without_its_secrets(line: str, seen: str) -> None:
 
 def test_a_baseline_is_kept_whole_and_leaves_nothing_when_it_is_forgotten(tmp_path: Path) -> None:
     folder = tmp_path / "baseline"
-    document = Document({"folder": str(folder), "baseline": {"tools": [], "entry": "contextforge"}})
+    request = KeepRequest(str(folder), {"tools": [], "entry": "contextforge"})
     assert baseline.kept(str(folder)) is None
-    assert [baseline.keep(document)["changed"] for _ in range(2)] == [True, False]
+    assert [baseline.keep(request)["changed"] for _ in range(2)] == [True, False]
     assert baseline.kept(str(folder)) == {"tools": [], "entry": "contextforge"}
-    assert [baseline.forget(document)["removed"] for _ in range(2)] == [True, False]
+    assert [baseline.forget(request)["removed"] for _ in range(2)] == [True, False]
     assert not folder.exists()
 
 

@@ -1,4 +1,4 @@
-"""For any JSON file of any layout: there and back is the identity, and on the way only the entries differ."""
+"""For any JSON file of any layout: cutover and rollback are the identity, and in between only the entries differ."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def texts(draw: Any) -> str:
 @settings(deadline=None, max_examples=300)
 @example(text='{"mcpServers": {"": null, "contextforge": null, "sentinel": null}}', scope="user", touched=True)
 @given(text=texts(), scope=st.sampled_from(["user", "local"]), touched=st.booleans())
-def test_there_and_back_is_the_identity_and_only_the_entries_differ(text: str, scope: str, touched: bool) -> None:
+def test_a_rollback_restores_every_byte_and_only_the_entries_differ_before(
+    text: str, scope: str, touched: bool
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         values = document(home, scope=scope, project="/p")

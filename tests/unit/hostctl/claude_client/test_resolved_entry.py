@@ -11,7 +11,7 @@ import pytest
 
 from hostctl import claude_client
 from hostctl.claude_client import resolved_entry
-from hostctl.core.documents import Document
+from hostctl.claude_client.request import EntryRequest
 from hostctl.core.errors import Refusal
 from tests.unit.hostctl.claude_client.test_verbs import document
 
@@ -23,7 +23,7 @@ printf '{"Authorization":"Bearer of-%s","X-User":"%s"}' "$CLAUDE_CODE_MCP_SERVER
 
 def shown(home: Path, entry: dict[str, Any], **values: Any) -> dict[str, Any]:
     (home / ".claude.json").write_text(json.dumps({"mcpServers": {"sentinel": entry}}))
-    return resolved_entry.show(Document(document(home, **values)))
+    return resolved_entry.show(EntryRequest(**document(home, **values)))
 
 
 @pytest.fixture
@@ -71,15 +71,15 @@ def test_the_helper_runs_as_the_owner_of_claudes_file_since_root_may_read_what_c
     ],
     ids=["fails", "masked", "no-json", "no-object", "gone"],
 )
-def test_a_helper_that_gives_no_header_is_told_as_that_and_not_as_a_refused_token(
+def test_a_helper_that_gives_no_header_is_reported_as_that_and_not_as_a_refused_token(
     tmp_path: Path, helper: Path, program: str | None, sentence: str
 ) -> None:
     helper.unlink() if program is None else helper.write_text(program)
     with pytest.raises(Refusal) as refused:
         shown(tmp_path, {"type": "http", "url": "http://127.0.0.1:9200/mcp", "headersHelper": str(helper)})
-    told = str(refused.value)
-    assert told.startswith("Claude's program for the header of entry sentinel (")
-    assert sentence.replace("(hidden])", "([hidden])") in told and "eyJ" not in told
+    message = str(refused.value)
+    assert message.startswith("Claude's program for the header of entry sentinel (")
+    assert sentence.replace("(hidden])", "([hidden])") in message and "eyJ" not in message
 
 
 def test_variables_expand_as_claude_expands_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +107,10 @@ def test_after_the_record_the_predecessors_token_is_known_in_both_its_places(tmp
     theirs = {"type": "http", "url": "http://127.0.0.1:9200/mcp", "headers": {"Authorization": "Bearer in-the-entry"}}
     (tmp_path / ".claude.json").write_text(json.dumps({"mcpServers": {"contextforge": theirs}}))
     (tmp_path / ".mcp-token").write_text("in-the-file\n")
-    claude_client.record(Document(document(tmp_path)))
+    claude_client.record(EntryRequest(**document(tmp_path)))
     (tmp_path / ".mcp-token").write_text("new\n")
-    claude_client.apply(Document(document(tmp_path)))
-    answer = resolved_entry.show(Document(document(tmp_path)))
+    claude_client.apply(EntryRequest(**document(tmp_path)))
+    answer = resolved_entry.show(EntryRequest(**document(tmp_path)))
     assert answer["before"] == ["Bearer in-the-entry", "Bearer in-the-file"]
     assert answer["headers"] == {"Authorization": "Bearer new"}
 
@@ -119,10 +119,10 @@ def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_pat
     former = {"type": "http", "url": "u", "headers": {"Authorization": "Bearer former"}}
     (tmp_path / ".claude.json").write_text(json.dumps({"mcpServers": {"sentinel": former}}))
     values = document(tmp_path, replaces="sentinel")
-    claude_client.record(Document(values))
+    claude_client.record(EntryRequest(**values))
     (tmp_path / ".mcp-token").write_text("new\n")
-    claude_client.apply(Document(values))
-    assert resolved_entry.show(Document(values))["before"] == ["Bearer former"]
+    claude_client.apply(EntryRequest(**values))
+    assert resolved_entry.show(EntryRequest(**values))["before"] == ["Bearer former"]
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,16 @@ def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_pat
     [
         (None, "does not exist: start Claude Code once, or correct client.file"),
         ("{", "is broken JSON: fix it, then run again; it was left as it is"),
-        ("{}", "has no entry sentinel, which has been lost or never was there"),
-        ('{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}', "is of a kind that cannot be asked (sse)"),
+        ("{}", "has no entry sentinel, which has been lost or never existed"),
+        (
+            '{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}',
+            "a kind that cannot be called (sse)",
+        ),
     ],
 )
-def test_a_file_without_a_usable_entry_is_told_by_name(tmp_path: Path, text: str | None, sentence: str) -> None:
+def test_a_file_without_a_usable_entry_is_refused_by_name(tmp_path: Path, text: str | None, sentence: str) -> None:
     if text is not None:
         (tmp_path / ".claude.json").write_text(text)
     with pytest.raises(Refusal) as refused:
-        resolved_entry.show(Document(document(tmp_path)))
+        resolved_entry.show(EntryRequest(**document(tmp_path)))
     assert str(tmp_path / ".claude.json") in str(refused.value) and sentence in str(refused.value)

@@ -14,8 +14,8 @@ import jwt
 import pytest
 
 from hostctl import claude_client
+from hostctl.claude_client.request import EntryRequest
 from hostctl.core import atomic_file
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 
 SECRET = "s" * 40
@@ -33,7 +33,7 @@ def document(home: Path, **values: Any) -> dict[str, Any]:
 
 
 def act(verb: str, values: dict[str, Any]) -> dict[str, Any]:
-    return getattr(claude_client, verb)(Document(values))
+    return getattr(claude_client, verb)(EntryRequest(**values))
 
 
 def ours() -> str:
@@ -78,7 +78,7 @@ def test_doing_it_twice_changes_nothing_and_says_why(home: Path) -> None:
     inode = (home / ".claude.json").stat().st_ino
     assert act("apply", document(home)) == {
         "file": str(home / ".claude.json"), "entry": "sentinel", "changed": False,
-        "reason": "the entry is as asked already",
+        "reason": "the entry is as declared already",
     }  # fmt: skip
     assert (home / ".claude.json").stat().st_ino == inode
 
@@ -144,12 +144,12 @@ def test_once_the_predecessor_is_retired_neither_its_entry_nor_its_token_comes_b
     (home / ".mcp-token").chmod(0o600)
     (home / ".mcp-token").write_text(ours())
     act("apply", document(home))
-    told = act("keep", document(home, replaces=""))["record"]
-    kept = json.loads(Path(told["path"]).read_text())
+    message = act("keep", document(home, replaces=""))["record"]
+    kept = json.loads(Path(message["path"]).read_text())
     assert (kept["found"]["theirs"], kept["token"]) == (None, {"exists": False})
-    assert act("apply", document(home, replaces="", record=told))["changed"] is False
+    assert act("apply", document(home, replaces="", record=message))["changed"] is False
     assert not (home / "product" / "claude" / "before.json").exists()
-    act("forget", document(home, replaces="", record=told))
+    act("forget", document(home, replaces="", record=message))
     assert entries(home) == {name: entry for name, entry in AROUND["mcpServers"].items() if name != "contextforge"}
     assert not (home / ".mcp-token").exists()
 
@@ -162,15 +162,15 @@ def test_another_place_than_the_recorded_one_is_refused_also_without_a_predecess
             act("keep", document(home, **values))
 
 
-def test_what_is_told_of_the_record_is_its_place_and_its_hash_and_no_secret(run: Any, home: Path) -> None:
+def test_of_the_record_only_its_path_and_its_hash_leave_the_host_and_no_secret(run: Any, home: Path) -> None:
     literal, content = document(home, authorization="literal"), b"a-token-of-theirs-0123456789\n"
     (home / ".mcp-token").unlink()
     (home / ".mcp-token").write_bytes(content)
-    told = [run("claude", verb, document=literal) for verb in ("record", "keep", "apply", "restore", "forget")]
-    assert [one.returncode for one in told] == [0] * 5, told
+    message = [run("claude", verb, document=literal) for verb in ("record", "keep", "apply", "restore", "forget")]
+    assert [one.returncode for one in message] == [0] * 5, message
     secrets = ("Bearer", content.decode().strip(), base64.b64encode(content).decode())
-    assert not [one for one in told for secret in secrets if secret in one.stdout + one.stderr]
-    first, again = (json.loads(one.stdout) for one in told[:2])
+    assert not [one for one in message for secret in secrets if secret in one.stdout + one.stderr]
+    first, again = (json.loads(one.stdout) for one in message[:2])
     assert first["record"] == again["record"]
     assert first["record"]["path"] == str(home / "product" / "claude" / "record.json")
     assert len(bytes.fromhex(first["record"]["sha256"])) == 32
@@ -182,7 +182,7 @@ def test_the_records_hash_stays_while_claudes_file_changes(home: Path) -> None:
     assert act("record", document(home))["record"] == known
 
 
-def test_a_lost_record_is_told_with_its_hash_until_the_entry_has_been_put_right_by_hand(home: Path) -> None:
+def test_a_lost_record_is_reported_with_its_hash_until_the_entry_has_been_put_right_by_hand(home: Path) -> None:
     known = act("record", document(home))["record"]
     act("apply", document(home, record=known))
     with_ours = (home / ".claude.json").read_bytes()
@@ -231,22 +231,22 @@ def test_file_and_token_belong_to_whom_they_belonged(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "told", "left"),
+    ("held", "message", "left"),
     [
         (ours(), "put back", "old\n"),
         (None, "put back", "old\n"),
         ("a-third-one", "kept: it holds a token that is neither the recorded one nor Sentinel's", "a-third-one"),
     ],
-    ids=["ours", "gone", "a-strangers"],
+    ids=["ours", "gone", "unknown-owners"],
 )
 def test_the_token_file_comes_back_unless_somebody_else_wrote_it(
-    home: Path, held: str | None, told: str, left: str
+    home: Path, held: str | None, message: str, left: str
 ) -> None:
     act("record", document(home))
     (home / ".mcp-token").unlink()
     if held is not None:
         (home / ".mcp-token").write_text(held)
-    assert act("restore", document(home))["token"] == told
+    assert act("restore", document(home))["token"] == message
     assert (home / ".mcp-token").read_text() == left
     if left == "old\n":
         assert stat.S_IMODE((home / ".mcp-token").stat().st_mode) == 0o400
@@ -335,7 +335,7 @@ def _killed_at(path: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b'{\n  "a": 1,\n}\n', "is broken JSON at line {2|3}, column"),
         (b"", "is broken JSON at line 1, column 1 (Expecting value): fix it there"),
@@ -348,12 +348,12 @@ def _killed_at(path: str) -> Any:
     ids=["comma", "empty", "list", "no-object", "twice", "latin-1", "deep"],
 )
 def test_a_broken_file_is_refused_in_one_sentence_and_left_as_it_is(
-    run: Any, home: Path, content: bytes, told: str
+    run: Any, home: Path, content: bytes, message: str
 ) -> None:
     (home / ".claude.json").write_bytes(content)
     done = run("claude", "record", document=document(home))
     assert done.returncode == 1
-    assert told.replace("{2|3}", done.stderr.split("line ")[-1][:1]) in done.stderr
+    assert message.replace("{2|3}", done.stderr.split("line ")[-1][:1]) in done.stderr
     assert done.stderr.count("\n") == 1
     assert "internal error" not in done.stderr
     assert (home / ".claude.json").read_bytes() == content
@@ -366,7 +366,7 @@ def test_what_the_record_belongs_to_cannot_change_while_sentinel_serves(home: Pa
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"scope": "local"}, "'project' is missing in the document on stdin: give the project's folder"),
         ({"scope": "global"}, "'scope' in the document on stdin must be user, project or local"),
@@ -374,11 +374,11 @@ def test_what_the_record_belongs_to_cannot_change_while_sentinel_serves(home: Pa
         ({"helper": "/elsewhere/headers"}, "'helper' must be a file in"),
     ],
 )
-def test_a_wrong_document_is_as_user_error(home: Path, change: dict[str, Any], told: str) -> None:
+def test_a_wrong_document_is_as_user_error(home: Path, change: dict[str, Any], message: str) -> None:
     act("record", document(home))
     with pytest.raises(Refusal) as refused:
         act("apply", document(home, **change))
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_applying_without_a_record_is_refused(home: Path) -> None:

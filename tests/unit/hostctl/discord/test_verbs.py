@@ -1,4 +1,4 @@
-"""`hostctl discord check | post`: one GET, which posts nothing, and one message; every answer has its own end."""
+"""`hostctl discord check | post`: one GET, which posts nothing, and one message; each answer has its own outcome."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from hostctl import discord
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
+from hostctl.discord import CheckRequest, PostRequest
 from lab.doubles.discord.sink import Discord, server
 
 PATH = "/api/webhooks/123456789012345678/token"
 Answer = tuple[int, Any, dict[str, str]]
 
 
-def looked(port: int, path: str = PATH, limit: float = 5) -> dict[str, Any]:
-    return discord.check(Document({"webhook": f"http://127.0.0.1:{port}{path}", "limit_seconds": limit}))
+def checked(port: int, path: str = PATH, limit: float = 5) -> dict[str, Any]:
+    return discord.check(CheckRequest(webhook=f"http://127.0.0.1:{port}{path}", limit_seconds=limit))
 
 
 @pytest.fixture
@@ -61,14 +61,14 @@ def answering() -> Generator[Callable[..., int]]:
         serving.server_close()
 
 
-def test_a_webhook_that_is_there_is_seen_and_nothing_is_posted(tmp_path: Path) -> None:
+def test_a_webhook_that_exists_is_seen_and_nothing_is_posted(tmp_path: Path) -> None:
     record = tmp_path / "messages.jsonl"
     serving = server(Discord(PATH, record), "127.0.0.1", 0)
     threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        assert looked(serving.server_address[1]) == {"seen": True, "name": "sentinel"}
+        assert checked(serving.server_address[1]) == {"seen": True, "name": "sentinel"}
         with pytest.raises(Refusal, match="Discord says 404 to the webhook: make one in the channel's settings, then "):
-            looked(serving.server_address[1], PATH + "x")
+            checked(serving.server_address[1], PATH + "x")
     finally:
         serving.shutdown()
         serving.server_close()
@@ -78,7 +78,7 @@ def test_a_webhook_that_is_there_is_seen_and_nothing_is_posted(tmp_path: Path) -
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_webhook_that_is_gone_stops_without_its_address(answering: Callable[..., int], status: int) -> None:
     with pytest.raises(Refusal) as refused:
-        looked(answering((status, {"message": "Unknown Webhook", "code": 10015}, {})))
+        checked(answering((status, {"message": "Unknown Webhook", "code": 10015}, {})))
     assert f"Discord says {status} to the webhook" in str(refused.value)
     assert "token" not in str(refused.value)
 
@@ -97,24 +97,24 @@ def test_too_many_requests_are_waited_for_as_long_as_discord_asks(
 ) -> None:
     port = answering((429, body, headers), (200, {"name": "alerts"}, {}))
     began = time.monotonic()
-    assert looked(port) == {"seen": True, "name": "alerts"}
+    assert checked(port) == {"seen": True, "name": "alerts"}
     assert seconds <= time.monotonic() - began < seconds + 1
 
 
 @pytest.mark.parametrize("status", [429, 500, 302])
-def test_what_does_not_get_better_within_the_limit_is_told_and_stops_nobody(
+def test_a_lasting_error_is_reported_and_stops_nobody(
     answering: Callable[..., int], status: int
 ) -> None:
-    assert looked(answering((status, {"retry_after": 5}, {})), limit=1) == {"seen": False, "reason": f"HTTP {status}"}
+    assert checked(answering((status, {"retry_after": 5}, {})), limit=1) == {"seen": False, "reason": f"HTTP {status}"}
 
 
-def test_no_connection_is_told_and_stops_nobody() -> None:
-    assert looked(1) == {"seen": False, "reason": "no connection (Connection refused)"}
+def test_a_missing_connection_is_reported_and_stops_nobody() -> None:
+    assert checked(1) == {"seen": False, "reason": "no connection (Connection refused)"}
 
 
 def posted(port: int, content: str, path: str = PATH, limit: float = 5) -> dict[str, Any]:
     webhook = f"http://127.0.0.1:{port}{path}"
-    return discord.post(Document({"webhook": webhook, "content": content, "limit_seconds": limit}))
+    return discord.post(PostRequest(webhook=webhook, content=content, limit_seconds=limit))
 
 
 def test_one_message_is_posted_and_mentions_nobody(tmp_path: Path) -> None:
@@ -148,9 +148,9 @@ def test_a_host_that_has_no_connection_yet_tries_until_its_limit(tmp_path: Path)
         port = taken.getsockname()[1]
     record = tmp_path / "messages.jsonl"
     webhook = f"http://127.0.0.1:{port}{PATH}"
-    document = Document({"webhook": webhook, "content": "back", "limit_seconds": 60, "patient": True})
+    message = PostRequest(webhook=webhook, content="back", limit_seconds=60, patient=True)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(discord.post, document)
+        waiting = pool.submit(discord.post, message)
         serving = server(Discord(PATH, record), "127.0.0.1", port)
         threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
         try:

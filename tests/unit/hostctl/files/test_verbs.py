@@ -1,4 +1,4 @@
-"""`files write` and `files remove`, `token write`: whole files with the owner and mode that was asked."""
+"""`files write` and `files remove`, `token write`: whole files with the declared owner and mode."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_removing_takes_the_listed_files_and_an_empty_folder_only(run: Any, tmp_
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "mine").write_text("x")
     (tmp_path / "f" / "theirs").write_text("y")
-    document = {"folder": str(tmp_path / "f"), "files": [{"name": "mine"}, {"name": "gone"}]}
+    document = {"folder": str(tmp_path / "f"), "files": [{"name": name, "content": ""} for name in ("mine", "gone")]}
     found = answer(run("files", "remove", document=document))
     assert (found["removed"], found["folder_removed"]) == (["mine"], False)
     (tmp_path / "f" / "theirs").unlink()
@@ -65,7 +65,7 @@ def test_a_symbolic_link_stays_and_its_target_is_written(run: Any, tmp_path: Pat
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="giving files to another user needs root")
-def test_a_file_gets_its_owner_and_keeps_the_previous_one_when_none_is_asked(run: Any, tmp_path: Path) -> None:
+def test_a_file_gets_its_owner_and_keeps_the_previous_one_when_none_is_declared(run: Any, tmp_path: Path) -> None:
     document: dict[str, Any] = {
         "folder": str(tmp_path),
         "files": [{"name": "s", "content": "1", "uid": 10001, "gid": 10002}],
@@ -101,7 +101,7 @@ def test_a_token_is_what_pyjwt_accepts_and_stays_the_same_while_it_is_good(run: 
 @pytest.mark.parametrize(
     "change", [{"secret": "t" * 40}, {"subject": "another"}, {"days": 31}, {"audience": "b"}, {"issuer": "c"}]
 )
-def test_a_token_is_renewed_when_what_it_says_is_no_longer_asked(
+def test_a_token_is_renewed_when_its_claims_are_no_longer_declared(
     run: Any, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     path = tmp_path / "token"

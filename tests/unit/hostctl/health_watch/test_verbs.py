@@ -13,8 +13,8 @@ import pytest
 
 from components.n8n_workflow.workflow import NAME, targets, workflow
 from hostctl import health_watch
-from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
+from hostctl.health_watch import WorkflowRequest
 from settings import load
 from settings.model import SECRET_KEYS
 from tests.unit.hostctl.n8n_server import COURSE, N8n, course, serving
@@ -37,7 +37,7 @@ def theirs() -> N8n:
     for number in range(MANY):
         body = {"name": f"Own {number}", "nodes": [{"id": f"own-{number}"}], "connections": {}, "settings": {}}
         found.answer("POST", "/api/v1/workflows", found.key, body)
-    found.asked.clear()
+    found.changes.clear()
     return found
 
 
@@ -62,49 +62,49 @@ def ours(theirs: N8n) -> list[dict[str, Any]]:
 def test_it_is_made_once_published_and_holds_a_credential_instead_of_the_webhook(
     theirs: N8n, document: dict[str, Any]
 ) -> None:
-    assert health_watch.apply(Document(document))["did"] == ["credential", "made", "published"]
+    assert health_watch.apply(WorkflowRequest(**document))["did"] == ["credential", "made", "published"]
     (made,) = ours(theirs)
     assert made["active"] is True and WEBHOOK not in json.dumps(made)
     (credential,) = theirs.credentials.values()
     assert credential["data"] == {"webhookUri": WEBHOOK}
     (sender,) = [node for node in made["nodes"] if "credentials" in node]
     assert sender["credentials"] == {"discordWebhookApi": {"id": credential["id"], "name": credential["name"]}}
-    theirs.asked.clear()
-    assert health_watch.apply(Document(document))["did"] == []
-    assert theirs.asked == [] and len(theirs.workflows) == MANY + 1
+    theirs.changes.clear()
+    assert health_watch.apply(WorkflowRequest(**document))["did"] == []
+    assert theirs.changes == [] and len(theirs.workflows) == MANY + 1
 
 
 def test_what_n8n_adds_is_no_change_and_what_the_operator_changed_is_put_right(
     theirs: N8n, document: dict[str, Any]
 ) -> None:
-    health_watch.apply(Document(document))
+    health_watch.apply(WorkflowRequest(**document))
     (made,) = ours(theirs)
     made["settings"]["callerPolicy"] = "workflowsFromSameOwner"
-    assert health_watch.apply(Document(document))["did"] == []
+    assert health_watch.apply(WorkflowRequest(**document))["did"] == []
     made["name"], made["nodes"][2]["parameters"]["url"] = "Renamed", "http://elsewhere"
-    assert health_watch.apply(Document(document))["did"] == ["changed", "published"]
+    assert health_watch.apply(WorkflowRequest(**document))["did"] == ["changed", "published"]
     assert made["name"] == NAME and len(theirs.workflows) == MANY + 1
 
 
 def test_one_that_was_switched_off_is_published_again(theirs: N8n, document: dict[str, Any]) -> None:
-    health_watch.apply(Document(document))
+    health_watch.apply(WorkflowRequest(**document))
     ours(theirs)[0]["active"] = False
-    assert health_watch.apply(Document(document))["did"] == ["published"]
+    assert health_watch.apply(WorkflowRequest(**document))["did"] == ["published"]
 
 
 def test_a_new_webhook_is_another_credential_and_the_former_one_goes(theirs: N8n, document: dict[str, Any]) -> None:
-    health_watch.apply(Document(document))
+    health_watch.apply(WorkflowRequest(**document))
     Path(document["webhook_file"]).write_text(WEBHOOK.replace("w", "x"))
-    assert health_watch.apply(Document(document))["did"] == ["credential", "changed", "published"]
+    assert health_watch.apply(WorkflowRequest(**document))["did"] == ["credential", "changed", "published"]
     (credential,) = theirs.credentials.values()
     assert credential["data"] == {"webhookUri": WEBHOOK.replace("w", "x")}
 
 
 def test_it_is_removed_with_its_credential_and_once_more_is_no_error(theirs: N8n, document: dict[str, Any]) -> None:
-    health_watch.apply(Document(document))
-    assert health_watch.remove(Document(document)) == {"removed": True, "reason": "removed"}
+    health_watch.apply(WorkflowRequest(**document))
+    assert health_watch.remove(WorkflowRequest(**document)) == {"removed": True, "reason": "removed"}
     assert len(theirs.workflows) == MANY and theirs.credentials == {}
-    assert health_watch.remove(Document(document)) == {"removed": False, "reason": "n8n has no such workflow"}
+    assert health_watch.remove(WorkflowRequest(**document)) == {"removed": False, "reason": "n8n has no such workflow"}
 
 
 def test_an_n8n_that_does_not_answer_stops_the_making_and_never_the_rollback(
@@ -112,20 +112,20 @@ def test_an_n8n_that_does_not_answer_stops_the_making_and_never_the_rollback(
 ) -> None:
     gone = {**document, "url": "http://127.0.0.1:1", "limit_seconds": 0, "removal_seconds": 0}
     with pytest.raises(Refusal, match=r"n8n does not answer at http://127\.0\.0\.1:1 \(Connection refused\)"):
-        health_watch.apply(Document(gone))
-    assert health_watch.remove(Document(gone))["removed"] is False
+        health_watch.apply(WorkflowRequest(**gone))
+    assert health_watch.remove(WorkflowRequest(**gone))["removed"] is False
     assert "switch it off by hand" in capsys.readouterr().err
 
 
 def test_an_n8n_that_is_starting_is_waited_for(theirs: N8n, document: dict[str, Any]) -> None:
     theirs.starting = 2
-    assert health_watch.apply(Document(document))["did"] == ["credential", "made", "published"]
+    assert health_watch.apply(WorkflowRequest(**document))["did"] == ["credential", "made", "published"]
 
 
-def test_a_wrong_key_is_told_with_what_mends_it_and_is_not_repeated(theirs: N8n, document: dict[str, Any]) -> None:
+def test_a_wrong_key_is_refused_with_its_fix_and_is_not_repeated(theirs: N8n, document: dict[str, Any]) -> None:
     Path(document["key_file"]).write_text("another-key")
     with pytest.raises(Refusal, match="n8n refuses its key") as caught:
-        health_watch.apply(Document(document))
+        health_watch.apply(WorkflowRequest(**document))
     assert "another-key" not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""One call a backend over MCP by the standard library: every way in which an answer can be bad has words of its own."""
+"""One call to each backend: every kind of bad answer has its own message."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class Gateway(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for key, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
+        kind = "text/event-stream" if content.startswith(b":") else "application/json"
+        for key, value in {"Content-Type": kind, **(headers or {}), "Content-Length": str(len(content))}.items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(content)
@@ -77,7 +78,7 @@ def probe(tool: str, **expected: Any) -> Probe:
     return Probe(tool, tool, expect=Expectation(**expected), timeout_seconds=5)
 
 
-def test_each_answer_is_judged_by_itself_and_the_session_is_ended(url: str) -> None:
+def test_each_answer_is_judged_on_its_own_and_the_session_is_ended(url: str) -> None:
     probes = [probe(tool) for tool in ("good", "stream-good", "broken", "unknown")]
     assert call_tools.call_all(url, HEADERS, probes) == {
         "good": "",
@@ -100,11 +101,11 @@ def test_what_the_answer_must_and_must_not_hold(url: str, expected: dict[str, An
     assert call_tools.call_all(url, HEADERS, [probe("good", **expected)]) == {"good": fault}
 
 
-def test_a_refused_token_is_told_once_for_all_and_without_the_token(url: str) -> None:
+def test_a_refused_token_is_reported_for_every_probe_and_without_the_token(url: str) -> None:
     found = call_tools.call_all(url, {"Authorization": "Bearer bad"}, [probe("good"), probe("broken")])
     assert found == dict.fromkeys(("good", "broken"), "the token is refused (HTTP 401)")
 
 
 def test_nobody_on_the_port_is_no_traceback() -> None:
-    (told,) = call_tools.call_all("http://127.0.0.1:1/mcp", HEADERS, [probe("good")]).values()
-    assert told == "no answer (Connection refused)"
+    (fault,) = call_tools.call_all("http://127.0.0.1:1/mcp", HEADERS, [probe("good")]).values()
+    assert fault == "no connection (Connection refused)"

@@ -14,7 +14,7 @@ from hostctl.core.errors import Refusal
 from hostctl.mcp import initialize
 
 ANSWER_SECONDS = 0.9
-"""More than the first attempt waits, and more than twice a look's interval leaves of it."""
+"""More than the first attempt waits, and more than twice the interval of the checks."""
 
 
 @pytest.fixture
@@ -43,15 +43,15 @@ def slow() -> Generator[initialize.Target]:
     server.server_close()
 
 
-def test_a_slow_gateway_is_heard_although_it_is_looked_at_in_between(slow: initialize.Target) -> None:
-    looks: list[float] = []
-    answer = initialize.wait(slow, 20, between=lambda: looks.append(time.monotonic()))
+def test_a_slow_gateway_is_heard_although_it_is_checked_in_between(slow: initialize.Target) -> None:
+    checks: list[float] = []
+    answer = initialize.wait(slow, 20, between=lambda: checks.append(time.monotonic()))
     assert answer.good, answer
-    assert looks
-    assert all(after - before >= initialize.LOOK_SECONDS for before, after in pairwise(looks))
+    assert checks
+    assert all(after - before >= initialize.CHECK_SECONDS for before, after in pairwise(checks))
 
 
-def test_what_a_look_raises_ends_the_waiting(slow: initialize.Target) -> None:
+def test_an_exception_of_a_check_ends_the_waiting(slow: initialize.Target) -> None:
     def ended() -> None:
         raise Refusal("it ended")
 
@@ -61,6 +61,6 @@ def test_what_a_look_raises_ends_the_waiting(slow: initialize.Target) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_without_an_answer_the_reason_is_told_at_the_end(slow: initialize.Target) -> None:
+def test_without_an_answer_the_reason_is_reported_at_the_end(slow: initialize.Target) -> None:
     answer = initialize.wait(slow, 0.2)
     assert (answer.good, answer.reason) == (False, "no answer in time")

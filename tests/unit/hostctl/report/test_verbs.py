@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from hostctl import report
-from hostctl.core.documents import Document
 from hostctl.handover.journal import Journal
 from hostctl.host import invoker
 
@@ -45,26 +44,26 @@ class Docker:
 
 
 @pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def inspected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(report, "Engine", Docker)
 
-    def look(*names: str) -> dict[str, Any]:
-        return report.inspect(Document({"docker_socket": "/s", "folder": str(tmp_path), "containers": list(names)}))
+    def inspect(*names: str) -> dict[str, Any]:
+        return report.inspect(report.InspectRequest(str(tmp_path), names, "/s"))
 
-    return look
+    return inspect
 
 
-def test_a_host_without_anything_of_ours_keeps_nothing(looked: Any) -> None:
-    found = looked("gone")
+def test_a_host_without_anything_of_ours_keeps_nothing(inspected: Any) -> None:
+    found = inspected("gone")
     assert (found["last"], found["handovers"], found["backup"], found["restore_drill"]) == ({}, [], None, None)
     assert found["containers"] == [{"name": "gone", "state": "absent"}]
     assert found["host"]["docker"] == "29.7.2" and found["host"]["name"]
 
 
-def test_a_handover_is_told_with_who_and_its_attempts_and_without_its_request(looked: Any, tmp_path: Path) -> None:
+def test_a_handover_is_reported_with_its_attempts_and_without_its_request(inspected: Any, tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "handover"))
     journal.finalize(journal.begin(OPENING), RESULT)
-    found = looked("gateway")
+    found = inspected("gateway")
     assert found["last"]["attempts"] == RESULT["attempts"] and found["last"]["by"] == RESULT["by"]
     (one,) = found["handovers"]
     assert (one["verb"], one["from"], one["to"], one["downtime_ms"], one["outcome"]) == (
@@ -75,26 +74,26 @@ def test_a_handover_is_told_with_who_and_its_attempts_and_without_its_request(lo
     assert (container["state"], container["digest"], container["image"]) == ("paused", "sha256:2", "sentinel:2")
 
 
-def test_a_handover_that_was_undone_has_no_figures(looked: Any, tmp_path: Path) -> None:
+def test_a_handover_that_was_undone_has_no_figures(inspected: Any, tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "handover"))
     journal.close(journal.begin(OPENING), "undone")
-    (one,) = looked()["handovers"]
+    (one,) = inspected()["handovers"]
     assert one["outcome"] == "undone" and "downtime_ms" not in one
 
 
 @pytest.mark.parametrize(("text", "kept"), [('{"ok": true}', {"ok": True}), ("[1]", None), ("{torn", None)])
 def test_a_backups_file_is_read_as_it_is_and_a_torn_one_is_none(
-    looked: Any, tmp_path: Path, text: str, kept: dict[str, Any] | None
+    inspected: Any, tmp_path: Path, text: str, kept: dict[str, Any] | None
 ) -> None:
     (tmp_path / "backup.json").write_text(text)
-    assert looked()["backup"] == kept
+    assert inspected()["backup"] == kept
 
 
-def test_the_nightly_jobs_own_folder_comes_first(looked: Any, tmp_path: Path) -> None:
+def test_the_nightly_jobs_own_folder_comes_first(inspected: Any, tmp_path: Path) -> None:
     (tmp_path / "nightly").mkdir()
     (tmp_path / "restore-drill.json").write_text('{"result": "older"}')
     (tmp_path / "nightly" / "restore-drill.json").write_text('{"result": "could-not-check"}')
-    assert looked()["restore_drill"] == {"result": "could-not-check"}
+    assert inspected()["restore_drill"] == {"result": "could-not-check"}
 
 
 def test_the_caller_is_the_user_behind_sudo_and_where_ssh_came_from(monkeypatch: pytest.MonkeyPatch) -> None:

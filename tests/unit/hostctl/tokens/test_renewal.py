@@ -1,4 +1,4 @@
-"""`token renew`: what the nightly job does to tokens without the program, and what it leaves alone."""
+"""`token renew`: the nightly job's renewal of tokens, without the program."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import jwt
 import pytest
 
 from hostctl import claude_client, tokens
-from hostctl.core.documents import Document
+from hostctl.claude_client.request import EntryRequest
 from hostctl.core.errors import Refusal
-from hostctl.nightly import results
+from hostctl.core.requests import FileMode
+from hostctl.nightly import results, token_renewal
 from hostctl.nightly.request import NO_MARKS, NightlyRequest
-from hostctl.tokens import renewal
+from hostctl.tokens import RemoveRequest, TokenRequest, renewal
+from hostctl.tokens.renewal import RenewRequest
 from tests.unit.hostctl.nightly.request import nightly_request
 
 SECRET = "s" * 40
@@ -31,14 +33,15 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(home: Path, **values: Any) -> Document:
-    return Document(
+def request(home: Path, **values: Any) -> TokenRequest:
+    members: dict[str, Any] = (
         {
-            "path": str(home / "token"), "asked_file": str(home / "tokens" / "claude.json"), "mode": "0600",
+            "path": str(home / "token"), "request_file": str(home / "tokens" / "claude.json"), "mode": FileMode(0o600),
             "secret_file": str(home / "secret"), "issuer": CLAIMS["iss"], "audience": CLAIMS["aud"],
             "subject": CLAIMS["sub"], "role": CLAIMS["role"], "days": DAYS, "renew_share": 0.33, **values,
         }
     )  # fmt: skip
+    return TokenRequest(**members)
 
 
 def with_days_left(home: Path, days: float) -> str:
@@ -51,7 +54,7 @@ def with_days_left(home: Path, days: float) -> str:
 
 
 def renewed(home: Path) -> dict[str, Any]:
-    (row,) = renewal.renew(Document({"folder": str(home / "tokens")}))["tokens"]
+    (row,) = renewal.renew(RenewRequest(str(home / "tokens")))["tokens"]
     return row
 
 
@@ -63,7 +66,7 @@ def accepted(made: str) -> dict[str, Any]:
 def test_a_token_is_renewed_when_less_than_its_share_is_left_and_not_before(
     home: Path, left: float, is_renewed: bool
 ) -> None:
-    tokens.write(asked(home))
+    tokens.write(request(home))
     before = with_days_left(home, left)
     (home / "token").chmod(0o640)
     row = renewed(home)
@@ -75,23 +78,23 @@ def test_a_token_is_renewed_when_less_than_its_share_is_left_and_not_before(
 
 
 def test_the_old_token_is_accepted_until_its_own_end(home: Path) -> None:
-    tokens.write(asked(home))
+    tokens.write(request(home))
     before = with_days_left(home, 5)
     assert renewed(home)["renewed"] is True
     assert accepted(before)["exp"] < accepted((home / "token").read_text().strip())["exp"]
 
 
 def test_the_next_run_of_the_program_finds_the_renewed_token_good(home: Path) -> None:
-    tokens.write(asked(home))
+    tokens.write(request(home))
     with_days_left(home, 5)
     assert renewed(home)["renewed"] is True
     held = (home / "token").read_text()
-    assert tokens.write(asked(home))["kept"] is True
+    assert tokens.write(request(home))["kept"] is True
     assert (home / "token").read_text() == held
 
 
 def test_a_token_of_contextforge_is_never_replaced(home: Path) -> None:
-    tokens.write(asked(home))
+    tokens.write(request(home))
     theirs = jwt.encode({"sub": "claude", "iss": CLAIMS["iss"]}, "t" * 40, algorithm="HS256")
     (home / "token").write_text(theirs)
     row = renewed(home)
@@ -99,60 +102,60 @@ def test_a_token_of_contextforge_is_never_replaced(home: Path) -> None:
     assert "no token of Sentinel" in row["reason"]
 
 
-def test_where_no_token_is_none_is_made(home: Path) -> None:
-    tokens.write(asked(home))
+def test_no_token_is_made_where_there_is_none(home: Path) -> None:
+    tokens.write(request(home))
     (home / "token").unlink()
     assert renewed(home)["renewed"] is False
     assert not (home / "token").exists()
 
 
 def test_after_the_rollback_nothing_is_renewed_and_no_file_is_left(home: Path) -> None:
-    tokens.write(asked(home))
+    tokens.write(request(home))
     before = with_days_left(home, 1)
-    assert tokens.forget(asked(home))["forgotten"] is True
-    assert tokens.forget(asked(home))["forgotten"] is False
-    assert renewal.renew(Document({"folder": str(home / "tokens")})) == {"tokens": []}
+    assert tokens.forget(RemoveRequest(str(home / "token"), str(home / "tokens" / "claude.json")))["forgotten"] is True
+    assert tokens.forget(RemoveRequest(str(home / "token"), str(home / "tokens" / "claude.json")))["forgotten"] is False
+    assert renewal.renew(RenewRequest(str(home / "tokens"))) == {"tokens": []}
     assert (home / "token").read_text().strip() == before
     assert not (home / "tokens").exists()
 
 
-def test_one_that_fails_is_told_and_holds_up_no_other(home: Path) -> None:
-    tokens.write(asked(home))
-    tokens.write(asked(home, path=str(home / "other"), asked_file=str(home / "tokens" / "a-first.json")))
+def test_a_failed_renewal_is_reported_and_holds_up_no_other(home: Path) -> None:
+    tokens.write(request(home))
+    tokens.write(request(home, path=str(home / "other"), request_file=str(home / "tokens" / "a-first.json")))
     kept = json.loads((home / "tokens" / "a-first.json").read_text())
     (home / "tokens" / "a-first.json").write_text(json.dumps({**kept, "secret_file": str(home / "gone")}))
     before = with_days_left(home, 1)
     with pytest.raises(Refusal, match=r"the secret file .*gone cannot be read"):
-        renewal.renew(Document({"folder": str(home / "tokens")}))
+        renewal.renew(RenewRequest(str(home / "tokens")))
     assert (home / "token").read_text().strip() != before
 
 
-def test_what_is_kept_holds_no_secret_and_a_secret_on_stdin_is_not_kept(home: Path) -> None:
-    tokens.write(asked(home))
+def test_a_kept_request_holds_no_secret_and_a_secret_on_stdin_is_not_kept(home: Path) -> None:
+    tokens.write(request(home))
     kept = (home / "tokens" / "claude.json").read_text()
     assert SECRET not in kept and (home / "token").read_text().strip() not in kept
     (home / "token").unlink()
     with pytest.raises(Refusal, match="needs 'secret_file'"):
-        tokens.write(asked(home, secret_file="", secret=SECRET))
+        tokens.write(request(home, secret_file="", secret=SECRET))
     assert not (home / "token").exists()
 
 
 def test_a_literal_header_in_claudes_file_follows_the_renewed_token(home: Path) -> None:
     (home / ".claude.json").write_text('{\n  "theme": "dark"\n}\n')
-    entry = {
+    entry: dict[str, Any] = {
         "file": str(home / ".claude.json"), "scope": "user", "project": "", "entry": "sentinel", "replaces": "",
         "token_file": str(home / "token"), "issuer": CLAIMS["iss"], "folder": str(home / "claude"),
         "authorization": "literal", "url": "http://127.0.0.1:9200/mcp",
         "helper": str(home / "claude" / "headers"),
     }  # fmt: skip
-    claude_client.record(Document(entry))
-    tokens.write(asked(home, entry=entry))
-    claude_client.apply(Document(entry))
+    claude_client.record(EntryRequest(**entry))
+    tokens.write(request(home, entry=entry))
+    claude_client.apply(EntryRequest(**entry))
     with_days_left(home, 5)
     assert renewed(home)["renewed"] is True
     held = json.loads((home / ".claude.json").read_text())["mcpServers"]["sentinel"]["headers"]["Authorization"]
     assert held == f"Bearer {(home / 'token').read_text().strip()}"
-    claude_client.restore(Document(entry))
+    claude_client.restore(EntryRequest(**entry))
     assert (home / ".claude.json").read_text() == '{\n  "theme": "dark"\n}\n'
 
 
@@ -160,29 +163,29 @@ def nightly(home: Path) -> NightlyRequest:
     return replace(nightly_request(home), prometheus=NO_MARKS)
 
 
-def test_the_nightly_step_tells_prometheus_when_the_renewed_token_ends(home: Path) -> None:
+def test_the_nightly_step_reports_the_renewed_tokens_expiry_to_prometheus(home: Path) -> None:
     with_days_left(home, 60)
-    tokens.write(asked(home))
+    tokens.write(request(home))
     with_days_left(home, 1)
-    said = renewal.step(nightly(home))
+    said = token_renewal.step(nightly(home))
     assert said["result"] == "done" and said["tokens"][0]["renewed"]
     ends = accepted((home / "token").read_text().strip())["exp"]
     line = f"sentinel_token_expires_timestamp_seconds {ends}"
     assert line in results.exposition(nightly(home)).splitlines()
 
 
-def test_a_renewal_that_fails_still_tells_when_the_token_ends(home: Path) -> None:
+def test_a_renewal_that_fails_still_reports_the_tokens_expiry(home: Path) -> None:
     with_days_left(home, 60)
-    tokens.write(asked(home))
+    tokens.write(request(home))
     made = with_days_left(home, 1)
     (home / "secret").write_text("")
     with pytest.raises(Refusal):
-        renewal.step(nightly(home))
-    noted = results.noted(nightly(home), renewal.STEP)
+        token_renewal.step(nightly(home))
+    noted = results.noted(nightly(home), token_renewal.STEP)
     ends = jwt.decode(made, options={"verify_signature": False})["exp"]
     assert noted["result"] == "failed" and noted["reason"]
     assert noted["metrics"] == {"sentinel_token_expires_timestamp_seconds": ends}
 
 
-def test_without_a_token_of_sentinel_the_step_is_done_and_tells_no_end(home: Path) -> None:
-    assert renewal.step(nightly(home))["metrics"] == {}
+def test_without_a_token_of_sentinel_the_step_is_done_and_reports_no_expiry(home: Path) -> None:
+    assert token_renewal.step(nightly(home))["metrics"] == {}
