@@ -102,9 +102,7 @@ def test_too_many_requests_are_waited_for_as_long_as_discord_asks(
 
 
 @pytest.mark.parametrize("status", [429, 500, 302])
-def test_a_lasting_error_is_reported_and_stops_nobody(
-    answering: Callable[..., int], status: int
-) -> None:
+def test_a_lasting_error_is_reported_and_stops_nobody(answering: Callable[..., int], status: int) -> None:
     assert checked(answering((status, {"retry_after": 5}, {})), limit=1) == {"seen": False, "reason": f"HTTP {status}"}
 
 

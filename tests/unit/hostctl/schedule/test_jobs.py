@@ -104,9 +104,7 @@ def test_a_host_without_the_scheduler_is_refused_with_the_setting(host: Host) ->
     with pytest.raises(Refusal, match=r"systemd does not run on this host: set host.scheduler to cron"):
         installer.install(job(host, EveryMinute(), "systemd"))
     host.cron.rmdir()
-    with pytest.raises(
-        Refusal, match=r"has no folder .*cron.d, so nothing would run .*install cron, or set host"
-    ):
+    with pytest.raises(Refusal, match=r"has no folder .*cron.d, so nothing would run .*install cron, or set host"):
         installer.install(job(host, EveryMinute(), "cron"))
 
 
