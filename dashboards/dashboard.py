@@ -3,9 +3,9 @@
 Owns: its order, its variables, its annotations. `python -m dashboards` writes `sentinel-gateway.json`, which Grafana
 reads; a test holds the file equal to this code. Deliberately does not: draw a panel (panels.py).
 
-Where annotations come from: while Sentinel holds the port, Prometheus has one more target (itself, all samples dropped)
-whose labels say which container serves (`components/monitoring/prometheus.py`). Its `up` appears, changes and ends with the
-cutover, so nothing but Prometheus is needed to draw them, and they last as long as the series.
+Annotations: while Sentinel holds the port, Prometheus has one more target (its own address, all samples dropped), whose
+labels name the serving container (`components/monitoring/prometheus.py`). Its `up` appears, changes and ends with the
+cutover, so that Prometheus alone is enough to draw them, and they last as long as the series.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def dashboard() -> Dashboard:
         .with_variable(_variable("tool", "Tool", f"label_values({queries.REQUESTS}, tool)"))
         .with_variable(_variable("backend", "Backend", f"label_values({queries.HEALTHY}, backend)"))
         .annotation(_annotation("Cutovers", "green", queries.cutover(), "Sentinel took the port: {{container}}"))
-        .annotation(_annotation("Ways back", "orange", queries.rollback(), "ContextForge has the port again"))
+        .annotation(_annotation("Rollbacks", "orange", queries.rollback(), "ContextForge has the port again"))
         .annotation(_annotation("New versions", "blue", queries.new_version(), "{{image}} in {{container}}"))
         .with_panel(panels.request_rate())
         .with_panel(panels.latency())
@@ -68,7 +68,7 @@ def _variable(name: str, label: str, query: str) -> QueryVariable:
     )
 
 
-def _annotation(name: str, color: str, expression: str, words: str) -> AnnotationQuery:
+def _annotation(name: str, color: str, expression: str, text: str) -> AnnotationQuery:
     return (
         AnnotationQuery()
         .name(name)
@@ -79,5 +79,5 @@ def _annotation(name: str, color: str, expression: str, words: str) -> Annotatio
         .expr(expression)
         .step("15s")
         .title_format(name)
-        .text_format(words)
+        .text_format(text)
     )

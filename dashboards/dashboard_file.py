@@ -1,4 +1,4 @@
-"""Where the built dashboards lie. Apart from their code, so that the program needs no SDK."""
+"""The built dashboards' files, apart from their code, so that the program needs no SDK."""
 
 from pathlib import Path
 
@@ -7,4 +7,4 @@ FILE = Path(__file__).with_name(f"{UID}.json")
 
 RESOURCES_UID = "sentinel-resources"
 RESOURCES_FILE = Path(__file__).with_name(f"{RESOURCES_UID}.json")
-"""The second one, which is there where the settings say where its figures come from."""
+"""The second dashboard, provisioned with `resources.enabled`."""

@@ -1,6 +1,6 @@
 """The five panels, one function each.
 
-Owns: units, thresholds, legends, and a description that says what to do.
+Owns: units, thresholds, legends, and a description that names the fix.
 Deliberately does not: know PromQL (queries.py).
 """
 
@@ -31,7 +31,7 @@ from dashboards import queries
 
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid="prometheus")
 _MINUTE = "1m"
-"""Least step of a rate: shorter ones show a gateway with one user as noise."""
+"""Shortest step of a rate: with one user a shorter one shows noise."""
 
 Line = tuple[str, str]
 """A query, and the legend of its series."""
@@ -41,7 +41,7 @@ def request_rate() -> timeseries.Panel:
     return lines(
         1,
         "Requests by tool and status",
-        "Tool calls a second. A tool that nobody should call: look it up in the audit log. Silence although you work: "
+        "Tool calls a second. A tool that nobody should call: search the audit log for it. No calls although you work: "
         "make verify.",
         "reqps",
         [(queries.request_rate(), "{{tool}} {{status}}")],
@@ -52,20 +52,20 @@ def latency() -> timeseries.Panel:
     return lines(
         2,
         "Latency of calls",
-        "Half, 95 % and 99 % of calls took less than this. The histogram ends at 10 s: a line that lies there means "
-        "longer, nobody knows how much. Choose tools above until the slow one is left, then look at its backend.",
+        "Half, 95 % and 99 % of calls took less than this. The histogram ends at 10 s: a line there is 10 s or more. "
+        "Select tools above until the slow one is left, then check its backend.",
         "s",
         [(queries.latency(quantile), f"p{quantile * 100:g}") for quantile in (0.5, 0.95, 0.99)],
     ).thresholds(steps(("green", None), ("yellow", 2.5), ("red", 10)))
 
 
 def error_rate() -> timeseries.Panel:
-    """Two scales: errors a second by type, and on the right the share of all calls, which is what alerts."""
+    """Two scales: errors a second by type, and on the right the share of all calls, on which the alert fires."""
     panel = lines(
         3,
         "Errors by type and as a share of calls",
-        "By type: timeout or backend errors are the backend's (make verify), forbidden and rate_limited are the "
-        "configuration's, unknown_tool is the client's. The share alerts above 10 %.",
+        "By type: timeout and backend errors come from the backend (make verify), forbidden and rate_limited from the "
+        "configuration, unknown_tool from the client. The alert fires above a share of 10 %.",
         "reqps",
         [(queries.error_rate(), "{{error_type}}"), (queries.failed_share(queries.PANEL_WINDOW, queries.TOOLS), SHARE)],
     )
@@ -88,8 +88,8 @@ def backend_health() -> statetimeline.Panel:
         .id(4)
         .title("Backends")
         .description(
-            "One line a backend. Red: its tools fail while the others serve; make verify says what it answers, and "
-            "its own container or upstream is where to fix. 'gateway not seen': the gateway itself is the problem."
+            "One line a backend. Red: its tools fail while the others serve; make verify shows its answer; "
+            "fix its own container or upstream. 'gateway not seen': the gateway is the problem."
         )
         .datasource(PROMETHEUS)
         .height(8)
@@ -109,8 +109,8 @@ def rate_limit_hits() -> timeseries.Panel:
     return lines(
         5,
         "Calls that the rate limit refused",
-        "By tool, a minute. Your own work hits it: raise the tool's limit. Nobody works and it rises: a client loops; "
-        "the audit log names it.",
+        "Per minute, by tool. Your own work reaches it: raise the tool's limit. It rises although nobody works: a "
+        "client loops; the audit log names it.",
         "cpm",
         [(queries.rate_limit_hits(), "{{tool}}")],
     ).thresholds(steps(("green", None), ("yellow", 1)))

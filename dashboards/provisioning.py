@@ -1,7 +1,7 @@
-"""Everything that Grafana is given as files: data source, dashboard, alerts.
+"""Grafana's provisioning files: data source, dashboards, alerts.
 
 Owns: the files' names below `/etc/grafana` and their contents. No secret is in any of them.
-Deliberately does not: put them anywhere (`components/monitoring/grafana.py` does).
+Deliberately does not: write them (`components/monitoring/grafana.py` does).
 Format: https://grafana.com/docs/grafana/latest/administration/provisioning/
 """
 

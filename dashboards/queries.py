@@ -1,13 +1,13 @@
-"""What is asked of Prometheus, in PromQL.
+"""The PromQL queries of panels and alerts.
 
-Owns: the five metric families' names, how a counter that did not exist is read, how a quiet day reads.
+Owns: the metrics' names, the reading of a counter that did not exist before, and the value of a quiet day.
 Deliberately does not: know panels, rules or thresholds.
 
-Three facts of the gateway shape every query (`reference/sentinel.md`, and Prometheus's own way with counters):
+Three facts of the gateway shape every query (`reference/sentinel.md`, and Prometheus's handling of counters):
 
 - A family without a sample is absent, and a counter appears with its first event already counted. `rate` sees nothing
   of that event, and on a gateway with one user the first error of the day is the one that matters. So a series that
-  was not there a window ago, while the gateway was being scraped, counts from zero.
+  did not exist a window ago, while the gateway was being scraped, counts from zero.
 - A division by zero is no number: every share is over what is above zero, and reads 0 where there was no call.
 - Prometheus 3 writes the bucket `le="10"` as `le="10.0"`; 2.53 leaves it. Queries match both.
 """
@@ -30,10 +30,10 @@ CONTAINER_CPU = "sentinel_container_cpu_seconds_total"
 PROCESS_MEMORY = "sentinel_process_memory_bytes"
 MEMORY_TARGET = "sentinel_memory_target_bytes"
 RESOURCES_WINDOW = "5m"
-"""Of a look a minute, as many as a rate needs where one is late."""
+"""Holds five samples at one a minute: enough for a rate although one is late."""
 
 MOST_SERIES = 12
-"""Lines of one panel: `tool` is whatever name a client sent, so their number has no limit of its own."""
+"""Lines of one panel: `tool` is any name that a client sent, so that their number is unlimited."""
 
 PANEL_WINDOW = "$__rate_interval"
 PANEL_WINDOW_SECONDS = "($__rate_interval_ms / 1000)"
@@ -43,13 +43,13 @@ BACKENDS = 'backend=~"$backend"'
 
 
 def window(seconds: float) -> str:
-    """Seconds as PromQL and Grafana write a duration: 300 is `5m`, 15 is `15s`."""
+    """Seconds as a duration of PromQL and Grafana: 300 is `5m`, 15 is `15s`."""
     whole = int(seconds)
     return f"{whole // 60}m" if whole % 60 == 0 else f"{whole}s"
 
 
 def grown(metric: str, over: str, *matchers: str) -> str:
-    """By how much each series of a counter grew within the window; one that was born in it counts from zero."""
+    """The growth of each series of a counter within the window; a series that began in it counts from zero."""
     series = f"{metric}{{{','.join(matchers)}}}" if matchers else metric
     return (
         "(\n"
@@ -69,7 +69,7 @@ def zero_when_absent(expression: str, **label: str) -> str:
 
 
 def share(part: str, whole: str) -> str:
-    """part / whole of two sums, 0 where there is nothing of which it could be a share."""
+    """part / whole of two sums, 0 where the whole is 0 or absent."""
     return zero_when_absent(f"({zero_when_absent(part)})\n/ ({whole} > 0)")
 
 
@@ -80,9 +80,9 @@ def request_rate() -> str:
 
 
 def latency(quantile: float) -> str:
-    """Seconds that this share of calls stayed below; nothing above the largest finite bucket can be told apart."""
+    """Seconds that this share of calls stayed below; the largest finite bucket is also the largest value."""
     buckets = f"sum by (le) {grown(f'{DURATIONS}_bucket', PANEL_WINDOW, TOOLS)}"
-    # Of no calls the quantile is no number, and no number is not >= 0.
+    # Without calls the quantile is NaN, which is not >= 0.
     return zero_when_absent(f"histogram_quantile({quantile:g}, {buckets}) >= 0")
 
 
@@ -115,7 +115,7 @@ def gateway_up() -> str:
 
 
 def backend_healthy() -> str:
-    """The same as the panel's, for all backends, without a stand-in: no gateway is the gateway's alert."""
+    """The panel's query for all backends, without a substitute: a missing gateway is the gateway's own alert."""
     return f"min by (backend) ({HEALTHY})"
 
 
@@ -129,19 +129,19 @@ def slow_share(over: str, seconds: float) -> str:
 
 
 def cutover() -> str:
-    """Sentinel has the port, and a minute ago had not, while Prometheus was there to see it."""
+    """Sentinel has the port and did not have it a minute ago, while Prometheus was running."""
     now = f'up{{job="{CUTOVER_JOB}"}}'
     return f'{now} unless on () ({now} offset 1m)\nand on () (up{{job="prometheus"}} offset 1m)'
 
 
 def rollback() -> str:
-    """Sentinel had the port a minute ago, and now has not."""
+    """Sentinel had the port a minute ago and does not have it now."""
     now = f'up{{job="{CUTOVER_JOB}"}}'
     return f'{now} offset 1m unless on () {now}\nand on () up{{job="prometheus"}}'
 
 
 def new_version() -> str:
-    """Sentinel has the port as before, in another container."""
+    """Sentinel still has the port, in another container."""
     now = f'up{{job="{CUTOVER_JOB}"}}'
     return f"{now} unless on (container) ({now} offset 1m)\nand on () ({now} offset 1m)"
 
@@ -149,7 +149,7 @@ def new_version() -> str:
 def backup_age_hours() -> str:
     """Hours since the last good backup, or since the nightly job was installed, whichever is later.
 
-    Where neither is told it is the hours since 1970, but only while Sentinel has the port: else there is no such job.
+    Without either series it is the hours since 1970, but only while Sentinel has the port: else there is no such job.
     """
     latest = f'max({{__name__=~"{LAST_BACKUP}|{NIGHTLY_INSTALLED}"}})'
     age = f"(time() - ({zero_when_absent(latest)})) / 3600"
@@ -157,7 +157,7 @@ def backup_age_hours() -> str:
 
 
 def token_days_left() -> str:
-    """Days of life that Claude's token has left. No series where no night has told its end yet."""
+    """Days until Claude's token expires. No series until a nightly job has reported its end."""
     return f"(max({TOKEN_EXPIRES}) - time()) / 86400"
 
 
@@ -167,12 +167,12 @@ def container_memory() -> str:
 
 
 def memory_share() -> str:
-    """The share of its limit that a container has, 0 to 1."""
+    """A container's memory as a share of its limit, 0 to 1."""
     return f"{container_memory()}\n/ (max by (container) ({CONTAINER_LIMIT}) > 0)"
 
 
 def container_cpu() -> str:
-    """Processor cores that a container keeps busy."""
+    """CPU cores that a container keeps busy."""
     return f"sum by (container) (rate({CONTAINER_CPU}[{RESOURCES_WINDOW}]))"
 
 
@@ -182,10 +182,10 @@ def process_memory() -> str:
 
 
 def gateway_memory() -> str:
-    """Bytes of bridge and gateway together: what the target is about. 0 where nobody looks."""
+    """Bytes of bridge and gateway together, to compare with the target. 0 where no figures are collected."""
     return zero_when_absent(f"max(sum by (container) ({PROCESS_MEMORY}))")
 
 
 def memory_target() -> str:
-    """Bytes that they should stay under."""
+    """The target of bridge and gateway, in bytes."""
     return f"max({MEMORY_TARGET})"

@@ -1,7 +1,7 @@
 """The second dashboard: memory and CPU of the stack's containers, and bridge and gateway against their target.
 
-Owns: its panels and their order; its JSON is written beside it like the first one's. Its figures are one a minute, so
-nothing here is drawn finer. Deliberately does not: know PromQL (queries.py), nor where the figures come from.
+Owns: its panels and their order; its JSON is written beside it like the first one's. Its figures come once a minute, so
+that is the shortest step here. Deliberately does not: know PromQL (queries.py), or the source of the figures.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def memory() -> timeseries.Panel:
     return panels.lines(
         1,
         "Memory by container",
-        "Without the file cache that the kernel can drop, as docker stats has it. A line that only rises is a "
-        "leak: docker restart that container when nobody works, and tell its author.",
+        "Without the file cache that the kernel can drop, as in docker stats. A line that only rises is a leak: "
+        "docker restart that container when nobody works, and report it to its author.",
         "bytes",
         [(queries.container_memory(), "{{container}}")],
     )
@@ -54,8 +54,8 @@ def share() -> timeseries.Panel:
     return panels.lines(
         2,
         "Memory as a share of the limit",
-        "At 100 % the kernel ends the container and Docker starts it again. Above 80 % for long: raise its memory_mb "
-        "in the settings, or find what grew.",
+        "At 100 % the kernel ends the container and Docker restarts it. Above 80 % for long: raise its memory_mb "
+        "in the settings, or find the cause.",
         "percentunit",
         [(queries.memory_share(), "{{container}}")],
     ).thresholds(panels.steps(("green", None), ("yellow", 0.8), ("red", 0.95)))
@@ -65,7 +65,7 @@ def cpu() -> timeseries.Panel:
     return panels.lines(
         3,
         "CPU by container",
-        "Cores kept busy; no container of the stack has a limit of them. One that stays at a whole core and nobody "
+        "Busy cores; no container of the stack has a CPU limit. One that keeps a whole core busy although nobody "
         "works: docker top names the process.",
         "short",
         [(queries.container_cpu(), "{{container}}")],
@@ -77,8 +77,8 @@ def target() -> timeseries.Panel:
     panel = panels.lines(
         TARGET_PANEL,
         "Bridge and gateway against their target",
-        "Resident memory of the two processes alone, stacked, without the backends in their container. The stack above "
-        "the dashed line for long: docs/alerts.md says what to do.",
+        "Resident memory of the two processes alone, stacked, without the backends in their container. Above the "
+        "dashed line for long: follow docs/alerts.md.",
         "bytes",
         [(queries.process_memory(), "{{process}}"), (queries.memory_target(), TARGET)],
     )

@@ -52,7 +52,7 @@ def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) 
             f"http://{gateway}/health",
             "Sentinel is down",
             "Sentinel is back",
-            "Claude's tools fail. First look: make status. The rollback: make rollback.",
+            "Claude's tools fail. First check: make status. The rollback: make rollback.",
         )
     ]
     if settings.prometheus.enabled:
@@ -62,7 +62,7 @@ def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) 
                 f"http://{prometheus}/-/ready",
                 "Prometheus is down",
                 "Prometheus is back",
-                "The alerts see nothing; the gateway itself is not touched. First look: docker logs.",
+                "The alerts see nothing; the gateway itself is not touched. First check: docker logs.",
             )
         )
     if settings.prometheus.enabled and settings.grafana.enabled:
@@ -72,7 +72,7 @@ def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) 
                 f"http://{grafana}/api/health",
                 "Grafana is down",
                 "Grafana is back",
-                "No alert would be sent; the gateway itself is not touched. First look: docker logs.",
+                "No alert would be sent; the gateway itself is not touched. First check: docker logs.",
             )
         )
     return found

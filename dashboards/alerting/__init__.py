@@ -1,1 +1,1 @@
-"""What Grafana is given to alert: rules, where they go, and their words."""
+"""Grafana's alerting: rules, their contact point, and their messages."""

@@ -1,8 +1,8 @@
-"""Where alerts go and what they say there.
+"""The contact point of the alerts and their messages.
 
-Owns: the contact point, the one policy, the message's templates. The webhook's address is the secret: Grafana reads it
+Owns: the contact point, the one policy, the message's templates. The webhook's address is a secret: Grafana reads it
 from a file (`$__file{…}`), so that no provisioning file holds it.
-Deliberately does not: choose colours or fields; Grafana's Discord receiver makes the embed itself.
+Deliberately does not: choose colours or fields; Grafana's Discord receiver makes the embed.
 
 Format: https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerting-resources/file-provisioning/
 """
@@ -25,7 +25,7 @@ __all__ = ["CONTACT_POINT", "contact_points_file", "policies_file", "templates_f
 
 CONTACT_POINT = "discord"
 _MOST_ALERTS = 5
-"""Of one message: Discord refuses more than 2000 characters, and Grafana cuts there in the middle of a word."""
+"""In one message: Discord refuses more than 2000 characters, and Grafana truncates at that length."""
 
 _TITLE = (
     '{{ define "sentinel.title" }}'
@@ -36,10 +36,10 @@ _MESSAGE = (
     '{{ define "sentinel.message" }}'
     f"{{{{ range $number, $alert := .Alerts }}}}{{{{ if lt $number {_MOST_ALERTS} }}}}"
     '{{ if eq $alert.Status "firing" }}{{ $alert.Annotations.summary }}\n'
-    "First look: {{ $alert.Annotations.description }}\n"
+    "First check: {{ $alert.Annotations.description }}\n"
     "Runbook: {{ $alert.Annotations.runbook_url }}\n"
     "Panel: {{ $alert.PanelURL }}\n"
-    "{{ else }}Over: {{ $alert.Annotations.summary }}\n{{ end }}"
+    "{{ else }}Resolved: {{ $alert.Annotations.summary }}\n{{ end }}"
     "{{ end }}{{ end }}"
     "{{ end }}"
 )

@@ -1,14 +1,14 @@
-"""The alerts, in one place: what each asks, when it fires, what it says.
+"""The alerts: the query, condition and message of each.
 
-Owns: expressions, thresholds, waits, states for no data and for errors, words. Thresholds come from the settings.
+Owns: expressions, thresholds, waits, states for no data and for errors, messages. Thresholds come from the settings.
 Deliberately does not: spell Grafana's file (shape.py), nor Discord's messages (discord.py).
 
-States where there is nothing to compare, the same reasoning for all:
+States without a value to compare:
 
-- Each expression but `backend_healthy` reads 0 where its series are absent, so "no data" means that the query itself
-  brought nothing. For the gateway that is an alert; for the others it is what the gateway's alert tells already: OK.
-- An error of the data source (Prometheus is down) is told once, by the gateway's rule, since nobody then sees whether
-  it serves. The others keep their last state: no recovery that did not happen, no message twice about one thing.
+- Each expression but `backend_healthy` reads 0 where its series are absent, so "no data" means that the query returned
+  nothing. For the gateway that is an alert; for the others it is OK, since the gateway's alert reports it already.
+- An error of the data source (Prometheus is down) is reported once, by the gateway's rule, since nothing then shows
+  whether it serves. The others keep their last state: no false recovery, no second message about one cause.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ FOLDER = "Sentinel"
 GROUP = "sentinel"
 PROMETHEUS_UID = "prometheus"
 _EXPRESSION = "__expr__"
-_LOOK_BACK_SECONDS = 600
+_RANGE_SECONDS = 600
 _MEGABYTE = 1024 * 1024
 MEMORY_MINUTES = 10
 BACKUP_SECONDS = 600
-"""After a cutover the mark of it is there before the nightly job is."""
+"""Long enough for the nightly job to be installed after a cutover."""
 
 SLOW_CALLS = 0.01
-"""The share of calls beyond the threshold that makes p99 exceed it."""
+"""The share of slower calls above which p99 exceeds the threshold."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Alert:
     severity: Literal["critical", "warning"]
     panel: int
     summary: str
-    first_look: str
+    first_check: str
     no_data: NoDataState = "OK"
     on_error: ErrorState = "KeepLast"
     dashboard: str = DASHBOARD_UID
@@ -65,7 +65,7 @@ class Alert:
         return f"sentinel-{heading(self.title)}"
 
     def as_prometheus_rule(self) -> dict[str, object]:
-        """The same condition as a rule of Prometheus's own, which `promtool test rules` can run."""
+        """The condition as a Prometheus rule, which `promtool test rules` can run."""
         sign = {"gt": ">", "lt": "<"}[self.comparison]
         return {
             "alert": self.uid,
@@ -91,8 +91,8 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             seconds=int(settings.gateway_minutes * 60),
             severity="critical",
             panel=1,
-            summary="Sentinel does not answer on its metrics port, or nobody can see whether it does.",
-            first_look="make status; then docker ps and the log of the container sentinel-gateway-*.",
+            summary="Sentinel does not answer on its metrics port, or Prometheus does not answer.",
+            first_check="make status; then docker ps and docker logs of the container sentinel-gateway-*.",
             no_data="Alerting",
             on_error="Alerting",
         ),
@@ -105,7 +105,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             severity="critical",
             panel=4,
             summary="Backend {{ $labels.backend }} is unhealthy: its tools fail, the others serve.",
-            first_look="make verify names what the backend answers; for a sidecar, docker ps.",
+            first_check="make verify shows the backend's answer; for a sidecar, docker ps.",
         ),
         Alert(
             title="Calls fail",
@@ -116,7 +116,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             severity="warning",
             panel=3,
             summary=f"More than {settings.error_share:.0%} of calls failed in {error_window}.",
-            first_look="The panel names the error's type; make verify says which backend.",
+            first_check="The panel shows the error's type; make verify names the backend.",
         ),
         Alert(
             title="Calls are slow",
@@ -126,9 +126,9 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             seconds=0,
             severity="warning",
             panel=2,
-            summary=f"p99 is above {settings.latency_seconds:g} s: so slow were more than 1 % of the calls in "
-            f"{error_window}. The histogram's largest bucket is 10 s, so it cannot say how much slower.",
-            first_look="The latency panel by tool; then the backend that owns the tool.",
+            summary=f"p99 is above {settings.latency_seconds:g} s: more than 1 % of the calls in {error_window} took "
+            "longer. The histogram ends at 10 s; exact times are in the audit log.",
+            first_check="The latency panel by tool; then the backend that owns the tool.",
         ),
         Alert(
             title="Backup too old",
@@ -138,9 +138,9 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             seconds=BACKUP_SECONDS,
             severity="warning",
             panel=1,
-            summary=f"The last good backup of Sentinel's database is older than {settings.backup_hours} h, or nobody "
-            "can see when it was.",
-            first_look="night.json and backup.json in the folder nightly of the product's folder; then make backup.",
+            summary=f"The last good backup of Sentinel's database is older than {settings.backup_hours} h, or its "
+            "time is not reported.",
+            first_check="nightly.json and backup.json in the folder nightly of the product's folder; then make backup.",
             needs_nightly=True,
         ),
         _token_ends("Token ends soon", settings.token_warning_days, "warning"),
@@ -154,15 +154,15 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             severity="warning",
             panel=4,
             dashboard=RESOURCES_UID,
-            summary=f"Bridge and gateway have had more than {settings.memory_target_mb} MB for "
+            summary=f"Bridge and gateway have used more than {settings.memory_target_mb} MB for "
             f"{MEMORY_MINUTES} minutes.",
-            first_look="The panel shows which of the two grew, and since when.",
+            first_check="The panel shows which of the two grew, and since when.",
         ),
     )
 
 
 def _token_ends(title: str, days: float, severity: Literal["critical", "warning"]) -> Alert:
-    """The night renews a token long before: this is what is left when it no longer does."""
+    """An alert on a token that the nightly job, which renews it long before, no longer renews."""
     return Alert(
         title=title,
         expression=queries.token_days_left(),
@@ -171,29 +171,29 @@ def _token_ends(title: str, days: float, severity: Literal["critical", "warning"
         seconds=BACKUP_SECONDS,
         severity=severity,
         panel=1,
-        summary=f"Claude's token ends in less than {days:g} days, and then every call is refused: the night no longer "
-        "renews it.",
-        first_look="token.json in the folder nightly of the product's folder says why; the link says how to renew it.",
+        summary=f"Claude's token ends in less than {days:g} days, and then every call is refused: the nightly job no "
+        "longer renews it.",
+        first_check="token.json in the folder nightly of the product's folder gives the reason; the link the fix.",
         needs_nightly=True,
     )
 
 
 def rules_file(settings: Alerts, *, paused: bool, nightly: bool = True, resources: bool = True) -> Rules:
-    """alerting/rules.yaml. `paused` while Sentinel is stopped on purpose: nothing is wrong then.
+    """alerting/rules.yaml. `paused` while Sentinel is stopped on purpose.
 
     Without the `nightly` job its alert is paused; a rule that is left out would stay in Grafana's own database.
-    Without `resources` there is no second dashboard, and the alert on what it would show is paused.
+    Without `resources` there is no second dashboard, and the alert on its figures is paused.
     """
 
-    def quiet(alert: Alert) -> bool:
-        unseen = (alert.needs_nightly and not nightly) or (alert.dashboard == RESOURCES_UID and not resources)
-        return paused or unseen
+    def is_paused(alert: Alert) -> bool:
+        without_figures = (alert.needs_nightly and not nightly) or (alert.dashboard == RESOURCES_UID and not resources)
+        return paused or without_figures
 
     group = RuleGroup(
         name=GROUP,
         folder=FOLDER,
         interval=f"{settings.evaluate_seconds}s",
-        rules=tuple(_rule(alert, settings.runbook, quiet(alert)) for alert in alerts(settings)),
+        rules=tuple(_rule(alert, settings.runbook, is_paused(alert)) for alert in alerts(settings)),
     )
     return Rules(groups=(group,))
 
@@ -203,7 +203,7 @@ def _rule(alert: Alert, runbook: str, paused: bool) -> Rule:
         uid=alert.uid,
         title=alert.title,
         condition="C",
-        data=(_asked(alert.expression), _last(), _compared(alert)),
+        data=(_query(alert.expression), _last(), _compared(alert)),
         for_=f"{alert.seconds}s",
         no_data_state=alert.no_data,
         exec_err_state=alert.on_error,
@@ -213,17 +213,17 @@ def _rule(alert: Alert, runbook: str, paused: bool) -> Rule:
         labels={"severity": alert.severity},
         annotations={
             "summary": alert.summary,
-            "description": alert.first_look,
+            "description": alert.first_check,
             "runbook_url": f"{runbook}#{heading(alert.title)}",
         },
     )
 
 
-def _asked(expression: str) -> Query:
+def _query(expression: str) -> Query:
     return Query(
         ref_id="A",
         datasource_uid=PROMETHEUS_UID,
-        relative_time_range=TimeRange(from_seconds=_LOOK_BACK_SECONDS),
+        relative_time_range=TimeRange(from_seconds=_RANGE_SECONDS),
         model={
             "refId": "A",
             "datasource": {"type": "prometheus", "uid": PROMETHEUS_UID},

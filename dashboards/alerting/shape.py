@@ -22,7 +22,7 @@ ErrorState = Literal["Error", "OK", "Alerting", "KeepLast"]
 
 
 class Shape(BaseModel):
-    """Paused, camelCase in the file, and nothing that Grafana does not know."""
+    """Immutable, camelCase in the file, and only members that Grafana knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
@@ -44,7 +44,7 @@ class Query(Shape):
 
 
 class Rule(Shape):
-    """One alert rule. `for_` is how long its condition must hold."""
+    """One alert rule; its condition must hold for `for_`."""
 
     uid: Uid
     title: Annotated[str, Field(min_length=1, max_length=190)]

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dashboards.dashboard_file import FILE
-from dashboards.picture.asking import Span, asked
 from dashboards.picture.drawing import draw
+from dashboards.picture.samples import Span, drawn_panels
 
 
 def main() -> int:
@@ -20,18 +20,18 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--step", type=int, default=15, help="least seconds between two points: the scrape interval")
     parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     dashboard = json.loads(FILE.read_text(encoding="utf-8"))
-    span = Span.before(time.time(), given.minutes * 60, given.step)
+    span = Span.before(time.time(), arguments.minutes * 60, arguments.step)
     try:
-        panels = asked(given.prometheus, dashboard, span)
+        panels = drawn_panels(arguments.prometheus, dashboard, span)
     except OSError as error:
-        print(f"Prometheus does not answer at {given.prometheus} ({error}): look at make status.", file=sys.stderr)
+        print(f"Prometheus does not answer at {arguments.prometheus} ({error}): run make status.", file=sys.stderr)
         return 1
     at = datetime.fromtimestamp(span.end, UTC)
-    title = f"{dashboard['title']}: the last {given.minutes:g} minutes, until {at:%Y-%m-%d %H:%M} UTC"
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    draw(panels, span, title, given.out)
+    title = f"{dashboard['title']}: the last {arguments.minutes:g} minutes, until {at:%Y-%m-%d %H:%M} UTC"
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    draw(panels, span, title, arguments.out)
     return 0
 
 

@@ -1,11 +1,11 @@
 """The panels on one sheet, as a PNG.
 
-Owns: where a panel lies (the dashboard's own grid), axes in the panel's unit, thresholds as lines, states as bars.
-Deliberately does not: know a query (asking.py), nor choose a title, unit, threshold or colour: the panel has them.
+Owns: a panel's place (the dashboard's own grid), axes in the panel's unit, thresholds as lines, states as bars.
+Deliberately does not: know a query (samples.py), or choose a title, unit, threshold or colour: the panel has them.
 """
 
 # pyright: basic
-# matplotlib's own types are partial, so that strict checking would ask for a cast at every call.
+# matplotlib's own types are partial, so that strict checking would need a cast at every call.
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dashboards.picture.asking import Drawn, Series, Span
+from dashboards.picture.samples import Drawn, Series, Span
 
 WIDTH, HEIGHT, DOTS = 13.0, 10.0, 90
 """Inches, and dots an inch."""
@@ -31,9 +31,9 @@ LINES = ("#1f60c4", "#e0752d", "#3c9d4e", "#8f3bb8", "#0b8f8f", "#a0522d", "#5a6
 SHARE = "#c4162a"
 _COLUMNS = 24
 _HEAD, _LEFT, _RIGHT, _ABOVE, _BELOW = 0.045, 0.1, 0.045, 0.03, 0.075
-"""Shares of the sheet: its title, and what a panel keeps around its axes for names, units, title and legend."""
+"""Shares of the sheet: its title, and a panel's margins for names, units, title and legend."""
 _GAP_STEPS = 1.5
-"""A bar ends where the next point is further away: nothing was known in between."""
+"""A bar ends where the next point is further away: there are no samples in between."""
 
 
 def draw(drawn: Sequence[Drawn], span: Span, title: str, file: Path) -> None:
@@ -58,7 +58,7 @@ def _place(cell: Mapping[str, int], rows: int) -> tuple[float, float, float, flo
 
 
 def _lines(axes: Axes, drawn: Drawn, span: Span) -> None:
-    """Lines over the left axis; those that the panel puts on the right have an axis of their own there."""
+    """Lines over the left axis; those that the panel overrides have an axis of their own on the right."""
     defaults = drawn.panel["fieldConfig"]["defaults"]
     overridden = _overrides(drawn.panel)
     colors = iter(LINES * 4)
@@ -114,7 +114,7 @@ _LEGEND: Mapping[str, Any] = {
 
 
 def _thresholds(axes: Axes, steps: Sequence[Mapping[str, Any]], highest: float) -> None:
-    """A line where the panel's colour changes, as far as the values come near it."""
+    """A line where the panel's colour changes, if the values come near it."""
     for step in steps:
         threshold = step.get("value")
         if threshold is not None and threshold <= max(highest * 1.15, 1):
@@ -134,7 +134,7 @@ def _unit(axes: Axes, unit: str) -> None:
 
 
 def _least_top(unit: str) -> float:
-    """A quiet panel has an axis too."""
+    """The least top of an axis, for a panel without events."""
     return 0.1 if unit in ("reqps", "s") else 1.0
 
 
@@ -150,7 +150,7 @@ def _time_axis(axes: Axes, span: Span) -> None:
 
 
 def _overrides(panel: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """{legend: {property: value}} of the series that the panel treats apart."""
+    """{legend: {property: value}} of the overridden series."""
     return {
         one["matcher"]["options"]: {each["id"]: each["value"] for each in one["properties"]}
         for one in panel["fieldConfig"]["overrides"]

@@ -1,4 +1,4 @@
-"""A container's log without its secrets: those in its secret files, and anything in the form of a token or a password."""
+"""A container's log without its secrets: those in its secret files, and anything like a token or a password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`promtool test rules` on one alert: what was scraped goes in, when it fires comes out."""
+"""`promtool test rules` on one alert: scraped series in, firing times out."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def run(rule: Mapping[str, Any], series: Series, expected: Mapping[int, Sequence
 
 
 def ever_fires(rule: Mapping[str, Any], series: Series, seconds: int) -> bool:
-    """Whether the rule fires at any scrape up to `seconds`."""
+    """True when the rule fires at any scrape up to `seconds`."""
     silent = run(rule, series, {second: [] for second in range(0, seconds, SCRAPE_SECONDS)})
     return bool(re.search(r"got:\s*\[", silent) and not re.search(r"got:\s*\[\s*\]", silent))

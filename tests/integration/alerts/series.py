@@ -1,4 +1,4 @@
-"""What the gateway can expose, made by the lab's own gateway (whose metrics are tested against the recorded ones).
+"""Series that the gateway can expose, made by the lab's gateway, whose metrics are tested against recorded ones.
 
 A world is a list of scrapes; a rule that fires in none of the worst worlds can never fire.
 """
@@ -18,11 +18,11 @@ CUTOVER = 'up{job="cutover",instance="127.0.0.1:9090",container="sentinel-gatewa
 """While Sentinel has the port."""
 
 Scrape = Callable[[Metrics, int], None]
-"""What happened before this scrape, the first being number 0."""
+"""The events before this scrape, the first being number 0."""
 
 
 def world(seconds: int, happens: Scrape, up: int = 1) -> Series:
-    """The series of a gateway to which that happened; while it is not up, nothing but `up` is there."""
+    """The series of a gateway after those events; while it is not up, there is only `up`."""
     metrics = Metrics()
     count = seconds // SCRAPE_SECONDS
     columns: dict[str, list[str]] = {UP: [str(up)] * count}
@@ -38,7 +38,7 @@ def world(seconds: int, happens: Scrape, up: int = 1) -> Series:
 
 
 def calls(each: int, failed: int = 0, seconds: float = 0.03, since: int = 0) -> Scrape:
-    """So many calls before each scrape, of which so many failed, each taking so long."""
+    """Calls before each scrape: their number, the failed ones, the seconds of each."""
 
     def happens(metrics: Metrics, number: int) -> None:
         for call in range(each if number >= since else 0):
@@ -48,14 +48,14 @@ def calls(each: int, failed: int = 0, seconds: float = 0.03, since: int = 0) -> 
 
 
 def worst(metrics: Metrics, number: int) -> None:
-    """Everything that can be wrong is."""
+    """Series with every fault at once."""
     metrics.backend("sqlite", False)
     metrics.request("list_tables", 600, "timeout")
     metrics.rate_limit_hit("list_tables")
 
 
 def memory(seconds: int, bridge_mb: float, gateway_mb: float) -> Series:
-    """What the look at Docker's statistics writes of the two processes."""
+    """The series of the two processes, as the reader of Docker's statistics writes them."""
     labels = 'container="sentinel-gateway-1",job="resources"'
     return {
         f'sentinel_process_memory_bytes{{{labels},process="{name}"}}': f"{size * 1024 * 1024:.0f}x{seconds // 15}"
@@ -64,7 +64,7 @@ def memory(seconds: int, bridge_mb: float, gateway_mb: float) -> Series:
 
 
 def ending_token(seconds: int) -> Series:
-    """What a night wrote that left Claude's token with a few minutes of life; promtool's clock begins at 1970."""
+    """The figures of a nightly job that left Claude's token with a few minutes of life; promtool's clock begins at 1970."""
     return {f'{TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}': f"{seconds}x{seconds // SCRAPE_SECONDS}"}
 
 

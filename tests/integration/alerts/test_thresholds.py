@@ -28,11 +28,11 @@ def test_the_gateway_is_down_after_one_minute_and_not_a_scrape_earlier() -> None
     holds("Gateway down", {UP: "1x4 0x20"}, {75: [], 75 + 45: [], 75 + 60: [{}]})
 
 
-def test_the_gateway_that_was_never_there_is_down_too() -> None:
+def test_a_gateway_that_never_ran_is_down_too() -> None:
     holds("Gateway down", {}, {45: [], 60: [{}]})
 
 
-def test_the_gateway_that_comes_back_is_over_at_the_next_scrape() -> None:
+def test_the_alert_resolves_at_the_first_scrape_of_a_gateway_that_is_up_again() -> None:
     holds("Gateway down", {UP: "0x8 1x4"}, {120: [{}], 135: []})
 
 
@@ -72,7 +72,7 @@ def test_calls_are_slow_when_more_than_one_in_a_hundred_is(slow: int, fires: boo
     holds("Calls are slow", world(600, happens), {300: [{}] if fires else [], 585: [{}] if fires else []})
 
 
-def test_a_call_of_exactly_the_border_is_not_slow() -> None:
+def test_a_call_of_exactly_the_threshold_is_not_slow() -> None:
     assert not ever_fires(BY_TITLE["Calls are slow"].as_prometheus_rule(), world(600, calls(10, seconds=10)), 600)
 
 
@@ -99,22 +99,22 @@ def always(value: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [{INSTALLED: "0"}, {LAST_BACKUP: "0"}, {INSTALLED: "0", LAST_BACKUP: "0"}],
     ids=["never-one", "long-installed", "both"],
 )
-def test_a_backup_is_too_old_after_26_hours_and_ten_minutes_of_it(told: dict[str, str]) -> None:
-    series = {CUTOVER: always("1"), **{name: always(value) for name, value in told.items()}}
+def test_a_backup_is_too_old_after_26_hours_and_ten_minutes_of_it(reported: dict[str, str]) -> None:
+    series = {CUTOVER: always("1"), **{name: always(value) for name, value in reported.items()}}
     holds(OLD, series, {OVER_A_DAY: [], OVER_A_DAY + 600: [], OVER_A_DAY + 630: [{}]})
 
 
-def test_a_new_installation_beside_an_old_backup_has_until_its_first_night() -> None:
+def test_a_new_installation_beside_an_old_backup_has_until_its_first_nightly_job() -> None:
     late = str(20 * HOUR)
     series = {CUTOVER: always("1"), LAST_BACKUP: always("0"), INSTALLED: always(late)}
     holds(OLD, series, {OVER_A_DAY + 630: []})
 
 
-def test_a_host_that_tells_nothing_at_all_is_as_loud_while_sentinel_has_the_port() -> None:
+def test_a_host_that_reports_no_data_alerts_too_while_sentinel_has_the_port() -> None:
     """Since 1970 no backup is 26 h old at the test's beginning; from then on it is."""
     holds(OLD, {CUTOVER: always("1")}, {OVER_A_DAY: [], OVER_A_DAY + 630: [{}]})
     holds(OLD, {UP: always("1")}, {OVER_A_DAY + 630: []})
@@ -134,7 +134,7 @@ def test_a_quiet_day_is_silent(alert: Alert) -> None:
 
 
 @pytest.mark.parametrize(("title", "days"), [("Token ends soon", 14), ("Token ends", 3)])
-def test_a_token_that_nobody_renews_is_told_ten_minutes_after_its_days_are_left(title: str, days: int) -> None:
+def test_a_token_that_is_not_renewed_alerts_ten_minutes_after_its_threshold(title: str, days: int) -> None:
     """promtool's clock begins at 1970: the token ends one hour and so many days later."""
     expires = f'{queries.TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}'
     series = {expires: f"{HOUR + days * 86400}x{2 * HOUR // SCRAPE_SECONDS}"}
@@ -149,7 +149,7 @@ def test_there_is_data_that_the_gateway_can_produce_for_which_the_rule_fires(ale
     assert any(ever_fires(alert.as_prometheus_rule(), one, 900) for one in worst_worlds(900))
 
 
-def test_the_papers_rule_is_refused_by_the_same_test_since_it_can_never_fire() -> None:
+def test_the_papers_rule_fails_the_same_test_since_it_can_never_fire() -> None:
     """p99 above 30 s: `histogram_quantile` never exceeds the largest finite bucket, 10 s."""
     buckets = "sum by (le) (rate(sentinel_request_duration_seconds_bucket[5m]))"
     rule = {"alert": "paper", "expr": f"histogram_quantile(0.99, {buckets}) > 30"}

@@ -1,7 +1,7 @@
 """A backend over the official SDK, for the tests: `backend_server.py NAME stdio` or `backend_server.py NAME http PORT`.
 
 Its tools carry its name, so that several of them stand beside each other: NAME_echo, NAME_slow, NAME_count, NAME_fail.
-NAME_slow writes "begun" and then "cancelled" or "finished" into the file it is given.
+NAME_slow writes "begun" and then "cancelled" or "finished" into the file `diary`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def server(name: str) -> MCPServer:
         return f"{name}: counted to {to}"
 
     async def fail() -> str:
-        raise ValueError("as asked")
+        raise ValueError("as called")
 
     async def pid() -> str:
         return str(os.getpid())

@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 def until(true: Callable[[], Any], what: str, limit_seconds: float = 15.0) -> Any:
-    """Waits for something another process does; fails with `what` after the limit."""
+    """Wait until `true` returns something true, and return it; fails with `what` after the limit."""
     end = time.monotonic() + limit_seconds
     while time.monotonic() < end:
         if value := true():
@@ -52,7 +52,7 @@ def until(true: Callable[[], Any], what: str, limit_seconds: float = 15.0) -> An
 
 
 LIFE_SECONDS = 24 * 3600
-"""Of a token: some are made when tests are collected, and their turn comes late."""
+"""Lifetime of a token: some are made when tests are collected, long before their test runs."""
 
 
 def token(**changes: Any) -> str:
@@ -82,14 +82,14 @@ class Database:
         return self.address(name)
 
     def query(self, url: str, statement: str) -> list[tuple[Any, ...]]:
-        async def ask() -> list[tuple[Any, ...]]:
+        async def rows() -> list[tuple[Any, ...]]:
             connection = await asyncpg.connect(url)
             try:
                 return [tuple(row) for row in await connection.fetch(statement)]
             finally:
                 await connection.close()
 
-        return asyncio.run(ask())
+        return asyncio.run(rows())
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def running_postgres() -> Generator[Database]:
     subprocess.run([*command, f"--pwfile={password}"], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
     options = ("listen_addresses=127.0.0.1", f"port={port}", f"unix_socket_directories={folder}", "fsync=off")
     server = subprocess.Popen(
-        [binaries / "postgres", "-D", data, *(word for option in options for word in ("-c", option))],
+        [binaries / "postgres", "-D", data, *(argument for option in options for argument in ("-c", option))],
         user=user,
         cwd=folder,
         stderr=(folder / "log").open("w"),
@@ -133,7 +133,7 @@ def _postgres_binaries() -> Path:
 
 @dataclass
 class Program:
-    """A started program, its log on the way, its stdin in the test's hand."""
+    """A started program, the lines of its stderr, its stdin for the test."""
 
     process: subprocess.Popen[bytes]
     lines: list[str] = field(default_factory=list[str])
@@ -153,7 +153,7 @@ def program(
 ) -> Generator[Program]:
     started = Program(
         subprocess.Popen(
-            [str(word) for word in command],
+            [str(argument) for argument in command],
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.PIPE,
@@ -173,7 +173,7 @@ def program(
         yield started
     finally:
         started.end()
-        # A grandchild may hold stderr open for a moment longer; its words are not waited for.
+        # A grandchild may hold stderr open for a moment longer; its lines are not waited for.
         reader.join(1)
 
 
@@ -238,7 +238,7 @@ class Bridge:
     def children(self) -> list[int]:
         """The gateway's process id, as the kernel has it."""
         pid = self.program.process.pid
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def write_bridge_json(folder: Path, port: int, command: list[str], database_url: str, **changes: Any) -> Path:
@@ -304,11 +304,11 @@ class Answer:
 def request(
     url: str, method: str = "POST", body: Any = None, headers: dict[str, str] | None = None, limit_seconds: float = 10
 ) -> Answer:
-    """One bare HTTP request: what no well-behaved client would send goes this way."""
+    """One bare HTTP request, also one that no well-behaved client would send."""
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(url, data, headers or {}, method=method)
+    prepared = urllib.request.Request(url, data, headers or {}, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=limit_seconds) as got:
+        with urllib.request.urlopen(prepared, timeout=limit_seconds) as got:
             return Answer(got.status, {key.lower(): value for key, value in got.headers.items()}, got.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -316,7 +316,7 @@ def request(
 
 
 def headers(**changes: str) -> dict[str, str]:
-    """What a client sends; underscores in names stand for dashes."""
+    """The usual headers of a client, with changes; underscores in names stand for dashes."""
     usual = {
         "Authorization": f"Bearer {token()}",
         "Content-Type": "application/json",

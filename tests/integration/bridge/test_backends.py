@@ -1,4 +1,4 @@
-"""HTTP backends that are not there yet when the gateway would start, as after a reboot of the host."""
+"""HTTP backends that do not accept connections yet when the gateway would start, as after a reboot of the host."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def waits_for(port: int, seconds: float = 30) -> dict[str, Any]:
     return {"http_backends": {"late": f"127.0.0.1:{port}"}, "http_backends_seconds": seconds}
 
 
-def test_the_gateway_is_started_when_its_backend_is_there_and_health_says_what_is_waited_for(
+def test_the_gateway_starts_once_its_backend_accepts_connections_and_health_names_the_pending_one(
     tmp_path: Path, database: Database
 ) -> None:
-    """The bug it was: the sidecar came a moment after the gateway, and its tools were missing for good."""
+    """A former bug: the sidecar came a moment after the gateway, and its tools were missing for good."""
     backend, port, health = free_port(), free_port(), free_port()
     toml = write_gateway_toml(tmp_path / "sentinel.toml", [http_backend("late", backend)], health)
     waiting = waits_for(backend) | {"health_listen": f"127.0.0.1:{health}"}
@@ -59,8 +59,8 @@ def test_the_gateway_is_started_when_its_backend_is_there_and_health_says_what_i
     with program(sys.executable, "-m", "bridge", "--config", file) as started:
         bridge = Bridge(port, health, started, file)
         until(lambda: "the gateway's start waits up to 30 s for late" in started.log(), "it waits")
-        told = request(f"http://127.0.0.1:{health}/health", "GET")
-        assert (told.status, told.json()) == (503, {"status": "waiting", "backends": ["late"]})
+        answer = request(f"http://127.0.0.1:{health}/health", "GET")
+        assert (answer.status, answer.json()) == (503, {"status": "waiting", "backends": ["late"]})
         assert not bridge.children()
         with http_server("late", backend):
             until(lambda: "MCP is served" in started.log(), "it serves", 30)
@@ -75,7 +75,7 @@ def test_a_start_with_every_backend_there_does_not_wait(tmp_path: Path, database
     backend = free_port()
     with http_server("late", backend):
         took: dict[str, float] = {}
-        for which, more in (("asked for", waits_for(backend)), ("not asked for", {})):
+        for which, more in (("waited for", waits_for(backend)), ("not waited for", {})):
             folder = tmp_path / which.replace(" ", "-")
             folder.mkdir()
             began = time.monotonic()
@@ -83,10 +83,10 @@ def test_a_start_with_every_backend_there_does_not_wait(tmp_path: Path, database
                 took[which] = time.monotonic() - began
                 assert "late_echo" in tools(bridge)
                 assert "waits" not in bridge.program.log()
-        assert took["asked for"] < took["not asked for"] + 1, took
+        assert took["waited for"] < took["not waited for"] + 1, took
 
 
-def test_after_the_limit_it_serves_without_and_says_what_is_missing(tmp_path: Path, database: Database) -> None:
+def test_after_the_limit_it_serves_without_the_missing_backend_and_names_it(tmp_path: Path, database: Database) -> None:
     port = free_port()
     with running_bridge(tmp_path, [http_backend("late", port)], database.url(), **waits_for(port, 1)) as bridge:
         assert tools(bridge) == set()
@@ -111,7 +111,7 @@ def test_a_backend_that_comes_later_is_taken_up_when_the_last_session_has_ended(
             assert "the gateway ended" not in bridge.program.log()
 
 
-def test_a_gateway_that_died_is_not_held_up_by_a_backend_that_is_down(tmp_path: Path, database: Database) -> None:
+def test_a_restart_after_a_death_does_not_wait_for_a_backend_that_is_down(tmp_path: Path, database: Database) -> None:
     port = free_port()
     waiting = waits_for(port)
     with (
@@ -129,7 +129,7 @@ def test_a_gateway_that_died_is_not_held_up_by_a_backend_that_is_down(tmp_path: 
 
 
 def test_sigterm_while_it_waits_ends_it_at_once(tmp_path: Path) -> None:
-    """Also while a name is looked up: Docker's DNS may take 10 s over one that is not there."""
+    """Also while a name is resolved: Docker's DNS may take 10 s over an unknown one."""
     port = free_port()
     file = write_bridge_json(tmp_path, free_port(), ["true"], "unused", **waits_for(port))
     with program(sys.executable, "-m", "bridge", "--config", file) as started:

@@ -68,7 +68,7 @@ def call(bridge: Bridge, session: dict[str, str], tool: str, own_id: int = 3, **
     return request(bridge.url, "POST", message("tools/call", own_id, name=tool, arguments=arguments), session)
 
 
-def test_the_gateways_death_ends_a_running_call_with_an_error_and_is_healed_for_the_same_session(
+def test_the_gateways_death_fails_a_running_call_and_a_new_one_serves_the_same_session(
     tmp_path: Path, database: Database
 ) -> None:
     with running_bridge(tmp_path, [stdio_backend("alpha")], database.url()) as bridge:
@@ -90,9 +90,7 @@ def test_the_gateways_death_ends_a_running_call_with_an_error_and_is_healed_for_
         assert healed != killed
 
 
-def test_lines_of_the_gateway_that_mean_nothing_are_left_out_and_calls_go_on(
-    tmp_path: Path, database: Database
-) -> None:
+def test_meaningless_lines_of_the_gateway_are_skipped_and_calls_continue(tmp_path: Path, database: Database) -> None:
     port, health_port = free_port(), free_port()
     toml = write_gateway_toml(tmp_path / "sentinel.toml", [stdio_backend("alpha")], health_port)
     odd = "".join(f"{line}\n" for line in ODD_LINES)
@@ -121,7 +119,7 @@ def test_lines_of_the_gateway_that_mean_nothing_are_left_out_and_calls_go_on(
     ],
     ids=["gone", "empty", "no-text", "zero-byte"],
 )
-def test_a_secret_that_cannot_be_read_at_a_new_start_is_told_and_tried_again(
+def test_a_secret_that_cannot_be_read_at_a_restart_is_logged_and_read_again_later(
     tmp_path: Path, database: Database, broken: bytes | None, sentence: str
 ) -> None:
     with running_bridge(tmp_path, [stdio_backend("alpha")], database.url()) as bridge:
@@ -132,7 +130,7 @@ def test_a_secret_that_cannot_be_read_at_a_new_start_is_told_and_tried_again(
         else:
             secret.write_bytes(broken)
         os.kill(bridge.children()[0], signal.SIGKILL)
-        until(lambda: f"Secret file {secret} {sentence}" in bridge.program.log(), "the log says why it does not start")
+        until(lambda: f"Secret file {secret} {sentence}" in bridge.program.log(), "the log has the reason")
         secret.write_bytes(good)
         until(lambda: "result" in call(bridge, session, "alpha_echo", text="x").json(), "the same session works again")
         assert "Traceback" not in bridge.program.log()
@@ -202,10 +200,10 @@ def resident_mb(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
-def said_at_start(file: Path) -> str:
+def log_at_start(file: Path) -> str:
     with program(sys.executable, "-m", "bridge", "--config", file) as started:
         assert started.process.wait(30) == 1, started.log()
-        until(lambda: started.lines, "it says why")
+        until(lambda: started.lines, "it logs the reason")
     return started.log()
 
 
@@ -219,7 +217,7 @@ def test_a_gateway_that_refuses_to_start_ends_the_bridge_with_its_reason_in_the_
     (tmp_path / "url").write_text(database.url())
     files = {"JWT_SECRET_KEY": str(other), "DATABASE_URL": str(tmp_path / "url")}
     file = write_bridge_json(tmp_path, free_port(), gateway_command(toml), "unused", gateway_environment_files=files)
-    log = said_at_start(file)
+    log = log_at_start(file)
     assert "JWT validation failed" in log and "The gateway did not start" in log and "exit code 1" in log
 
 
@@ -241,14 +239,14 @@ def test_a_gateway_that_refuses_to_start_ends_the_bridge_with_its_reason_in_the_
 )
 def test_a_users_error_is_one_sentence_and_exit_code_1(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
     file = write_bridge_json(tmp_path, free_port(), ["true"], "unused", **changes)
-    log = said_at_start(file)
+    log = log_at_start(file)
     assert sentence in log and "Traceback" not in log and log.count("\n") == 1
 
 
 def test_a_short_secret_is_refused(tmp_path: Path) -> None:
     file = write_bridge_json(tmp_path, free_port(), ["true"], "unused")
     (tmp_path / "jwt_secret").write_text("short")
-    assert "has 5 bytes: write one with 32 or more." in said_at_start(file)
+    assert "has 5 bytes: write one with 32 or more." in log_at_start(file)
 
 
 def test_a_held_port_is_named_and_the_gateway_is_ended(tmp_path: Path, database: Database) -> None:
@@ -256,4 +254,4 @@ def test_a_held_port_is_named_and_the_gateway_is_ended(tmp_path: Path, database:
         port = holder.getsockname()[1]
         toml = write_gateway_toml(tmp_path / "sentinel.toml", [], free_port())
         file = write_bridge_json(tmp_path, port, gateway_command(toml), database.url())
-        assert f"127.0.0.1:{port} cannot be listened on (Address already in use)" in said_at_start(file)
+        assert f"127.0.0.1:{port} cannot be listened on (Address already in use)" in log_at_start(file)

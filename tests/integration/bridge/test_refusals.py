@@ -1,4 +1,4 @@
-"""Threat: whoever reaches 9200 without a good token, by another name, from a web page, or with too large a body."""
+"""Threat: a request to 9200 without a valid token, by another name, from a web page, or with too large a body."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.integration.bridge.parts import (
 
 BODY_LIMIT_BYTES = 100_000
 UNSERVED = ("PUT", "PATCH", "OPTIONS", "HEAD", "TRACE", "BREW")
-"""Methods that mean nothing here, one of them nowhere."""
+"""Unsupported methods, one of them unknown to HTTP."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Gene
 
 
 def unsigned() -> str:
-    """`alg: none`, made by hand: PyJWT would not verify it, and should not be what makes it either."""
+    """`alg: none`, made by hand: PyJWT would not verify it, and should not make it either."""
 
     def part(value: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
@@ -99,7 +99,7 @@ def test_a_request_without_a_good_token_gets_401_and_the_reason(
 
 
 @pytest.mark.parametrize("method", UNSERVED)
-def test_a_method_that_means_nothing_is_401_without_a_token_and_405_only_with_one(bridge: Bridge, method: str) -> None:
+def test_an_unsupported_method_is_401_without_a_token_and_405_only_with_one(bridge: Bridge, method: str) -> None:
     refused = request(bridge.url, method)
     assert (refused.status, refused.headers["www-authenticate"], "allow" in refused.headers) == (401, "Bearer", False)
     assert request(bridge.url, method, headers={"Origin": "http://evil.example"}).status == 403
@@ -117,20 +117,20 @@ def test_a_good_token_is_refused_too_when_it_expires_during_the_session(bridge: 
     assert request(bridge.url, "POST", message("tools/list"), old).status == 401
 
 
-def test_a_session_is_its_subjects_own(bridge: Bridge) -> None:
+def test_a_session_belongs_to_its_subject(bridge: Bridge) -> None:
     session = request(bridge.url, "POST", initialize(), headers()).headers["mcp-session-id"]
-    stranger = headers(Mcp_Session_Id=session, Authorization=bearer(token(sub="somebody-else")))
-    assert request(bridge.url, "POST", message("tools/list"), stranger).status == 404
+    other = headers(Mcp_Session_Id=session, Authorization=bearer(token(sub="somebody-else")))
+    assert request(bridge.url, "POST", message("tools/list"), other).status == 404
 
 
-def test_an_unknown_path_tells_nothing_without_a_token(bridge: Bridge) -> None:
+def test_an_unknown_path_is_401_without_a_token(bridge: Bridge) -> None:
     base = bridge.url.removesuffix("/mcp")
     assert request(f"{base}/metrics", "GET").status == 401
     assert request(f"{base}/metrics", "GET", headers=headers()).status == 404
 
 
 @pytest.mark.parametrize("target", ["*", "mcp", "[x", "http://127.0.0.1/mcp", "//[x/mcp"])
-def test_a_target_that_is_no_path_tells_nothing_without_a_token_either(bridge: Bridge, target: str) -> None:
+def test_a_target_that_is_no_path_is_401_without_a_token(bridge: Bridge, target: str) -> None:
     assert raw(bridge, "OPTIONS", target, {}).status == 401
     assert raw(bridge, "OPTIONS", target, headers()).status == 404
 
@@ -138,7 +138,7 @@ def test_a_target_that_is_no_path_tells_nothing_without_a_token_either(bridge: B
 @pytest.mark.parametrize(
     "name", ["evil.example", "evil.example:9200", "127.0.0.1", "127.0.0.1:80", "[x", "x]", "[::1", "a:b:c", "\xbd"]
 )
-def test_another_host_name_is_refused_before_the_token_is_looked_at(bridge: Bridge, name: str) -> None:
+def test_another_host_name_is_refused_before_the_token_is_checked(bridge: Bridge, name: str) -> None:
     assert request(bridge.url, "POST", initialize(), headers(Host=name)).status == 421
 
 
@@ -183,7 +183,7 @@ def test_a_body_over_the_limit_is_refused_with_413(bridge: Bridge, chunked: bool
     ],
     ids=["no-json", "batch", "no-jsonrpc", "no-json-type"],
 )
-def test_what_is_not_one_json_rpc_message_is_refused(
+def test_a_body_that_is_not_one_json_rpc_message_is_refused(
     bridge: Bridge, body: bytes, content_type: str, status: int
 ) -> None:
     assert request(bridge.url, "POST", body, headers(Content_Type=content_type)).status == status
@@ -198,6 +198,6 @@ def test_no_secret_is_in_the_log_the_arguments_or_the_bridges_own_environment(br
     assert SECRET not in bridge.program.log() and "of-the-tests" not in bridge.program.log()
 
 
-def test_nothing_that_was_refused_left_a_traceback_in_the_log(bridge: Bridge) -> None:
+def test_no_refused_request_left_a_traceback_in_the_log(bridge: Bridge) -> None:
     """The last of this file: the log is that of all requests above."""
     assert "Traceback" not in bridge.program.log()

@@ -1,4 +1,4 @@
-"""Several clients over one gateway: what each asks comes back to it, and to nobody else."""
+"""Several clients over one gateway: each gets its own answers, and no others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def session(bridge: Bridge, mode: str = "auto") -> AsyncGenerator[Client]:
             yield client
 
 
-async def said(client: Client, tool: str, **arguments: Any) -> str:
+async def text_of(client: Client, tool: str, **arguments: Any) -> str:
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result
     return getattr(result.content[0], "text")  # noqa: B009
@@ -65,12 +65,12 @@ def run(story: Callable[[], Awaitable[None]], limit_seconds: float = 30) -> None
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_a_client_that_asks_server_discover_first_falls_back_and_works(bridge: Bridge, mode: str) -> None:
+def test_a_client_that_sends_server_discover_first_falls_back_and_works(bridge: Bridge, mode: str) -> None:
     async def story() -> None:
         async with session(bridge, mode) as client:
             names = {tool.name for tool in (await client.list_tools()).tools}
             assert {"alpha_echo", "beta_echo"} <= names
-            assert await said(client, "alpha_echo", text="x") == "alpha:x"
+            assert await text_of(client, "alpha_echo", text="x") == "alpha:x"
 
     run(story)
 
@@ -81,12 +81,12 @@ def test_server_discover_is_answered_400_with_method_not_found(bridge: Bridge) -
     assert (answer.status, answer.json()["error"]["code"]) == (400, -32601)
 
 
-def test_the_catalogue_is_there_for_the_first_client(bridge: Bridge) -> None:
+def test_the_catalogue_is_complete_for_the_first_client(bridge: Bridge) -> None:
     assert "the gateway serves 10 tools" in bridge.program.log()
 
 
 def test_an_answers_body_does_not_wait_until_its_head_is_acknowledged(bridge: Bridge) -> None:
-    """A delayed acknowledgement is 40 ms, in every call; the quickest of many tells, however busy the machine is."""
+    """A delayed acknowledgement is 40 ms, in every call; the quickest of many shows it, however busy the machine is."""
     connection = http.client.HTTPConnection("127.0.0.1", bridge.port, timeout=10)
     own = request(bridge.url, "POST", initialize(), headers()).headers["mcp-session-id"]
     seconds: list[float] = []
@@ -104,12 +104,12 @@ def test_twenty_sessions_with_the_same_request_ids_get_their_own_answers(bridge:
     async def one(number: int) -> None:
         async with session(bridge, "legacy") as client:
             for turn in range(5):
-                words = [f"{number}-{turn}-{part}" for part in range(4)]
+                texts = [f"{number}-{turn}-{part}" for part in range(4)]
                 tools = ["alpha_echo", "beta_echo", "alpha_echo", "beta_echo"]
                 answers = await asyncio.gather(
-                    *(said(client, tool, text=word) for tool, word in zip(tools, words, strict=True))
+                    *(text_of(client, tool, text=text) for tool, text in zip(tools, texts, strict=True))
                 )
-                assert answers == [f"{tool[:-5]}:{word}" for tool, word in zip(tools, words, strict=True)]
+                assert answers == [f"{tool[:-5]}:{text}" for tool, text in zip(tools, texts, strict=True)]
 
     async def story() -> None:
         await asyncio.gather(*(one(number) for number in range(20)))
@@ -119,14 +119,14 @@ def test_twenty_sessions_with_the_same_request_ids_get_their_own_answers(bridge:
 
 
 @pytest.mark.parametrize("backend", ["alpha", "beta"])
-def test_a_slow_tool_does_not_hold_up_the_others(bridge: Bridge, backend: str) -> None:
+def test_a_slow_tool_does_not_delay_the_others(bridge: Bridge, backend: str) -> None:
     async def story() -> None:
         async with session(bridge, "legacy") as client, session(bridge, "legacy") as other:
-            slow = asyncio.create_task(said(client, f"{backend}_slow", seconds=3))
+            slow = asyncio.create_task(text_of(client, f"{backend}_slow", seconds=3))
             await asyncio.sleep(0)
             began = time.monotonic()
-            for asked in (client, other):
-                assert await said(asked, f"{backend}_echo", text="x") == f"{backend}:x"
+            for quick in (client, other):
+                assert await text_of(quick, f"{backend}_echo", text="x") == f"{backend}:x"
             assert time.monotonic() - began < 2
             # Longer than the bridge waits for a plain answer: it comes as an event stream.
             assert await slow == f"{backend}: slept"

@@ -12,14 +12,14 @@ from lab.doubles.sentinel.metrics import Metrics
 from lab.real import prometheus
 
 SECONDS_OF_RATES = 6
-"""What `$__rate_interval` stands for here, with a scrape every half second."""
+"""The value of `$__rate_interval` here, with a scrape every half second."""
 BIRTH = 4
 """The second at which everything rare happens for the first time."""
 CALLS_A_SECOND = 10
 
 
 def happened(metrics: Metrics, seconds: float) -> None:
-    """Ten calls a second of 30 ms; from second 4 on one error a second and two refused calls; one backend is ill."""
+    """Ten calls a second of 30 ms; from second 4 on one error a second, two refused calls; one backend is unhealthy."""
     metrics.backend("sqlite", True)
     metrics.backend("exa", False)
     for _ in range(int(seconds * CALLS_A_SECOND)):
@@ -39,7 +39,7 @@ def configuration(port: int) -> str:
 
 @pytest.fixture(scope="session")
 def prometheuses(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[prometheus.Running, prometheus.Running]]:
-    """Of a gateway with known numbers, and of one that was never called; they fill their windows side by side."""
+    """One gateway with known numbers and one that was never called, scraped at the same time."""
     with (
         metrics_endpoint.served(happened) as busy_port,
         metrics_endpoint.served(lambda metrics, seconds: None) as quiet_port,

@@ -38,7 +38,7 @@ def test_the_first_error_counts_once_and_leaves_the_window_again(tmp_path: Path)
         running.wait_for(f"{grown} == 0")
 
 
-def test_a_prometheus_that_was_not_there_takes_no_old_total_for_news(tmp_path: Path) -> None:
+def test_a_prometheus_that_was_down_takes_no_old_total_for_growth(tmp_path: Path) -> None:
     def happened(metrics: Metrics, seconds: float) -> None:
         for _ in range(1000):
             metrics.request("list_tables", 0.03, None)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from dashboards.dashboard import document
-from dashboards.picture.asking import Drawn, Span, asked, expression, legend
 from dashboards.picture.drawing import DOTS, HEIGHT, UNITS, WIDTH, draw
+from dashboards.picture.samples import Drawn, Span, drawn_panels, expression, legend
 from lab.real.prometheus import Running
 
 SPAN = Span(1_000_000.0, 1_000_600.0, 15)
@@ -21,13 +21,13 @@ def test_every_query_is_filled_in() -> None:
     assert queries and not [one for one in queries if "$" in one]
 
 
-def test_every_unit_of_the_panels_has_words() -> None:
+def test_every_unit_of_the_panels_has_a_name() -> None:
     panels = document()["panels"]
     units = {panel["fieldConfig"]["defaults"].get("unit") for panel in panels} - {None}
     assert units | {"percentunit"} == set(UNITS)
 
 
-def test_a_legend_leaves_out_what_a_series_has_not() -> None:
+def test_a_legend_leaves_out_missing_labels() -> None:
     assert legend("{{tool}} {{status}}", {"tool": "list_tables", "status": "error"}) == "list_tables error"
     assert legend("{{tool}} {{status}}", {"tool": "no calls"}) == "no calls"
 
@@ -44,9 +44,9 @@ def test_panels_without_a_single_series_are_drawn_all_the_same(tmp_path: Path) -
 
 
 @pytest.mark.prometheus
-def test_what_was_scraped_is_on_it_by_name(scraped: Running, tmp_path: Path) -> None:
+def test_the_scraped_series_are_drawn_by_name(scraped: Running, tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{scraped.port}"
-    drawn = asked(address, document(), Span.before(time.time(), 20, 1))
+    drawn = drawn_panels(address, document(), Span.before(time.time(), 20, 1))
     found = {one.panel["id"]: {series.legend for series in one.series} for one in drawn}
     assert {"list_tables success", "web_search error"} <= found[1]
     assert found[2] == {"p50", "p95", "p99"}

@@ -1,4 +1,4 @@
-"""Every query of every panel, asked of a real Prometheus that scraped known numbers: those numbers come back."""
+"""Every query of every panel, run by a real Prometheus that scraped known numbers: it returns those numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def asked(running: Running, name: str, tool: str = ".*", backend: str = ".*") ->
 
 
 def about(number: float) -> Any:
-    """A scrape more or less in a window of a dozen."""
+    """A tolerance of one scrape in a window of twelve."""
     return pytest.approx(number, rel=0.2)
 
 

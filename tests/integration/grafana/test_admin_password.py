@@ -30,7 +30,7 @@ from tests.integration.grafana.conftest import WEBHOOK, provisioned_files
 
 FIRST, KEY = "grafana-" + "a" * 40, "key-" + "k" * 40
 ODD = 'a "quoted" \\ one: ü$HOME `id`'
-"""What a person may have chosen: every character that a shell or curl would take for its own."""
+"""A password with every character that is special to a shell or curl."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cont
     thread.join()
 
 
-def test_a_password_that_grafana_takes_is_left_as_it_is(container: Container) -> None:
+def test_a_password_that_grafana_accepts_is_not_changed(container: Container) -> None:
     before = container.database.read_bytes()
     assert container.set() == {"user": "admin", "set": False, "reason": "Grafana takes it already", "removed": []}
     assert container.database.read_bytes() == before
@@ -113,7 +113,7 @@ def test_the_file_alone_does_not_reach_the_admin_and_the_verb_does(container: Co
     assert container.set()["set"] is False
 
 
-def test_what_grafana_does_not_take_is_refused_without_the_secret(container: Container) -> None:
+def test_a_password_that_grafana_rejects_is_refused_without_the_secret(container: Container) -> None:
     container.file.write_text("abc")
     with pytest.raises(Refusal) as refused:
         container.set()
@@ -139,7 +139,7 @@ def test_a_database_of_another_key_ends_grafanas_start(tmp_path: Path) -> None:
         Database.opened(tmp_path / "grafana.db", FIRST, "key-" + "l" * 40)
 
 
-def test_a_container_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_that_does_not_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_password.containers, "find", lambda *_: None)
     with pytest.raises(Refusal, match=r"the container g does not run, .*: run 'pulumi up' again"):
         admin_password.password(Document({"docker_socket": "/nowhere", "container": "g"}))

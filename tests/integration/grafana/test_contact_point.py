@@ -37,7 +37,7 @@ Asked = Callable[..., dict[str, Any]]
 
 @contextmanager
 def running(folder: Path, webhook: str, major: int) -> Generator[Asked]:
-    """A Grafana with the product's files; asks it for a test message."""
+    """A Grafana with the product's files; requests a test message from it."""
     provisioned = read(provisioned_files(folder, webhook))
     evaluator = Evaluator(provisioned)
     notifier = Notifier(provisioned, evaluator, "http://127.0.0.1:3100/")
@@ -60,24 +60,24 @@ EACH_FORM = pytest.mark.parametrize("major", [12, 13])
 
 
 @EACH_FORM
-def test_the_message_arrives_by_the_stored_webhook_in_the_words_of_our_alerts(
+def test_the_message_arrives_by_the_stored_webhook_in_the_form_of_our_alerts(
     tmp_path: Path, sink: Sink, major: int
 ) -> None:
     with running(tmp_path, sink.webhook, major) as ask:
         assert ask() == {"sent": True}
     (message,) = sink.messages()
     assert message["embeds"][0]["title"] == "FIRING: Alert test"
-    assert message["content"].startswith("Alert test 7f3a2c: nothing is wrong.\nFirst look: ")
+    assert message["content"].startswith("Alert test 7f3a2c: nothing is wrong.\nFirst check: ")
 
 
 @EACH_FORM
-def test_a_webhook_that_is_gone_is_told_with_what_mends_it(tmp_path: Path, sink: Sink, major: int) -> None:
+def test_a_deleted_webhook_is_reported_with_its_fix(tmp_path: Path, sink: Sink, major: int) -> None:
     with running(tmp_path, sink.webhook + "x", major) as ask:
         assert ask() == {"sent": False, "reason": GONE}
 
 
 @EACH_FORM
-def test_too_many_messages_are_waited_for_and_told_when_it_takes_too_long(
+def test_the_rate_limit_of_discord_is_waited_for_and_reported_after_the_limit(
     tmp_path: Path, sink: Sink, major: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "RATE_SECONDS", 0.5)
@@ -91,7 +91,7 @@ def test_too_many_messages_are_waited_for_and_told_when_it_takes_too_long(
 
 
 @EACH_FORM
-def test_an_address_that_nobody_answers_at_is_not_repeated(tmp_path: Path, major: int) -> None:
+def test_an_unreachable_address_is_not_repeated(tmp_path: Path, major: int) -> None:
     webhook = "http://127.0.0.1:1/api/webhooks/1/secret"
     with running(tmp_path, webhook, major) as ask:
         told = ask()
@@ -100,7 +100,7 @@ def test_an_address_that_nobody_answers_at_is_not_repeated(tmp_path: Path, major
 
 
 @EACH_FORM
-def test_what_cannot_be_asked_is_one_sentence(tmp_path: Path, sink: Sink, major: int) -> None:
+def test_a_failed_request_is_one_sentence(tmp_path: Path, sink: Sink, major: int) -> None:
     with running(tmp_path, sink.webhook, major) as ask:
         with pytest.raises(Refusal, match="Grafana refuses its admin's password"):
             ask(password="another")
@@ -111,7 +111,7 @@ def test_what_cannot_be_asked_is_one_sentence(tmp_path: Path, sink: Sink, major:
     assert sink.messages() == []
 
 
-def test_as_a_program_it_holds_its_secret_back(tmp_path: Path) -> None:
+def test_as_a_program_it_prints_no_secret(tmp_path: Path) -> None:
     document = {"address": "127.0.0.1", "port": 1, "user": "admin", "password": PASSWORD, "contact_point": "discord"}
     began = time.monotonic()
     done = subprocess.run(

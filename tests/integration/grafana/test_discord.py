@@ -1,4 +1,4 @@
-"""The double of Discord answers as Discord's documentation says: limits, unknown webhooks, too many messages."""
+"""The double of Discord answers as in Discord's documentation: limits, unknown webhooks, too many messages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def fields(count: int, **changes: object) -> dict[str, Any]:
         ({"embeds": [{"description": "d" * 3000}, {"description": "d" * 3001}]}, "embeds"),
     ],
 )
-def test_a_message_on_a_limit_is_taken_and_one_beyond_it_is_refused_by_name(
+def test_a_message_on_a_limit_is_accepted_and_one_beyond_it_is_refused_by_name(
     sink: Sink, message: dict[str, Any], where: str
 ) -> None:
     status, body, _ = post(sink, message)
@@ -78,11 +78,11 @@ def test_only_its_own_webhook_is_known(sink: Sink) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", '"text"'])
-def test_what_is_no_message_is_refused(sink: Sink, body: str) -> None:
+def test_a_body_that_is_no_message_is_refused(sink: Sink, body: str) -> None:
     assert post(sink, body)[0] == 400
 
 
-def test_who_waits_gets_the_message_back(sink: Sink) -> None:
+def test_with_wait_the_message_is_returned(sink: Sink) -> None:
     status, body, _ = post(sink, {"content": "x"}, PATH + "?wait=true")
     assert (status, body["content"]) == (200, "x") and body["id"].isdigit()
 

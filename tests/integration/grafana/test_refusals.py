@@ -1,4 +1,4 @@
-"""What the product writes is taken by the double's strict formats, and what Grafana ends for is refused."""
+"""The double's strict formats accept the product's files, and refuse those for which Grafana exits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def changed(folder: Path, file: str, change: Callable[[Any], None]) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-def test_what_the_product_writes_is_taken(written: Path) -> None:
+def test_the_products_files_are_accepted(written: Path) -> None:
     found: Provisioned = read(written)
     assert list(found.sources) == ["prometheus"]
     assert [board.folder for board in found.dashboards.values()] == ["Sentinel"] * 2
@@ -96,7 +96,7 @@ REFUSALS: dict[str, tuple[str, Callable[[Any], None], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_grafana_ends_for_is_refused(written: Path, case: str) -> None:
+def test_a_file_for_which_grafana_exits_is_refused(written: Path, case: str) -> None:
     file, change, words = REFUSALS[case]
     changed(written, file, change)
     with pytest.raises(Refused) as refused:

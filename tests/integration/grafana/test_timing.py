@@ -1,4 +1,4 @@
-"""When the double's rules change their state, and when Discord is told: on a clock of the test's own, no second waits.
+"""The times at which the double's rules change state and Discord gets messages, on the test's own clock.
 
 What is held to is Grafana's documentation ("State and health of alerts", "Group alert notifications"), with the
 product's own files as the configuration.
@@ -29,7 +29,7 @@ ALERTS = {
     "repeat_hours": REPEAT_HOURS,
 }
 QUIET = {"Gateway down": 1.0, "Token ends soon": 90.0, "Token ends": 90.0}
-"""What the other rules' queries give while nothing is wrong; the rest of them 0."""
+"""The values of the other rules' queries while nothing is wrong; 0 for those not listed."""
 
 
 class Clock:
@@ -79,7 +79,7 @@ def clock(tmp_path: Path, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> Clock:
 FIRING, RESOLVED = "FIRING: Backend unhealthy", "RESOLVED: Backend unhealthy"
 
 
-def test_it_is_pending_until_the_condition_has_held_and_told_after_the_policys_wait(clock: Clock) -> None:
+def test_it_is_pending_until_the_condition_has_held_and_sent_after_the_policys_wait(clock: Clock) -> None:
     clock.backends(sqlite=0)
     assert clock.after(EVERY - 1) == [] and clock.state() == "inactive"
     assert clock.after(1) == [] and clock.state() == "pending"
@@ -89,7 +89,7 @@ def test_it_is_pending_until_the_condition_has_held_and_told_after_the_policys_w
     assert clock.after(1) == [FIRING]
 
 
-def test_what_is_over_before_it_fired_is_told_to_nobody(clock: Clock) -> None:
+def test_an_alert_that_resolves_while_pending_sends_no_message(clock: Clock) -> None:
     clock.backends(sqlite=0)
     clock.after(EVERY + HOLD - 1)
     clock.backends(sqlite=1)
@@ -101,7 +101,7 @@ def fired(clock: Clock) -> None:
     assert clock.after(EVERY + HOLD + WAIT) == [FIRING]
 
 
-def test_the_end_is_told_once_and_no_sooner_than_the_policys_interval(clock: Clock) -> None:
+def test_the_resolution_is_sent_once_and_no_sooner_than_the_policys_interval(clock: Clock) -> None:
     fired(clock)
     clock.backends(sqlite=1, n8n=1)
     assert clock.after(NEWS - 1) == [] and clock.state() == "inactive"
@@ -109,7 +109,7 @@ def test_the_end_is_told_once_and_no_sooner_than_the_policys_interval(clock: Clo
     assert clock.after(10 * NEWS) == []
 
 
-def test_a_second_backend_is_news_in_one_message_of_both(clock: Clock) -> None:
+def test_a_second_backend_is_sent_in_one_message_of_both(clock: Clock) -> None:
     fired(clock)
     clock.backends(sqlite=0, n8n=0)
     assert clock.after(NEWS) == [FIRING]
@@ -117,10 +117,10 @@ def test_a_second_backend_is_news_in_one_message_of_both(clock: Clock) -> None:
     assert "Backend sqlite is unhealthy" in content and "Backend n8n is unhealthy" in content
     clock.backends(sqlite=1, n8n=0)
     assert clock.after(NEWS) == [FIRING]
-    assert "Over: Backend sqlite is unhealthy" in clock.sink.messages()[-1]["content"]
+    assert "Resolved: Backend sqlite is unhealthy" in clock.sink.messages()[-1]["content"]
 
 
-def test_what_goes_on_is_told_again_after_the_repeat_interval_and_not_before(clock: Clock) -> None:
+def test_a_firing_alert_is_sent_again_after_the_repeat_interval_and_not_before(clock: Clock) -> None:
     fired(clock)
     assert clock.after(REPEAT_HOURS * 3600 - 1) == []
     assert clock.after(NEWS + 1) == [FIRING]
@@ -137,7 +137,7 @@ def broken() -> Series:
     raise QueryError("failed to execute query A: connection refused")
 
 
-def test_a_prometheus_that_is_down_is_told_by_one_rule_and_ends_no_other_alert(clock: Clock) -> None:
+def test_a_prometheus_that_is_down_is_reported_by_one_rule_and_resolves_no_other_alert(clock: Clock) -> None:
     fired(clock)
     for one in clock.evaluator.watched:
         clock.answers[one.rule.title] = broken
@@ -153,7 +153,7 @@ def test_no_data_at_all_is_the_gateways_alert_alone(clock: Clock) -> None:
     assert {one.health for one in clock.evaluator.watched} == {"nodata"}
 
 
-def test_a_message_that_discord_refuses_for_now_is_sent_after_as_long_as_it_asks(
+def test_a_message_that_discord_rate_limits_is_sent_after_its_retry_time(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "RATE_SECONDS", 3600.0)

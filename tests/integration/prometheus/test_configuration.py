@@ -1,4 +1,4 @@
-"""The rendered configuration, read by a real Prometheus and by the promtool that judges it on the host."""
+"""The rendered configuration, read by a real Prometheus and by the promtool that checks it on the host."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ import yaml
 
 from components.monitoring.prometheus import prometheus_yml
 from dashboards import queries
-from hostctl.core.documents import Document
 from hostctl.nightly import results
+from hostctl.nightly.request import Marks
 from lab.doubles import metrics_endpoint
 from lab.doubles.sentinel.metrics import Metrics
 from lab.real import prometheus
 from lab.real.prometheus import Running, programs
 from settings import Settings, load
 from settings.model import SECRET_KEYS
+from tests.unit.hostctl.nightly.request import nightly_request
 from tests.unit.settings.cases import configuration
 
 pytestmark = pytest.mark.prometheus
@@ -52,7 +54,7 @@ def target(running: Running, job: str = "sentinel") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("token", [None, TOKEN], ids=["open", "with-token"])
-def test_promtool_takes_it(tmp_path: Path, token: str | None) -> None:
+def test_promtool_accepts_it(tmp_path: Path, token: str | None) -> None:
     text = on_this_machine(prometheus_yml(settings(health_token=token)), tmp_path, 9201)
     (tmp_path / "health_token").write_text(TOKEN)
     (tmp_path / "prometheus.yml").write_text(text)
@@ -76,7 +78,7 @@ def test_it_scrapes_the_gateway_and_itself_and_nothing_else() -> None:
     assert found["global"]["scrape_interval"] == "15s"
 
 
-def test_the_token_is_read_from_its_file_and_the_gateway_lets_prometheus_in(tmp_path: Path) -> None:
+def test_the_token_is_read_from_its_file_and_the_gateway_accepts_it(tmp_path: Path) -> None:
     (tmp_path / "health_token").write_text(TOKEN)
     with metrics_endpoint.served(called, token=TOKEN) as port:
         text = on_this_machine(prometheus_yml(settings(health_token=TOKEN)), tmp_path, port)
@@ -87,7 +89,7 @@ def test_the_token_is_read_from_its_file_and_the_gateway_lets_prometheus_in(tmp_
             assert "401" in target(running)["lastError"]
 
 
-def test_a_gateway_with_more_series_than_allowed_is_down_and_says_why(tmp_path: Path) -> None:
+def test_a_gateway_with_more_series_than_allowed_is_down_with_a_reason(tmp_path: Path) -> None:
     """1500 samples of 100 invented tools; without a limit a client could fill the disk with names."""
     with metrics_endpoint.served(called) as port:
         text = on_this_machine(prometheus_yml(settings(prometheus__sample_limit="500")), tmp_path, port)
@@ -114,24 +116,24 @@ def test_a_changed_configuration_over_the_same_data_loses_nothing(tmp_path: Path
             assert running.query(f'count(count_over_time({queries.REQUESTS}{{tool="before"}}[1h]))') == [({}, 1)]
 
 
-def test_the_nights_figures_are_scraped_from_prometheus_itself_while_the_job_is_installed(tmp_path: Path) -> None:
-    """As `hostctl night` writes them; no more than its own folder is served."""
+def test_the_nightly_jobs_figures_are_scraped_while_it_is_installed(tmp_path: Path) -> None:
+    """As `hostctl nightly` writes them; no more than its own folder is served."""
     marks = tmp_path / "marks"
     marks.mkdir()
     (tmp_path / "health_token").write_text(TOKEN)
     text = on_this_machine(prometheus_yml(settings()), tmp_path, 1)
     with prometheus.running(text, tmp_path / "data", f"--web.user-assets={marks}") as running:
-        place = {"folder": str(marks), "target": f"127.0.0.1:{running.port}"}
-        document = Document({"folder": str(tmp_path / "nightly"), "prometheus": place})
-        results.note(document, "backup", {}, {queries.LAST_BACKUP: 1_800_000_000})
-        results.point_out(document)
+        place = Marks(str(marks), f"127.0.0.1:{running.port}")
+        request = replace(nightly_request(tmp_path), prometheus=place)
+        results.note(request, "backup", {}, {queries.LAST_BACKUP: 1_800_000_000})
+        results.point_out(request)
         running.wait_for(queries.LAST_BACKUP)
         assert running.query(queries.LAST_BACKUP) == [
             ({"job": "host", "instance": f"127.0.0.1:{running.port}"}, 1_800_000_000)
         ]
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://127.0.0.1:{running.port}/user/../health_token", timeout=10)
-        results.withdraw(document)
+        results.withdraw(request)
         running.wait_for('absent(up{job="host"})')
         assert running.query(queries.LAST_BACKUP) == []
 

@@ -1,4 +1,4 @@
-"""The file of metrics that the host writes: read by a real Prometheus, asked by the second dashboard."""
+"""The file of metrics that the host writes: read by a real Prometheus, queried by the second dashboard."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_hosts_file_is_read_without_an_exporter_and_every_panel_shows_it(tmp
         assert found.query(queries.gateway_memory()) == [({}, 64 * MEGABYTE)]
 
 
-def test_a_look_that_is_old_is_not_shown_as_new(tmp_path: Path) -> None:
+def test_an_old_sample_is_not_shown_as_new(tmp_path: Path) -> None:
     """The sample's own moment counts: six minutes ago is no answer, whatever is scraped now."""
     written(tmp_path, 10)
     file = tmp_path / RESOURCES

@@ -1,4 +1,4 @@
-"""`hostctl prometheus wait`, asking a real Prometheus."""
+"""`hostctl prometheus wait` on a real Prometheus."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_it_ends_when_the_target_is_up(tmp_path: Path) -> None:
         )
 
 
-def test_a_target_that_stays_down_is_told_with_prometheus_own_reason(tmp_path: Path) -> None:
+def test_a_target_that_stays_down_is_reported_with_prometheus_own_reason(tmp_path: Path) -> None:
     with (
         metrics_endpoint.served(lambda metrics, seconds: None, token="secret") as port,
         prometheus.running(scraping(port), tmp_path) as running,
@@ -54,7 +54,7 @@ def test_a_target_that_stays_down_is_told_with_prometheus_own_reason(tmp_path: P
     assert f"the target http://127.0.0.1:{port}/metrics is down (server returned HTTP status 401" in said.stderr
 
 
-def test_no_prometheus_at_all_is_one_sentence() -> None:
+def test_a_missing_prometheus_is_one_sentence() -> None:
     said = wait(1, "sentinel", limit=0)
     assert said.stderr.startswith(
         "hostctl prometheus wait: Prometheus does not answer on 127.0.0.1:1 (Connection refused)"

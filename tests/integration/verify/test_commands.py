@@ -1,4 +1,4 @@
-"""`baseline`, `gates` and `verification` as programs: a real bridge and gateway, and the host's answers given."""
+"""`baseline`, `gates` and `verification` as programs, with a real bridge and gateway; the host's answers are canned."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Done:
 
 @dataclass
 class World:
-    """The host as the stand-in answers for it, and the program under test."""
+    """The host's canned answers, and the program under test."""
 
     folder: Path
     url: str
@@ -83,7 +83,7 @@ class World:
             {"name": "alpha", "tool": "alpha_echo", "arguments": {"text": "x"}, "expect": {"contains": ["alpha:x"]}}
         ]
 
-    def run(self, word: str, **more: Any) -> Done:
+    def run(self, command: str, **more: Any) -> Done:
         (self.folder / "answers.json").write_text(json.dumps(self.answers))
         port = urlsplit(self.url).port
         shared = {
@@ -103,16 +103,16 @@ class World:
                 "baseline_folder": "/nowhere", "limit_seconds": 30, "rollback": "give it back",
             },
         }  # fmt: skip
-        document = {**shared, **own["verification" if word == "check" else word], **more}
+        document = {**shared, **own["verification" if command == "check" else command], **more}
         out, err = io.StringIO(), io.StringIO()
-        given = io.TextIOWrapper(io.BytesIO(json.dumps(document).encode()))
+        stdin = io.TextIOWrapper(io.BytesIO(json.dumps(document).encode()))
         with redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patched:
-            patched.setattr(sys, "stdin", given)
-            code = main([word])
+            patched.setattr(sys, "stdin", stdin)
+            code = main([command])
         return Done(code, out.getvalue(), err.getvalue())
 
-    def asked(self) -> list[str]:
-        return [json.loads(line)[0] for line in (self.folder / "asked.jsonl").read_text().splitlines()]
+    def calls(self) -> list[str]:
+        return [json.loads(line)[0] for line in (self.folder / "calls.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def world(tmp_path: Path, bridge: Bridge) -> World:
     return World(tmp_path, bridge.url)
 
 
-def test_every_gate_passes_in_its_order_and_each_says_so(world: World) -> None:
+def test_every_gate_passes_in_its_order_and_is_reported(world: World) -> None:
     done = world.run("gates")
     assert done.returncode == 0, done.stderr
     order = ["standby", "migrations", "health", "token", "catalogue", "tools", "calls", "upstream"]
@@ -143,7 +143,7 @@ def test_every_gate_passes_in_its_order_and_each_says_so(world: World) -> None:
         ("catalogue", "gates metrics", {"backends": {"alpha": False}}, "alpha is unhealthy by sentinel_backend_health"),
     ],
 )
-def test_a_gate_that_fails_ends_the_run_with_all_that_an_operator_needs(
+def test_a_failed_gate_ends_the_run_with_expectation_finding_fix_and_log(
     world: World, gate: str, verb: str, answer: Any, found: str
 ) -> None:
     world.answers[verb] = answer
@@ -166,18 +166,20 @@ def test_a_backend_that_the_gateway_missed_at_its_start_gets_one_restart(world: 
     world.probes.append({"name": "beta", "tool": "beta_echo"})
     done = world.run("gates")
     assert done.returncode == 20 and "beta does not offer beta_echo" in done.stderr
-    assert world.asked().count("sentinel stop") == 1
+    assert world.calls().count("sentinel stop") == 1
 
 
 @pytest.mark.parametrize(
     "why_allowed", [{"optional": True, "reason": "no key yet"}, {"allowed_failure": True, "reason": "no key yet"}]
 )
-def test_an_allowed_backend_fails_no_gate_and_its_reason_is_repeated(world: World, why_allowed: dict[str, Any]) -> None:
+def test_a_backend_that_may_fail_fails_no_gate_and_its_reason_is_repeated(
+    world: World, why_allowed: dict[str, Any]
+) -> None:
     world.probes.append({"name": "exa", "tool": "web_search_exa", **why_allowed, "upstream_hosts": ["api.exa.ai"]})
     world.answers["gates upstream"] = {"unreachable": {"api.exa.ai": "no route"}}
     done = world.run("gates")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("no key yet") == 3 and "sentinel stop" not in world.asked()
+    assert done.stderr.count("no key yet") == 3 and "sentinel stop" not in world.calls()
     verified = world.run("verification")
     assert verified.returncode == 0
     row = next(line for line in verified.stderr.splitlines() if line.startswith("exa"))
@@ -193,14 +195,14 @@ def baseline(world: World, *more: str, alpha: str = "ok") -> dict[str, Any]:
     return {"entry": "contextforge", "transport": "http", "tools": tools, "backends": [seen]}
 
 
-def test_a_tool_of_the_baseline_that_is_gone_fails_and_a_changed_schema_is_told(world: World) -> None:
-    told = world.run("gates", baseline=baseline(world)).stderr
-    assert "gate tools: passed" in told and "another schema: alpha-alpha-count, alpha-alpha-echo" in told
+def test_a_missing_tool_of_the_baseline_fails_and_a_changed_schema_is_reported(world: World) -> None:
+    report = world.run("gates", baseline=baseline(world)).stderr
+    assert "gate tools: passed" in report and "another schema: alpha-alpha-count, alpha-alpha-echo" in report
     done = world.run("gates", baseline=baseline(world, "alpha_gone"))
     assert done.returncode == 20 and "alpha lacks alpha-alpha-gone" in done.stderr
 
 
-def test_a_tool_of_the_baseline_that_the_kill_switch_took_away_fails_nothing_and_is_told(world: World) -> None:
+def test_a_tool_of_the_baseline_that_the_kill_switch_hides_fails_nothing_and_is_reported(world: World) -> None:
     world.probes[0]["disabled_tools"] = ["alpha_gone"]
     before = baseline(world, "alpha_gone")
     for done in (world.run("gates", baseline=before), world.run("verification", active="sentinel", baseline=before)):
@@ -221,11 +223,11 @@ def test_a_serving_container_and_the_rollback_skip_all_gates(
 ) -> None:
     world.answers["gates inspect"] |= facts
     done = world.run("gates", active=active)
-    assert (done.returncode, world.asked()) == (0, ["gates inspect"])
+    assert (done.returncode, world.calls()) == (0, ["gates inspect"])
     assert reason in done.stderr
 
 
-def test_a_baseline_is_sorted_and_has_no_times_and_says_what_is_broken_already(world: World) -> None:
+def test_a_baseline_is_sorted_and_without_times_and_names_what_is_broken_already(world: World) -> None:
     # At ContextForge the tool would be alpha-alpha-echo; the bridge stands in for it, so every backend is missing.
     done = world.run("baseline")
     assert done.returncode == 0, done.stderr
@@ -236,11 +238,11 @@ def test_a_baseline_is_sorted_and_has_no_times_and_says_what_is_broken_already(w
     assert json.loads(world.run("baseline").stdout) == found
 
 
-def test_while_contextforge_is_out_of_service_the_kept_baseline_answers_and_nobody_is_asked(world: World) -> None:
+def test_while_contextforge_is_out_of_service_the_kept_baseline_is_the_answer(world: World) -> None:
     kept = baseline(world)
     world.answers["baseline read"] = {"baseline": kept, "predecessor_serves": False}
     done = world.run("baseline")
-    assert (json.loads(done.stdout), world.asked()) == (kept, ["baseline read"])
+    assert (json.loads(done.stdout), world.calls()) == (kept, ["baseline read"])
     world.answers["baseline read"]["baseline"] = None
     done = world.run("baseline")
     assert done.returncode == 1 and done.stderr.startswith("ContextForge is out of service and no baseline was kept")
@@ -264,7 +266,7 @@ def test_a_verification_has_every_part_and_the_table(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "change", "code", "words"),
+    ("verb", "change", "code", "message"),
     [
         (
             "claude show",
@@ -288,10 +290,10 @@ def test_a_verification_has_every_part_and_the_table(world: World) -> None:
             "as_declared not ok",
         ),
     ],
-    ids=["no-header", "nobody", "old-token", "tool-gone", "bindings", "as-asked"],
+    ids=["no-header", "nobody", "old-token", "tool-gone", "bindings", "as-declared"],
 )
-def test_each_part_that_does_not_hold_fails_with_its_own_code_and_the_rollback(
-    world: World, verb: str, change: Any, code: int, words: str
+def test_each_failed_part_has_its_own_exit_code_and_the_message_names_the_rollback(
+    world: World, verb: str, change: Any, code: int, message: str
 ) -> None:
     if change == {"baseline": "GONE"}:
         change = {"baseline": baseline(world, "alpha_gone")}
@@ -299,7 +301,7 @@ def test_each_part_that_does_not_hold_fails_with_its_own_code_and_the_rollback(
     done = world.run("verification", active="sentinel")
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert words in done.stderr.splitlines()[-1] and done.stderr.endswith("to roll back: give it back\n")
+    assert message in done.stderr.splitlines()[-1] and done.stderr.endswith("to roll back: give it back\n")
     assert json.loads(world.run("check").stdout)["ok"] is False
 
 
@@ -309,7 +311,7 @@ def test_without_a_predecessor_no_rollback_is_offered(world: World) -> None:
     assert done.stderr.endswith("error: bindings not ok; Sentinel still serves\n")
 
 
-def test_a_backend_that_hangs_costs_no_other_its_result(world: World) -> None:
+def test_a_backend_that_hangs_leaves_the_others_their_results(world: World) -> None:
     hanging = {**SQLITE, "tool": "alpha_slow", "arguments": {"seconds": 60}, "timeout_seconds": 150}
     answering = {**THINKING, "tool": "alpha_echo", "arguments": {"text": "x"}}
     raw = configuration(backends=[hanging, answering], verification__call_seconds="1")
@@ -352,9 +354,9 @@ PROBED: dict[str, Any] = {
             "firewall  ok · shows: nothing, since the probe could not run: no container is on this host",
         ),
     ],
-    ids=["closed", "open", "not-asked"],
+    ids=["closed", "open", "not-probed"],
 )
-def test_the_hosts_own_addresses_are_tried_where_that_is_asked_for(
+def test_the_hosts_own_addresses_are_probed_on_request(
     world: World, probed: Any, code: int, found: dict[str, Any], line: str
 ) -> None:
     world.answers["firewall probe"] = probed

@@ -1,4 +1,4 @@
-"""One harmless call per backend, through the bridge to real backends: every result word, from its real cause."""
+"""One harmless call per backend, through the bridge to real backends: every result, from its real cause."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SLOW = {**probe("beta", "slow", seconds=20), "timeout_seconds": 0.5}
 
 
 @pytest.mark.parametrize(
-    ("bad", "word"),
+    ("bad", "result"),
     [
         (probe("beta", "echo", "something else", text="x"), "differs"),
         (probe("beta", "fail"), "tool-error"),
@@ -90,10 +90,10 @@ SLOW = {**probe("beta", "slow", seconds=20), "timeout_seconds": 0.5}
     ids=["differs", "tool-error", "missing", "too-slow"],
 )
 def test_one_bad_backend_is_named_with_its_reason_and_leaves_the_other_ok(
-    bridge: Bridge, bad: dict[str, Any], word: str
+    bridge: Bridge, bad: dict[str, Any], result: str
 ) -> None:
     found = verified(bridge.url, [GOOD[0], bad])
-    assert results(found) == ["ok", word]
+    assert results(found) == ["ok", result]
     assert found[1].detail
 
 
@@ -101,7 +101,7 @@ def test_a_refused_token_is_auth_for_every_backend(bridge: Bridge) -> None:
     assert results(verified(bridge.url, GOOD, bearer=token(iss="mcpgateway"))) == ["auth", "auth"]
 
 
-def test_nobody_at_the_port_is_unreachable_for_every_backend() -> None:
+def test_a_free_port_is_unreachable_for_every_backend() -> None:
     assert results(verified(f"http://127.0.0.1:{free_port()}/mcp", GOOD)) == ["unreachable", "unreachable"]
 
 
@@ -111,7 +111,7 @@ def test_a_backend_skipped_by_the_gateway_is_missing(tmp_path: Path, database: D
         assert results(verified(started.url, GOOD)) == ["ok", "missing"]
 
 
-def test_at_contextforge_the_tools_are_asked_for_under_its_names(bridge: Bridge) -> None:
+def test_at_contextforge_the_tools_are_called_under_its_names(bridge: Bridge) -> None:
     found = verified(bridge.url, GOOD, active="contextforge")
     assert [one.tool for one in found] == ["alpha-alpha-echo", "beta-beta-echo"]
 
@@ -125,7 +125,7 @@ def test_each_result_has_an_exit_code_and_the_first_in_order_decides(result: str
     assert exit_code_of({"backends": rows}) == code
 
 
-def test_a_word_that_verify_does_not_know_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_of_verify_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verifcation"]) == 1
     assert capsys.readouterr().err == "verify takes one of these commands: baseline, gates, verification, check.\n"
 

@@ -30,7 +30,7 @@ def taken(deployed: Lab, settings: Settings) -> alerts.Taken:
 
 
 def test_every_alert_of_the_product_is_brought_about(taken: alerts.Taken, settings: Settings) -> None:
-    """But those whose figures the host writes once a night or once a minute, and the lab not at all by itself:
+    """But those whose figures the host writes once a day or once a minute, and the lab not at all by itself:
     tests/alerts holds their thresholds by promtool, tests/lab/nightly and tests/hostctl what is written.
     """
     by_the_host = {alert.title for alert in rules.alerts(settings.alerts) if alert.dashboard == RESOURCES_UID}
@@ -50,13 +50,13 @@ def last(title: str) -> dict[str, Any]:
     return next(one for one in reversed(discord.messages(Place())) if one["embeds"][0]["title"] == title)
 
 
-def test_the_message_names_the_backend_the_first_look_and_its_heading_in_the_page_of_alerts(
+def test_the_message_names_the_backend_the_first_check_and_its_heading_in_the_page_of_alerts(
     taken: alerts.Taken,
 ) -> None:
     said = last("FIRING: Backend unhealthy")["content"]
-    assert said.startswith("Backend sqlite is unhealthy: its tools fail, the others serve.\nFirst look: make verify")
+    assert said.startswith("Backend sqlite is unhealthy: its tools fail, the others serve.\nFirst check: make verify")
     assert "docs/alerts.md#backend-unhealthy" in said and "/d/sentinel-gateway?viewPanel=4" in said
-    assert last("RESOLVED: Backend unhealthy")["content"].startswith("Over: Backend sqlite is unhealthy")
+    assert last("RESOLVED: Backend unhealthy")["content"].startswith("Resolved: Backend sqlite is unhealthy")
 
 
 def test_nobody_was_told_twice(taken: alerts.Taken) -> None:

@@ -1,4 +1,4 @@
-"""What an alert says: a severity, a summary, what to do, its panel, and a heading that is there."""
+"""The texts of an alert: severity, summary, first check, its panel, and its heading in docs/alerts.md."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def test_the_runbook_has_the_heading_that_the_alert_links_to(rule: Rule) -> None
     headings = {heading(found) for found in re.findall(r"^## (.+)$", text, re.MULTILINE)}
     assert anchor in headings
     section = text.split(f"## {rule.title}\n")[1].split("\n## ")[0]
-    assert re.findall(r"^\*\*(.+?)\.\*\*", section, re.MULTILINE) == ["Meaning", "Impact", "First look", "Fix"]
+    assert re.findall(r"^\*\*(.+?)\.\*\*", section, re.MULTILINE) == ["Meaning", "Impact", "First check", "Fix"]
 
 
-def test_no_heading_is_left_of_an_alert_that_is_gone() -> None:
+def test_every_heading_is_that_of_an_alert() -> None:
     text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [alert.title for alert in ALERTS]
 
 
 @EACH_RULE
-def test_a_rule_has_severity_summary_and_what_to_do(rule: Rule) -> None:
+def test_a_rule_has_severity_summary_and_first_check(rule: Rule) -> None:
     assert rule.labels["severity"] in ("critical", "warning")
     assert rule.annotations["summary"] and rule.annotations["description"]
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=[alert.title for alert in ALERTS])
-def test_no_data_and_errors_are_told_once_by_the_gateways_rule(alert: Alert) -> None:
+def test_no_data_and_errors_are_reported_once_by_the_gateways_rule(alert: Alert) -> None:
     expected = ("Alerting", "Alerting") if alert.title == "Gateway down" else ("OK", "KeepLast")
     assert (alert.no_data, alert.on_error) == expected
 
@@ -48,7 +48,7 @@ def test_rules_are_paused_while_sentinel_is_stopped_on_purpose() -> None:
     assert not any(rule.is_paused for rule in RULES)
 
 
-def test_the_alerts_of_the_night_are_paused_where_there_is_no_nightly_job() -> None:
+def test_the_alerts_of_the_nightly_job_are_paused_without_one() -> None:
     rules = rules_file(Alerts(), paused=False, nightly=False).groups[0].rules
     assert [rule.title for rule in rules if rule.is_paused] == ["Backup too old", "Token ends soon", "Token ends"]
 

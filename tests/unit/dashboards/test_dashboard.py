@@ -1,4 +1,4 @@
-"""The dashboard is what its code says, has five panels, and each says what it shows and what to do."""
+"""The committed dashboard is that of the code; each of its five panels has a description with the fix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EACH_OF_BOTH = pytest.mark.parametrize(
 )
 
 
-def test_the_committed_file_is_what_the_code_makes() -> None:
+def test_the_committed_files_are_those_of_the_code() -> None:
     assert FILE.read_text(encoding="utf-8") == text(), "run make dashboards and commit the file"
     assert RESOURCES_FILE.read_text(encoding="utf-8") == resources.text(), "run make dashboards and commit the file"
 
@@ -30,7 +30,7 @@ def test_there_are_exactly_five_panels_with_ids_that_links_can_name() -> None:
 
 
 @EACH_OF_BOTH
-def test_a_panel_has_unit_or_states_legend_and_a_description_that_says_what_to_do(panel: dict[str, Any]) -> None:
+def test_a_panel_has_unit_or_states_legend_and_a_description_with_the_fix(panel: dict[str, Any]) -> None:
     assert len(panel["description"]) > 80
     defaults = panel["fieldConfig"]["defaults"]
     assert defaults.get("unit") or defaults.get("mappings")
@@ -45,11 +45,11 @@ def test_a_panel_follows_the_variables(panel: dict[str, Any]) -> None:
         assert "$tool" in target["expr"] or "$backend" in target["expr"]
 
 
-def test_every_alert_links_to_a_panel_that_is_there() -> None:
+def test_every_alert_links_to_an_existing_panel() -> None:
     assert DASHBOARD_UID == UID
-    there = {(UID, panel["id"]) for panel in PANELS} | {(RESOURCES_UID, panel["id"]) for panel in RESOURCES}
-    assert {(alert.dashboard, alert.panel) for alert in alerts(Alerts())} <= there
+    existing = {(UID, panel["id"]) for panel in PANELS} | {(RESOURCES_UID, panel["id"]) for panel in RESOURCES}
+    assert {(alert.dashboard, alert.panel) for alert in alerts(Alerts())} <= existing
 
 
 def test_cutovers_rollbacks_and_new_versions_are_annotated() -> None:
-    assert [one["name"] for one in document()["annotations"]["list"]] == ["Cutovers", "Ways back", "New versions"]
+    assert [one["name"] for one in document()["annotations"]["list"]] == ["Cutovers", "Rollbacks", "New versions"]

@@ -1,4 +1,4 @@
-"""What the predecessor offered and what Sentinel offers, over the renaming."""
+"""The comparison of the predecessor's tools with Sentinel's, over the renaming."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_a_missing_tool_belongs_to_the_backend_with_the_longer_prefix() -> None:
     assert found.missing == {"n8n": ["n8n-list"], "n8n-mcp": ["n8n-mcp-run"]}
 
 
-def test_a_new_tool_and_another_schema_are_told_apart_from_a_missing_one() -> None:
+def test_a_new_tool_and_another_schema_are_distinguished_from_a_missing_one() -> None:
     found = compared(baseline(sqlite_list_tables="1"), {"list_tables": "2", "append_insight": "1"}, backends())
     assert (found.missing, found.changed, found.new) == ({}, ["sqlite-list-tables"], ["append_insight"])
 
 
-def test_a_tool_that_the_kill_switch_took_off_the_list_is_told_and_not_missing() -> None:
+def test_a_tool_that_the_kill_switch_hides_is_reported_and_not_missing() -> None:
     found = compared(baseline(sqlite_write_query="1", n8n_run="1"), {}, backends("write_query"))
     assert (found.switched_off, found.missing) == (["sqlite-write-query"], {"n8n": ["n8n-run"]})
 
@@ -44,7 +44,7 @@ def test_a_disabled_tool_that_is_still_offered_is_compared() -> None:
     assert (found.switched_off, found.changed) == ([], ["sqlite-write-query"])
 
 
-def test_a_tool_of_no_backend_of_ours_is_promised_nothing() -> None:
+def test_a_tool_of_an_unknown_backend_is_foreign() -> None:
     assert compared(baseline(jira_search="1"), {}, backends()).foreign == ["jira-search"]
 
 

@@ -1,4 +1,4 @@
-"""What counts as the expected answer: "not an error" alone is not enough."""
+"""The expected answer: "not an error" alone is not enough."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from verify.expectation import differs
         ({"json_path": "number"}, '{"number": null}', None),
     ],
 )
-def test_an_answer_as_expected_does_not_differ(expected: dict[str, Any], text: str, structured: Any) -> None:
+def test_an_expected_answer_does_not_differ(expected: dict[str, Any], text: str, structured: Any) -> None:
     assert differs(Expectation(**expected), text, structured) == ""
 
 
@@ -43,5 +43,7 @@ def test_an_answer_as_expected_does_not_differ(expected: dict[str, Any], text: s
         ({"json_path": "number"}, "no json", None, "the answer has nothing at number: no json"),
     ],
 )
-def test_an_answer_that_differs_says_in_what(expected: dict[str, Any], text: str, structured: Any, why: str) -> None:
+def test_an_unexpected_answer_has_its_difference_in_words(
+    expected: dict[str, Any], text: str, structured: Any, why: str
+) -> None:
     assert differs(Expectation(**expected), text, structured) == why

@@ -1,6 +1,6 @@
-"""The panels' series out of Prometheus.
+"""The panels' series from Prometheus.
 
-Owns: what stands for Grafana's variables, the range query, the legends.
+Owns: the values of Grafana's variables, the range query, the legends.
 Deliberately does not: draw (drawing.py).
 Format: https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
 """
@@ -18,8 +18,8 @@ from typing import Any
 
 MOST_POINTS = 240
 WINDOW_SECONDS = 60
-"""What `$__rate_interval` stands for: the least that the panels allow Grafana."""
-ASK_SECONDS = 15.0
+"""The value of `$__rate_interval`: the shortest that the panels allow Grafana."""
+QUERY_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One panel: its own JSON out of the dashboard, and its series."""
+    """One panel: its JSON from the dashboard, and its series."""
 
     panel: Mapping[str, Any]
     series: Sequence[Series]
@@ -41,7 +41,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Span:
-    """From and to in seconds since 1970, and the seconds between two points."""
+    """Start and end in seconds since 1970, and the seconds between two points."""
 
     start: float
     end: float
@@ -52,7 +52,7 @@ class Span:
         return cls(end - seconds, end, max(least_step, round(seconds / MOST_POINTS)))
 
 
-def asked(address: str, dashboard: Mapping[str, Any], span: Span) -> list[Drawn]:
+def drawn_panels(address: str, dashboard: Mapping[str, Any], span: Span) -> list[Drawn]:
     """Every panel with its series, the dashboard's order; raises OSError when Prometheus does not answer."""
     return [
         Drawn(panel, [one for target in panel["targets"] for one in _series(address, target, span)])
@@ -68,14 +68,14 @@ def expression(query: str) -> str:
 
 
 def legend(template: str, labels: Mapping[str, str]) -> str:
-    """`{{tool}} {{status}}` of a series; a label that it has not is left out, as Grafana does."""
+    """`{{tool}} {{status}}` of a series; a missing label is left out, as by Grafana."""
     return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: labels.get(found[1], ""), template).strip()
 
 
 def _series(address: str, target: Mapping[str, Any], span: Span) -> list[Series]:
-    asked_for = {"query": expression(target["expr"]), "start": span.start, "end": span.end, "step": span.step}
-    body = urllib.parse.urlencode(asked_for).encode()
-    with urllib.request.urlopen(f"{address}/api/v1/query_range", body, timeout=ASK_SECONDS) as answer:
+    parameters = {"query": expression(target["expr"]), "start": span.start, "end": span.end, "step": span.step}
+    body = urllib.parse.urlencode(parameters).encode()
+    with urllib.request.urlopen(f"{address}/api/v1/query_range", body, timeout=QUERY_SECONDS) as answer:
         found: Any = json.load(answer)["data"]["result"]
     return [
         Series(
