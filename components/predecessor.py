@@ -23,7 +23,7 @@ __all__ = ["Predecessor", "PredecessorArgs", "RollbackCheck", "RollbackCheckArgs
 
 @dataclass(frozen=True, kw_only=True)
 class PredecessorArgs:
-    """Which containers are the predecessor, and the host that they run on."""
+    """The settings that name the predecessor, and its host."""
 
     settings: Settings
     host: Host

@@ -43,7 +43,7 @@ TOKENS = "tokens"
 
 @dataclass(frozen=True, kw_only=True)
 class SentinelArgs:
-    """Where `standby` is false the container is declared and stopped."""
+    """The foundations of Sentinel; with `standby` false its container is declared and stopped."""
 
     settings: Settings
     host: Host

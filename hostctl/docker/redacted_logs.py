@@ -1,4 +1,4 @@
-"""A container's log without its secrets: those in its own secret files, and what looks like a token or a password."""
+"""A container's log without its secrets: those in its secret files, and anything like a token or a password."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PASSWORD = re.compile(r"(\b[a-z][a-z0-9+]*://[^\s:/@]+:)[^\s@]+(@)")
 
 
 def masked(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without these secrets, and without anything that looks like a token or a password in an address."""
+    """The text without these secrets, and without anything in the form of a token, or of a password in an address."""
     for secret in sorted({one for one in secrets if len(one) >= SHORTEST}, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     text = _TOKEN.sub(HIDDEN, text)

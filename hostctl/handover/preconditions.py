@@ -13,8 +13,8 @@ from hostctl.host.port_holder import NOBODY
 from hostctl.mcp import client, initialize
 
 
-def can_take(engine: Engine, world: World, request: HandoverRequest) -> Container:
-    """The container that may take the port; raises Refusal, and then nothing has been touched."""
+def can_cut_over(engine: Engine, world: World, request: HandoverRequest) -> Container:
+    """The container that may get the port; raises Refusal, and then nothing has been touched."""
     sentinel = world.sentinel
     if sentinel is None:
         raise Refusal(f"the container {request.container[:12]} does not exist: create and start it, then run again")
@@ -35,8 +35,8 @@ def can_take(engine: Engine, world: World, request: HandoverRequest) -> Containe
     return sentinel
 
 
-def can_give(world: World, request: HandoverRequest) -> None:
-    """Raises Refusal when the predecessor is gone; nothing has been touched then."""
+def can_roll_back(world: World, request: HandoverRequest) -> None:
+    """Raise Refusal when the predecessor could not come back; nothing has been touched then."""
     recorded = request.predecessor.server
     if recorded is None:
         return

@@ -12,9 +12,9 @@ from hostctl.core import requests
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
-from hostctl.docker import containers
 from hostctl.docker.engine import DockerError, Engine
 from hostctl.handover import observed, plans, preconditions, report, safe_pause, steps
+from hostctl.handover.answer import await_answer
 from hostctl.handover.downtime_probe import AFTER, BEFORE, DowntimeProbe
 from hostctl.handover.goal import Goal, is_reached, present_holder, read_goal, rollback_goal
 from hostctl.handover.journal import Entry, Journal
@@ -23,7 +23,6 @@ from hostctl.handover.request import HandoverRequest
 from hostctl.handover.window import Window
 from hostctl.host import invoker
 from hostctl.host.port_holder import CONTEXTFORGE, NOBODY, SENTINEL
-from hostctl.mcp import initialize
 
 UNDO_TRIES = 4
 
@@ -115,7 +114,7 @@ class Handover:
     def _check_cutover(self, unfinished: Entry | None) -> Change:
         with self._undo_on_refusal(unfinished):
             world = self._world()
-            sentinel = preconditions.can_take(self._engine, world, self._request)
+            sentinel = preconditions.can_cut_over(self._engine, world, self._request)
         plan = plans.sentinel_serves(world, self._request, sentinel)
         goal = Goal(SENTINEL, sentinel.id, sentinel.name)
         unchanged = plan.reason if plan.is_empty() and unfinished is None else ""
@@ -130,7 +129,7 @@ class Handover:
         if change.unchanged and unfinished is None:
             return change
         with self._undo_on_refusal(unfinished):
-            preconditions.can_give(world, self._request)
+            preconditions.can_roll_back(world, self._request)
         return replace(change, unchanged="")
 
     def _check_stop_predecessor(self, unfinished: Entry | None) -> Change:
@@ -180,7 +179,7 @@ class Handover:
 
     def _await_first_answer(self, entry: Entry, change: Change, window: Window) -> None:
         entry.point(f"{change.verb}.answer")
-        self._await_answer(change.goal)
+        await_answer(self._engine, self._request, change.goal)
         window.answered, window.answered_at = time.monotonic(), now()
 
     def _finish(self, entry: Entry, change: Change) -> None:
@@ -266,7 +265,7 @@ class Handover:
         for phase, phase_steps in (("prepare", plan.prepare), ("release", plan.release), ("connect", plan.connect)):
             self._run(entry, "undo", phase, phase_steps, tolerant=True)
         entry.point("undo.answer", tolerant=True)
-        self._await_answer(goal, any_answer=True)
+        await_answer(self._engine, self._request, goal, any_answer=True)
         self._run(entry, "undo", "finish", plan.finish, tolerant=True)
 
     # Shared by the steps and the undo.
@@ -289,32 +288,3 @@ class Handover:
         self, entry: Entry, verb: str, phase: str, phase_steps: Sequence[steps.Step], tolerant: bool = False
     ) -> None:
         steps.run(self._engine, entry, verb, phase, phase_steps, tolerant)
-
-    def _await_answer(self, goal: Goal, any_answer: bool = False) -> None:
-        """Wait for the goal's first good answer on the port; raises Refusal."""
-        if goal.kind == NOBODY:
-            return
-        target, seconds = self._target(goal)
-        answer = initialize.wait(
-            target, seconds, any_answer=any_answer, between=lambda: self._refuse_ended_container(goal)
-        )
-        if not answer.good:
-            self._refuse_ended_container(goal)
-            where = f"{target.host}{target.path}"
-            raise Refusal(f"no good answer from {goal.name} on {where} within {seconds:g} s ({answer.reason})")
-        initialize.end_session(target, answer)
-
-    def _target(self, goal: Goal) -> tuple[initialize.Target, float]:
-        request, host = self._request, f"127.0.0.1:{self._request.port}"
-        if goal.kind == SENTINEL:
-            probe = request.probe
-            target = initialize.Target("127.0.0.1", request.port, probe.path, host, probe.token_file)
-            return target, request.limits.answer_seconds
-        target = initialize.Target("127.0.0.1", request.port, request.predecessor_probe.path, host)
-        return target, request.limits.predecessor_seconds
-
-    def _refuse_ended_container(self, goal: Goal) -> None:
-        container = containers.find(self._engine, goal.container, {})
-        if container is None or not container.running or container.restarting:
-            code = "" if container is None else f" with exit code {container.exit_code}"
-            raise Refusal(f"{goal.name} ended{code} before it answered")

@@ -29,7 +29,7 @@ BEGINS_WITHIN_SECONDS = 3.0
 MARGIN_SECONDS = 1.0
 """The pause is over when the next probe is due, with the downtime probe's wait in between."""
 LIMIT_SECONDS = 15.0
-"""Where commands begin all the time there is no quiet moment."""
+"""The longest wait: without an end of commands there is no quiet moment."""
 DEFAULT_INTERVAL_SECONDS = 30.0
 """Docker's own, where a health check names none."""
 _POLL_SECONDS = 0.05

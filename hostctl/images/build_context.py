@@ -31,7 +31,7 @@ from hostctl.images.build import DOCKERFILE, LAST_LINES
 LABEL = "sentinel-cutover.context"
 """Marks an image that was built here."""
 STEPS = ("Step ", "#")
-"""How lines begin that show progress, of Docker's older builder and of BuildKit."""
+"""The beginnings of lines that show progress, of Docker's older builder and of BuildKit."""
 NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 """BuildKit's hold the time, so that the same content would be another image."""
 

@@ -22,7 +22,7 @@ from hostctl.retire.request import RetireRequest
 BUILT_IN = ("bridge", "host", "none")
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 FILES = ("docker-compose*.y*ml", "compose*.y*ml", ".env", ".env.*")
-"""What starts ContextForge again, or holds its secrets. Any other file in its folder is the operator's."""
+"""The files that start ContextForge again, or hold its secrets. Any other file in its folder is the operator's."""
 
 Inventory = dict[str, list[dict[str, Any]]]
 

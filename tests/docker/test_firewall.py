@@ -25,7 +25,7 @@ from lab.box.network import inside
 pytestmark = pytest.mark.lab
 FAMILIES = ("iptables", "ip6tables")
 CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
-"""The environment of a job at @reboot (crontab(5))."""
+"""The environment of a cron job at @reboot (crontab(5))."""
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Vps:
     folder: Path
     programs: str = ""
 
-    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.programs}:{os.environ['PATH']}" if self.programs else os.environ["PATH"]
         return subprocess.run(
-            inside(self.namespace, words), capture_output=True, text=True, env={"PATH": path} | environment, timeout=60
+            inside(self.namespace, argv), capture_output=True, text=True, env={"PATH": path} | environment, timeout=60
         )
 
     def document(self, **changes: Any) -> dict[str, Any]:
@@ -51,11 +51,11 @@ class Vps:
         }  # fmt: skip
         return document | changes
 
-    def hostctl(self, word: str, environment: dict[str, str] | None = None, **changes: Any) -> Any:
+    def hostctl(self, action: str, environment: dict[str, str] | None = None, **changes: Any) -> Any:
         """The answer, or the error's text."""
         path = f"{self.programs}:{os.environ['PATH']}" if self.programs else os.environ["PATH"]
         done = subprocess.run(
-            inside(self.namespace, [sys.executable, "-I", "-S", str(self.archive), "firewall", word]),
+            inside(self.namespace, [sys.executable, "-I", "-S", str(self.archive), "firewall", action]),
             input=json.dumps(self.document(**changes)),
             capture_output=True, text=True, timeout=60, env={"PATH": path, **(environment or {})},
         )  # fmt: skip
@@ -81,14 +81,14 @@ class Vps:
 def vps(archive: Path, tmp_path: Path) -> Iterator[Vps]:
     name = f"fw{os.getpid()}"
     subprocess.run(["ip", "netns", "add", name], check=True)
-    for words in (
+    for argv in (
         ["ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", "outside"],
         ["ip", "-n", name, "link", "set", "outside", "up"],
         ["ip", "-n", name, "address", "add", "203.0.113.20/24", "dev", "eth0"],
         ["ip", "-n", name, "link", "set", "eth0", "up"],
         ["ip", "-n", name, "route", "add", "default", "via", "203.0.113.1"],
     ):
-        subprocess.run(words, check=True)
+        subprocess.run(argv, check=True)
     script = tmp_path / "fix-iptables.sh"
     script.write_text("#!/bin/sh\n# Rules that do not survive a boot.\nset -eu\ntrue\n")
     script.chmod(0o755)
@@ -258,23 +258,21 @@ def test_the_port_of_ssh_is_never_guarded(vps: Vps, changes: dict[str, Any], env
         ({"escalation": "magic"}, "must be root, sudo or container"),
     ],
 )
-def test_a_wrong_document_is_as_user_error_before_anything_changes(
-    vps: Vps, changes: dict[str, Any], sentence: str
-) -> None:
-    said = vps.hostctl("apply", **changes)
-    assert sentence in said and said.count("\n") == 1
+def test_a_wrong_document_is_refused_before_anything_changes(vps: Vps, changes: dict[str, Any], sentence: str) -> None:
+    error = vps.hostctl("apply", **changes)
+    assert sentence in error and error.count("\n") == 1
     assert vps.rules() == []
 
 
 def test_the_interface_is_found_by_the_default_route_and_stays_while_it_exists(vps: Vps) -> None:
     assert vps.hostctl("find")["interfaces"] == ["eth0"]
-    for words in (
+    for argv in (
         ["ip", "link", "add", "wg0", "type", "veth", "peer", "name", "tunnel"],
         ["ip", "link", "set", "tunnel", "up"],
         ["ip", "link", "set", "wg0", "up"],
         ["ip", "route", "replace", "default", "dev", "wg0"],
     ):
-        assert vps.run(*words).returncode == 0
+        assert vps.run(*argv).returncode == 0
     assert vps.hostctl("find") == {"interfaces": ["eth0"], "kept": True, "reason": "recorded before"}
     vps.run("ip", "link", "delete", "eth0")
     assert vps.hostctl("find") == {"interfaces": ["wg0"], "kept": False, "reason": "eth0 is gone"}
@@ -285,7 +283,7 @@ def test_the_interface_is_found_by_the_default_route_and_stays_while_it_exists(v
 
 
 def test_sudo_never_waits_for_a_password(vps: Vps, tmp_path: Path) -> None:
-    """Debian's sudo stands in: a program of that name that notes its arguments and runs the rest, as sudo does."""
+    """Debian's sudo stands in: a program of that name that notes its arguments and runs them, as sudo does."""
     programs = tmp_path / "sudo"
     programs.mkdir()
     (programs / "sudo").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {tmp_path}/arguments\nshift\nexec "$@"\n')
@@ -296,7 +294,7 @@ def test_sudo_never_waits_for_a_password(vps: Vps, tmp_path: Path) -> None:
     assert guarded(vps) == ALL
 
 
-def test_a_user_who_is_not_root_is_refused_with_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_is_not_root_reads_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Refusal, match="set it to sudo"):
         privileges.runner(FirewallRequest("/srv", ("eth0",), (9200,), "/srv/script"))

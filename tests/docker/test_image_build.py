@@ -60,7 +60,7 @@ def test_another_file_or_another_base_is_another_image(host: Host, name: str) ->
     assert len({one["id"], changed["id"], over["id"]}) == len({one["image"], changed["image"], over["image"]}) == 3
 
 
-def test_a_build_that_fails_is_told_by_the_commands_last_lines_and_leaves_no_image(host: Host, name: str) -> None:
+def test_a_build_that_fails_is_reported_by_the_commands_last_lines_and_leaves_no_image(host: Host, name: str) -> None:
     before = tags(host, name), len(host.engine.get("/containers/json?all=1"))
     files = {**FILES, "Dockerfile": f'{DOCKERFILE}RUN ["/no-such-program", "--now"]\n'}
     done = host.call("images", "build", document(host, name, files))

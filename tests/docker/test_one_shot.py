@@ -18,7 +18,7 @@ from tests.docker.handover_host import PORT, Host
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
 PYTHON = os.path.realpath(sys.executable)
-"""Where the test image has it too."""
+"""The test image has it at the same path."""
 
 
 def check(host: Host, image: str, code: str, **values: Any) -> Any:

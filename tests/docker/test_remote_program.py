@@ -32,7 +32,7 @@ secret = os.environ["TOKEN"]
 print(secret, sys.argv[1] == secret, secret.encode() in lines, sys.stdin.read())
 """
 SSH = """#!/bin/sh
-# What ssh and sshd do with a command line, once each of its words and variables has been written down.
+# What ssh and sshd do with a command line, once its arguments and variables have been noted.
 { printf '%s\\n' "$@"; env; } > "$(dirname "$0")/seen"
 for last; do :; done
 exec sh -c "$last"
@@ -44,7 +44,7 @@ def far(**more: object) -> Host:
     return Host.model_validate({"kind": "ssh", "address": "203.0.113.10", "user": "operator", **unused, **more})
 
 
-def test_a_program_over_ssh_is_asked_and_no_secret_is_in_ssh_s_own_words_or_variables(
+def test_a_program_over_ssh_answers_and_no_secret_is_in_the_arguments_or_variables_of_ssh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ssh").write_text(SSH)
@@ -55,21 +55,23 @@ def test_a_program_over_ssh_is_asked_and_no_secret_is_in_ssh_s_own_words_or_vari
         assert "alpha_echo" in session.tools
         return str((await session.client.call_tool("alpha_echo", {"text": "x"})).content)
 
-    words = [str(BACKEND_SERVER), "alpha", "stdio", f"MCP_AUTH=Bearer {SECRET}"]
-    program = HostConnection(far()).program(sys.executable, words, {"TOKEN": SECRET})
+    arguments = [str(BACKEND_SERVER), "alpha", "stdio", f"MCP_AUTH=Bearer {SECRET}"]
+    program = HostConnection(far()).program(sys.executable, arguments, {"TOKEN": SECRET})
     assert "alpha:x" in asyncio.run(with_session(program, 10, work))
     seen = (tmp_path / "seen").read_text()
     assert "operator@203.0.113.10" in seen and SECRET not in seen and "MCP_AUTH" not in seen
 
 
 @pytest.mark.lab
-def test_a_program_over_ssh_has_its_words_its_variables_and_its_stdin_and_nobody_else_has_them(lab_box: Box) -> None:
+def test_a_program_over_ssh_has_its_arguments_variables_and_stdin_and_nobody_else_has_them(
+    lab_box: Box,
+) -> None:
     ssh = lab_box.ssh
     host = far(address=ssh.address, user=ssh.user, port=ssh.port, private_key_file=ssh.key, host_key=ssh.host_key)
     program = HostConnection(host).program("python3", ["-c", SHOWS, SECRET], {"TOKEN": SECRET})
     assert isinstance(program, RemoteProgram)
     done = subprocess.run(
-        inside(lab_box.wan, list(program.line)),
+        inside(lab_box.wan, list(program.ssh)),
         input=f"{program.first_message().model_dump_json()}\nwhat the client says\n",
         capture_output=True,
         text=True,
