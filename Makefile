@@ -1,5 +1,5 @@
 # Every command of the project; `make help` prints what stands behind `##`.
-# STACK=lab is the default. JSON=1: one JSON document on stdout. YES=1: do not ask.
+# STACK=lab is the default. JSON=1: one JSON document on stdout. YES=1: no question.
 
 STACK ?= lab
 PYTHON := .venv/bin/python
@@ -14,15 +14,15 @@ QUICK = tests/unit tests/integration/alerts tests/integration/grafana tests/inte
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
-	@echo "STACK=$(STACK) · JSON=1 one JSON document on stdout · YES=1 do not ask"
+	@echo "STACK=$(STACK) · JSON=1 one JSON document on stdout · YES=1 no question"
 
 up: venv ## install what is missing, then pulumi up; says what runs where
 	@$(OPS) up $(WITH)
 
-preview: venv ## what up would change
+preview: venv ## the changes that up would make
 	@$(OPS) preview $(WITH)
 
-refresh: venv ## write into the state what the host looks like now
+refresh: venv ## write the host's present condition into the state
 	@$(OPS) refresh $(WITH)
 
 dashboards: venv ## write the dashboard's JSON from its code
@@ -82,7 +82,7 @@ env: venv ## eval "$$(make env)": plain pulumi works in this shell
 doctor: venv ## every part: where found, which version, real or double
 	@$(OPS) doctor $(WITH)
 
-# A lab that broke fails everything after it: the first failures say why, and they are told within the hour and a half.
+# A lab that broke fails everything after it: the first failures say why, and they are reported within an hour and a half.
 test: venv ## every test; needs nothing done before it
 	@$(OPS) ready --stack lab
 	@$(PYTHON) -m pytest --maxfail=40 --session-timeout=4800 tests $(ARGS)

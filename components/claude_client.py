@@ -95,7 +95,7 @@ class ClaudeClient(pulumi.ComponentResource):
             {
                 "path": client.token_file,
                 "asked_file": f"{host.folder}/{TOKENS}/claude.json",
-                # A literal header must follow a token that the night renews.
+                # A literal header must follow a token that the nightly job renews.
                 **({"entry": entry} if client.authorization == "literal" else {}),
                 "secret_file": args.sentinel.secret_file,
                 "issuer": ISSUER,

@@ -50,7 +50,7 @@ class Backend(Section):
     expect: Expectation = Field(default_factory=Expectation, description="Conditions that its answer must meet.")
     optional: bool = Field(default=False, description="May fail; the report repeats the reason.")
     allowed_failure: bool = Field(default=False, description="Fails already at the predecessor; an answer is reported.")
-    reason: str | None = Field(default=None, description="Why it is optional or known broken; needed then.")
+    reason: str | None = Field(default=None, description="Reason why it is optional or may fail; needed then.")
     container: DockerName | None = Field(
         default=None, description="Existing sidecar container on the host, for kind http."
     )

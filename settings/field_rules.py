@@ -22,7 +22,7 @@ BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """The finite buckets of the gateway's histogram (read from its /metrics)."""
 
 LARGEST_BUCKET_SECONDS = BUCKETS_SECONDS[-1]
-"""Nothing slower can be told apart."""
+"""Slower calls cannot be distinguished."""
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"(?:[^@\s]+@)?sha256:[0-9a-f]{64}")

@@ -76,7 +76,7 @@ def configuration_text() -> str:
             lines += _inner_tables(name, section)
     lines += _table("backends", _elements("backends[N]", Backend), _first_line(Backend))
     lines += _table("backends[N].expect", _elements("backends[N].expect", Expectation), _first_line(Expectation))
-    lines += ["## Secrets", "", "Set with `--secret`; the value is asked for, and is never an argument.", ""]
+    lines += ["## Secrets", "", "Set with `--secret`; Pulumi prompts for the value, which is never an argument.", ""]
     lines += ["| key | what it is | allowed |", "| --- | --- | --- |"]
     lines += [
         f"| `{key}` | {_cell(field.description)} | {_cell(allowed(field))} |"

@@ -27,9 +27,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(archive: Path) -> Any:
     """Run the archive as the host does: `run(verb, action, document)` gives the finished process."""
 
-    def _run(*words: str, document: object = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    def _run(*arguments: str, document: object = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-I", "-S", str(archive), *words],
+            [sys.executable, "-I", "-S", str(archive), *arguments],
             input=document if isinstance(document, str) else json.dumps(document),
             capture_output=True,
             text=True,

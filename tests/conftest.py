@@ -1,4 +1,4 @@
-"""What every group of tests shares: the box of this clone, brought up for the session where it does not run yet."""
+"""The fixtures of every group of tests: the box of this clone, brought up for the session where it does not run yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.lab import diagnosis
 REASON_NO_PROMETHEUS = "prometheus and promtool are not in PATH, and only root can make the lab's image that holds them"
 REASON_NO_LAB = "a box needs Linux and root; run the tests as root"
 DIAGNOSES = 3
-_TOLD = pytest.StashKey[list[str]]()
+_DIAGNOSED = pytest.StashKey[list[str]]()
 
 
 def pytest_configure() -> None:
@@ -44,11 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The first lab tests that fail tell what the machine looked like; later ones would repeat it."""
+    """The first lab tests that fail show the state of the machine; later ones would repeat it."""
     report = yield
-    told = item.session.stash.setdefault(_TOLD, [])
-    if report.failed and item.get_closest_marker("lab") and len(told) < DIAGNOSES:
-        told.append(item.nodeid)
+    diagnosed = item.session.stash.setdefault(_DIAGNOSED, [])
+    if report.failed and item.get_closest_marker("lab") and len(diagnosed) < DIAGNOSES:
+        diagnosed.append(item.nodeid)
         report.sections.append(("The lab as it was after this test", diagnosis.of_the_lab(Place())))
     return report
 

@@ -62,7 +62,7 @@ def find_go() -> Path | None:
 
 
 def go_version(go: Path) -> tuple[int, ...]:
-    """The version of a Go, (0,) when it does not say: `go version go1.26.8 linux/amd64` -> (1, 26)."""
+    """The version of a Go, (0,) when it prints none: `go version go1.26.8 linux/amd64` -> (1, 26)."""
     ran = subprocess.run([go, "version"], capture_output=True, text=True, check=False)
     match = re.search(r"\bgo(\d+)\.(\d+)", ran.stdout)
     return (int(match[1]), int(match[2])) if match else (0,)
@@ -93,7 +93,7 @@ def install_go(step: Step) -> Path:
 
 
 def _offered_go() -> tuple[int, ...]:
-    """What apt would install: `Candidate: 2:1.24~2` -> (1, 24)."""
+    """The version that apt would install: `Candidate: 2:1.24~2` -> (1, 24)."""
     if not shutil.which("apt-cache"):
         return (0,)
     ran = subprocess.run(["apt-cache", "policy", "golang-go"], capture_output=True, text=True, check=False)
@@ -106,7 +106,7 @@ def _build(module: str, package: str, executable: str, into: Path, step: Step) -
     into.mkdir(parents=True, exist_ok=True)
     unfinished = into / f".{executable}.building"
     linking = ("-ldflags", f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={ENGINE_VERSION}")
-    # No `go mod download` before: it asks for more about each module than a build needs, and not every proxy has it.
+    # No `go mod download` before: it requests more of each module than a build needs, and not every proxy has it.
     step.say("fetching Go modules and compiling")
     step.call(
         [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", *linking, "-o", str(unfinished), package],

@@ -31,7 +31,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class NotReachable(Exception):
-    """Nobody answered in time, or not with what was asked for; the message is for the log."""
+    """No answer in time, or not the requested file; the message is for the log."""
 
 
 def checksums(releases: str = RELEASES, answer_seconds: float = ANSWER_SECONDS) -> str:
@@ -42,16 +42,16 @@ def checksums(releases: str = RELEASES, answer_seconds: float = ANSWER_SECONDS) 
     answer: list[str] = []
     reasons: list[str] = ["no answer"]
 
-    def ask() -> None:
+    def fetch() -> None:
         try:
             with _open(f"{releases}/pulumi-{ENGINE_VERSION}-checksums.txt", CONNECT_SECONDS) as response:
                 answer.append(response.read(CHUNK_BYTES).decode("ascii", "replace"))
         except (OSError, ValueError) as error:
             reasons.append(str(error))
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(answer_seconds)
+    fetching = threading.Thread(target=fetch, daemon=True)
+    fetching.start()
+    fetching.join(answer_seconds)
     if not answer:
         raise NotReachable(f"{releases}: {reasons[-1]}")
     return answer[0]

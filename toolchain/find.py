@@ -1,6 +1,6 @@
-"""Finds the parts that are installed already, and says which version they are.
+"""Installed parts of the toolchain and their versions.
 
-Owns: what counts as the right version, and the preference of an installed part over our own.
+Owns: the condition for the right version, and the preference of an installed part over our own.
 Deliberately does not: install, overwrite or remove anything outside `.work/toolchain/bin`.
 """
 
@@ -41,7 +41,7 @@ class Found:
 
 
 def programs(folders: Sequence[Path] | None = None, own: Path = BIN) -> dict[str, Found]:
-    """The engine and what lies beside it, by executable name; what is missing is not in the answer.
+    """The engine and what lies beside it, by executable name; missing ones are left out.
 
     The first folder with an engine of the right version wins. The language host and its script print no version, so
     they count only beside an engine of the right one: its archive holds all three.
@@ -51,9 +51,9 @@ def programs(folders: Sequence[Path] | None = None, own: Path = BIN) -> dict[str
             continue
         version = engine_version(folder / ENGINE.executable)
         if is_right(version):
-            rest = _beside(folder, version, ours=False)
-            own_rest = _beside(own, version, ours=True)
-            return {**{name: found for name, found in own_rest.items() if name != ENGINE.executable}, **rest}
+            installed = _beside(folder, version, ours=False)
+            own_parts = _beside(own, version, ours=True)
+            return {**{name: found for name, found in own_parts.items() if name != ENGINE.executable}, **installed}
     version = engine_version(own / ENGINE.executable)
     return _beside(own, version, ours=True) if is_right(version) else {}
 
@@ -63,7 +63,7 @@ def missing(found: dict[str, Found]) -> list[Program]:
 
 
 def folders_of(found: dict[str, Found]) -> list[Path]:
-    """The folders of the found programs, the engine's first; what belongs into PATH."""
+    """The folders of the found programs, the engine's first; for PATH."""
     ordered = [found[program.executable].path.parent for program in PROGRAMS if program.executable in found]
     return list(dict.fromkeys(ordered))
 
@@ -90,7 +90,7 @@ def plugins(homes: Sequence[Path] | None = None) -> dict[str, Found]:
 
 
 def engine_version(path: Path) -> str:
-    """What `pulumi version` prints, without the v; "" when there is none or it does not run."""
+    """The version that `pulumi version` prints, without the v; "" when there is none or it does not run."""
     if not _executable(path):
         return ""
     stat = path.stat()
@@ -103,14 +103,14 @@ def version_of(path: Path, stamp: str) -> str:
     known = _known_versions()
     if known.get(str(path), ["", ""])[0] == stamp:
         return known[str(path)][1]
-    version = _asked_version(path)
+    version = _printed_version(path)
     if is_right(version):
         _remember({**{name: one for name, one in known.items() if Path(name).exists()}, str(path): [stamp, version]})
     return version
 
 
 def _known_versions() -> dict[str, list[str]]:
-    """Versions of engines that were asked before and have not changed since; asking one takes up to half a second."""
+    """Versions of engines that ran before and have not changed since; running one takes up to half a second."""
     try:
         return json.loads(VERSIONS.read_text())
     except (OSError, ValueError):
@@ -127,7 +127,7 @@ def _remember(versions: dict[str, list[str]]) -> None:
         return
 
 
-def _asked_version(path: Path) -> str:
+def _printed_version(path: Path) -> str:
     try:
         ran = subprocess.run(
             [path, "version"],
@@ -144,8 +144,8 @@ def _asked_version(path: Path) -> str:
 
 def is_right(version: str) -> bool:
     """Same major version and not older than the one that everything here was tried with."""
-    given, wanted = _numbers(version), _numbers(ENGINE_VERSION)
-    return bool(given) and given[0] == wanted[0] and given >= wanted
+    numbers, oldest = _numbers(version), _numbers(ENGINE_VERSION)
+    return bool(numbers) and numbers[0] == oldest[0] and numbers >= oldest
 
 
 def _numbers(version: str) -> tuple[int, ...]:

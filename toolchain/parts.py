@@ -1,7 +1,7 @@
 """The parts that a run of the engine needs, their versions, and the folders in which each may already lie.
 
 Owns: names and versions (https://www.pulumi.com/docs/iac/download-install/versions/), the order of places.
-Deliberately does not: look at the disk; `toolchain.find` does.
+Deliberately does not: read the disk; `toolchain.find` does.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ PLUGINS = (Plugin("docker", "5.2.0"), Plugin("command", "1.2.1"))
 
 
 def program_folders(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> list[Path]:
-    """Where an engine may be installed already, best first.
+    """Folders in which an engine may be installed already, best first.
 
-    Folders inside the repository are left out: what lies there is ours (the shims of a stack's sandbox, say, which
-    `make env` puts into PATH), and an engine that starts itself never ends.
+    Folders inside the repository are left out: they hold our own shims (such as those of a stack's sandbox, which
+    `make env` puts into PATH), and a shim that finds its own folder never ends.
     """
     path = [Path(folder) for folder in environment.get("PATH", "").split(os.pathsep) if folder]
     folders = path + [home / "bin" for home in pulumi_homes(environment, root)]

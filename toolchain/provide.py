@@ -1,4 +1,4 @@
-"""Sees to it that engine, language host and plugins are there: found, else downloaded, else (the programs) built.
+"""Engine, language host and plugins: found, else downloaded, else (the programs) built.
 
 Owns: the order of preference, `.work/toolchain/bin`, the links to installed plugins in a PULUMI_HOME of ours.
 Deliberately does not: make a plugin that can neither be found nor downloaded; it answers which those are.
@@ -16,7 +16,7 @@ from console.progress import LongStep, Progress, Step
 from toolchain import build, download, find
 from toolchain.parts import BIN, ENGINE, EXEC_SCRIPT, LANGUAGE_HOST, PLUGINS, Plugin
 
-ASK_AGAIN_SECONDS = 3600.0
+RETRY_AFTER_SECONDS = 3600.0
 
 
 def long_steps(into: Path = BIN) -> list[LongStep]:
@@ -25,7 +25,7 @@ def long_steps(into: Path = BIN) -> list[LongStep]:
     if not missing:
         return []
     if ENGINE in missing:
-        # A host says no version of its own: it is as old as the engine that it was built for.
+        # A language host prints no version: it is as old as the engine that it was built for.
         for program in (LANGUAGE_HOST, EXEC_SCRIPT):
             (into / program.executable).unlink(missing_ok=True)
         missing = [ENGINE, LANGUAGE_HOST, EXEC_SCRIPT]
@@ -41,11 +41,11 @@ def long_steps(into: Path = BIN) -> list[LongStep]:
     return [LongStep("engine download", lambda step: _download_or_build(sums, builds, into, step))]
 
 
-def plugins(home: Path, progress: Progress, *, ask_again: bool) -> list[Plugin]:
-    """Put the real plugins into a PULUMI_HOME inside the repository; returns those that cannot be had.
+def plugins(home: Path, progress: Progress, *, retry: bool) -> list[Plugin]:
+    """Put the real plugins into a PULUMI_HOME inside the repository; returns those that cannot be obtained.
 
     An installed one is linked, never copied or changed; a missing one is downloaded, given up within seconds. With
-    `ask_again` false a download that failed within the last hour is not tried again: a second run is to be quick.
+    `retry` false a download that failed within the last hour is not tried again: a second run shall be quick.
     """
     absent = [wanted for wanted in PLUGINS if not find.plugin(wanted, [home])]
     for wanted in list(absent):
@@ -54,7 +54,7 @@ def plugins(home: Path, progress: Progress, *, ask_again: bool) -> list[Plugin]:
             _link(installed, home / "plugins" / wanted.folder)
             absent.remove(wanted)
     given_up = home / "downloads-given-up"
-    if not absent or (not ask_again and _seconds_old(given_up) < ASK_AGAIN_SECONDS):
+    if not absent or (not retry and _seconds_old(given_up) < RETRY_AFTER_SECONDS):
         return absent
     with progress.step("plugins") as step:
         try:

@@ -34,7 +34,7 @@ from settings.names import LOOPBACK
 __all__ = ["TOKENS", "Sentinel", "SentinelArgs"]
 
 TOKENS = "tokens"
-"""Folder below the product's own: what each token on the host was asked to be, so that the night renews it."""
+"""Folder below the product's own: what each token on the host was asked to be, so that the nightly job renews it."""
 
 
 @dataclass(frozen=True, kw_only=True)

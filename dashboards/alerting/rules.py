@@ -140,7 +140,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             panel=1,
             summary=f"The last good backup of Sentinel's database is older than {settings.backup_hours} h, or its "
             "time is not reported.",
-            first_check="night.json and backup.json in the folder nightly of the product's folder; then make backup.",
+            first_check="nightly.json and backup.json in the folder nightly of the product's folder; then make backup.",
             needs_nightly=True,
         ),
         _token_ends("Token ends soon", settings.token_warning_days, "warning"),

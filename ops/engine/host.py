@@ -1,7 +1,7 @@
 """One verb of `hostctl` on the stack's host, outside of an engine's run.
 
-Owns: the way there, here or by `ssh` with the settings' own key and host key. The verb comes from this repository, not
-from the host, so that a host with an older `hostctl`, or with none, answers as well.
+Owns: the command line, here or by `ssh` with the settings' own key and host key. The verb comes from this repository,
+not from the host, so that a host with an older `hostctl`, or with none, answers as well.
 Deliberately does not: change anything that the program declares.
 """
 

@@ -39,7 +39,7 @@ def make_ready(stack: str, progress: Progress) -> None:
     with alone(stack, progress):
         toolchain_and_images(stack, progress)
         if around:
-            provide.plugins(PULUMI_HOME, progress, ask_again=False)
+            provide.plugins(PULUMI_HOME, progress, retry=False)
             around.prepare(progress)
         else:
             _real_plugins(stack, progress)
@@ -76,7 +76,7 @@ def _real_plugins(stack: str, progress: Progress) -> None:
     home = environment.variables(stack)["PULUMI_HOME"]
     if home != str(PULUMI_HOME):
         return
-    missing = provide.plugins(PULUMI_HOME, progress, ask_again=True)
+    missing = provide.plugins(PULUMI_HOME, progress, retry=True)
     if missing:
         plugin = missing[0]
         raise UserError(

@@ -39,7 +39,7 @@ def html(report: Report) -> str:
 <div class="soft">Stack {escape(report.stack)}, update {report.number or "unknown"}, {escape(moment(report.at))}</div>
 {_verdict(report)}
 {chr(10).join(_part(part) for part in report.parts)}
-<footer>Made {escape(moment(report.made_at))} by make report. Secrets are left out; what looked like one reads [hidden].
+<footer>Made {escape(moment(report.made_at))} by make report. Secrets are left out; anything like one reads [hidden].
 This page loads nothing from anywhere.</footer>
 </main>
 </body>

@@ -53,6 +53,16 @@ def test_every_file_that_it_names_exists(page: Path) -> None:
     assert [place for place in PLACE.findall(text) if place not in created and not (ROOT / place).exists()] == []
 
 
+@EACH_PAGE
+def test_every_setting_that_it_names_exists(page: Path) -> None:
+    keys = set(
+        re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    sections = {key.partition(".")[0] for key in keys if "." in key}
+    named = re.findall(r"`([a-z_0-9]+)\.(?!json`)([a-z_.]+)[`: ]", page.read_text(encoding="utf-8"))
+    assert [f"{one}.{key}" for one, key in named if one in sections and f"{one}.{key}" not in keys] == []
+
+
 def test_the_readme_names_every_page_of_the_documentation() -> None:
     named = {file for file, _ in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
     assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= named

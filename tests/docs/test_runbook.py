@@ -68,10 +68,10 @@ def test_an_error_on_the_host_links_to_its_heading(
 def test_a_failed_run_links_once_and_a_wrong_argument_not_at_all(
     error: UserError, link: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(*_: Any) -> Any:
+    def fails(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setitem(operator.COMMANDS, "up", fails)
+    monkeypatch.setattr(operator, "function_of", lambda _: fails)
     monkeypatch.setattr(sys, "argv", ["ops", "up", "--stack", "lab"])
     monkeypatch.setattr(operator.signal, "signal", lambda *_: None)
     assert operator.main() == 1

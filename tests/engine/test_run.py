@@ -44,6 +44,16 @@ if active == "broken":
 pulumi.export("active", active)
 pulumi.export("handover", {"downtime_ms": 41, "from": "contextforge", "to": "sentinel", "at": "2026-01-01T00:00:00Z"})
 pulumi.export("hidden", pulumi.Output.secret("swordfish"))
+
+
+class Handover(pulumi.ComponentResource):
+    def __init__(self):
+        super().__init__("sentinel-cutover:index:Handover", "handover")
+        request = pulumi.Output.from_input({"port": 9200, "limits": {"seconds": 1.5}, "also": [], "record": None})
+        self.register_outputs({"request": request, "token": pulumi.Output.secret("swordfish")})
+
+
+Handover()
 """
 
 
@@ -68,7 +78,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def without_a_host(replace: Callable[..., None]) -> None:
-    """The small program has neither all settings nor a host that could be asked."""
+    """The small program has neither all settings nor a host that answers."""
     for module, name in ((host_repair, "keep_program"), (host_repair, "keep_claude"), (recovery, "finish")):
         replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
     settings = SimpleNamespace(
@@ -94,7 +104,7 @@ def quiet(folder: Path) -> tuple[Progress, io.StringIO]:
     return Progress(folder / "log", out), out
 
 
-def test_up_tells_who_serves_and_the_downtime_and_no_secret(project: Path) -> None:
+def test_up_reports_who_serves_and_the_downtime_and_no_secret(project: Path) -> None:
     progress, out = quiet(project)
     done = up("elsewhere", progress, yes=True)
     assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
@@ -109,6 +119,13 @@ def test_the_state_gives_the_programs_outputs_without_the_secret_one(project: Pa
     done = up("elsewhere", progress, yes=True)
     assert state.outputs_of(opened, "elsewhere") == done.document["outputs"]
     assert set(done.document["outputs"]) == {"active", "handover"}
+
+
+def test_a_components_request_comes_out_of_the_state_as_it_was_registered(project: Path) -> None:
+    up("elsewhere", quiet(project)[0], yes=True)
+    resources = state.resources_of(run.open_stack("elsewhere", quiet(project)[0]), "elsewhere")
+    request = {"port": 9200, "limits": {"seconds": 1.5}, "also": [], "record": None}
+    assert state.component(resources, "Handover") == {"request": request}
 
 
 def test_up_is_not_a_success_when_a_backend_does_not_answer_through_the_port(
@@ -150,9 +167,7 @@ def test_a_program_that_refuses_its_settings_is_one_sentence(project: Path) -> N
     assert "Traceback" not in out.getvalue()
 
 
-def test_an_existing_host_is_not_changed_when_nobody_can_be_asked(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_existing_host_is_not_changed_when_nobody_can_answer(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     progress, _ = quiet(project)
     with pytest.raises(UserError, match="YES=1"):

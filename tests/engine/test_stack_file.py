@@ -25,7 +25,7 @@ TREES = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
 
 
 def over(defaults: Any, own: Any) -> Any:
-    """What the engine makes of a file's own words and the project's defaults."""
+    """The engine's configuration of a file's own values and the project's defaults."""
     if not (isinstance(defaults, dict) and isinstance(own, dict)):
         return own
     keys = dict.fromkeys([*defaults, *own])

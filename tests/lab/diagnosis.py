@@ -1,4 +1,4 @@
-"""What a failing lab test shows of the machine under it: a full disk or a dead daemon is not seen in an assertion."""
+"""The state of the machine under a failing lab test: a full disk or a dead daemon is not seen in an assertion."""
 
 from __future__ import annotations
 

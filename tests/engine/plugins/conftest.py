@@ -1,4 +1,4 @@
-"""What the contract suite runs against: the plugins under test, a Docker daemon, an ssh server of its own.
+"""The contract suite's world: the plugins under test, a Docker daemon, an ssh server of its own.
 
 Owns: finding or making each, and removing what the suite made, by its prefix.
 Deliberately does not: touch anything else on that daemon.

@@ -23,7 +23,7 @@ Resources = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation as the engine's events tell it."""
+    """One operation by the engine's events."""
 
     op: str
     name: str
@@ -91,7 +91,7 @@ class Stack:
         self._pulumi("config", "set", key, value)
 
     def write(self, resources: Resources) -> None:
-        """What the next run registers."""
+        """The program of the next run."""
         self._registered = resources
         (self._project / "resources.json").write_text(json.dumps(resources))
 
@@ -119,7 +119,7 @@ class Stack:
         found: list[Any] = state.get("resources", []) if state else []
         return Outcome(
             status=ran.returncode,
-            operations=[_operation(event["resourcePreEvent"]["metadata"]) for event in events if _tells(event)],
+            operations=[_operation(event["resourcePreEvent"]["metadata"]) for event in events if _is_operation(event)],
             text=ran.stdout + ran.stderr,
             resources={_name(item["urn"]): item for item in found if not item.get("delete")},
             # Not always the first: the provider of an invoke may be registered before the stack itself.
@@ -139,7 +139,7 @@ class Stack:
         )
 
 
-def _tells(event: dict[str, Any]) -> bool:
+def _is_operation(event: dict[str, Any]) -> bool:
     metadata = event.get("resourcePreEvent", {}).get("metadata")
     if metadata is None or metadata["op"] in ("same", "refresh", "read"):
         return False

@@ -1,4 +1,4 @@
-"""What the contract suite's tests get from its fixtures.
+"""The objects that the contract suite's fixtures give to its tests.
 
 Owns: the shapes.
 Deliberately does not: make or find any of them (see conftest.py).

@@ -1,4 +1,4 @@
-"""What `command.local.Command` and `command.local.run` promise, and the traps of both."""
+"""Promises of `command.local.Command` and `command.local.run`, and the traps of both."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def _program(folder: Path) -> Resources:
     return {
         "shown": command("cat", stdin=hidden),
         "hidden": command("cat", {"additional_secret_outputs": ["stdout"]}, stdin=hidden, logging="none"),
-        "quiet": command("echo not-told-out; echo told-error >&2", logging="stderr"),
-        "silent": command("echo never-told; echo never-told >&2", logging="none"),
+        "quiet": command("echo not-shown-out; echo shown-error >&2", logging="stderr"),
+        "silent": command("echo never-shown; echo never-shown >&2", logging="none"),
         "texts": command("echo -n x >> texts; printf 'a\\n\\n'", dir=str(folder), delete="echo old"),
         "forgetful": command(
             "echo made", update="echo \"[$PULUMI_COMMAND_STDOUT]\"", add_previous_output_in_env=False,
@@ -78,7 +78,7 @@ def _program(folder: Path) -> Resources:
         "second": command(
             "echo +second >> order", {"depends_on": ["first"]}, environment={"NAME": "second"}, **ordered
         ),
-        "asked": {
+        "invoked": {
             "kind": "command.local.run",
             "arguments": {"command": "echo $WHO; pwd", "environment": {"WHO": "invoked"}, "dir": str(folder)},
         },
@@ -114,15 +114,15 @@ def test_additional_secret_outputs_keep_stdout_secret(life: Life) -> None:
 
 
 def test_logging_decides_what_is_echoed_but_not_what_is_kept(life: Life) -> None:
-    assert "told-error" in life.first.text
-    assert life.first.resources["quiet"]["outputs"]["stdout"] == "not-told-out"
+    assert "shown-error" in life.first.text
+    assert life.first.resources["quiet"]["outputs"]["stdout"] == "not-shown-out"
     assert (
-        life.first.resources["silent"]["outputs"] | {"stdout": "never-told", "stderr": "never-told"}
+        life.first.resources["silent"]["outputs"] | {"stdout": "never-shown", "stderr": "never-shown"}
         == (life.first.resources["silent"]["outputs"])
     )
     diagnostics = life.first.text.split("Diagnostics:")[-1].split("Outputs:")[0]
-    assert "not-told-out" not in diagnostics
-    assert "never-told" not in diagnostics
+    assert "not-shown-out" not in diagnostics
+    assert "never-shown" not in diagnostics
 
 
 def test_only_the_final_newline_of_stdout_is_removed(life: Life) -> None:
@@ -139,7 +139,7 @@ def test_the_previous_output_can_be_kept_out_of_the_environment(life: Life) -> N
     assert life.changed.resources["forgetful"]["outputs"]["stdout"] == "[]"
 
 
-def test_a_failing_command_fails_the_run_tells_its_output_and_is_not_in_state(life: Life) -> None:
+def test_a_failing_command_fails_the_run_shows_its_output_and_is_not_in_state(life: Life) -> None:
     assert life.failed.status != 0
     assert "exit status 3" in life.failed.text
     assert "why" in life.failed.text
@@ -152,7 +152,7 @@ def test_destroying_runs_delete_in_the_reverse_order_of_dependencies(life: Life)
 
 
 def test_an_invoked_command_gives_its_output_to_the_program(life: Life) -> None:
-    assert life.first.outputs["asked"] == f"invoked\n{life.folder}"
+    assert life.first.outputs["invoked"] == f"invoked\n{life.folder}"
 
 
 def test_assets_are_the_files_that_match(life: Life) -> None:

@@ -20,13 +20,13 @@ class Life:
     stopped_preview: Outcome
     changed: Outcome
     before: dict[str, Any]
-    """What Docker said of `trap` before the change, and after it: `after`."""
+    """Docker's facts of `trap` before the change, and after it: `after`."""
     after: dict[str, Any]
     finished: Outcome
     forced: Outcome
     refreshed: Outcome
     ended: Path
-    """Written by a container when it was told to end."""
+    """Written by a container when it had to end."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def life(new_stack: NewStack, daemon: Daemon, tmp_path_factory: pytest.TempPathF
         finished,
         forced,
         refreshed,
-        folder / "told",
+        folder / "ended",
     )
 
 
@@ -95,7 +95,7 @@ def _program(daemon: Daemon, folder: Path) -> Resources:
             command=[
                 "sh",
                 "-c",
-                "trap 'echo ended > /ended/told; exit' TERM; touch /tmp/ready; while :; do sleep 0.1; done",
+                "trap 'echo ended > /ended/ended; exit' TERM; touch /tmp/ready; while :; do sleep 0.1; done",
             ],
             healthcheck=health | {"tests": ["CMD", "test", "-e", "/tmp/ready"], "interval": "1s"},
             wait=True,
@@ -132,7 +132,7 @@ def test_a_container_stopped_by_hand_shows_up_as_a_replacement(life: Life) -> No
     assert running != life.first.resources["stopped"]["id"]
 
 
-def test_a_change_of_healthcheck_tmpfs_or_init_is_told_as_an_update_and_changes_nothing(life: Life) -> None:
+def test_a_change_of_healthcheck_tmpfs_or_init_is_shown_as_an_update_and_changes_nothing(life: Life) -> None:
     operation = life.changed.operation("trap")
     assert operation.op == "update"
     assert {"healthcheck", "init", "tmpfs"} <= set(operation.differing)
@@ -161,7 +161,7 @@ def test_two_ports_keep_their_order_over_a_refresh(life: Life) -> None:
     assert [port["internal"] for port in ports] == [8443, 8080]
 
 
-def test_a_removed_container_is_asked_to_end_and_given_its_grace(life: Life) -> None:
+def test_a_removed_container_is_ended_by_its_signal_within_its_grace(life: Life) -> None:
     assert ("delete", "graceful") in life.forced.changed()
     assert life.ended.read_text() == "ended\n"
 

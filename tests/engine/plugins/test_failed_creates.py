@@ -1,4 +1,4 @@
-"""What is left of a container whose create fails, and what the next run makes of it."""
+"""A container whose create fails: its remains, and the next run."""
 
 from __future__ import annotations
 

@@ -147,9 +147,9 @@ def test_each_change_is_the_operation_that_was_recorded(life: Life, step: int, n
     operation = life.steps[step].operation(name)
     replacing = {"create-replacement", "replace", "delete-replaced"}
     assert (operation.op in replacing) == (recorded["op"] == "replace")
-    told = next(item for item in life.steps[step].operations if item.name == name and item.differing)
-    assert told.differing == recorded["differing"]
-    assert told.detailed == recorded["detailed"]
+    operation = next(item for item in life.steps[step].operations if item.name == name and item.differing)
+    assert operation.differing == recorded["differing"]
+    assert operation.detailed == recorded["detailed"]
 
 
 def test_memory_without_swap_shows_an_update_in_the_second_preview(life: Life) -> None:

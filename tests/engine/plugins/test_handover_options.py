@@ -32,9 +32,9 @@ for held in $(docker network inspect -f '{{range $id, $of := .Containers}}{{$id}
 done
 """
 TAKE = LEAVE + "docker network connect $EDGE $ID"
-WARM = """
+STANDBY = """
 docker start $ID >/dev/null
-for look in $(seq 200); do
+for attempt in $(seq 200); do
   [ "$(docker inspect -f '{{.State.Health.Status}}' $ID)" = healthy ] && break; sleep 0.1
 done
 docker inspect -f '{{.State.Health.Status}}' $ID
@@ -104,7 +104,7 @@ def _program(daemon: Daemon, said: dict[str, Any]) -> Resources:
         "standby": {
             "kind": "command.local.Command",
             "arguments": {
-                "create": WARM,
+                "create": STANDBY,
                 "environment": {key: environment[key] for key in ("DOCKER_HOST", "ID")},
                 "triggers": [environment["ID"]],
                 "add_previous_output_in_env": False,

@@ -1,4 +1,4 @@
-"""What the remote resources promise, on a real ssh server that lets no variable in; and Docker through ssh."""
+"""Promises of the remote resources, on a real ssh server that lets no variable in; and Docker through ssh."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ import yaml
 
 from components.monitoring.prometheus import prometheus_yml
 from dashboards import queries
-from hostctl.core.documents import Document
 from hostctl.nightly import results
+from hostctl.nightly.request import Marks
 from lab.doubles import metrics_endpoint
 from lab.doubles.sentinel.metrics import Metrics
 from lab.real import prometheus
 from lab.real.prometheus import Running, programs
 from settings import Settings, load
 from settings.model import SECRET_KEYS
+from tests.unit.hostctl.nightly.request import nightly_request
 from tests.unit.settings.cases import configuration
 
 pytestmark = pytest.mark.prometheus
@@ -121,17 +123,17 @@ def test_the_nightly_jobs_figures_are_scraped_while_it_is_installed(tmp_path: Pa
     (tmp_path / "health_token").write_text(TOKEN)
     text = on_this_machine(prometheus_yml(settings()), tmp_path, 1)
     with prometheus.running(text, tmp_path / "data", f"--web.user-assets={marks}") as running:
-        place = {"folder": str(marks), "target": f"127.0.0.1:{running.port}"}
-        document = Document({"folder": str(tmp_path / "nightly"), "prometheus": place})
-        results.note(document, "backup", {}, {queries.LAST_BACKUP: 1_800_000_000})
-        results.point_out(document)
+        place = Marks(str(marks), f"127.0.0.1:{running.port}")
+        request = replace(nightly_request(tmp_path), prometheus=place)
+        results.note(request, "backup", {}, {queries.LAST_BACKUP: 1_800_000_000})
+        results.point_out(request)
         running.wait_for(queries.LAST_BACKUP)
         assert running.query(queries.LAST_BACKUP) == [
             ({"job": "host", "instance": f"127.0.0.1:{running.port}"}, 1_800_000_000)
         ]
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://127.0.0.1:{running.port}/user/../health_token", timeout=10)
-        results.withdraw(document)
+        results.withdraw(request)
         running.wait_for('absent(up{job="host"})')
         assert running.query(queries.LAST_BACKUP) == []
 

@@ -43,34 +43,34 @@ class Gateway:
     def __init__(self, started: Program, health_port: int) -> None:
         self.program = started
         self.health = f"http://127.0.0.1:{health_port}"
-        self._buffer = b""
+        self._buffer: bytes = b""
 
     def send(self, sent: dict[str, Any]) -> None:
         assert self.program.process.stdin is not None
         self.program.process.stdin.write(json.dumps(sent).encode() + b"\n")
         self.program.process.stdin.flush()
 
-    def ask(self, sent: dict[str, Any], limit_seconds: float = 20) -> dict[str, Any]:
+    def request(self, sent: dict[str, Any], limit_seconds: float = 20) -> dict[str, Any]:
         self.send(sent)
         while "method" in (got := self.receive(limit_seconds)) or got["id"] != sent["id"]:
             pass
         return got
 
     def receive(self, limit_seconds: float = 20) -> dict[str, Any]:
-        stdout = self.program.process.stdout
+        stdout: Any = self.program.process.stdout
         assert stdout is not None
         end = time.monotonic() + limit_seconds
         while b"\n" not in self._buffer:
             ready, _, _ = select.select([stdout], [], [], max(0, end - time.monotonic()))
             assert ready, f"no answer within {limit_seconds} s; log: {self.program.log()}"
-            chunk = stdout.read1(65536)  # pyright: ignore[reportAttributeAccessIssue]
+            chunk = stdout.read1(65536)
             assert chunk, f"the gateway ended: {self.program.log()}"
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         return json.loads(line)
 
     def call(self, tool: str, own_id: int = 7, **arguments: Any) -> dict[str, Any]:
-        return self.ask(message("tools/call", own_id, name=tool, arguments=arguments))
+        return self.request(message("tools/call", own_id, name=tool, arguments=arguments))
 
     def close_stdin(self) -> None:
         assert self.program.process.stdin is not None
@@ -89,7 +89,7 @@ def running(
     secrets = gateway_environment(url, **environment)
     with program(*gateway_command(toml), environment=secrets, stdout=subprocess.PIPE) as started:
         gateway = Gateway(started, health_port)
-        gateway.ask(initialize(), 30)
+        gateway.request(initialize(), 30)
         yield gateway
 
 
@@ -123,7 +123,7 @@ def test_a_wrong_or_missing_token_ends_the_start_with_exit_code_1(
 def test_a_token_that_expired_ten_seconds_ago_is_still_accepted(tmp_path: Path, database: Database) -> None:
     late = token(exp=int(time.time()) - 10)
     with running(tmp_path, database.url(), [], SENTINEL_TOKEN=late) as gateway:
-        assert gateway.ask(message("ping"))["result"] == {}
+        assert gateway.request(message("ping"))["result"] == {}
 
 
 def test_without_a_database_the_start_ends_with_exit_code_1_after_its_retries(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_tools_of_all_backends_stand_in_one_catalogue_under_their_own_names(tmp_
     port = free_port()
     backends = [stdio_backend("alpha"), http_backend("beta", port)]
     with http_server("beta", port), running(tmp_path, database.url(), backends) as gateway:
-        names = {tool["name"] for tool in gateway.ask(message("tools/list"))["result"]["tools"]}
+        names = {tool["name"] for tool in gateway.request(message("tools/list"))["result"]["tools"]}
         assert {"alpha_echo", "beta_echo"} <= names
         for own_id, name in enumerate(("alpha", "beta"), 10):
             answer = gateway.call(f"{name}_echo", own_id, text="x")
@@ -214,7 +214,7 @@ def test_sigterm_does_not_end_it_while_stdin_is_open(tmp_path: Path, database: D
     with running(tmp_path, database.url(), []) as gateway:
         gateway.program.process.send_signal(signal.SIGTERM)
         until(lambda: "SIGTERM received" in gateway.program.log(), "it heard SIGTERM")
-        assert gateway.ask(message("ping"))["result"] == {}
+        assert gateway.request(message("ping"))["result"] == {}
         gateway.close_stdin()
         assert gateway.program.process.wait(5) == 0
 
@@ -278,7 +278,7 @@ def test_what_the_kill_switch_disables_is_in_no_list_and_a_file_that_cannot_be_r
         (tmp_path / "sentinel.toml").write_text("[kill_switch")
         gateway.program.process.send_signal(signal.SIGHUP)
         until(lambda: "Config reload failed, keeping previous config" in gateway.program.log(), "the refusal")
-        listed = {tool["name"].split("_")[0] for tool in gateway.ask(message("tools/list", 30))["result"]["tools"]}
+        listed = {tool["name"].split("_")[0] for tool in gateway.request(message("tools/list", 30))["result"]["tools"]}
         assert listed == {"alpha"}
         assert gateway.call("beta_echo", 31, text="x")["error"]["message"] == "Backend is disabled: beta"
 

@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -39,7 +40,7 @@ def daemon_of() -> Iterator[Callable[[Box], docker.DockerClient]]:
     clients: list[docker.DockerClient] = []
 
     def connect(box: Box) -> docker.DockerClient:
-        client = docker.DockerClient(base_url=f"unix://{box.docker_socket}")
+        client: Any = docker.DockerClient(base_url=f"unix://{box.docker_socket}")
         clients.append(client)
         if not client.images.list(name="tiny:1"):
             client.api.import_image_from_data(tiny_root(), repository="tiny", tag="1")
@@ -65,18 +66,18 @@ def tiny_root() -> bytes:
 
 @pytest.fixture
 def machine_now(place: Place) -> Callable[[], dict[str, object]]:
-    """What a box may leave no trace in, as it is now. Other labs on this machine may come and go meanwhile."""
+    """Everything in which a box may leave no trace, as it is now. Other labs of this machine may come and go."""
     return lambda: machine(place)
 
 
 def machine(place: Place) -> dict[str, object]:
     def other(name: str) -> bool:
-        """What other labs and other daemons of this machine may make and remove meanwhile."""
+        """Names that other labs and daemons of this machine may make and remove meanwhile."""
         marks = ("sentinel-", "/.lab/", "/overlay2/", "/netns/")
         return any(mark in name for mark in marks) and place.id not in name and str(place.root) not in name
 
     def of_place(process: Path) -> bool:
-        """By command line and cgroup, which is not how the lab itself finds its processes after a restart."""
+        """By command line and cgroup, which is not how the lab finds its processes after a restart."""
         try:
             if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 return False

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -41,7 +42,7 @@ MOMENTS: dict[str, Callable[[Place], bool]] = {
     "socket there": lambda place: place.docker_socket.exists(),
     "record written": lambda place: place.facts.exists(),
 }
-"""What can be seen from outside, in the order in which `up` brings it about."""
+"""The traces that are seen from outside, in the order in which `up` brings it about."""
 
 
 def inside(name: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -118,7 +119,7 @@ def test_up_starts_a_killed_dockerd_again_with_its_containers(
     place: Place, progress: Progress, daemon_of: Connect
 ) -> None:
     box = vps.up(place, progress)
-    always = {"Name": "unless-stopped"}
+    always: Any = {"Name": "unless-stopped"}
     daemon_of(box).containers.run("tiny:1", ["/bin/sleep", "600"], name="kept", detach=True, restart_policy=always)
     os.kill(next(process.pid for process in box.processes if process.name == "dockerd"), signal.SIGKILL)
     again = vps.up(place, progress)
@@ -146,8 +147,8 @@ def test_a_recycled_pid_is_never_killed(place: Place, progress: Progress) -> Non
     try:
         started = processes.start_ticks(bystander.pid)
         assert started is not None
-        stranger = Process(name="dockerd", pid=bystander.pid, started=started - 1)
-        facts.write(place.facts, box.model_copy(update={"processes": (*box.processes, stranger)}))
+        recycled = Process(name="dockerd", pid=bystander.pid, started=started - 1)
+        facts.write(place.facts, box.model_copy(update={"processes": (*box.processes, recycled)}))
         vps.down(place, progress)
         assert bystander.poll() is None
     finally:
@@ -160,7 +161,7 @@ def test_reboot_keeps_files_and_loses_what_lives_in_memory(
 ) -> None:
     box = vps.up(place, progress)
     client = daemon_of(box)
-    always = {"Name": "unless-stopped"}
+    always: Any = {"Name": "unless-stopped"}
     client.containers.run("tiny:1", ["/bin/sleep", "600"], name="kept", detach=True, restart_policy=always)
     client.containers.run("tiny:1", ["/bin/sleep", "600"], name="once", detach=True)
     inside(box.vps, "iptables", "-A", "INPUT", "-p", "tcp", "--dport", "4242", "-j", "DROP")
@@ -199,7 +200,7 @@ def test_ssh_offers_nothing_but_keys(place: Place, progress: Progress) -> None:
 
 
 def test_the_vps_is_seen_from_outside_and_not_from_the_machine(place: Place, progress: Progress) -> None:
-    """Told by the host's key: something else may well answer at that address on the machine's own network."""
+    """Recognized by the host's key: something else may well answer at that address on the machine's own network."""
     box = vps.up(place, progress)
     scan = ["ssh-keyscan", "-T", "2", "-t", "ed25519"]
     addresses = [network.VPS.ipv4, *([network.VPS.ipv6] if network.has_ipv6() else [])]

@@ -1,4 +1,4 @@
-"""What a failing lab test tells of the machine, where there is a lab and where there is none."""
+"""The diagnosis of a failing lab test, where there is a lab and where there is none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.box import Box, Place
 from tests.lab import diagnosis
 
 
-def test_without_a_lab_it_says_so_and_still_tells_of_the_disk(tmp_path: Path) -> None:
+def test_without_a_lab_the_diagnosis_still_shows_the_disk(tmp_path: Path) -> None:
     said = diagnosis.of_the_lab(Place(tmp_path))
     assert "problems: there is no lab" in said
     assert "free on /tmp: " in said
@@ -18,7 +18,7 @@ def test_without_a_lab_it_says_so_and_still_tells_of_the_disk(tmp_path: Path) ->
 
 
 @pytest.mark.lab
-def test_of_a_lab_that_stands_it_names_the_containers_and_the_daemons_last_lines(lab_box: Box) -> None:
+def test_of_a_running_lab_the_diagnosis_names_the_containers_and_the_daemons_last_lines(lab_box: Box) -> None:
     said = diagnosis.of_the_lab(Place())
     assert "problems: none" in said
     assert f"free on {Place().run}: " in said

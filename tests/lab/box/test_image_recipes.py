@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -29,11 +29,14 @@ from lab.images.layers import File, Files, Layer, Sources, scratch
 PACKAGE_LISTS = {"package.json", "package-lock.json", "requirements.in", "requirements.lock", "sentinel.lock"}
 
 
+NONE: set[str] = set()
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of everything that recipes read, in another place and of another time."""
     copy = tmp_path_factory.mktemp("elsewhere")
-    for package in ("lab", "bridge", "ops"):
+    for package in ("lab", "bridge", "console"):
         shutil.copytree(
             ROOT / package,
             copy / package,
@@ -45,7 +48,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tags(sources: Path) -> Iterator[Callable[[], dict[str, str]]]:
-    """What the recipes of that copy say now, each time read anew."""
+    """The tags of that copy's recipes, each time read anew."""
     program = """
 import importlib, json, sys
 from lab.images import layers, recipes
@@ -92,14 +95,14 @@ def test_a_tag_is_the_same_in_another_clone(tags: Callable[[], dict[str, str]]) 
         ("lab/images/grafana.lock", "sha256:", "sha256:0", {"grafana"}),
         ("lab/doubles/grafana/server.py", "import", "import ", {"grafana"}),
         ("bridge/servers/package-lock.json", "sha512-", "sha512-0", {"backends", "sentinel"}),
-        ("bridge/gateway.py", "import", "import ", set()),
+        ("bridge/gateway.py", "import", "import ", NONE),
         ("lab/doubles/sentinel/gateway.py", "import", "import ", {"sentinel"}),
-        ("lab/doubles/sentinel/requirements.in", "", "# ", set()),
-        ("lab/images/store.py", "", "# new\n", set()),
-        ("lab/README.md", "", "x", set()),
-        ("bridge/README.md", None, "new", set()),
-        ("bridge/Dockerfile", "", "# new\n", set()),
-        ("bridge/new.py", None, "", set()),
+        ("lab/doubles/sentinel/requirements.in", "", "# ", NONE),
+        ("lab/images/store.py", "", "# new\n", NONE),
+        ("lab/README.md", "", "x", NONE),
+        ("bridge/README.md", None, "new", NONE),
+        ("bridge/Dockerfile", "", "# new\n", NONE),
+        ("bridge/new.py", None, "", NONE),
     ],
 )  # fmt: skip
 def test_a_changed_input_is_another_image_and_no_other_change_is(
@@ -142,7 +145,7 @@ def test_no_list_of_packages_names_where_they_come_from() -> None:
     for path in lists:
         text = path.read_text()
         if path.suffix == ".json":
-            # A package that the list itself brings is a link inside of the tree.
+            # A package that the list itself brings is a link within the tree.
             assert not re.search(r'"resolved": "(?!node_modules/)', text)
             text = json.dumps(without_addresses_of_their_own(json.loads(text)))
         assert "://" not in text, path
@@ -151,10 +154,12 @@ def test_no_list_of_packages_names_where_they_come_from() -> None:
 
 def without_addresses_of_their_own(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            key: without_addresses_of_their_own(one) for key, one in value.items() if key not in ("funding", "license")
-        }
-    return [without_addresses_of_their_own(one) for one in value] if isinstance(value, list) else value
+        members = cast("dict[str, Any]", value)
+        kept = {key: one for key, one in members.items() if key not in ("funding", "license")}
+        return {key: without_addresses_of_their_own(one) for key, one in kept.items()}
+    if isinstance(value, list):
+        return [without_addresses_of_their_own(one) for one in cast("list[Any]", value)]
+    return value
 
 
 def own_files() -> list[Files]:
@@ -196,10 +201,10 @@ def test_our_sources_made_twice_are_the_same_bytes(
 
 @dataclass(frozen=True)
 class Interrupted(Layer):
-    """Writes half of itself, tells so, and then waits for ever; with the gate open it writes the other half."""
+    """Writes half of its content, reports it, and then waits for ever; with the gate open it writes the other half."""
 
     gate: Path
-    told: int
+    report: int
 
     @property
     def title(self) -> str:
@@ -214,7 +219,7 @@ class Interrupted(Layer):
             file.write(b"half")
             file.flush()
             if not self.gate.exists():
-                os.write(self.told, b".")
+                os.write(self.report, b".")
                 signal.pause()
             file.write(b" and half")
 
@@ -223,13 +228,13 @@ def test_a_killed_build_leaves_nothing_that_counts_and_the_next_one_clears_it_aw
     tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, gate = tmp_path / "cache", tmp_path / "gate"
-    hear, tell = os.pipe()
-    layer = Interrupted(gate, tell)
+    reading, writing = os.pipe()
+    layer = Interrupted(gate, writing)
     monkeypatch.setitem(IMAGES, "interrupted", Image("interrupted", "1", (layer,), {}))
 
     child = multiprocessing.get_context("fork").Process(target=build_in_main_thread, args=(layer, cache, progress))
     child.start()
-    assert os.read(hear, 1) == b"."
+    assert os.read(reading, 1) == b"."
     store.tidy(cache)
     assert len(list(cache.iterdir())) == 2, "a running build keeps what it is making"
     child.kill()
@@ -243,8 +248,8 @@ def test_a_killed_build_leaves_nothing_that_counts_and_the_next_one_clears_it_aw
     assert store.missing(("interrupted",), cache) == []
     assert layer.tar(cache).read_text() == "half and half"
     assert {path.name for path in cache.iterdir()} == {f"layer-{layer.key}.tar", f"layer-{layer.key}.sha256"}
-    os.close(hear)
-    os.close(tell)
+    os.close(reading)
+    os.close(writing)
 
 
 def build_in_main_thread(layer: Layer, cache: Path, progress: Progress) -> None:

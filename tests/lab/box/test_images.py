@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import docker.errors
 import pytest
-from docker.models.containers import Container
 from docker.types import Mount
 
 from console.progress import Progress
@@ -22,6 +22,8 @@ from lab import images
 from lab.box import Box
 from lab.images import IMAGES, Image
 
+Container = Any
+"""`docker.models.containers.Container`, of whose answers the published types know too little."""
 POSTGRES = IMAGES["postgres"]
 PROMETHEUS = IMAGES["prometheus"]
 PASSWORD = secrets.token_urlsafe(24)
@@ -34,7 +36,7 @@ HEALTHY_WITHIN_SECONDS = 40
 class Daemon:
     """The box's daemon: containers of one test module, hardened as the components harden theirs."""
 
-    client: docker.DockerClient
+    client: Any
     network: str
     cleanup: ExitStack = field(default_factory=ExitStack)
 
@@ -141,18 +143,18 @@ def neighbour(daemon: Daemon) -> Container:
 
 def arguments(server: Container, *queries: str) -> list[str]:
     target = f"host={server.name} user=sentinel dbname=sentinel require_auth=scram-sha-256 connect_timeout=5"
-    return ["psql", "-qXAt", target, *(word for query in queries for word in ("-c", query))]
+    return ["psql", "-qXAt", target, *(part for statement in queries for part in ("-c", statement))]
 
 
-def ask(neighbour: Container, server: Container, query: str, password: str = PASSWORD) -> tuple[int, str]:
-    """Over TCP from another container; the client itself refuses a server that asks for less than SCRAM."""
-    ran = neighbour.exec_run(arguments(server, query), environment={"PGPASSWORD": password})
+def query(neighbour: Container, server: Container, statement: str, password: str = PASSWORD) -> tuple[int, str]:
+    """Over TCP from another container; the client itself refuses a server that offers less than SCRAM."""
+    ran = neighbour.exec_run(arguments(server, statement), environment={"PGPASSWORD": password})
     return ran.exit_code, ran.output.decode().strip()
 
 
 @pytest.fixture(scope="module")
 def shared(daemon: Daemon) -> str:
-    """The volume of the tests that only look at a server."""
+    """The volume of the tests that only read a server."""
     return daemon.volume()
 
 
@@ -162,17 +164,17 @@ def test_postgres_takes_the_right_password_by_scram_and_no_other(
     daemon: Daemon, postgres: Callable[..., Container], neighbour: Container, shared: str
 ) -> None:
     server = daemon.start_until_healthy(postgres(shared))
-    assert ask(neighbour, server, "SHOW server_version")[1].split(".")[0] == POSTGRES.version
-    assert ask(neighbour, server, "SELECT left(rolpassword, 14) FROM pg_authid WHERE rolname = 'sentinel'") == (
+    assert query(neighbour, server, "SHOW server_version")[1].split(".")[0] == POSTGRES.version
+    assert query(neighbour, server, "SELECT left(rolpassword, 14) FROM pg_authid WHERE rolname = 'sentinel'") == (
         0,
         "SCRAM-SHA-256$",
     )
-    code, said = ask(neighbour, server, "SELECT 1", password="wrong")
+    code, output = query(neighbour, server, "SELECT 1", password="wrong")
     assert code != 0
-    assert "password authentication failed" in said
-    code, said = ask(neighbour, server, "SELECT 1", password="")
+    assert "password authentication failed" in output
+    code, output = query(neighbour, server, "SELECT 1", password="")
     assert code != 0
-    assert "no password supplied" in said
+    assert "no password supplied" in output
 
 
 @pytest.mark.lab
@@ -193,9 +195,9 @@ def test_postgres_shows_its_password_nowhere_and_stops_with_a_client_connected(
     server.stop(timeout=30)
     assert time.monotonic() - began < 3
     assert server.wait()["StatusCode"] == 0
-    said = server.logs().decode()
-    assert "database system is shut down" in said
-    assert PASSWORD not in said
+    output = server.logs().decode()
+    assert "database system is shut down" in output
+    assert PASSWORD not in output
 
 
 @pytest.mark.lab
@@ -203,11 +205,11 @@ def test_postgres_keeps_its_data_over_another_container_on_the_volume(
     daemon: Daemon, postgres: Callable[..., Container], neighbour: Container, shared: str
 ) -> None:
     first = daemon.start_until_healthy(postgres(shared))
-    assert ask(neighbour, first, "CREATE TABLE kept (word text); INSERT INTO kept VALUES ('kept')") == (0, "")
+    assert query(neighbour, first, "CREATE TABLE kept (line text); INSERT INTO kept VALUES ('kept')") == (0, "")
     first.stop(timeout=30)
     first.remove()
     second = daemon.start_until_healthy(postgres(shared))
-    assert ask(neighbour, second, "SELECT word FROM kept") == (0, "kept")
+    assert query(neighbour, second, "SELECT line FROM kept") == (0, "kept")
 
 
 @pytest.mark.lab
@@ -230,7 +232,7 @@ def test_a_first_start_of_postgres_that_was_killed_begins_anew(
         assert not (data / "PG_VERSION").exists()
 
     daemon.start_until_healthy(server)
-    assert ask(neighbour, server, "SELECT current_database()") == (0, "sentinel")
+    assert query(neighbour, server, "SELECT current_database()") == (0, "sentinel")
     assert not (data / "new").exists()
 
 
@@ -246,7 +248,7 @@ def test_a_first_start_of_postgres_that_was_killed_at_its_last_move_leaves_nothi
     (data / "new").mkdir()
 
     daemon.start_until_healthy(server)
-    assert ask(neighbour, server, "SELECT current_database()") == (0, "sentinel")
+    assert query(neighbour, server, "SELECT current_database()") == (0, "sentinel")
     assert not (data / "new").exists()
 
 
@@ -255,14 +257,14 @@ def test_postgres_without_a_password_ends_and_says_what_to_set(daemon: Daemon) -
     server = daemon.container(POSTGRES, volumes={daemon.volume(): {"bind": DATA, "mode": "rw"}})
     server.start()
     assert server.wait(timeout=30)["StatusCode"] == 1
-    said = server.logs().decode()
-    assert said == "Set POSTGRES_PASSWORD_FILE to a file that holds the password of the new database.\n"
+    output = server.logs().decode()
+    assert output == "Set POSTGRES_PASSWORD_FILE to a file that holds the password of the new database.\n"
 
 
 @pytest.fixture
 def prometheus_file(tmp_path: Path) -> Path:
     file = tmp_path / "prometheus.yml"
-    file.write_text("scrape_configs:\n  - job_name: itself\n    static_configs: [{targets: ['127.0.0.1:9090']}]\n")
+    file.write_text("scrape_configs:\n  - job_name: own\n    static_configs: [{targets: ['127.0.0.1:9090']}]\n")
     return file
 
 
@@ -277,14 +279,14 @@ def promtool(daemon: Daemon, file: Path) -> tuple[int, str]:
 
 @pytest.mark.lab
 @pytest.mark.timeout(600)
-def test_promtool_of_the_prometheus_image_tells_a_good_configuration_from_a_bad_one(
+def test_promtool_of_the_prometheus_image_takes_a_good_configuration_and_refuses_a_bad_one(
     daemon: Daemon, prometheus_file: Path
 ) -> None:
     assert promtool(daemon, prometheus_file)[0] == 0
     prometheus_file.write_text("scrape_config: []\n")
-    code, said = promtool(daemon, prometheus_file)
+    code, output = promtool(daemon, prometheus_file)
     assert code != 0
-    assert "field scrape_config not found" in said
+    assert "field scrape_config not found" in output
 
 
 @pytest.mark.lab

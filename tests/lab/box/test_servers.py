@@ -1,4 +1,4 @@
-"""The published servers in Sentinel's image: the pinned list, and what the stack files ask of it."""
+"""The published servers in Sentinel's image: the pinned list, and the calls of the stack files."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def image(box: Box, progress: Progress) -> str:
 
 
 def command(box: Box, image: str, backend: Mapping[str, Any]) -> list[str]:
-    """The server in a container of its own, without a way out, hardened as Sentinel is."""
+    """The server in a container of its own, without egress, hardened as Sentinel is."""
     key = [f"--env={name}=fc-of-nobody" for name in backend.get("environment_secrets", {})]
     return [
         "docker", f"--host={box.docker_host}", "run", "--rm", "-i", *HARDENED, *key, "--env=HOME=/tmp",
@@ -117,8 +117,8 @@ def command(box: Box, image: str, backend: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-async def tools_of(words: list[str]) -> dict[str, Tool]:
-    async with Client(stdio_client(StdioServerParameters(command=words[0], args=words[1:]))) as client:
+async def tools_of(argv: list[str]) -> dict[str, Tool]:
+    async with Client(stdio_client(StdioServerParameters(command=argv[0], args=argv[1:]))) as client:
         return {tool.name: tool for tool in (await client.list_tools()).tools}
 
 
@@ -131,13 +131,13 @@ def test_the_published_server_offers_the_tool_and_takes_the_arguments(box: Box, 
     jsonschema.validate(LAB[name].get("arguments", {}), tools[LAB[name]["tool"]].input_schema)
 
 
-async def page_of(words: list[str], backend: Mapping[str, Any]) -> str:
-    async with Client(stdio_client(StdioServerParameters(command=words[0], args=words[1:]))) as client:
+async def page_of(argv: list[str], backend: Mapping[str, Any]) -> str:
+    async with Client(stdio_client(StdioServerParameters(command=argv[0], args=argv[1:]))) as client:
         answer = await client.call_tool(backend["tool"], backend["arguments"])
         return "\n".join(part.text for part in answer.content if part.type == "text")
 
 
 @pytest.mark.lab
 def test_the_browser_drives_a_page_with_a_read_only_root_and_without_any_capability(box: Box, image: str) -> None:
-    words = command(box, image, LAB["playwright"])
-    assert LAB["playwright"]["expect"]["contains"][0] in asyncio.run(page_of(words, LAB["playwright"]))
+    argv = command(box, image, LAB["playwright"])
+    assert LAB["playwright"]["expect"]["contains"][0] in asyncio.run(page_of(argv, LAB["playwright"]))

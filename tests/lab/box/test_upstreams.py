@@ -17,7 +17,7 @@ from lab.doubles.upstreams.server import answer
 from lab.images import IMAGES
 from tests.unit.lab.stack_backends import LAB
 
-LOOK = """
+PROBE = """
 import json, socket, sys
 found = {}
 for host, port in json.loads(sys.argv[1]):
@@ -38,12 +38,12 @@ NO_SUCH_NAME = -2
 NO_NAME_SERVER = -3
 """EAI_AGAIN: no name server answers."""
 
-Looks = Callable[..., dict[str, object]]
+Probe = Callable[..., dict[str, object]]
 
 
 @pytest.fixture(scope="module")
-def looks(box: Box, progress: Progress) -> Iterator[Looks]:
-    """Looks for hosts from a new container on a network of the test's own, internal or not."""
+def probe(box: Box, progress: Progress) -> Iterator[Probe]:
+    """Connects to hosts from a new container on a network of the test's own, internal or not."""
     images.build(progress, ("n8n-mcp",))
     images.load(box.docker_host, ("n8n-mcp",))
     client = docker.DockerClient(base_url=box.docker_host, timeout=60)
@@ -52,10 +52,10 @@ def looks(box: Box, progress: Progress) -> Iterator[Looks]:
         for internal in (False, True)
     }
 
-    def look(*hosts: tuple[str, int], internal: bool = False) -> dict[str, object]:
+    def connect(*hosts: tuple[str, int], internal: bool = False) -> dict[str, object]:
         said = client.containers.run(
             IMAGES["n8n-mcp"].tag,
-            ["-c", LOOK, json.dumps(hosts)],
+            ["-c", PROBE, json.dumps(hosts)],
             entrypoint=["python3"],
             network=networks[internal].name,
             # A lookup that nobody answers takes 10 s otherwise (resolv.conf(5)).
@@ -64,7 +64,7 @@ def looks(box: Box, progress: Progress) -> Iterator[Looks]:
         )
         return json.loads(said)
 
-    yield look
+    yield connect
     for network in networks.values():
         network.remove()
     client.close()
@@ -72,38 +72,38 @@ def looks(box: Box, progress: Progress) -> Iterator[Looks]:
 
 @pytest.mark.lab
 @pytest.mark.timeout(600)
-def test_every_declared_upstream_resolves_and_can_be_connected_to_from_a_network_with_a_way_out(looks: Looks) -> None:
+def test_every_declared_upstream_resolves_and_can_be_connected_to_from_a_network_with_egress(probe: Probe) -> None:
     declared = [
         (host, int(port or 443))
         for backend in LAB.values()
         for host, _, port in (one.partition(":") for one in backend.get("upstream_hosts", []))
     ]
     assert len(declared) == 3
-    assert looks(*declared) == {host: "connected" for host, _ in declared}
+    assert probe(*declared) == {host: "connected" for host, _ in declared}
 
 
 @pytest.mark.lab
-def test_a_name_that_is_not_declared_does_not_exist_nor_does_one_below_a_declared_name(looks: Looks) -> None:
-    assert looks(("example.org", 443), (f"api.{CONTEXT7.host}", 443)) == {
+def test_a_name_that_is_not_declared_does_not_exist_nor_does_one_below_a_declared_name(probe: Probe) -> None:
+    assert probe(("example.org", 443), (f"api.{CONTEXT7.host}", 443)) == {
         "example.org": NO_SUCH_NAME,
         f"api.{CONTEXT7.host}": NO_SUCH_NAME,
     }
 
 
 @pytest.mark.lab
-def test_from_an_internal_network_no_name_is_found(looks: Looks) -> None:
-    assert looks((CONTEXT7.host, CONTEXT7.port), internal=True) == {CONTEXT7.host: NO_NAME_SERVER}
+def test_from_an_internal_network_no_name_is_found(probe: Probe) -> None:
+    assert probe((CONTEXT7.host, CONTEXT7.port), internal=True) == {CONTEXT7.host: NO_NAME_SERVER}
 
 
 @pytest.mark.lab
-def test_one_upstream_can_be_taken_away_and_the_others_stay(box: Box, looks: Looks) -> None:
+def test_one_upstream_can_be_taken_away_and_the_others_stay(box: Box, probe: Probe) -> None:
     hosts = [(one.host, one.port) for one in (CONTEXT7, EXA)]
     with outside.without(box, EXA):
-        assert looks(*hosts) == {CONTEXT7.host: "connected", EXA.host: "ConnectionRefusedError"}
-    assert looks(*hosts) == {CONTEXT7.host: "connected", EXA.host: "connected"}
+        assert probe(*hosts) == {CONTEXT7.host: "connected", EXA.host: "ConnectionRefusedError"}
+    assert probe(*hosts) == {CONTEXT7.host: "connected", EXA.host: "connected"}
 
 
-def test_a_key_is_asked_for_where_the_real_upstream_asks() -> None:
+def test_a_key_is_required_where_the_real_upstream_requires_it() -> None:
     assert answer(FIRECRAWL, "POST", "/v2/map", {}, b"{}")[0] == 401
     assert answer(N8N, "GET", "/api/v1/workflows", {}, b"")[0] == 401
     assert answer(N8N, "GET", "/api/v1/workflows", {"x-n8n-api-key": "k"}, b"")[0] == 200

@@ -1,4 +1,4 @@
-"""A staged stack on the lab: Sentinel standby beside ContextForge, which serves; a case breaks one thing and cuts over."""
+"""A staged stack on the lab, Sentinel in standby beside ContextForge; a case breaks one thing and cuts over."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PORT = 9200
 GATEWAY, NETWORK = "mcp-context-forge-gateway-1", "mcp-context-forge_mcpnet"
 LIMIT_SECONDS = 280
 ANSWERS_WITHIN_SECONDS = 90
-LOOK_EVERY_SECONDS = 0.1
+PROBE_EVERY_SECONDS = 0.1
 """A hundred sessions a second would keep ContextForge too busy for anything else."""
 LONGEST_GAP_MS = 2000
 """A watch's own probes wait for their turn on a busy machine; a gateway that was touched shows in `as_it_is` too."""
@@ -36,12 +36,12 @@ class Staged:
     lab: Lab
 
     def fails(self) -> str:
-        """What a cutover says that does not succeed, while whoever has the port answers all the time."""
+        """The output of a cutover that fails, while the gateway on the port answers throughout."""
         with self.answered_throughout():
-            code, said = self.up()
-        assert code != 0, said
-        assert "Traceback" not in said, said
-        return said
+            code, output = self.up()
+        assert code != 0, output
+        assert "Traceback" not in output, output
+        return output
 
     def up(self) -> tuple[int, str]:
         done = subprocess.run(
@@ -56,7 +56,7 @@ class Staged:
         return done.returncode, done.stdout + done.stderr
 
     def as_it_is(self) -> dict[str, Any]:
-        """What would be another after ContextForge had been touched: its start, its endpoints, its restart policy."""
+        """The facts that change once ContextForge is touched: its start, its endpoints, its restart policy."""
         found = self.lab.inspect(GATEWAY)
         networks = found["NetworkSettings"]["Networks"]
         return {
@@ -70,7 +70,7 @@ class Staged:
     @contextmanager
     def answered_throughout(self) -> Generator[None]:
         tokens = gateway_tokens(self.lab.box)
-        with watched(self.lab.box, PORT, tokens, interval_seconds=LOOK_EVERY_SECONDS) as seen:
+        with watched(self.lab.box, PORT, tokens, interval_seconds=PROBE_EVERY_SECONDS) as seen:
             yield
         assert seen.gap_ms < LONGEST_GAP_MS, f"nobody answered for {seen.gap_ms} ms"
 

@@ -19,9 +19,9 @@ from tests.lab.broken_cutover.conftest import Staged
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
-STRANGER = """
+UNKNOWN_OWNER = """
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Stranger(BaseHTTPRequestHandler):
+class UnknownOwner(BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         body = b'{"jsonrpc": "2.0", "id": 1, "result": {}}'
@@ -29,9 +29,9 @@ class Stranger(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-    def log_message(self, *words):
+    def log_message(self, *arguments):
         pass
-server = ThreadingHTTPServer(("127.0.0.1", 9200), Stranger)
+server = ThreadingHTTPServer(("127.0.0.1", 9200), UnknownOwner)
 print("listening", flush=True)
 server.serve_forever()
 """
@@ -61,21 +61,21 @@ def contextforges_image_gone(staged: Staged) -> Generator[None]:
 
 
 @contextmanager
-def port_held_by_a_stranger(staged: Staged) -> Generator[None]:
+def port_held_by_another(staged: Staged) -> Generator[None]:
     """Off its network ContextForge lets the port go, and a process takes it."""
     with staged.contextforge_off_its_network():
-        stranger = subprocess.Popen(
-            staged.lab.on_host([sys.executable, "-c", STRANGER]), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+        owner = subprocess.Popen(
+            staged.lab.on_host([sys.executable, "-c", UNKNOWN_OWNER]), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
         )
-        assert stranger.stdout is not None
+        assert owner.stdout is not None
         try:
-            assert stranger.stdout.readline() == b"listening\n"
+            assert owner.stdout.readline() == b"listening\n"
             with staged.cutting_over():
                 yield
-            assert stranger.poll() is None
+            assert owner.poll() is None
         finally:
-            stranger.terminate()
-            stranger.wait(10)
+            owner.terminate()
+            owner.wait(10)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def claudes_file_broken(staged: Staged) -> Generator[None]:
 
 @contextmanager
 def postgres_down(staged: Staged) -> Generator[None]:
-    """Paused: one that is stopped the run itself makes anew over its volume, and goes on."""
+    """Paused: one that is stopped the run makes anew over its volume, and goes on."""
     staged.lab.pause("sentinel-postgres")
     try:
         with staged.cutting_over():
@@ -158,7 +158,7 @@ CASES: dict[Broken, tuple[str, ...]] = {
     contextforges_image_gone: (
         "the image of mcp-context-forge-worker-1 (", "is gone, so there is no rollback to it: load it again",
     ),
-    port_held_by_a_stranger: ("port 9200 is held by process ", "which is no gateway: stop it or choose another port"),
+    port_held_by_another: ("port 9200 is held by process ", "which is no gateway: stop it or choose another port"),
     claudes_file_broken: (".claude.json is broken JSON at line ", "fix it there, then run again; it was left"),
     postgres_down: (
         "gate migrations: failed", "the database's container sentinel-postgres is paused: 'docker unpause "
@@ -188,15 +188,15 @@ CASES: dict[Broken, tuple[str, ...]] = {
 def test_the_run_fails_before_the_port_is_touched_and_says_what_to_do(staged: Staged, broken: Broken) -> None:
     with broken(staged):
         before = staged.as_it_is()
-        said = staged.fails()
+        output = staged.fails()
         assert staged.as_it_is() == before
-    for words in CASES[broken]:
-        assert words in said
-    assert "handover-port" not in said
+    for message in CASES[broken]:
+        assert message in output
+    assert "handover-port" not in output
 
 
-def test_after_all_of_it_is_mended_the_next_run_is_a_staged_sentinel_again(staged: Staged) -> None:
-    code, said = staged.up()
-    assert code == 0, said
+def test_after_all_of_it_is_fixed_the_next_run_is_a_staged_sentinel_again(staged: Staged) -> None:
+    code, output = staged.up()
+    assert code == 0, output
     seen = staged.lab.verified()
     assert (seen["active"], seen["ok"]) == ("contextforge", True), seen

@@ -1,4 +1,4 @@
-"""The lab's stack, driven by the engine as its operator would, for tests that tell the whole story."""
+"""The lab's stack, driven by the engine as its operator would, for tests of the whole story."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -26,16 +26,16 @@ CONFIGURATION = ROOT / f"Pulumi.{STACK}.yaml"
 
 @dataclass
 class Lab:
-    """The engine on the lab's stack, and the questions that a test asks of the VPS."""
+    """The engine on the lab's stack, and the state of the VPS as a test reads it."""
 
     box: Box
     engine: str = "pulumi"
     variables: dict[str, str] = field(default_factory=lambda: environment.complete(STACK))
 
-    def pulumi(self, *words: str, check: bool = True) -> str:
+    def pulumi(self, *arguments: str, check: bool = True) -> str:
         """The engine's output; the test fails with all of it when the engine does."""
         done = subprocess.run(
-            [self.engine, *words],
+            [self.engine, *arguments],
             cwd=ROOT,
             env=self.variables,
             capture_output=True,
@@ -43,9 +43,9 @@ class Lab:
             stdin=subprocess.DEVNULL,
             timeout=300,
         )
-        said = done.stdout + done.stderr
-        assert not check or done.returncode == 0, said
-        return said
+        output = done.stdout + done.stderr
+        assert not check or done.returncode == 0, output
+        return output
 
     def up(self) -> str:
         return self.pulumi("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
@@ -54,7 +54,7 @@ class Lab:
         return json.loads(self.pulumi("stack", "output", "--json"))
 
     def planned(self) -> dict[str, int]:
-        """What a preview would do, by kind of step."""
+        """The steps that a preview plans, by kind."""
         events = json.loads(self.pulumi("preview", "--json", "--non-interactive"))
         return events["changeSummary"]
 
@@ -65,9 +65,9 @@ class Lab:
         """The stack's file as it stands; the lab and the engine indent its lists differently."""
         return CONFIGURATION.read_text()
 
-    def docker(self, *words: str) -> str:
+    def docker(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["docker", f"--host={self.box.docker_host}", *words], capture_output=True, text=True, timeout=60
+            ["docker", f"--host={self.box.docker_host}", *arguments], capture_output=True, text=True, timeout=60
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -86,14 +86,14 @@ class Lab:
             "exec", "sentinel-postgres", "psql", "-qtAX", "-h", "/run/postgresql", "-U", "sentinel", "-c", statement
         )
 
-    def on_host(self, words: Sequence[str]) -> list[str]:
-        """The command line that runs these words in the VPS's network."""
-        return inside(self.box.vps, words)
+    def on_host(self, argv: Sequence[str]) -> list[str]:
+        """The command line that runs `argv` in the VPS's network."""
+        return inside(self.box.vps, argv)
 
-    def make(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def make(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`make COMMAND JSON=1`, to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "ops", command, "--stack", STACK, "--json", *words],
+            [sys.executable, "-m", "ops", command, "--stack", STACK, "--json", *arguments],
             cwd=ROOT,
             env=self.variables,
             capture_output=True,
@@ -101,14 +101,14 @@ class Lab:
             timeout=300,
         )
 
-    def ops(self, command: str, *words: str) -> dict[str, Any]:
+    def ops(self, command: str, *arguments: str) -> Any:
         """The document of `make COMMAND JSON=1`; the exit status must say the same."""
-        done = self.make(command, *words)
+        done = self.make(command, *arguments)
         assert done.stdout, done.stderr
-        document = json.loads(done.stdout)
-        if isinstance(document, dict) and "ok" in document:
-            assert (done.returncode == 0) is document["ok"], done.stderr
-        return document
+        document: Any = json.loads(done.stdout)
+        members = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+        assert "ok" not in members or (done.returncode == 0) is members["ok"], done.stderr
+        return cast(Any, document)
 
     def backends(self) -> set[str]:
         """The names of the backends in the stack's configuration."""

@@ -1,4 +1,4 @@
-"""The whole story on real parts: cut over, look, change, go back, cut over again, from a laptop too, and take down.
+"""The whole story on real parts: cut over, verify, change, roll back, cut over again, from a laptop too, and take down.
 
 The tests of this file are chapters: each goes on where the one before ended.
 """
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.lab
 GATEWAY = "mcp-context-forge-gateway-1"
 BELOW_THE_HANDOVER = ("verification", "claude-entry", "claude-token", "cutover-mark", "nightly")
 BESIDE_THE_HANDOVER = ("sentinel-prometheus", "sentinel-grafana", "resources", "reboot-check")
-"""They watch from aside and nothing stands on them, so that the engine may take them away at any time before it."""
+"""They only observe and nothing depends on them, so that the engine may take them away at any time before it."""
 PARTS = {"ok", "active", "claude", "tokens", "compared", "bindings", "as_declared"}
 LIMIT_MS = 500
 """Of a downtime on a machine of 2 cores that also runs the tests; the figures themselves are in docs/performance.md."""
@@ -93,16 +93,16 @@ def test_the_port_is_handed_over_and_every_backend_answers_through_sentinel(lab:
     answers = lab.verified()
     assert (answers["firewall"]["addresses"], answers["firewall"]["open"]) == ([lab.box.ssh.address], [])
     assert (answers["active"], answers["ok"]) == ("sentinel", True)
-    assert {one["name"] for one in answers["backends"]} == lab.doubles.backends()
+    assert {one["name"] for one in answers["backends"]} == lab.backends()
     assert {one["result"] for one in answers["backends"] if "why_allowed" not in one} == {"ok"}
-    told = lab.outputs()["verification"]
-    assert the_same_parts(told) == the_same_parts(answers)
-    assert told["tokens"]["refused"] == ["wrong", "the predecessor's"]
-    assert told["as_declared"]["containers"] == [lab.outputs()["sentinel"], "sentinel-postgres"]
-    assert told["bindings"]["tried"] > 0
+    kept = lab.outputs()["verification"]
+    assert the_same_parts(kept) == the_same_parts(answers)
+    assert kept["tokens"]["refused"] == ["wrong", "the predecessor's"]
+    assert kept["as_declared"]["containers"] == [lab.outputs()["sentinel"], "sentinel-postgres"]
+    assert kept["bindings"]["tried"] > 0
 
 
-def test_a_limit_that_did_not_reach_the_container_is_told_by_verify(lab: Lab) -> None:
+def test_verify_reports_a_limit_that_did_not_reach_the_container(lab: Lab) -> None:
     lab.docker("update", "--memory", "200m", "--memory-swap", "200m", "sentinel-postgres")
     seen = lab.verified()
     lab.docker("update", "--memory", "256m", "--memory-swap", "256m", "sentinel-postgres")
@@ -122,7 +122,7 @@ def test_claudes_file_differs_in_the_entries_only_and_its_helper_opens_the_port(
     assert b"eyJ" not in claude_files(lab)[".claude.json"][0]
     headers = json.loads(subprocess.run([entry["headersHelper"]], capture_output=True, check=True).stdout)
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-    asked = subprocess.run(
+    status = subprocess.run(
         lab.on_host(
             ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", "@-", "-H", "Content-Type: application/json",
              "-H", "Accept: application/json, text/event-stream", "-d",
@@ -130,21 +130,21 @@ def test_claudes_file_differs_in_the_entries_only_and_its_helper_opens_the_port(
         ),
         input=f"Authorization: {headers['Authorization']}\n", capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    assert asked == "200"
+    assert status == "200"
 
 
 @pytest.mark.timeout(600)
-def test_claude_code_itself_connects_to_sentinel(lab: Lab, progress: Progress, tmp_path: Path) -> None:
+def test_the_published_claude_code_connects_to_sentinel(lab: Lab, progress: Progress, tmp_path: Path) -> None:
     # A copy: Claude Code writes into its file whenever it runs, and the rollback is compared byte for byte.
     (tmp_path / ".claude.json").write_bytes(claude_files(lab)[".claude.json"][0])
-    said = subprocess.run(
+    output = subprocess.run(
         lab.on_host(["env", f"HOME={tmp_path}", str(install.executable(progress)), "mcp", "list"]),
         capture_output=True, text=True, timeout=60, cwd=tmp_path,
     )  # fmt: skip
-    assert re.search(r"^sentinel: .*Connected", said.stdout, re.MULTILINE), said.stdout + said.stderr
+    assert re.search(r"^sentinel: .*Connected", output.stdout, re.MULTILINE), output.stdout + output.stderr
 
 
-def test_what_claude_has_lost_is_put_back_by_make_up(lab: Lab) -> None:
+def test_make_up_puts_back_claudes_lost_entry_and_token(lab: Lab) -> None:
     file, token = Path(lab.box.home) / ".claude.json", Path(lab.box.home) / ".mcp-token"
     whole, owner = file.read_bytes(), token.stat().st_uid
     known = json.loads(whole)
@@ -179,7 +179,7 @@ def test_a_second_preview_shows_no_change_also_after_a_refresh(lab: Lab) -> None
 
 
 def test_a_row_survives_a_changed_memory_limit_in_the_same_container(lab: Lab) -> None:
-    lab.sql("drop table if exists kept; create table kept (words text)")
+    lab.sql("drop table if exists kept; create table kept (line text)")
     lab.sql("insert into kept values ('still here')")
     container = lab.inspect("sentinel-postgres")["Id"]
     lab.set("postgres.memory_mb", "320")
@@ -187,17 +187,17 @@ def test_a_row_survives_a_changed_memory_limit_in_the_same_container(lab: Lab) -
     found = lab.inspect("sentinel-postgres")
     assert (found["Id"], found["HostConfig"]["Memory"]) == (container, 320 * 1024 * 1024)
     assert found["HostConfig"]["MemorySwap"] == 320 * 1024 * 1024
-    assert lab.sql("select words from kept") == "still here"
+    assert lab.sql("select line from kept") == "still here"
 
 
 def test_a_row_survives_another_image_in_another_container_and_nobody_hands_the_port_over(lab: Lab) -> None:
     serving, container = lab.inspect(lab.outputs()["sentinel"])["Id"], lab.inspect("sentinel-postgres")["Id"]
     lab.docker("commit", "--change", "LABEL test=other", "sentinel-postgres", "lab/postgres:other")
     lab.set("postgres.image", "lab/postgres:other")
-    said = lab.up()
+    output = lab.up()
     assert lab.inspect("sentinel-postgres")["Id"] != container
-    assert lab.sql("select words from kept") == "still here"
-    assert "handover-port" not in said
+    assert lab.sql("select line from kept") == "still here"
+    assert "handover-port" not in output
     assert lab.inspect(lab.outputs()["sentinel"])["Id"] == serving
     assert lab.verified()["ok"] is True
 
@@ -215,14 +215,14 @@ def test_a_changed_configuration_takes_over_from_the_serving_sentinel_without_co
 
 
 def test_the_kill_switch_reaches_the_serving_container_without_another_one(lab: Lab) -> None:
-    """The harmless call is what is disabled: the verification's own answer shows the refusal and the rollback."""
+    """The harmless call is disabled, so the verification's own answer shows the refusal and its end."""
     before = lab.inspect(lab.outputs()["sentinel"])
     lab.set("sentinel.kill_switch", json.dumps({"disabled_tools": ["list_tables"]}))
-    said = lab.up()
-    assert "sentinel-live-reload updated" in said and "handover-port" not in said, said
+    output = lab.up()
+    assert "sentinel-live-reload updated" in output and "handover-port" not in output, output
     refused = {one["name"]: one["result"] for one in lab.verified()["backends"]}
     assert refused.get("sqlite") != "ok" and refused["sequential-thinking"] == "ok"
-    # One that no question calls: it leaves the list, and nobody misses it.
+    # A tool that no check calls leaves the list without a failure.
     lab.set("sentinel.kill_switch", json.dumps({"disabled_tools": ["browser_press_key"]}))
     lab.up()
     seen = lab.verified()
@@ -236,7 +236,7 @@ def test_the_kill_switch_reaches_the_serving_container_without_another_one(lab: 
     assert set(lab.planned()) == {"same"}
 
 
-def test_a_reload_of_a_file_that_cannot_be_read_is_refused_with_the_gateways_words_and_it_goes_on(lab: Lab) -> None:
+def test_a_reload_of_a_file_that_cannot_be_read_is_refused_with_the_gateways_message_and_it_goes_on(lab: Lab) -> None:
     serving = lab.inspect(lab.outputs()["sentinel"])
     folder = next(Path(one["Source"]) for one in serving["Mounts"] if one["Destination"] == "/etc/sentinel")
     good = (folder / "sentinel.toml").read_bytes()
@@ -245,9 +245,9 @@ def test_a_reload_of_a_file_that_cannot_be_read_is_refused_with_the_gateways_wor
         "docker_socket": lab.box.docker_socket, "container": serving["Id"], "logs_it": True, "port": 9200,
         "listed": ["list_tables"], "probe": {"token_file": f"{lab.box.folder}/handover-token"},
     }  # fmt: skip
-    asked = lab.on_host([sys.executable, "-I", "-S", f"{lab.box.folder}/hostctl.pyz", "sentinel", "reload"])
+    argv = lab.on_host([sys.executable, "-I", "-S", f"{lab.box.folder}/hostctl.pyz", "sentinel", "reload"])
     try:
-        done = subprocess.run(asked, input=json.dumps(document), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(argv, input=json.dumps(document), capture_output=True, text=True, timeout=60)
     finally:
         (folder / "sentinel.toml").write_bytes(good)
     assert done.returncode == 1
@@ -255,16 +255,16 @@ def test_a_reload_of_a_file_that_cannot_be_read_is_refused_with_the_gateways_wor
     assert lab.verified()["ok"] is True
 
 
-def test_one_word_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, before: Before) -> None:
+def test_one_setting_and_up_give_the_port_back_as_contextforge_had_it(lab: Lab, before: Before) -> None:
     lab.set("active", "contextforge")
-    said = lab.up()
-    assert "handover-port deleted" in said
-    assert re.search(rf"-> {GATEWAY}: downtime \d+ ms \(release \d+, connect \d+, answer \d+\)", said), said
-    back = lab.verified()
-    assert (back["active"], back["ok"]) == ("contextforge", True)
+    output = lab.up()
+    assert "handover-port deleted" in output
+    assert re.search(rf"-> {GATEWAY}: downtime \d+ ms \(release \d+, connect \d+, answer \d+\)", output), output
+    rolled_back = lab.verified()
+    assert (rolled_back["active"], rolled_back["ok"]) == ("contextforge", True)
     found = lab.inspect(GATEWAY)
     network = found["NetworkSettings"]["Networks"]["mcp-context-forge_mcpnet"]
-    # Docker itself adds the container's short id, which is no alias that anybody gave.
+    # Docker adds the container's short id, which is no alias that anybody gave.
     given = sorted(alias for alias in network["Aliases"] if not found["Id"].startswith(alias))
     assert given == sorted(alias for alias in before.aliases if not found["Id"].startswith(alias))
     assert found["HostConfig"]["RestartPolicy"]["Name"] == before.restart
@@ -276,14 +276,14 @@ def test_claudes_file_and_token_are_byte_for_byte_as_before(lab: Lab, before: Be
 
 
 def test_an_independent_watch_agrees_with_the_programs_own_figure(lab: Lab) -> None:
-    """The watch asks whoever holds the port for an authenticated MCP answer, by none of the product's code."""
+    """The watch requests an authenticated MCP answer on the port, by none of the product's code."""
     journal = journal_of_handover(lab.box)
     with watched(lab.box, 9200, gateway_tokens(lab.box), closely_while=journal) as seen:
         lab.set("active", "sentinel")
         lab.up()
-    told = lab.outputs()["handover"]["downtime_ms"]
+    reported = lab.outputs()["handover"]["downtime_ms"]
     assert seen.missed == 0
-    assert abs(seen.gap_ms - told) < 150, f"the watch saw {seen}, the program says {told} ms"
+    assert abs(seen.gap_ms - reported) < 150, f"the watch saw {seen}, the program reports {reported} ms"
     assert seen.gap_ms < LIMIT_MS
 
 
@@ -300,10 +300,10 @@ def test_a_deployed_stack_refuses_to_change_the_way_to_its_host(lab: Lab) -> Non
 
 
 def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before: Before) -> None:
-    said = lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
-    deleted = re.findall(r"(\S+) deleted", said)
+    output = lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
+    deleted = re.findall(r"(\S+) deleted", output)
     first = {part: next(at for at, one in enumerate(deleted) if one.startswith(part)) for part in BELOW_THE_HANDOVER}
-    assert max(first["verification"], first["claude-entry"]) < deleted.index("handover-port"), said
+    assert max(first["verification"], first["claude-entry"]) < deleted.index("handover-port"), output
     earlier = deleted[: deleted.index("handover-port")]
     assert [one for one in earlier if not one.startswith(BELOW_THE_HANDOVER + BESIDE_THE_HANDOVER)] == []
     assert claude_files(lab) == before.claude
@@ -311,9 +311,9 @@ def test_destroy_gives_the_port_back_first_and_keeps_the_volume(lab: Lab, before
     assert lab.docker("volume", "ls", "-q", "--filter", "name=^sentinel-postgres$") == "sentinel-postgres"
     assert lab.docker("network", "ls", "-q", "--filter", "name=sentinel") == ""
     folder = Path(lab.box.folder)
-    # What the nights said stays, as the handover's journal does.
+    # The nightly job's results stay, as the handover's journal does.
     assert not folder.exists() or {path.name for path in folder.iterdir()} <= {"handover", "nightly"}
-    assert not (folder / "nightly" / "asked.json").exists()
+    assert not (folder / "nightly" / "request.json").exists()
 
 
 def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(lab: Lab) -> None:
@@ -323,7 +323,7 @@ def test_the_same_program_works_from_a_laptop_over_ssh_and_finds_the_old_rows(la
     began = time.monotonic()
     laptop.up()
     assert laptop.outputs()["handover"]["downtime_ms"] < LIMIT_MS
-    assert lab.sql("select words from kept") == "still here"
+    assert lab.sql("select line from kept") == "still here"
     seen = laptop.outputs()["verification"]
     assert seen["ok"] is True
     assert {one["result"] for one in seen["backends"] if "why_allowed" not in one} == {"ok"}

@@ -19,10 +19,10 @@ from tests.lab.cutover.conftest import CONFIGURATION, Lab, lab
 
 __all__ = ["lab", "n8n", "watched"]
 
-LOOK_EVERY_SECONDS = 6
-"""n8n's schedule in the tests; a look may take a third of it."""
+CHECK_EVERY_SECONDS = 6
+"""n8n's schedule in the tests; a check may take a third of it."""
 WITHIN_SECONDS = 120
-"""Many looks, on a machine that does other work."""
+"""Many checks, on a machine that does other work."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class N8n:
 
 
 def embeds() -> list[dict[str, Any]]:
-    """What the watch has posted, oldest first; Grafana's messages come under another name."""
+    """The embeds that the watch has posted, oldest first; Grafana's messages come under another name."""
     return [
         embed
         for message in discord.messages(Place())
@@ -77,7 +77,7 @@ def watched(lab: Lab, n8n: N8n) -> Generator[N8n]:
     lab.set("active", "sentinel")
     lab.pulumi("config", "set", "--path", "networks.also[0]", containers.NETWORK)
     lab.pulumi("config", "set", "--path", "health_watch.enabled", "true")
-    lab.pulumi("config", "set", "--path", "health_watch.minutes", json.dumps(LOOK_EVERY_SECONDS / 60))
+    lab.pulumi("config", "set", "--path", "health_watch.minutes", json.dumps(CHECK_EVERY_SECONDS / 60))
     lab.pulumi("config", "set", "--secret", "n8n_api_key", n8n.key)
     try:
         lab.up()

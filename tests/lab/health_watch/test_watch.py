@@ -34,20 +34,20 @@ def test_one_red_embed_when_they_fall_and_one_green_when_they_are_back(watched: 
     gateway = watched.lab.outputs()["sentinel"]
     before = len(embeds())
 
-    def told(title: str) -> bool:
+    def posted(title: str) -> bool:
         return any(embed["title"] == title for embed in embeds()[before:])
 
     watched.lab.pause(gateway)
     try:
         watched.lab.docker("stop", "-t", "5", "sentinel-grafana")
-        watched.wait(lambda: told("Sentinel is down") and told("Grafana is down"), "the red embeds")
+        watched.wait(lambda: posted("Sentinel is down") and posted("Grafana is down"), "the red embeds")
     finally:
         watched.lab.docker("unpause", gateway)
         watched.lab.docker("start", "sentinel-grafana")
-    watched.wait(lambda: told("Sentinel is back") and told("Grafana is back"), "the green embeds")
-    posted = {embed["title"]: embed for embed in embeds()[before:]}
-    assert len(posted) == len(embeds()[before:]) == 4
-    red, green = posted["Sentinel is down"], posted["Sentinel is back"]
+    watched.wait(lambda: posted("Sentinel is back") and posted("Grafana is back"), "the green embeds")
+    by_title = {embed["title"]: embed for embed in embeds()[before:]}
+    assert len(by_title) == len(embeds()[before:]) == 4
+    red, green = by_title["Sentinel is down"], by_title["Sentinel is back"]
     assert (red["color"], green["color"]) == (RED, GREEN)
     fields = {field["name"]: field["value"] for field in red["fields"]}
     assert fields["Status"] == "no answer" and "timeout" in fields["Error"]
@@ -58,7 +58,7 @@ def test_one_red_embed_when_they_fall_and_one_green_when_they_are_back(watched: 
 def test_a_marked_message_arrives_by_n8n_and_nothing_of_it_stays(watched: N8n) -> None:
     told = watched.lab.ops("alert-drill")
     assert {row["way"]: row["result"] for row in told["ways"]}["n8n"] == "sent", told
-    assert embeds()[-1]["title"] == f"Alert test {told['mark']}: nothing is wrong, somebody ran make alert-drill."
+    assert embeds()[-1]["title"] == f"Alert test {told['mark']}: nothing is wrong, the operator ran make alert-drill."
     assert set(watched.workflows()) == {"Heartbeat", NAME}
 
 

@@ -30,7 +30,7 @@ def taken(deployed: Lab, settings: Settings) -> alerts.Taken:
 
 
 def test_every_alert_of_the_product_is_brought_about(taken: alerts.Taken, settings: Settings) -> None:
-    """But those whose figures the host writes once a night or once a minute, and the lab not at all by itself:
+    """But those whose figures the host writes once a day or once a minute, and the lab not at all by itself:
     tests/alerts holds their thresholds by promtool, tests/lab/nightly and tests/hostctl what is written.
     """
     by_the_host = {alert.title for alert in rules.alerts(settings.alerts) if alert.dashboard == RESOURCES_UID}

@@ -1,4 +1,4 @@
-"""What the operator has of the monitoring: Grafana as provisioned, a test of the alerts' way, a picture, its cost."""
+"""The operator's monitoring: Grafana as provisioned, a test message by the alerts' path, a picture, its cost."""
 
 from __future__ import annotations
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from components.nightly import nightly_request
-from hostctl.core import requests
-from hostctl.core.documents import Document
+from hostctl.nightly.request import NightlyRequest
 from hostctl.postgres.psql import Database
 from lab.real.contextforge.http_call import call
 from settings import Settings
@@ -23,20 +22,20 @@ __all__ = ["deployed", "lab", "settings"]
 
 
 @pytest.fixture(scope="package")
-def asked(deployed: Lab, settings: Settings) -> Generator[Document]:
-    """The night's document; what the tests leave in the folder of backups and in the audit log goes with them."""
-    document = Document(requests.write(nightly_request(settings)))
+def job(deployed: Lab, settings: Settings) -> Generator[NightlyRequest]:
+    """The nightly job's request; afterwards the tests' backups and rows are removed."""
+    job = replace(nightly_request(settings), docker_socket=deployed.box.docker_socket)
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
-    theirs = set(Path(document.text("backups")).glob("*"))
-    yield document
-    for path in set(Path(document.text("backups")).glob("*")) - theirs:
+    theirs = set(Path(job.backups).glob("*"))
+    yield job
+    for path in set(Path(job.backups).glob("*")) - theirs:
         path.unlink()
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
 
 
 @pytest.fixture
-def database(asked: Document) -> Database:
-    return Database.of(asked)
+def database(job: NightlyRequest) -> Database:
+    return Database.connect(job.docker_socket, job.database)
 
 
 def rows(lab: Lab, count: int, age: str) -> None:
@@ -68,7 +67,3 @@ def healthy(lab: Lab, container: str, limit_seconds: float = 90) -> None:
     while lab.inspect(container)["State"]["Health"]["Status"] != "healthy":
         assert time.monotonic() < deadline, f"{container} is not healthy"
         time.sleep(0.5)
-
-
-def night_of(asked: Document, **changes: Any) -> Document:
-    return Document({**asked.values, **changes})

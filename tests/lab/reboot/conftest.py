@@ -1,4 +1,4 @@
-"""The lab's stack on a host that lives on by itself: by night, and over a restart."""
+"""The lab's stack on a host without its operator: the nightly job, and a restart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ __all__ = ["lab", "serve"]
 
 
 def serve(lab: Lab, active: str) -> None:
-    """Who has the port from now on."""
+    """Give the port to that gateway."""
     lab.set("active", active)
     lab.up()

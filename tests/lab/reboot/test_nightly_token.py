@@ -1,4 +1,4 @@
-"""A token that was renewed on the host by night: nobody is refused at any moment, and the program sees no change.
+"""A token that the nightly job renewed on the host: nobody is refused at any moment, and the program sees no change.
 
 This file comes before the boots, since it begins where they do, with Sentinel on the port.
 """
@@ -24,7 +24,7 @@ HELLO: dict[str, Any] = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "night", "version": "1"}},
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "nightly", "version": "1"}},
 }
 DAY = 86400
 
@@ -34,7 +34,7 @@ def status(lab: Lab, token: str) -> int:
 
 
 def renewed(lab: Lab) -> dict[str, bool]:
-    """What the nightly job runs: on the host, without the program."""
+    """Renew as the nightly job does: on the host, without the program."""
     folder = Path(lab.box.folder)
     done = subprocess.run(
         lab.on_host(["python3", "-I", "-S", str(folder / "hostctl.pyz"), "token", "renew"]),
@@ -48,12 +48,12 @@ def renewed(lab: Lab) -> dict[str, bool]:
 
 def with_days_left(lab: Lab, days: int) -> str:
     """Claude's token as it is so many days before its end."""
-    asked = json.loads((Path(lab.box.folder) / "tokens" / "claude.json").read_text())
+    issued = json.loads((Path(lab.box.folder) / "tokens" / "claude.json").read_text())
     expires = int(time.time()) + days * DAY
-    claims = {"sub": asked["subject"], "role": asked["role"], "iss": asked["issuer"], "aud": asked["audience"]}
-    secret = Path(asked["secret_file"]).read_bytes().rstrip(b"\r\n")
-    token = signed({**claims, "iat": expires - asked["days"] * DAY, "exp": expires}, secret)
-    Path(asked["path"]).write_text(token + "\n")
+    claims = {"sub": issued["subject"], "role": issued["role"], "iss": issued["issuer"], "aud": issued["audience"]}
+    secret = Path(issued["secret_file"]).read_bytes().rstrip(b"\r\n")
+    token = signed({**claims, "iat": expires - issued["days"] * DAY, "exp": expires}, secret)
+    Path(issued["path"]).write_text(token + "\n")
     return token
 
 

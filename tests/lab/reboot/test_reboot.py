@@ -36,7 +36,7 @@ def marked(lab: Lab) -> dict[str, Any]:
 
 
 def after_a_boot(lab: Lab, marker: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """What `make reboot-check` says once the host has checked itself."""
+    """The document of `make reboot-check` once the check after the boot has run."""
     vps.reboot(Place(), progress)
     discord.ensure(Place())
     file = Path(lab.box.folder) / "reboot" / "result.json"
@@ -54,7 +54,7 @@ def bad(document: dict[str, Any]) -> dict[str, str]:
     return {one["part"]: one["detail"] for one in document["parts"] if not one["ok"]}
 
 
-def told() -> str:
+def last_message() -> str:
     return str(discord.messages(Place())[-1]["content"])
 
 
@@ -63,7 +63,7 @@ def test_with_sentinel_serving_and_contextforge_paused_everything_comes_back_and
 ) -> None:
     serve(lab, "sentinel")
     if not lab.inspect(GATEWAY)["State"]["Paused"]:
-        # A boot of somebody else's test has stopped it already: only a handover pauses it.
+        # A boot of another test has stopped it already: only a handover pauses it.
         serve(lab, "contextforge")
         serve(lab, "sentinel")
     marker = marked(lab)
@@ -76,12 +76,12 @@ def test_with_sentinel_serving_and_contextforge_paused_everything_comes_back_and
     assert [one["part"] for one in document["parts"]] == PARTS
     state = lab.inspect(GATEWAY)
     assert paused and (state["State"]["Status"], state["HostConfig"]["RestartPolicy"]["Name"]) == ("exited", "no")
-    assert document["told"] == "sent by Grafana"
-    assert told().startswith("The host restarted: Sentinel has the port and all 7 parts are well, ")
+    assert document["message"] == "sent by Grafana"
+    assert last_message().startswith("The host restarted: Sentinel has the port and all 7 parts are well, ")
 
 
 def test_a_host_that_lost_its_firewall_and_its_monitoring_says_so(lab: Lab, progress: Progress) -> None:
-    """Sentinel serves, ContextForge is stopped. What was broken after the marker comes to light at the boot."""
+    """Sentinel serves, ContextForge is stopped. A fault after the marker is found at the boot."""
     script, marker = Path(lab.box.home) / "fix-iptables.sh", marked(lab)
     whole = script.read_text()
     begin, end = whole.index("# >>> sentinel-cutover"), whole.rindex("# <<< sentinel-cutover")
@@ -98,12 +98,12 @@ def test_a_host_that_lost_its_firewall_and_its_monitoring_says_so(lab: Lab, prog
     assert set(found) == {"containers", "firewall", "monitoring"}
     assert found["containers"] == "sentinel-prometheus does not run, and its restart policy is no"
     assert f"{script} has lost its block" in found["firewall"]
-    assert "this is not well" in told() and "sentinel-prometheus does not run" in told()
+    assert "this is not well" in last_message() and "sentinel-prometheus does not run" in last_message()
 
 
-def test_with_contextforge_serving_sentinel_stands_by_again(lab: Lab, progress: Progress) -> None:
+def test_with_contextforge_serving_sentinel_is_in_standby_again(lab: Lab, progress: Progress) -> None:
     serve(lab, "contextforge")
     document = after_a_boot(lab, marked(lab), progress)
     assert (document["ok"], document["active"]) == (True, "contextforge"), bad(document)
-    assert told().startswith("The host restarted: ContextForge has the port and all 7 parts are well, ")
+    assert last_message().startswith("The host restarted: ContextForge has the port and all 7 parts are well, ")
     assert lab.planned().keys() == {"same"}

@@ -15,7 +15,7 @@ __all__ = ["lab", "made", "over_ssh"]
 
 @dataclass(frozen=True)
 class Made:
-    """What `make report` answered, and what it wrote."""
+    """The answer of `make report`, and the files that it wrote."""
 
     document: dict[str, Any]
     html: str

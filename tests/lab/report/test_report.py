@@ -27,10 +27,10 @@ def verdicts(made: Made) -> dict[str, str]:
     return {part["name"]: part["verdict"] for part in made.document["parts"] if part["verdict"]}
 
 
-def test_what_was_looked_at_is_proven(made: Made) -> None:
+def test_every_part_that_was_checked_is_proven(made: Made) -> None:
     found = verdicts(made)
     assert made.document["ok"] is ("disproved" not in found.values())
-    # On a machine that is busy with other tests the look from aside may see a silence of its own.
+    # On a machine that is busy with other tests the independent check may see a silence of its own.
     assert found.pop("downtime") in ("proven", "disproved")
     assert found == {
         "port": "proven", "backends": "proven", "claude": "proven", "gates": "proven", "running": "proven",
@@ -39,7 +39,7 @@ def test_what_was_looked_at_is_proven(made: Made) -> None:
     }  # fmt: skip
 
 
-def test_the_attempts_go_from_answered_over_nobody_to_answered(made: Made) -> None:
+def test_the_attempts_are_answered_then_refused_then_answered(made: Made) -> None:
     last = made.document["evidence"]["seen"]["last"]
     attempts: list[list[Any]] = last["attempts"]
     answered = [(began, ended) for began, ended, result in attempts if result == "answered"]
@@ -48,7 +48,7 @@ def test_the_attempts_go_from_answered_over_nobody_to_answered(made: Made) -> No
     assert f"Nobody answered for {last['downtime_ms']} ms" in made.html or last["downtime_ms"] >= 1000
 
 
-def test_who_when_versions_and_every_backend_are_told(made: Made, lab: Lab) -> None:
+def test_the_report_names_user_time_versions_and_every_backend(made: Made, lab: Lab) -> None:
     assert made.document["number"] >= 1
     seen = made.document["evidence"]["seen"]
     assert seen["last"]["by"]["user"]
@@ -56,7 +56,7 @@ def test_who_when_versions_and_every_backend_are_told(made: Made, lab: Lab) -> N
     gateway = rows[lab.outputs()["sentinel"]]
     assert gateway["image_id"] == lab.inspect(gateway["name"])["Image"]
     assert rows["mcp-context-forge-gateway-1"]["state"] in ("paused", "stopped")
-    for name in [*lab.doubles.backends(), gateway["image_id"]]:
+    for name in [*lab.backends(), gateway["image_id"]]:
         assert name in made.html and name in made.text
 
 
@@ -73,15 +73,15 @@ def test_the_short_form_is_in_the_channel_once(made: Made, lab: Lab) -> None:
     settings = settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
     webhook = discord.webhook(Place()).replace(f"https://{DISCORD.host}/", f"http://{DISCORD.address}/")
     before = len(discord.messages(Place()))
-    words = made.text.splitlines()[0]
-    assert report.post(STACK, settings, SecretStr(webhook), words) == "posted"
-    assert [one["content"] for one in discord.messages(Place())[before:]] == [words]
+    line = made.text.splitlines()[0]
+    assert report.post(STACK, settings, SecretStr(webhook), line) == "posted"
+    assert [one["content"] for one in discord.messages(Place())[before:]] == [line]
 
 
-def test_over_ssh_the_same_is_found(made: Made, over_ssh: Made, lab: Lab) -> None:
-    here, there = (one.document["evidence"]["seen"] for one in (made, over_ssh))
-    assert there["by"] == {"user": lab.box.ssh.user, "from": lab.box.ssh.address}
+def test_over_ssh_the_report_is_the_same(made: Made, over_ssh: Made, lab: Lab) -> None:
+    local, remote = (one.document["evidence"]["seen"] for one in (made, over_ssh))
+    assert remote["by"] == {"user": lab.box.ssh.user, "from": lab.box.ssh.address}
     for key in ("last", "handovers", "containers"):
-        assert there[key] == here[key], key
+        assert remote[key] == local[key], key
     assert verdicts(over_ssh) == verdicts(made)
     assert (made.document["posted"], over_ssh.document["posted"]) == ("not posted: SEND=1 posts the short form",) * 2

@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator
 import pytest
 
 from tests.lab.cutover.conftest import Lab, lab
+from tests.lab.rollback.driver import SOAK, Driver
 from tests.lab.rollback.sums import Sums
-from tests.lab.rollback.world import SOAK, World
 
 __all__ = ["lab"]
 
@@ -18,9 +18,9 @@ SUMS = Sums()
 
 
 @pytest.fixture(scope="package")
-def world(lab: Lab) -> Generator[World]:
+def driver(lab: Lab) -> Generator[Driver]:
     """Staged: Sentinel standby, ContextForge on the port."""
-    found = World(lab)
+    found = Driver(lab)
     found.acts_here()
     found.staged()
     yield found
@@ -35,15 +35,15 @@ def sums() -> Sums:
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """A line of progress past pytest's capture, with how long so far; a soak takes an hour, CI has nothing to tell."""
+    """A line of progress with the time so far, past pytest's capture; printed by a soak alone, which takes an hour."""
     began = time.monotonic()
 
-    def told(text: str) -> None:
+    def say(text: str) -> None:
         if SOAK:
             with capsys.disabled():
                 print(f"\n{(time.monotonic() - began) / 60:5.1f} min  {text}", end="", flush=True)
 
-    return told
+    return say
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

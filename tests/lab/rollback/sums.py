@@ -32,10 +32,10 @@ class Sums:
 
     kill_matrix: dict[str, Cut] = field(default_factory=dict[str, Cut])
     """By the way of cutting off."""
-    round_trips: list[dict[str, int]] = field(default_factory=list)
+    round_trips: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
     """`cutover` and `rollback`: the program's own downtimes in ms."""
-    state_machine: dict[str, int] = field(default_factory=dict)
-    """How often each rule was applied, and the invariant checked."""
+    state_machine: dict[str, int] = field(default_factory=dict[str, int])
+    """The number of times that each rule was applied, and the invariant checked."""
 
     def lines(self) -> list[str]:
         """One line each for what was run."""

@@ -1,4 +1,4 @@
-"""Interrupted anywhere, `make up` or `make rollback` ends in the right world; while only the engine died, one serves.
+"""Interrupted anywhere, `make up` or `make rollback` ends in the right state; while only the engine died, one serves.
 
 The points come from the engine's own preview and from `hostctl handover points`, so that a new step is covered without
 being listed. CI takes the ones at the port itself, `make soak` all.
@@ -23,8 +23,8 @@ from lab import box as vps
 from lab.box import Place
 from lab.box.lifecycle import restart_docker
 from tests.lab.cutover.conftest import Lab
+from tests.lab.rollback.driver import GATEWAYS, OTHER, RUN, SOAK, Driver, Point
 from tests.lab.rollback.sums import Cut, Sums
-from tests.lab.rollback.world import GATEWAYS, OTHER, RUN, SOAK, Point, World
 
 PORTS_RESOURCE = "handover-port"
 MOMENTS = {"before": "before a step", "during": "while a step is at work", "after": "after a step"}
@@ -36,35 +36,35 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 
 @pytest.mark.parametrize("moment", [pytest.param(one, marks=[] if one == "during" else ONLY_SOAK) for one in MOMENTS])
-def test_a_run_whose_engine_is_killed_ends_in_the_right_world(
-    world: World, sums: Sums, say: Callable[[str], None], moment: str, tmp_path: Path
+def test_a_run_whose_engine_is_killed_ends_in_the_right_state(
+    driver: Driver, sums: Sums, say: Callable[[str], None], moment: str, tmp_path: Path
 ) -> None:
     """By turns during cutover and rollback, one after the other. In CI once, at the port's own resource.
 
     A point that fails is reported at the end, after the others.
     """
-    rollback_points = iter(points_to_contextforge(world, moment) if SOAK else [])
-    world.staged()
-    points = [point for point in points_of(world, "sentinel", moment) if SOAK or point.resource == PORTS_RESOURCE]
+    rollback_points = iter(points_to_contextforge(driver, moment) if SOAK else [])
+    driver.staged()
+    points = [point for point in points_of(driver, "sentinel", moment) if SOAK or point.resource == PORTS_RESOURCE]
     assert points
     cutovers, rollbacks = Cut(), Cut()
     failed: list[str] = []
     # So that a step is not followed by the same command in each of the three.
     for number, point in enumerate(points, list(MOMENTS).index(moment)):
-        world.staged()
+        driver.staged()
         way = WAYS[number % 2]
-        failed += engine_killed(world, cutovers, point, "sentinel", way, tmp_path / str(number))
+        failed += engine_killed(driver, cutovers, point, "sentinel", way, tmp_path / str(number))
         say(f"cutover, {points.index(point) + 1} of {len(points)}: {point}; {len(failed)} failed")
         if way == "up" and (rollback_point := next(rollback_points, None)):
             rollback, folder = WAYS[number // 2 % 2], tmp_path / f"{number}-rollback"
-            failed += engine_killed(world, rollbacks, rollback_point, "contextforge", rollback, folder)
+            failed += engine_killed(driver, rollbacks, rollback_point, "contextforge", rollback, folder)
             say(f"rollback: {rollback_point}; {len(failed)} failed")
     for number, rollback_point in enumerate(rollback_points):
-        world.cut_over()
+        driver.cut_over()
         folder = tmp_path / f"rollback-{number}"
-        failed += engine_killed(world, rollbacks, rollback_point, "contextforge", WAYS[number % 2], folder)
+        failed += engine_killed(driver, rollbacks, rollback_point, "contextforge", WAYS[number % 2], folder)
         say(f"rollback: {rollback_point}; {len(failed)} failed")
-    world.staged()
+    driver.staged()
     assert not failed, "\n\n".join(failed)
     # A step whose inputs turn out to be the same is no point, but the port's is one in every run.
     assert cutovers.points
@@ -73,34 +73,34 @@ def test_a_run_whose_engine_is_killed_ends_in_the_right_world(
         sums.kill_matrix[f"the engine, {MOMENTS[moment]} of the rollback"] = rollbacks
 
 
-def points_to_contextforge(world: World, moment: str) -> list[Point]:
-    world.cut_over()
-    return points_of(world, "contextforge", moment)
+def points_to_contextforge(driver: Driver, moment: str) -> list[Point]:
+    driver.cut_over()
+    return points_of(driver, "contextforge", moment)
 
 
-def points_of(world: World, active: str, moment: str) -> list[Point]:
+def points_of(driver: Driver, active: str, moment: str) -> list[Point]:
     """This moment of each resource on which the turn of the switch would act."""
-    return [Point(moment, name) for name in world.steps(active)]
+    return [Point(moment, name) for name in driver.steps(active)]
 
 
-def engine_killed(world: World, cut: Cut, point: Point, active: str, way: str, folder: Path) -> list[str]:
+def engine_killed(driver: Driver, cut: Cut, point: Point, active: str, way: str, folder: Path) -> list[str]:
     """One point; what was wrong afterwards, empty when all is as it should be."""
     folder.mkdir()
-    with world.watched() as seen:
-        if not world.killed(active, point, folder):
+    with driver.watched() as seen:
+        if not driver.killed(active, point, folder):
             return []
-        wrong = after_it(world, cut, str(point), way, active)
+        wrong = after_it(driver, cut, str(point), way, active)
     cut.only_engine += 1
     cut.served += seen.served
     return wrong if seen.served else [*wrong, f"{point}, then make {way}: {seen}"]
 
 
-def after_it(world: World, cut: Cut, point: str, way: str, active: str) -> list[str]:
+def after_it(driver: Driver, cut: Cut, point: str, way: str, active: str) -> list[str]:
     """`make WAY` after a run that was cut off; what was wrong then, empty when all is as it should be."""
-    done = world.lab.make(way)
+    done = driver.lab.make(way)
     cut.points += 1
     right = GATEWAYS["contextforge" if way == "rollback" else active]
-    holders = world.holder().split()
+    holders = driver.holder().split()
     one_and_right = len(holders) == 1 and holders[0].startswith(right)
     if done.returncode == 0 and one_and_right and "Traceback" not in done.stderr:
         cut.converged += 1
@@ -115,36 +115,36 @@ def after_it(world: World, cut: Cut, point: str, way: str, active: str) -> list[
         ("rollback to a paused predecessor", "contextforge", ("rollback", "rollback")),
     ],
 )
-def test_a_run_whose_hostctl_is_killed_at_a_line_of_its_journal_ends_in_the_right_world(
-    world: World, sums: Sums, say: Callable[[str], None], scenario: str, active: str, ways: tuple[str, str]
+def test_a_run_whose_hostctl_is_killed_at_a_line_of_its_journal_ends_in_the_right_state(
+    driver: Driver, sums: Sums, say: Callable[[str], None], scenario: str, active: str, ways: tuple[str, str]
 ) -> None:
     points: list[str] = scenarios.points()["scenarios"][scenario]
     if SOAK:
-        world.cut_over()
-        world.staged()
+        driver.cut_over()
+        driver.staged()
         # An example has a network more than the lab.
-        points = [point for point in points if point in world.journal_points()]
+        points = [point for point in points if point in driver.journal_points()]
     else:
         points = points[len(points) // 2 :][:1]
     assert points
     cut = Cut()
     failed: list[str] = []
     for number, point in enumerate(points):
-        world.turn(OTHER[active])
-        world.lab.set("active", active)
+        driver.turn(OTHER[active])
+        driver.lab.set("active", active)
         died = subprocess.run(
-            [world.lab.engine, *RUN],
+            [driver.lab.engine, *RUN],
             cwd=ROOT,
-            env={**world.lab.variables, "HOSTCTL_DIE_AT": point},
+            env={**driver.lab.variables, "HOSTCTL_DIE_AT": point},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
         assert died.returncode != 0, f"no run passes {point}"
-        failed += after_it(world, cut, point, ways[number % 2], active)
+        failed += after_it(driver, cut, point, ways[number % 2], active)
         say(f"{scenario}, {cut.points} of {len(points)}: {point}; {len(failed)} failed")
-    world.staged()
+    driver.staged()
     assert not failed, "\n\n".join(failed)
     sums.kill_matrix[f"`hostctl` at a line of its journal, {scenario}"] = cut
 
@@ -156,30 +156,30 @@ RESTARTED = {"dockerd": "dockerd", "host": "the host"}
 @pytest.mark.parametrize("what", RESTARTED)
 @pytest.mark.parametrize(("way", "active"), [("cutover", "sentinel"), ("rollback", "contextforge")])
 def test_the_host_restarts_under_the_run(
-    world: World, sums: Sums, progress: Progress, say: Callable[[str], None],
+    driver: Driver, sums: Sums, progress: Progress, say: Callable[[str], None],
     what: str, way: str, active: str, tmp_path: Path,
 ) -> None:  # fmt: skip
-    world.turn(OTHER[active])
-    cut, steps = Cut(), world.steps(active)
+    driver.turn(OTHER[active])
+    cut, steps = Cut(), driver.steps(active)
     failed: list[str] = []
     for number, name in enumerate(steps):
-        world.turn(OTHER[active])
+        driver.turn(OTHER[active])
         folder = tmp_path / name
         folder.mkdir()
-        if not world.killed(active, Point("during", name), folder):
+        if not driver.killed(active, Point("during", name), folder):
             continue
         (restart_docker if what == "dockerd" else vps.reboot)(Place(), progress)
-        failed += after_it(world, cut, f"{what} restarts during {name}, {way}", WAYS[number % 2], active)
+        failed += after_it(driver, cut, f"{what} restarts during {name}, {way}", WAYS[number % 2], active)
         say(f"{RESTARTED[what]} restarts, {way}, {number + 1} of {len(steps)}: {name}; {len(failed)} failed")
-    world.staged()
+    driver.staged()
     assert not failed, "\n\n".join(failed)
     assert cut.points
     sums.kill_matrix[f"{RESTARTED[what]} restarts during a step of the {way}"] = cut
 
 
 @ONLY_SOAK
-def test_of_two_runs_at_once_the_second_is_refused_with_the_holder_and_since_when(world: World, tmp_path: Path) -> None:
-    lab: Lab = world.lab
+def test_of_two_runs_at_once_the_second_is_refused_with_holder_and_time(driver: Driver, tmp_path: Path) -> None:
+    lab: Lab = driver.lab
     lab.set("active", "sentinel")
     log = tmp_path / "events"
     os.mkfifo(log)
@@ -189,7 +189,7 @@ def test_of_two_runs_at_once_the_second_is_refused_with_the_holder_and_since_whe
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     with log.open(encoding="utf-8") as events:
-        assert world.until(Point("before", PORTS_RESOURCE), events)
+        assert driver.until(Point("before", PORTS_RESOURCE), events)
         first.send_signal(signal.SIGSTOP)
         before = lab.configuration()
         second = lab.make("rollback")
@@ -202,4 +202,4 @@ def test_of_two_runs_at_once_the_second_is_refused_with_the_holder_and_since_whe
     assert yaml.safe_load(after) == yaml.safe_load(before)
     refusal = json.loads(second.stdout)["error"]
     assert f"(process {first.pid}) has held the stack's lock since 20" in refusal
-    world.must_be_whole("sentinel")
+    driver.must_be_whole("sentinel")

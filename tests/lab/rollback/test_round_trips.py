@@ -13,8 +13,8 @@ import yaml
 
 from tests.lab.cutover.conftest import Lab
 from tests.lab.cutover.test_cutover import claude_files
+from tests.lab.rollback.driver import SOAK, Driver
 from tests.lab.rollback.sums import Sums
-from tests.lab.rollback.world import SOAK, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
@@ -51,9 +51,9 @@ def shape(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def residue(world: World) -> dict[str, Any]:
+def residue(driver: Driver) -> dict[str, Any]:
     """Everything on the host that a round trip could leave."""
-    lab = world.lab
+    lab = driver.lab
     folder = Path(lab.box.folder)
     saved = subprocess.run(lab.on_host(["iptables-save"]), capture_output=True, text=True, check=True).stdout
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.parent.name != "finished"}
@@ -73,12 +73,12 @@ def audited(lab: Lab) -> set[str]:
     return set(lab.sql("select id from audit_log").split())
 
 
-def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, sums: Sums) -> None:
-    lab = world.lab
-    world.staged()
-    shaped, left, rows = shapes(lab), residue(world), audited(lab)
+def test_round_trips_leave_everything_as_it_was_and_lose_no_row(driver: Driver, sums: Sums) -> None:
+    lab = driver.lab
+    driver.staged()
+    shaped, left, rows = shapes(lab), residue(driver), audited(lab)
     assert shaped
-    size = world.state_file().stat().st_size
+    size = driver.state_file().stat().st_size
     downtimes: list[dict[str, int]] = []
     for _ in range(ROUNDS):
         lab.set("active", "sentinel")
@@ -93,18 +93,18 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(world: World, su
         rollback = int(re.findall(r"downtime (\d+) ms", said)[-1])
         downtimes.append({"cutover": cutover, "rollback": rollback})
         assert shapes(lab) == shaped
-    assert residue(world) == left
+    assert residue(driver) == left
     assert rows <= audited(lab)
-    assert abs(world.state_file().stat().st_size - size) < GROWTH_BYTES
+    assert abs(driver.state_file().stat().st_size - size) < GROWTH_BYTES
     for way, limit in LIMIT_MS.items():
         assert statistics.median(trip[way] for trip in downtimes) <= limit, downtimes
     sums.round_trips = downtimes
 
 
-def test_where_somebody_else_edited_claudes_file_only_our_entry_is_taken_back(world: World) -> None:
-    lab = world.lab
+def test_where_somebody_else_edited_claudes_file_only_our_entry_is_taken_back(driver: Driver) -> None:
+    lab = driver.lab
     before = claude_files(lab)[".claude.json"][0]
-    world.cut_over()
+    driver.cut_over()
     file = Path(lab.box.home) / ".claude.json"
     theirs = file.read_bytes().replace(b"{", b'{\n  "edited": "meanwhile",', 1)
     file.write_bytes(theirs)
@@ -113,9 +113,9 @@ def test_where_somebody_else_edited_claudes_file_only_our_entry_is_taken_back(wo
     file.write_bytes(before)
 
 
-def test_a_bad_new_version_is_undone_by_its_number_without_contextforge_in_between(world: World) -> None:
-    lab = world.lab
-    world.cut_over()
+def test_a_bad_new_version_is_undone_by_its_number_without_contextforge_in_between(driver: Driver) -> None:
+    lab = driver.lab
+    driver.cut_over()
     gateway = "mcp-context-forge-gateway-1"
     journal = Path(lab.box.folder) / "handover" / "finished"
     good = lab.ops("history")[0]
@@ -148,19 +148,19 @@ def spoil(lab: Lab, image: str, tag: str) -> None:
     lab.docker("rm", name)
 
 
-def test_an_update_whose_image_is_gone_is_refused_before_anything_changes(world: World) -> None:
-    lab = world.lab
-    world.cut_over()
+def test_an_update_whose_image_is_gone_is_refused_before_anything_changes(driver: Driver) -> None:
+    lab = driver.lab
+    driver.cut_over()
     lab.docker("tag", lab.ops("history")[0]["image"], "lab/sentinel:gone")
     lab.set("sentinel.image", "lab/sentinel:gone")
     done = lab.make("up")
     assert done.returncode == 0, done.stdout
     number = lab.ops("history")[0]["number"]
-    world.staged()
+    driver.staged()
     assert lab.ops("rollback", "--to", str(number - 1))["ok"] is True
     lab.docker("rmi", "lab/sentinel:gone")
-    before = (yaml.safe_load(lab.configuration()), residue(world))
+    before = (yaml.safe_load(lab.configuration()), residue(driver))
     refused = lab.ops("rollback", "--to", str(number))
     assert refused["ok"] is False
     assert "Nothing was changed" in refused["error"] and "the image lab/sentinel:gone is gone" in refused["error"]
-    assert (yaml.safe_load(lab.configuration()), residue(world)) == before
+    assert (yaml.safe_load(lab.configuration()), residue(driver)) == before

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from console.paths import ROOT
-from tests.lab.rollback.world import SOAK, World
+from tests.lab.rollback.driver import SOAK, Driver
 
 pytestmark = [
     pytest.mark.lab,
@@ -19,10 +19,10 @@ pytestmark = [
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 SERVES = {"Staging": "contextforge", "Cutover": "sentinel", "Verify": "sentinel", "Stop the predecessor": "sentinel"}
-"""Who has the port at the end of a chapter; the others follow from what their commands say."""
+"""The gateway on the port at the end of a chapter; the others follow from what their commands say."""
 
 REFUSED = {"Retire ContextForge": "allowed from"}
-"""Chapters whose command has to refuse on a fresh cutover, and a word of the refusal."""
+"""Chapters whose command has to refuse on a fresh cutover, and a part of the refusal."""
 
 
 def chapters() -> list[tuple[str, list[str]]]:
@@ -42,20 +42,20 @@ def run(block: str, last_good: int, refused: str | None) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", own], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
-    told = f"{own}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
-    assert (done.returncode == 0) is (refused is None), told
-    assert refused is None or refused in done.stdout, told
+    output = f"{own}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+    assert (done.returncode == 0) is (refused is None), output
+    assert refused is None or refused in done.stdout, output
 
 
-def test_every_command_of_the_runbook_runs(world: World) -> None:
-    world.cut_over()
-    number = next(row["number"] for row in world.lab.ops("history") if row["active"] == "sentinel")
+def test_every_command_of_the_runbook_runs(driver: Driver) -> None:
+    driver.cut_over()
+    number = next(row["number"] for row in driver.lab.ops("history") if row["active"] == "sentinel")
     parts = chapters()
     assert {"Before", "Staging", "Cutover", "Verify", "Stop the predecessor", "Rollback"} <= dict(parts).keys()
     for title, blocks in parts:
         for block in blocks:
             run(block, number, REFUSED.get(title))
         if title in SERVES:
-            world.must_be(SERVES[title])
-    assert json.loads(world.lab.make("status").stdout)["active"] == "sentinel"
-    world.staged()
+            driver.must_be(SERVES[title])
+    assert json.loads(driver.lab.make("status").stdout)["active"] == "sentinel"
+    driver.staged()

@@ -6,8 +6,9 @@ Each step is a run of the engine. CI takes a few of them, always the same ones; 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -25,9 +26,9 @@ from console.paths import LOGS
 from console.progress import Progress
 from lab import box as vps
 from lab.box import Place
+from tests.lab.rollback.driver import OTHER, SOAK, Driver, Point
 from tests.lab.rollback.sums import Sums
 from tests.lab.rollback.test_round_trips import spoil
-from tests.lab.rollback.world import OTHER, SOAK, Point, World
 
 STEPS, RUNS = (10, 4) if SOAK else (4, 1)
 
@@ -37,16 +38,16 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(7200)]
 class Operator(RuleBasedStateMachine):
     """The model: who should serve, and which image Sentinel has."""
 
-    world: World
+    driver: Driver
     counts: ClassVar[dict[str, int]] = {}
     images: ClassVar[list[str]] = []
 
     @initialize()
     def begins_staged(self) -> None:
-        self.world.staged()
+        self.driver.staged()
         self.active = "contextforge"
         self.rested = False
-        self.lab = self.world.lab
+        self.lab = self.driver.lab
         self.image = str(self.lab.ops("history")[0]["image"])
 
     def did(self, what: str) -> None:
@@ -110,10 +111,10 @@ class Operator(RuleBasedStateMachine):
     def killed_run(self, data: st.DataObject) -> None:
         self.did("killed run")
         other = OTHER[self.active]
-        names = self.world.steps(other)
+        names = self.driver.steps(other)
         point = Point(data.draw(st.sampled_from(["before", "during", "after"])), data.draw(st.sampled_from(names)))
         with tempfile.TemporaryDirectory() as folder:
-            self.world.killed(other, point, Path(folder))
+            self.driver.killed(other, point, Path(folder))
         # Also where the run never was there and ended: then there is nothing left to do.
         assert self.lab.ops("up")["ok"] is True
         self.active = other
@@ -123,14 +124,14 @@ class Operator(RuleBasedStateMachine):
         if not hasattr(self, "active"):
             return
         self.did("checked")
-        predecessor = self.world.must_be_whole(self.active)["predecessor"]
+        predecessor = self.driver.must_be_whole(self.active)["predecessor"]
         wanted = {"serving"} if self.active == "contextforge" else {"stopped"} if self.rested else {"paused", "stopped"}
         assert predecessor in wanted
 
 
-def test_whatever_is_done_in_whatever_order_the_right_gateway_answers(world: World, sums: Sums) -> None:
-    Operator.world = world
-    before = world.lab.configuration()
+def test_whatever_is_done_in_whatever_order_the_right_gateway_answers(driver: Driver, sums: Sums) -> None:
+    Operator.driver = driver
+    before = driver.lab.configuration()
     try:
         run_state_machine_as_test(
             Operator,
@@ -140,11 +141,11 @@ def test_whatever_is_done_in_whatever_order_the_right_gateway_answers(world: Wor
                 deadline=None,
                 derandomize=not SOAK,
                 phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
+                suppress_health_check=[*cast("Iterable[HealthCheck]", HealthCheck)],
                 database=None,
             ),
         )
     finally:
         (Place().root / "Pulumi.lab.yaml").write_text(before)
-    world.staged()
+    driver.staged()
     sums.state_machine = dict(Operator.counts)

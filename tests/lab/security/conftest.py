@@ -17,13 +17,13 @@ __all__ = ["course", "lab", "stack_before"]
 
 @pytest.fixture(scope="package")
 def stack_before() -> bool:
-    """Whether somebody had a stack here; asked before the lab makes one."""
+    """True when a stack was deployed here; read before the lab makes one."""
     return (ROOT / f"Pulumi.{STACK}.yaml").exists()
 
 
 @pytest.fixture(scope="package")
 def course(stack_before: bool, lab: Lab, progress: Progress) -> Iterator[Course]:
-    """What was seen from nothing deployed to nothing deployed."""
+    """The observations from nothing deployed to nothing deployed."""
     yield courses.run(lab, progress)
     if not stack_before:
         # With its configuration, so that whoever comes next begins with the lab as it is made.

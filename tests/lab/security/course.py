@@ -37,9 +37,9 @@ GUARDED = 18080
 UNGUARDED = 18081
 """The same without a guard, so that it is known that such a port is otherwise open to the outside."""
 OURS = (3100, 9090, 9200, 9201)
-"""What the stack publishes on loopback: Grafana, Prometheus, and the gateway's two."""
+"""The stack's ports on loopback: Grafana, Prometheus, and the gateway's two."""
 OUTSIDE = 18090
-"""Something to reach outside, for whoever has a way out."""
+"""Something to reach outside, for a container with egress."""
 OPEN_CONTAINER, CONTROL_CONTAINER = "security-open", "security-control"
 FRESH = {"sentinel.log_level": "warn", "alerts.error_share": "0.11"}
 """New files for Sentinel and for Grafana at the cutover, so that their secrets are on their way during that run."""
@@ -55,7 +55,7 @@ STATES = (
 
 @dataclass
 class Course:
-    """What was seen, by state."""
+    """The observations, by state."""
 
     lab: Lab
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
@@ -71,7 +71,7 @@ class Course:
     process_holders: set[str] = field(default_factory=set[str])
     holders: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     containers: dict[str, Any] = field(default_factory=dict[str, Any])
-    ways_out: dict[str, str] = field(default_factory=dict[str, str])
+    egress: dict[str, str] = field(default_factory=dict[str, str])
     rotated: dict[str, Rotation] = field(default_factory=dict[str, "Rotation"])
     left_on_destroy: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -85,15 +85,15 @@ def run(lab: Lab, progress: Progress) -> Course:
     course.tables["before the cutover"] = scanned(lab)
     lab.set("active", "contextforge")
     lab.pulumi("config", "set", "--path", "firewall.guard_ports[0]", str(GUARDED))
-    _give_keys(lab)
+    _set_keys(lab)
     with _test_container(lab, OPEN_CONTAINER, GUARDED, "unless-stopped"):
         lab.up()
         _cut_over(course)
         course.tables["after the cutover"] = scanned(lab)
-        _look_at_containers(course)
+        _inspect_containers(course)
         search_everything(lab, course.search)
         course.holders = meant_to_hold(lab)
-        _lose_and_find_the_firewall(course, script)
+        _flush_and_restore_the_firewall(course, script)
         for key in ROTATED:
             course.rotated[key] = rotated(lab, key)
         vps.restart_docker(Place(), progress)
@@ -128,12 +128,13 @@ def measured(course: Course) -> dict[str, Any]:
     return {
         "ports": {state: _answers(tables[state]) for state in (STATES[0], DURING, *STATES[1:])},
         "rounds": {"every": course.every_over_handover["rounds"], "gateway": course.gateway_over_handover["rounds"]},
-        "alone": {words: _answers(table, (*OURS, GUARDED)) for words, table in alone.items()},
+        "alone": {name: _answers(table, (*OURS, GUARDED)) for name, table in alone.items()},
         "searched": course.search.searched,
         "secrets": sorted(course.search.secrets),
         "process_readings": course.process_readings,
         "rotations": {
-            key: {"reported_ms": one.said["downtime_ms"], "seen_ms": one.seen_ms} for key, one in course.rotated.items()
+            key: {"reported_ms": one.document["downtime_ms"], "seen_ms": one.seen_ms}
+            for key, one in course.rotated.items()
         },
     }
 
@@ -149,23 +150,23 @@ def _answers(table: Table, ports: Sequence[int] = ()) -> dict[str, dict[str, lis
     }
 
 
-def firewall(lab: Lab, word: str, **changes: Any) -> dict[str, Any]:
-    """`hostctl firewall WORD` on the VPS, with the document that the stack would send."""
+def firewall(lab: Lab, action: str, **changes: Any) -> dict[str, Any]:
+    """`hostctl firewall ACTION` on the VPS, with the document that the stack would send."""
     document: dict[str, Any] = {
         "docker_socket": lab.box.docker_socket, "interfaces": ["eth0"], "ports": [*OURS, GUARDED], "ssh_port": 22,
         "script": f"{lab.box.home}/fix-iptables.sh", "folder": f"{lab.box.folder}/firewall", "escalation": "root",
         "image_of": "mcp-context-forge-gateway-1",
     }  # fmt: skip
     done = subprocess.run(
-        lab.on_host([sys.executable, "-I", "-S", f"{lab.box.folder}/hostctl.pyz", "firewall", word]),
+        lab.on_host([sys.executable, "-I", "-S", f"{lab.box.folder}/hostctl.pyz", "firewall", action]),
         input=json.dumps(document | changes), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def _give_keys(lab: Lab) -> None:
-    """Keys that only an operator has, where the stack has none yet; by stdin, as make secrets gives its own."""
+def _set_keys(lab: Lab) -> None:
+    """Keys that only an operator has, where the stack has none yet; by stdin, as make secrets sets its own."""
     there = json.loads(lab.pulumi("config", "--json"))
     for key in ("firecrawl_api_key", "exa_api_key", "context7_api_key"):
         if f"sentinel-cutover:{key}" not in there:
@@ -177,29 +178,29 @@ def _give_keys(lab: Lab) -> None:
 
 
 def _cut_over(course: Course) -> None:
-    """`pulumi up`, with every process and the ports watched, and all that the engine says kept for the search."""
+    """`pulumi up`, with every process and the ports watched, and all of the engine's output kept for the search."""
     lab = course.lab
     course.search = Search(known_secrets(lab))
     lab.set("active", "sentinel")
     for key, value in FRESH.items():
         lab.set(key, value)
     # The engine has the flag for its event log only so.
-    telling = dataclasses.replace(lab, variables=lab.variables | {"PULUMI_DEBUG_COMMANDS": "true"})
+    verbose = dataclasses.replace(lab, variables=lab.variables | {"PULUMI_DEBUG_COMMANDS": "true"})
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "events"
         processes = ProcessWatch(course.search, lambda pid, line: may_hold_in_environment(lab, pid, line))
         with over_a_handover(lab, log) as seen, processes:
-            said = telling.pulumi(
+            output = verbose.pulumi(
                 "up", "--yes", "--skip-preview", "--non-interactive", "--color", "never", "--event-log", str(log)
             )
-    course.search.text("the engine's output", said)
+    course.search.text("the engine's output", output)
     course.search.text("the engine's event log", seen.events)
-    course.process_readings, course.process_holders = processes.looks, processes.holders
+    course.process_readings, course.process_holders = processes.rounds, processes.holders
     course.gateway_over_handover, course.every_over_handover = seen.gateway, seen.every
 
 
-def _lose_and_find_the_firewall(course: Course, script: Path) -> None:
-    """What each defence does alone: first the firewall for a port that is bound everywhere, then the bind alone."""
+def _flush_and_restore_the_firewall(course: Course, script: Path) -> None:
+    """Each defence alone: first the firewall for a port that is bound everywhere, then the bind alone."""
     lab = course.lab
     course.shown["by root"] = firewall(lab, "show")
     course.shown["in a container"] = firewall(lab, "show", escalation="container")
@@ -216,7 +217,7 @@ def _lose_and_find_the_firewall(course: Course, script: Path) -> None:
     course.script_run_again = scanned(lab, [*OURS, GUARDED])
 
 
-def _look_at_containers(course: Course) -> None:
+def _inspect_containers(course: Course) -> None:
     """Every container of the product as Docker has it, and where each gets from its own network."""
     lab = course.lab
     names = lab.docker("ps", "--format", "{{.Names}}").split()
@@ -226,12 +227,12 @@ def _look_at_containers(course: Course) -> None:
     }
     with _listening_outside(lab):
         for name, one in course.containers.items():
-            course.ways_out[name] = _way_out(["nsenter", f"--net=/proc/{one['State']['Pid']}/ns/net", "--"])
-        course.ways_out["the VPS itself"] = _way_out(lab.on_host([]))
+            course.egress[name] = _egress(["nsenter", f"--net=/proc/{one['State']['Pid']}/ns/net", "--"])
+        course.egress["the VPS"] = _egress(lab.on_host([]))
 
 
-def _way_out(within: Sequence[str]) -> str:
-    """Whether a connection to the outside stands; else the error's name."""
+def _egress(within: Sequence[str]) -> str:
+    """`connected`, or the error's name, of a connection to the outside."""
     program = (
         "import errno,socket;s=socket.socket();s.settimeout(2);"
         f"r=s.connect_ex(('{WAN.ipv4}',{OUTSIDE}));print(errno.errorcode.get(r,'connected') if r else 'connected')"
@@ -268,7 +269,7 @@ def _test_container(lab: Lab, name: str, port: int, restart: str) -> Generator[N
         lab.box.images["contextforge"], "-m", "http.server", "8000",
     )  # fmt: skip
     try:
-        # The control itself: on the VPS's own loopback it answers.
+        # The control: on the VPS's own loopback it answers.
         _connected(lab, port)
         yield
     finally:
@@ -290,7 +291,7 @@ def _connected(lab: Lab, port: int) -> None:
 
 
 def _serving(lab: Lab) -> None:
-    """Wait for the first good answer of whoever holds the port."""
+    """Wait for the first good answer of the gateway on the port."""
     wait_for_answer(lab.box, 9200, gateway_tokens(lab.box), 120)
 
 
@@ -299,7 +300,7 @@ def _rules_of_ours(lab: Lab) -> list[str]:
     return [line for line in listed.splitlines() if "sentinel-cutover" in line]
 
 
-def _on_vps(lab: Lab, *words: str) -> str:
-    done = subprocess.run(lab.on_host(words), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, f"{words}: {done.stderr}"
+def _on_vps(lab: Lab, *argv: str) -> str:
+    done = subprocess.run(lab.on_host(argv), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout

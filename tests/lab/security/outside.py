@@ -1,4 +1,4 @@
-"""What the outside sees of the lab's VPS: every TCP port, at a moment or all through a run.
+"""The outside's view of the lab's VPS: every TCP port, at a moment or all through a run.
 
 Owns: the tables and the two watches over a handover. Deliberately does not: judge them.
 """
@@ -29,13 +29,13 @@ Table = Mapping[str, Mapping[str, Any]]
 
 
 def scanned(lab: Lab, ports: Sequence[int] = ()) -> Table:
-    """What the outside sees: every port, or those named."""
+    """The answers to the outside: of every port, or of those named."""
     only = ["--ports", ",".join(map(str, ports))] if ports else []
-    said = subprocess.run(
+    output = subprocess.run(
         inside(lab.box.wan, [sys.executable, _SCAN, *only, *ADDRESSES]),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=240,
     ).stdout  # fmt: skip
-    return json.loads(said.splitlines()[-1])
+    return json.loads(output.splitlines()[-1])
 
 
 class Watching:
@@ -51,9 +51,9 @@ class Watching:
         assert self._process.stdout and self._process.stdout.readline() == "watching\n"
 
     def ended(self) -> dict[str, Any]:
-        """What was ever open or silent, and `rounds`; the round that is under way is finished first."""
-        said, _ = self._process.communicate(timeout=240)
-        return json.loads(said.splitlines()[-1])
+        """The ports that were ever open or silent, and `rounds`; the round that is under way is finished first."""
+        output, _ = self._process.communicate(timeout=240)
+        return json.loads(output.splitlines()[-1])
 
 
 @dataclass

@@ -34,12 +34,12 @@ gives Firecrawl's to its server, and no other."""
 
 @dataclass(frozen=True)
 class Rotation:
-    """What `make rotate` said; how long a client that reads Claude's token file at each attempt had no answer; whether
-    Claude's token changed; whether everybody answered after it; and whether the old and the new value are taken, None
-    where nobody can be asked.
+    """The document of `make rotate`; the longest time without an answer for a client that reads Claude's token file at
+    each attempt; Claude's token changed or not; every backend answered after it or not; the old and the new value taken
+    or not, None where nothing can be probed.
     """
 
-    said: Mapping[str, Any]
+    document: Mapping[str, Any]
     seen_ms: float
     token_changed: bool
     verified: bool
@@ -54,13 +54,13 @@ def rotated(lab: Lab, key: str) -> Rotation:
     with watched(lab.box, 9200, [], follow=token, first_answer_seconds=120) as seen:
         done = subprocess.run(
             [sys.executable, "-m", "ops", "rotate", "--stack", "lab", "--json", "--secret", key],
-            cwd=ROOT, env=lab.variables, input=_given(key), capture_output=True, text=True, timeout=600,
+            cwd=ROOT, env=lab.variables, input=_issued(key), capture_output=True, text=True, timeout=600,
         )  # fmt: skip
     assert done.stdout, done.stderr
     after = secret(lab, key)
     takes = _TAKES.get(key)
     return Rotation(
-        said=json.loads(done.stdout),
+        document=json.loads(done.stdout),
         seen_ms=seen.gap_ms,
         token_changed=token.read_bytes() != token_before,
         verified=lab.verified()["ok"],
@@ -73,8 +73,8 @@ def secret(lab: Lab, key: str) -> str:
     return lab.pulumi("config", "get", key, check=False).strip()
 
 
-def _given(key: str) -> str:
-    """What its issuer would have given; made by the command where it can be made."""
+def _issued(key: str) -> str:
+    """A value as its issuer makes it; made by the command where it can be made."""
     value = discord.another_webhook(Place()) if key == "discord_webhook" else secrets.token_urlsafe(32)
     return f"{value}\n"
 

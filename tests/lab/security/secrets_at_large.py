@@ -1,6 +1,6 @@
-"""Where a secret's bytes stand: in files, in texts, and in what the running processes show of themselves.
+"""The places of a secret's bytes: files, texts, and the arguments and environment of running processes.
 
-A secret is looked for as it is, and in base64 at each of the three places that it can have there. Whoever holds it by
+A secret is searched for as it is, and in base64 at each of the three places that it can have there. Whoever holds it by
 design is named by the caller; nothing is left out silently, and what was searched is counted.
 """
 
@@ -20,9 +20,9 @@ _PAUSE_SECONDS = 0.05
 
 
 def forms(secret: str) -> list[bytes]:
-    """How a secret may be written down."""
+    """The forms in which a secret may be written."""
     raw = secret.encode()
-    assert len(raw) >= SHORTEST, "too short to be looked for"
+    assert len(raw) >= SHORTEST, "too short to be searched for"
     shifted: list[bytes] = []
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw)
@@ -51,16 +51,16 @@ class Search:
         self._forms = [(name, form) for name, secret in self.secrets.items() for form in forms(secret)]
 
     def add(self, secrets: Mapping[str, str]) -> None:
-        """Look for these too, from now on."""
+        """Search for these too, from now on."""
         self._forms += [(name, form) for name, secret in secrets.items() for form in forms(secret)]
 
     def text(self, place: str, content: str | bytes) -> None:
         """Search one text under the name of its place."""
-        self._look(place, place, content.encode() if isinstance(content, str) else content)
+        self._search_in(place, place, content.encode() if isinstance(content, str) else content)
 
     def text_at(self, place: str, where: str, content: bytes) -> None:
-        """The same, told by a name of its own where something is found."""
-        self._look(place, where, content)
+        """The same, reported by a name of its own where something is found."""
+        self._search_in(place, where, content)
 
     def files(self, place: str, folders: Iterable[Path], leave_out: Iterable[Path] = ()) -> None:
         """Search every file below the folders; what is left out belongs to another place of the list."""
@@ -71,20 +71,20 @@ class Search:
                     content = path.read_bytes()
                 except (FileNotFoundError, ProcessLookupError):
                     continue
-                self._look(place, str(path), content)
+                self._search_in(place, str(path), content)
 
     def report(self) -> str:
         """The places with the bytes searched, one a line."""
         return "\n".join(f"{count:>14,} bytes  {place}" for place, count in sorted(self.searched.items()))
 
-    def _look(self, place: str, where: str, content: bytes) -> None:
+    def _search_in(self, place: str, where: str, content: bytes) -> None:
         self.searched[place] = self.searched.get(place, 0) + len(content)
         names = {name for name, form in self._forms if form in content}
         self.found += [Found(name, where) for name in sorted(names)]
 
 
 class ProcessWatch:
-    """Looks at the command line and the environment of every process, over and over, while a block runs.
+    """Reads the command line and the environment of every process, over and over, while a block runs.
 
     `may_hold` is given a pid and its command line and says whether that process is meant to have secrets in its
     environment. Nobody is meant to have one in the command line.
@@ -95,7 +95,7 @@ class ProcessWatch:
         self._known: dict[tuple[int, str], str] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.looks = 0
+        self.rounds = 0
         self.holders: set[str] = set()
 
     def __enter__(self) -> ProcessWatch:
@@ -109,11 +109,11 @@ class ProcessWatch:
     def _run(self) -> None:
         while not self._ended.is_set():
             for process in Path("/proc").glob("[0-9]*"):
-                self._look(process)
-            self.looks += 1
+                self._read(process)
+            self.rounds += 1
             time.sleep(_PAUSE_SECONDS)
 
-    def _look(self, process: Path) -> None:
+    def _read(self, process: Path) -> None:
         try:
             line, variables = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The secrets that a thief would look for in the lab, where each is meant to be, and the search everywhere else.
+"""The secrets that a thief would search for in the lab, where each is meant to be, and the search everywhere else.
 
 Owns: the list of places. Image layers are left out: they are made of packages and known before any secret is.
 """
@@ -30,7 +30,7 @@ def known_secrets(lab: Lab) -> dict[str, str]:
 
     A key that ContextForge has too is left out: it stands in its `.env` and its containers, as ContextForge wants it.
     """
-    listed = json.loads(lab.pulumi("config", "--show-secrets", "--json"))
+    listed: dict[str, dict[str, str]] = json.loads(lab.pulumi("config", "--show-secrets", "--json"))
     named = {key.rpartition(":")[2]: entry.get("value", "") for key, entry in listed.items()}
     shared = (Path(lab.box.home) / "mcp-context-forge" / ".env").read_text()
     found = {key: named[key] for key in SECRET_KEYS if named.get(key) and named[key] not in shared}
@@ -43,7 +43,7 @@ def known_secrets(lab: Lab) -> dict[str, str]:
 
 
 def may_hold_in_environment(lab: Lab, pid: int, command: str) -> str:
-    """Who is meant to have a secret in its environment, in words; empty for everybody else.
+    """The process that is meant to have a secret in its environment, as text; empty for every other.
 
     The language host gives the program its configuration that way, secrets decrypted, and has no other. The bridge
     gives the gateway's secrets to the gateway, its child, alone.
@@ -94,7 +94,7 @@ def search_everything(lab: Lab, search: Search) -> None:
     search.files("logs of the lab and of make", [place.logs, WORK / "log"])
     search.files("the product's folder", [folder], holders)
     search.files("the operator's home", [Path(lab.box.home)], holders)
-    search.files("the rest of the lab's folder", [place.folder], [
+    search.files("everything else of the lab's folder", [place.folder], [
         *holders, place.folder / "state", place.logs, folder, Path(lab.box.home), docker, place.folder / "pulumi-home",
     ])  # fmt: skip
     search.files("docker's records and logs of containers", [docker / "containers"])
@@ -125,8 +125,8 @@ def _what_the_monitoring_answers(lab: Lab, search: Search) -> None:
 
 
 def _logs(lab: Lab, container: str) -> bytes:
-    words = ["docker", f"--host={lab.box.docker_host}", "logs", container]
-    return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, timeout=60).stdout
+    argv = ["docker", f"--host={lab.box.docker_host}", "logs", container]
+    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, timeout=60).stdout
 
 
 def _mode_if_owned(path: Path, owner: int) -> int:

@@ -1,6 +1,6 @@
 """Attack: from the database's container, send the audit log to a machine outside.
 
-Defence: Postgres is on the internal network only; that network has no way out.
+Defence: Postgres is on the internal network only; that network has no egress.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def test_postgres_is_on_the_internal_network_only_and_publishes_nothing(course: 
 
 def test_from_inside_postgres_nothing_outside_can_be_reached(course: Course) -> None:
     # No route, or a route whose packets Docker drops, so that the attempt runs out of time: by Docker's version.
-    assert course.ways_out["sentinel-postgres"] in ("ENETUNREACH", "EHOSTUNREACH", "EAGAIN")
+    assert course.egress["sentinel-postgres"] in ("ENETUNREACH", "EHOSTUNREACH", "EAGAIN")
 
 
-def test_the_same_attempt_gets_through_from_where_there_is_a_way_out(course: Course) -> None:
+def test_the_same_attempt_gets_through_from_where_there_is_a_egress(course: Course) -> None:
     """The control: somebody listened, and Sentinel, which serves on the edge network, and the VPS reached it."""
-    assert course.ways_out["the VPS itself"] == "connected"
-    (gateway,) = [name for name in course.ways_out if name.startswith("sentinel-gateway-")]
-    assert course.ways_out[gateway] == "connected"
+    assert course.egress["the VPS"] == "connected"
+    (gateway,) = [name for name in course.egress if name.startswith("sentinel-gateway-")]
+    assert course.egress[gateway] == "connected"

@@ -18,13 +18,13 @@ CLIENT_LIMIT_MS = 60000
 
 
 @pytest.mark.parametrize("key", ROTATED)
-def test_after_a_rotation_every_backend_answers_and_the_cost_is_told(course: Course, key: str) -> None:
+def test_after_a_rotation_every_backend_answers_and_the_downtime_is_reported(course: Course, key: str) -> None:
     rotation = course.rotated[key]
-    assert "error" not in rotation.said, rotation.said
+    assert "error" not in rotation.document, rotation.document
     assert rotation.verified is True
-    told = rotation.said["downtime_ms"]
-    print(f"{key}: {told} ms by the program, {rotation.seen_ms} ms for a client")
-    assert (0 < told < LIMIT_MS) if key in NEW_SENTINEL else told == 0
+    reported = rotation.document["downtime_ms"]
+    print(f"{key}: {reported} ms by the program, {rotation.seen_ms} ms for a client")
+    assert (0 < reported < LIMIT_MS) if key in NEW_SENTINEL else reported == 0
     assert rotation.seen_ms < CLIENT_LIMIT_MS
 
 
@@ -34,7 +34,7 @@ def test_another_key_of_the_tokens_and_nothing_else_renews_claudes_token(course:
 
 
 @pytest.mark.parametrize("key", ROTATED)
-def test_who_can_be_asked_takes_the_new_value_and_the_old_no_longer(course: Course, key: str) -> None:
+def test_every_part_that_can_be_probed_takes_the_new_value_and_refuses_the_old(course: Course, key: str) -> None:
     """The database, Grafana, and the health port; the others take what is in the files that they were started with."""
     rotation = course.rotated[key]
     assert (rotation.takes_old, rotation.takes_new) in ((False, True), (None, None))

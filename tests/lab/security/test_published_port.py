@@ -12,7 +12,7 @@ from tests.lab.security.course import GUARDED, OURS, STATES, UNGUARDED, Course
 from tests.lab.security.outside import ADDRESSES
 
 OPERATORS = {5432, 6379}
-"""What the operator's own script closes, from when it first ran."""
+"""The ports that the operator's own script closes, from its first run."""
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
@@ -28,7 +28,7 @@ def test_of_all_ports_only_ssh_answers(course: Course, state: str) -> None:
 
 
 @pytest.mark.parametrize("state", STATES[1:])
-def test_the_guarded_ports_say_nothing_at_all(course: Course, state: str) -> None:
+def test_the_guarded_ports_are_silent(course: Course, state: str) -> None:
     for address in ADDRESSES:
         assert set(course.tables[state][address]["silent"]) - OPERATORS == {*OURS, GUARDED}
 
@@ -44,7 +44,7 @@ def test_during_the_handover_only_ssh_answered_of_all_ports(course: Course) -> N
     assert [course.every_over_handover[address]["open"] for address in ADDRESSES] == [[22], [22]]
 
 
-def test_a_published_port_answers_past_the_rule_that_is_said_to_close_it(course: Course) -> None:
+def test_a_published_port_answers_past_the_rule_that_seems_to_close_it(course: Course) -> None:
     """The control: the outside does reach such a port, so that the tables above show something."""
     assert course.control[ADDRESSES[0]]["open"] == [UNGUARDED]
 
@@ -63,7 +63,7 @@ def test_the_operators_script_brings_the_rules_back_after_a_flush(course: Course
     assert all(course.script_run_again[address]["open"] == [] for address in ADDRESSES)
 
 
-def test_what_stands_can_be_read_by_root_and_in_a_privileged_container(course: Course) -> None:
+def test_the_rules_can_be_read_by_root_and_in_a_privileged_container(course: Course) -> None:
     assert course.shown["by root"]["ok"] is True
     assert course.shown["by root"]["reached"] is True
     assert course.shown["in a container"] == course.shown["by root"]

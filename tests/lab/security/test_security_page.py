@@ -1,4 +1,4 @@
-"""Attack: trust a page that promises what nothing holds.
+"""Attack: trust a page whose promises no test holds.
 
 Defence: every claim of SECURITY.md names its test, and the test is there.
 """

@@ -49,7 +49,7 @@ def test_the_place_was_searched(course: Course, place: str) -> None:
     assert course.search.searched[place] > 0
 
 
-def test_the_secrets_that_were_looked_for_are_those_of_the_stack(course: Course) -> None:
+def test_the_search_was_for_the_secrets_of_the_stack(course: Course) -> None:
     wanted = {
         "jwt_secret", "postgres_password", "health_token", "exa_api_key", "grafana_admin_password",
         "grafana_secret_key", "discord_webhook", "ContextForge's token",
@@ -61,7 +61,7 @@ def test_the_engines_event_log_was_searched_with_the_commands_inputs_and_outputs
     assert course.search.searched["the engine's event log"] > 100_000
 
 
-def test_the_process_list_was_looked_at_all_through_the_run(course: Course) -> None:
+def test_the_process_list_was_read_all_through_the_run(course: Course) -> None:
     assert course.process_readings > 20
 
 
@@ -81,7 +81,7 @@ ENCODED = [base64.b64encode(b"x" * before + SECRET.encode() + b"y" * 5) for befo
 
 
 @pytest.mark.parametrize("text", [SECRET, f"postgres://sentinel:{SECRET}@postgres", *ENCODED])
-def test_the_search_finds_what_it_looks_for(text: str | bytes, tmp_path: Path) -> None:
+def test_the_search_finds_a_secret_in_every_form(text: str | bytes, tmp_path: Path) -> None:
     search = Search({"it": SECRET})
     search.text("text", text)
     assert search.found == [Found("it", "text")]

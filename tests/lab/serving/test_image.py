@@ -15,7 +15,7 @@ from tests.lab.cutover.conftest import CONFIGURATION, Lab
 pytestmark = [pytest.mark.lab, pytest.mark.engine]
 
 
-def test_what_serves_is_the_operators_plain_image_with_the_bridge_over_it_and_a_preview_changes_nothing(
+def test_the_operators_plain_image_serves_with_the_bridge_over_it_and_a_preview_changes_nothing(
     lab: Lab,
 ) -> None:
     lab.up()
@@ -27,8 +27,8 @@ def test_what_serves_is_the_operators_plain_image_with_the_bridge_over_it_and_a_
     assert [tag.partition(":")[0] for tag in served["RepoTags"]] == ["sentinel-cutover/bridge"]
     layers = base["RootFS"]["Layers"]
     assert served["RootFS"]["Layers"][: len(layers)] == layers
-    looking = ["run", "--rm", "--network=none", "--entrypoint=sh", plain, "-c", "command -v sentinel-bridge"]
-    found = subprocess.run(["docker", f"--host={lab.box.docker_host}", *looking], capture_output=True, timeout=60)
+    search = ["run", "--rm", "--network=none", "--entrypoint=sh", plain, "-c", "command -v sentinel-bridge"]
+    found = subprocess.run(["docker", f"--host={lab.box.docker_host}", *search], capture_output=True, timeout=60)
     assert (found.returncode != 0, found.stdout) == (True, b"")
     assert set(lab.planned()) == {"same"}
 

@@ -16,10 +16,10 @@ HEALTHY_SECONDS = 90
 
 
 def since_start(lab: Lab, container: str) -> list[str]:
-    """What a container wrote since its last start."""
+    """The lines that a container wrote since its last start."""
     since = lab.inspect(container)["State"]["StartedAt"]
-    words = ["docker", f"--host={lab.box.docker_host}", "logs", "--since", since, container]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    argv = ["docker", f"--host={lab.box.docker_host}", "logs", "--since", since, container]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     return (done.stdout + done.stderr).splitlines()
 
 
@@ -34,4 +34,4 @@ def test_sentinel_before_its_sidecars_and_its_database_serves_every_backend(lab:
     until(lambda: lab.inspect(sentinel)["State"]["Health"]["Status"] == "healthy", "it is healthy", HEALTHY_SECONDS)
     found = lab.verified()
     assert found["ok"], found
-    assert {one["name"] for one in found["backends"]} == lab.doubles.backends()
+    assert {one["name"] for one in found["backends"]} == lab.backends()

@@ -32,7 +32,7 @@ def test_the_statistics_wait_for_prometheus_and_no_gateway_waits_for_them() -> N
     assert not [one for one in program.resources.values() if kept.urn in one.after]
     document = json.loads(kept.inputs["stdin"])
     assert document["file"] == "/var/lib/sentinel-cutover/sentinel-prometheus-marks/resources.txt"
-    assert (document["target_mb"], document["trigger"]) == (100, "systemd")
+    assert (document["target_mb"], document["scheduler"]["kind"]) == (100, "auto")
 
 
 def test_prometheus_serves_the_hosts_file_and_mounts_no_socket() -> None:

@@ -17,20 +17,20 @@ from console.paths import ROOT
 from console.progress import LongStep, Progress, Step, StepFailed
 
 
-def test_plain_lines_tell_begin_every_interval_and_end(tmp_path: Path) -> None:
-    told_twice = threading.Event()
+def test_plain_lines_report_begin_every_interval_and_end(tmp_path: Path) -> None:
+    reported_twice = threading.Event()
 
     class Out(io.StringIO):
         def write(self, text: str) -> int:
             written = super().write(text)
             if self.getvalue().count("so far") >= 2:
-                told_twice.set()
+                reported_twice.set()
             return written
 
     out = Out()
     with Progress(tmp_path, out, report_every=0.01).step("engine") as step:
         step.say("compiling")
-        assert told_twice.wait(10)
+        assert reported_twice.wait(10)
     lines = out.getvalue().splitlines()
     assert lines[0] == "engine …"
     assert any(re.fullmatch(r"engine: \d+\.\d s so far \(compiling\)", line) for line in lines)
@@ -46,7 +46,7 @@ def test_a_failure_shows_the_end_of_its_log_and_where_it_is(tmp_path: Path) -> N
     assert "line 40" in out.getvalue() and "line 20\n" not in out.getvalue()
 
 
-def test_steps_run_side_by_side_and_the_first_error_is_told_after_all_have_ended(tmp_path: Path) -> None:
+def test_steps_run_side_by_side_and_the_first_error_is_raised_after_all_have_ended(tmp_path: Path) -> None:
     both = threading.Barrier(2, timeout=10)
     ended: list[str] = []
 

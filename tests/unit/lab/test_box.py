@@ -1,4 +1,4 @@
-"""What of the box can be told without starting one."""
+"""The parts of the box that need no running one."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_no_end_of_the_cable_is_ever_in_the_machines_own_namespace(tmp_path: Pat
 
 
 def test_without_ipv6_no_command_names_it(tmp_path: Path) -> None:
-    assert not any(":" in word for command in network.commands(Place(tmp_path), ipv6=False) for word in command)
+    assert not any(":" in part for command in network.commands(Place(tmp_path), ipv6=False) for part in command)
 
 
 def test_not_linux_is_as_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         tools.require_system()
-    assert str(told.value) == (
+    assert str(caught.value) == (
         "The lab is made of Linux network namespaces and this is Darwin: "
         "`make unit` and `make lint` need no lab, and STACK=prod acts on a host over ssh."
     )
@@ -48,9 +48,9 @@ def test_not_linux_is_as_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_not_root_is_as_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         tools.require_system()
-    assert str(told.value) == (
+    assert str(caught.value) == (
         "The lab makes network namespaces, which only root may: run `sudo make …`; "
         "`make unit` and `make lint` need no lab, and STACK=prod acts on a host over ssh."
     )
@@ -72,9 +72,9 @@ def test_a_folder_that_somebody_still_writes_to_is_as_user_error(
 
     monkeypatch.setattr(shutil, "rmtree", written_to_meanwhile)
     monkeypatch.setattr(tools, "require_system", lambda: None)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         lifecycle.down(place, Progress(tmp_path / "log"))
-    assert str(told.value) == (f"The lab could not be removed whole: folder {place.folder}; run `make down` again.")
+    assert str(caught.value) == (f"The lab could not be removed whole: folder {place.folder}; run `make down` again.")
 
 
 def test_services_stay_down_while_packages_are_installed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 NAMES = ("n8n", "sqlite", "context7", "firecrawl", "exa", "playwright", "sequential-thinking")
 TOOLS = ("list_workflows", "list_tables", "resolve-library-id", "firecrawl_map", "web_search_exa", "browser_navigate",
          "sequentialthinking")  # fmt: skip
-EXCUSE = "optional: no key for Exa yet"
+REASON = "optional: no key for Exa yet"
 FORGE = "mcp-context-forge-gateway-1"
 SENTINEL = "sentinel-gateway-1a2b3c4"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -33,7 +33,7 @@ def facts() -> dict[str, Any]:
         {"name": n, "tool": t, "result": "ok", "ms": 12 * at}
         for at, (n, t) in enumerate(zip(NAMES, TOOLS, strict=True), 1)
     ]
-    rows[4] |= {"result": "auth", "why_allowed": EXCUSE, "detail": "HTTP 401"}
+    rows[4] |= {"result": "auth", "why_allowed": REASON, "detail": "HTTP 401"}
     before = [{"name": n, "tool": t, "result": "ok", "kind": "text"} for n, t in zip(NAMES, TOOLS, strict=True)]
     before[4]["result"] = "auth"
     handover = {"verb": "cutover", "at": "2026-11-27T01:02:03.300Z", "from": FORGE, "to": SENTINEL, "downtime_ms": 152,

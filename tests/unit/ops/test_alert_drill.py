@@ -38,7 +38,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     return requests
 
 
-def test_each_way_is_asked_on_the_host_and_the_message_shows_the_mark(
+def test_each_way_runs_on_the_host_and_the_message_shows_the_mark(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
     result = run_ways(Drill("prod", settings(), "7f3a2c"), WAYS, progress)
@@ -55,7 +55,7 @@ def test_each_way_is_asked_on_the_host_and_the_message_shows_the_mark(
     assert SMALLEST["discord_webhook"] not in str(result) and SMALLEST["grafana_admin_password"] not in str(result)
 
 
-def test_n8n_is_asked_with_its_key_while_the_watch_is_there(
+def test_n8n_is_called_with_its_key_while_the_watch_is_there(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
     key = "n8n-" + "n" * 40

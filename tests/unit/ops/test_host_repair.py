@@ -38,7 +38,7 @@ def settings(active: str) -> Settings:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     """Each verb with the file that it is about; the host has lost both."""
     found: list[tuple[str, str, str]] = []
 
@@ -50,32 +50,32 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     return found
 
 
-def told(tmp_path: Path, active: str, resources: list[dict[str, Any]]) -> str:
+def reported(tmp_path: Path, active: str, resources: list[dict[str, Any]]) -> str:
     out = io.StringIO()
     host_repair.keep_claude("prod", settings(active), resources, Progress(tmp_path, out))
     return out.getvalue()
 
 
-def test_claudes_own_token_and_entry_are_put_back_and_each_is_told(
-    tmp_path: Path, asked: list[tuple[str, str, str]]
+def test_claudes_own_token_and_entry_are_put_back_and_each_is_reported(
+    tmp_path: Path, requests: list[tuple[str, str, str]]
 ) -> None:
-    said = told(tmp_path, "sentinel", CUT_OVER)
-    assert asked == [("token", "write", TOKEN), ("claude", "apply", "/home/me/.claude.json")]
-    assert f"The token in {TOKEN} was gone" in said
-    assert "Claude's entry sentinel in /home/me/.claude.json was not as declared; it is back." in said
+    output = reported(tmp_path, "sentinel", CUT_OVER)
+    assert requests == [("token", "write", TOKEN), ("claude", "apply", "/home/me/.claude.json")]
+    assert f"The token in {TOKEN} was gone" in output
+    assert "Claude's entry sentinel in /home/me/.claude.json was not as declared; it is back." in output
 
 
 @pytest.mark.parametrize(("active", "resources"), [("contextforge", CUT_OVER), ("sentinel", STAGED), ("sentinel", [])])
 def test_nothing_is_touched_where_the_run_leads_back_or_nothing_was_cut_over(
-    tmp_path: Path, asked: list[tuple[str, str, str]], active: str, resources: list[dict[str, Any]]
+    tmp_path: Path, requests: list[tuple[str, str, str]], active: str, resources: list[dict[str, Any]]
 ) -> None:
-    assert told(tmp_path, active, resources) == ""
-    assert asked == []
+    assert reported(tmp_path, active, resources) == ""
+    assert requests == []
 
 
-def test_a_refusal_is_told_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_is_reported_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any) -> dict[str, Any]:
         raise UserError("hostctl claude apply: broken JSON at line 3")
 
     monkeypatch.setattr(host, "run", refused)
-    assert "broken JSON at line 3" in told(tmp_path, "sentinel", CUT_OVER)
+    assert "broken JSON at line 3" in reported(tmp_path, "sentinel", CUT_OVER)

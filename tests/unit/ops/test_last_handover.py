@@ -23,8 +23,8 @@ NOBODY = cast(automation.Stack, None)
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the host answers; an error where there is none."""
+def answer_of_host(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The host's answer; an error where there is none."""
     answer: dict[str, Any] = {"active": "contextforge", "since": LAST["at"], "last": LAST}
 
     def run(stack: str, settings: Settings, verb: str, word: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,20 +44,20 @@ def handover(active: str, **outputs: Any) -> Mapping[str, Any]:
     return verification.after_run(NOBODY, "prod", SETTINGS, outputs, began=datetime.now(UTC)).handover
 
 
-def test_a_port_that_was_given_back_is_told_by_the_host(asked: dict[str, Any]) -> None:
+def test_a_port_that_was_given_back_is_reported_by_the_host(answer_of_host: dict[str, Any]) -> None:
     assert handover("contextforge") == LAST
 
 
-def test_the_stacks_own_output_stands_before_it(asked: dict[str, Any]) -> None:
+def test_the_stacks_own_output_stands_before_it(answer_of_host: dict[str, Any]) -> None:
     assert handover("sentinel", handover={"downtime_ms": 7}) == {"downtime_ms": 7}
 
 
 @pytest.mark.parametrize("change", [{"active": "sentinel"}, {"since": ""}])
-def test_a_handover_to_somebody_else_is_not_told(asked: dict[str, Any], change: dict[str, Any]) -> None:
-    asked.update(change)
+def test_a_handover_to_somebody_else_is_not_reported(answer_of_host: dict[str, Any], change: dict[str, Any]) -> None:
+    answer_of_host.update(change)
     assert handover("contextforge") == {}
 
 
-def test_a_host_that_does_not_answer_ends_no_command(asked: dict[str, Any]) -> None:
-    asked.clear()
+def test_a_host_that_does_not_answer_ends_no_command(answer_of_host: dict[str, Any]) -> None:
+    answer_of_host.clear()
     assert handover("contextforge") == {}

@@ -54,7 +54,7 @@ def test_what_a_registry_does_not_have_stays_as_it_is_and_the_result_is_not_ok(
     assert f"image: {host}/own:0.1.0\n" in file.read_text()
 
 
-def test_a_registry_that_nobody_reaches_is_told_with_its_name(tmp_path: Path, progress: Progress) -> None:
+def test_a_registry_that_nobody_reaches_is_reported_with_its_name(tmp_path: Path, progress: Progress) -> None:
     with registry.serving({}) as host:
         pass
     (tmp_path / "Pulumi.prod.yaml").write_text(f"    image: {host}/own:1\n")
@@ -93,7 +93,7 @@ def test_every_image_of_the_operators_file_has_a_digest_to_refresh() -> None:
     assert {one["name"] for one in found if "@sha256:" not in one[0]} == built == {"sentinel-gateway:0.1.0"}
 
 
-def test_an_image_that_the_host_builds_is_asked_of_no_registry(tmp_path: Path, progress: Progress) -> None:
+def test_an_image_that_the_host_builds_is_requested_of_no_registry(tmp_path: Path, progress: Progress) -> None:
     (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  p:sentinel:\n    image: own:1\n    context: /sources\n")
     result = pin.pin("prod", progress, tmp_path)
     assert (result.ok, result.document["images"]) == (True, [])

@@ -20,7 +20,7 @@ SETTINGS = load(SMALLEST, SECRET_KEYS)
 NOTHING = {"armed": True, "marked_at": "2026-11-27T01:00:00.000Z", "running": False, "overdue": False, "result": None}
 GOOD = {
     "ok": True, "at": "2026-11-27T01:02:00.000Z", "seconds": 31.5, "seconds_after_boot": 44.0, "active": "sentinel",
-    "parts": [{"part": "port", "ok": True, "detail": "sentinel-gateway-1 alone has 9200"}], "told": "sent by Grafana",
+    "parts": [{"part": "port", "ok": True, "detail": "sentinel-gateway-1 alone has 9200"}], "message": "sent by Grafana",
 }  # fmt: skip
 BAD = {**GOOD, "ok": False, "parts": [{"part": "port", "ok": False, "detail": "nobody has it"}]}
 
@@ -67,12 +67,12 @@ def test_a_check_at_work_is_waited_for(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("shown", "told"),
+    ("shown", "sentence"),
     [
         ({**NOTHING, "armed": False}, "has no check after a boot yet: `make up STACK=prod`"),
         ({**NOTHING, "overdue": True}, "has booted since 2026-11-27T01:00:00.000Z and checked nothing"),
     ],
 )
-def test_a_host_that_cannot_say_is_a_user_error(tmp_path: Path, shown: dict[str, Any], told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_a_host_that_cannot_say_is_a_user_error(tmp_path: Path, shown: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
         checked(tmp_path, shown)

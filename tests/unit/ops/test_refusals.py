@@ -78,11 +78,11 @@ def test_a_rollback_that_would_leave_the_port_to_nobody_is_refused(monkeypatch: 
 
 def test_a_chosen_update_needs_every_image_that_it_ran_and_the_rollback_only_what_serves() -> None:
     values = {"sentinel": {"image": "s:1"}}
-    asked = settings()
-    serving = ["s:1", asked.postgres.image]
-    watching = [asked.prometheus.image, asked.grafana.image]
-    assert images_of(Choice("today", values), asked) == serving
-    assert images_of(Choice("update 3", values, 3), asked) == serving + watching
+    chosen = settings()
+    serving = ["s:1", chosen.postgres.image]
+    watching = [chosen.prometheus.image, chosen.grafana.image]
+    assert images_of(Choice("today", values), chosen) == serving
+    assert images_of(Choice("update 3", values, 3), chosen) == serving + watching
     plain = settings(prometheus__enabled=False, grafana__enabled=False)
     assert images_of(Choice("update 3", values, 3), plain) == serving
 

@@ -1,4 +1,4 @@
-"""`make report`: what is claimed of which evidence, how it is written down, and that no secret is."""
+"""`make report`: each claim by its evidence, the page and its twin, and no secret in either."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ops.report import claims, evidence, page, plain
 from ops.report.window import Window
 from settings import Settings, load
 from settings.model import SECRET_KEYS
-from tests.unit.ops.report_facts import EXCUSE, FORGE, NAMES, SENTINEL, attempts, facts, with_
+from tests.unit.ops.report_facts import FORGE, NAMES, REASON, SENTINEL, attempts, facts, with_
 from tests.unit.settings.cases import SMALLEST, configuration
 
 SECRETS = ['s3cret-"with"-quotes/and+signs', "another-secret-of-the-stack", "a secret\nof two long lines"]
@@ -37,7 +37,7 @@ def verdicts(found: claims.Report) -> dict[str, str]:
     return {part.name: part.verdict for part in found.parts if part.verdict}
 
 
-def test_a_good_cutover_proves_all_but_what_nobody_looked_at() -> None:
+def test_a_good_cutover_proves_all_but_what_nobody_checked() -> None:
     found = report()
     assert (found.headline, found.failed) == ("9 of 11 claims proven, 2 not checked", 0)
     assert {name for name, verdict in verdicts(found).items() if verdict == "not checked"} == {"backup", "restore"}
@@ -79,15 +79,15 @@ def test_each_claim_follows_its_evidence_and_no_other_does(paths: dict[str, Any]
     assert found.failed == (verdict == "disproved")
 
 
-def test_a_backend_that_answers_no_longer_is_disproved_and_an_excused_one_is_named() -> None:
+def test_a_backend_that_answers_no_longer_is_disproved_and_an_allowed_one_is_named() -> None:
     rows = [
         {**row, "result": "unreachable"} if row["name"] == "n8n" else row for row in facts()["verification"]["backends"]
     ]
     assert verdicts(report(verification__backends=rows))["backends"] == "disproved"
-    assert EXCUSE in plain.text(report())
+    assert REASON in plain.text(report())
 
 
-def test_a_rollback_is_told_as_one_and_asks_for_no_gates() -> None:
+def test_a_rollback_is_titled_as_one_and_has_no_gates() -> None:
     found = report(seen__last__active="contextforge", status__active="contextforge")
     assert (found.title, found.failed) == ("Return to ContextForge", 0)
     assert verdicts(found)["gates"] == "not checked" and "none may hold it up" in plain.text(found)
@@ -114,7 +114,7 @@ def test_a_handover_that_finished_what_a_killed_one_began_says_so() -> None:
 
 
 class Parsed(HTMLParser):
-    """Whether every tag is closed in its order, and what would be loaded from somewhere."""
+    """The page's tags, closed in their order, and every address that it would load."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -224,8 +224,8 @@ def test_the_update_is_the_one_within_which_the_port_changed_hands() -> None:
     assert evidence.update_of(updates, "2026-11-27T01:25:00.000Z") == {"number": 0}
 
 
-class Asked:
-    """A stack of which everything is known, and what its host is asked."""
+class Command:
+    """A stack of which everything is known, and the requests to its host."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **changes: Any) -> None:
         self.posted: list[Mapping[str, Any]] = []
@@ -248,23 +248,23 @@ class Asked:
 def test_both_files_are_written_under_number_and_date_and_nothing_is_posted_unasked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked = Asked(monkeypatch, tmp_path)
-    result = asked.report()
+    made = Command(monkeypatch, tmp_path)
+    result = made.report()
     assert sorted(one.name for one in (tmp_path / "reports").iterdir()) == [
         "prod-0007-2026-11-27.html",
         "prod-0007-2026-11-27.txt",
     ]
     assert (result.ok, result.document["number"], len(result.document["proven"])) == (True, 7, 9)
     assert result.document["not_checked"] == ["A backup is kept that reads back", "A restore drill succeeded"]
-    assert asked.posted == [] and "SEND=1" in result.document["posted"]
+    assert made.posted == [] and "SEND=1" in result.document["posted"]
 
 
-def test_with_send_the_short_form_goes_to_discord_and_the_address_is_not_told(
+def test_with_send_the_short_form_goes_to_discord_and_the_address_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked = Asked(monkeypatch, tmp_path)
-    result = asked.report(send=True)
-    (posted,) = asked.posted
+    made = Command(monkeypatch, tmp_path)
+    result = made.report(send=True)
+    (posted,) = made.posted
     assert posted["webhook"] == SMALLEST["discord_webhook"] and "9 of 11 claims proven" in posted["content"]
     assert result.document["posted"] == "posted"
     written = "".join(one.read_text() for one in (tmp_path / "reports").iterdir())
@@ -272,21 +272,21 @@ def test_with_send_the_short_form_goes_to_discord_and_the_address_is_not_told(
 
 
 def test_a_question_that_nobody_can_answer_posts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = Asked(monkeypatch, tmp_path)
+    made = Command(monkeypatch, tmp_path)
     monkeypatch.setattr(command.question.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "\n"))
-    assert asked.report(yes=False).ok and asked.posted == []
+    assert made.report(yes=False).ok and made.posted == []
     monkeypatch.setattr(command.question.sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "y\n"))
-    assert asked.report(yes=False).document["posted"] == "posted"
+    assert made.report(yes=False).document["posted"] == "posted"
 
 
-def test_a_discord_that_refuses_is_told_and_the_report_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = Asked(monkeypatch, tmp_path)
+def test_a_refusal_of_discord_is_shown_and_the_report_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = Command(monkeypatch, tmp_path)
 
     def refuses(*_: Any) -> dict[str, Any]:
         raise UserError("Discord says 404 to the webhook")
 
     monkeypatch.setattr(command.host, "run", refuses)
-    result = asked.report(send=True)
+    result = made.report(send=True)
     assert (result.ok, result.document["posted"]) == (True, "not posted: Discord says 404 to the webhook")
 
 

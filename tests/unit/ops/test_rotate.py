@@ -50,7 +50,7 @@ def test_every_secret_has_its_cost() -> None:
     assert set(rotate.COSTS) == set(SECRET_KEYS)
 
 
-def test_the_cost_is_told_before_and_the_downtime_after(
+def test_the_cost_is_reported_before_and_the_downtime_after(
     file: Path, progress: Progress, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploying(monkeypatch, {"at": "now", "downtime_ms": 87})
@@ -74,9 +74,7 @@ def test_a_name_that_is_no_secret_is_refused(file: Path, progress: Progress, key
         rotate.rotate("prod", progress, secret=key, yes=True)
 
 
-def test_nobody_to_ask_is_told_and_nothing_changes(
-    file: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_an_answer_nothing_changes(file: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(UserError, match="say YES=1 to go on"):
         rotate.rotate("prod", progress, secret="jwt_secret", yes=False)

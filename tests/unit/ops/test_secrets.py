@@ -21,7 +21,7 @@ MADE = ("jwt_secret", "postgres_password", "health_token", "grafana_admin_passwo
 
 
 class Engine:
-    """Remembers what it was asked, as `pulumi config` would."""
+    """Remembers its calls, as `pulumi config` would."""
 
     def __init__(self, configuration: dict[str, dict[str, object]]) -> None:
         self.configuration = configuration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from settings import SECRET_KEYS, SettingsError, load
@@ -21,6 +21,7 @@ SECTIONS = [name for name in Settings.model_fields if name not in SECRET_KEYS]
 KEYS = st.sampled_from([*SECTIONS, "sentinel.port", "host.home", "backends", "x.y.z", "sentinel.port.deeper", ""])
 
 
+@settings(deadline=None)
 @example({"[key]": None})  # as pydantic spells the place of a mapping's key
 @given(
     st.dictionaries(
@@ -34,6 +35,7 @@ def test_no_input_makes_anything_but_settings_or_a_settings_error(raw: dict[str,
         assert error.problems and str(error)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["host", "sentinel", "client"]), st.data())
 def test_no_input_inside_a_section_makes_anything_but_a_settings_error(section: str, data: st.DataObject) -> None:
     names = list(Settings.model_fields[section].annotation.model_fields)  # type: ignore[union-attr]  # a section
@@ -44,6 +46,7 @@ def test_no_input_inside_a_section_makes_anything_but_a_settings_error(section: 
         assert error.problems
 
 
+@settings(deadline=None)
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=10, max_size=60).filter(
         lambda t: t.strip("w-jk") != ""

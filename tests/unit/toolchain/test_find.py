@@ -61,15 +61,15 @@ def test_an_engine_of_a_wrong_version_is_not_used_and_stays_as_it_is(tmp_path: P
     assert {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in theirs.iterdir()} == before
 
 
-def test_an_engine_is_asked_for_its_version_once_and_again_when_it_has_changed(
+def test_an_engine_prints_its_version_once_and_again_when_it_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(find, "VERSIONS", tmp_path / "versions.json")
-    engine = program(tmp_path / "bin", "pulumi", f"v{ENGINE_VERSION}; echo asked >>{tmp_path}/asked")
+    engine = program(tmp_path / "bin", "pulumi", f"v{ENGINE_VERSION}; echo called >>{tmp_path}/called")
     for _ in range(2):
         find.version_of.cache_clear()
         assert find.engine_version(engine) == ENGINE_VERSION
-    assert (tmp_path / "asked").read_text() == "asked\n"
+    assert (tmp_path / "called").read_text() == "called\n"
     program(tmp_path / "bin", "pulumi", "v3.100.0 ")
     assert find.engine_version(engine) == "3.100.0"
 
@@ -105,7 +105,7 @@ def test_a_plugin_counts_only_with_its_very_version_and_completely_installed(tmp
 
 
 def test_an_engine_that_was_missing_a_moment_ago_is_found_once_it_is_there(tmp_path: Path) -> None:
-    """A first `make up` on a bare machine looks, builds, and looks again in one process."""
+    """A first `make up` on a bare machine searches, builds, and searches again in one process."""
     assert find.programs([], own=tmp_path) == {}
     engine = tmp_path / "pulumi"
     engine.write_text(f"#!/bin/sh\necho v{ENGINE_VERSION}\n")

@@ -52,11 +52,11 @@ def test_the_script_writes_every_lock_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_says_how_it_is_made_and_pins_what_is_asked_for_by_hashes_without_an_address(lock: str) -> None:
+def test_a_lock_says_how_it_is_made_and_pins_what_is_required_by_hashes_without_an_address(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert text.splitlines()[1] == "#    make locks"
     blocks = dict(re.findall(r"^([a-z0-9._-]+)(?:\[[\w,-]+\])?==(.*(?:\n .*)*)", text, re.MULTILINE))
-    asked = set[str]().union(*map(required, made_by_the_script()[lock]))
-    assert asked and asked <= set(blocks)
+    wanted_packages = set[str]().union(*map(required, made_by_the_script()[lock]))
+    assert wanted_packages and wanted_packages <= set(blocks)
     assert all("--hash=sha256:" in block for block in blocks.values())
     assert "://" not in text

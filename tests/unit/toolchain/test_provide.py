@@ -1,4 +1,4 @@
-"""What is missing is downloaded or built, atomically and checked; a server that is silent costs seconds."""
+"""Missing parts are downloaded or built, atomically and checked; a server that is silent costs seconds."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_where_no_release_can_be_reached_both_programs_are_built_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable() -> str:
-        raise download.NotReachable("no way out")
+        raise download.NotReachable("no route")
 
     monkeypatch.setattr(download, "checksums", unreachable)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
@@ -131,8 +131,8 @@ def test_an_installed_plugin_is_linked_into_our_home_and_stays_as_it_is(
     monkeypatch.delenv("PULUMI_HOME", raising=False)
     home = tmp_path / "home"
     progress = Progress(tmp_path / "log", io.StringIO())
-    assert provide.plugins(home, progress, ask_again=True) == []
-    assert provide.plugins(home, progress, ask_again=True) == []
+    assert provide.plugins(home, progress, retry=True) == []
+    assert provide.plugins(home, progress, retry=True) == []
     for plugin in PLUGINS:
         linked = home / "plugins" / plugin.folder
         assert not linked.is_symlink(), "the engine follows no link to a folder"
@@ -142,16 +142,16 @@ def test_an_installed_plugin_is_linked_into_our_home_and_stays_as_it_is(
 def test_a_download_of_plugins_that_was_given_up_is_not_tried_again_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    attempts: list[str] = []
 
     def unreachable() -> str:
-        asked.append("once")
-        raise download.NotReachable("no way out")
+        attempts.append("once")
+        raise download.NotReachable("no route")
 
     monkeypatch.setattr(download, "checksums", unreachable)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("PULUMI_HOME", raising=False)
     progress = Progress(tmp_path / "log", io.StringIO())
-    for ask_again in (False, False, True):
-        assert provide.plugins(tmp_path / "home", progress, ask_again=ask_again) == list(PLUGINS)
-    assert asked == ["once", "once"]
+    for retry in (False, False, True):
+        assert provide.plugins(tmp_path / "home", progress, retry=retry) == list(PLUGINS)
+    assert attempts == ["once", "once"]

@@ -40,7 +40,7 @@ def handed_over(folder: Path, days_ago: float, came_from: str, verb: str = "cuto
 
 
 def restored(folder: Path, days_ago: float) -> None:
-    """A restore drill that was good, as the night notes it."""
+    """A restore drill that was good, as the nightly job notes it."""
     said = {"result": "good", "at": at(days_ago), "last_good": {"at": at(days_ago)}}
     (folder / "nightly" / "restore-drill.json").write_text(json.dumps(said))
 

@@ -1,4 +1,4 @@
-"""A night on real parts: backup, retention, restore drill, and the day when the backup is needed."""
+"""The nightly job on real parts: backup, retention, restore drill, and the day when the backup is needed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import json
 import shutil
 import subprocess
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pytest
 
 from dashboards import queries
-from hostctl.core.documents import Document
+from hostctl.core import requests
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import seconds_of
 from hostctl.nightly import backup, backup_catalog, restore_drill, results
+from hostctl.nightly.request import NO_MARKS, NightlyRequest
 from hostctl.postgres.psql import Counts, Database
 from lab.benchmarks import retention
 from settings import Settings
 from settings.limits import AUDIT_BATCH_ROWS
 from tests.lab.cutover.conftest import Lab
-from tests.lab.nightly.conftest import healthy, night_of, prometheus, rows
+from tests.lab.nightly.conftest import healthy, prometheus, rows
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
@@ -33,64 +35,62 @@ def count(lab: Lab, where: str = "client_subject = 'test'") -> int:
     return int(lab.sql(f"SELECT count(*) FROM audit_log WHERE {where}"))
 
 
-def newest(asked: Document) -> backup_catalog.Backup:
-    return backup_catalog.found(asked.text("backups"))[0]
+def newest(job: NightlyRequest) -> backup_catalog.Backup:
+    return backup_catalog.found(job.backups)[0]
 
 
 @pytest.fixture(scope="module")
-def one_night(deployed: Lab, asked: Document) -> subprocess.CompletedProcess[str]:
-    """What cron does: the operator's own script, on the VPS."""
-    results.forget(asked, restore_drill.STEP)
+def nightly_run(deployed: Lab, job: NightlyRequest) -> subprocess.CompletedProcess[str]:
+    """A run by cron: the operator's own script, on the VPS."""
+    results.forget(job, restore_drill.STEP)
     rows(deployed, OLD, "30 days")
     rows(deployed, YOUNG, "29 days")
-    return subprocess.run(
-        deployed.on_host([asked.object("trigger").text("script")]), capture_output=True, text=True, timeout=180
-    )
+    return subprocess.run(deployed.on_host([job.script]), capture_output=True, text=True, timeout=180)
 
 
-def test_the_night_runs_in_the_operators_script_and_every_step_is_done(
-    one_night: subprocess.CompletedProcess[str], asked: Document
+def test_the_nightly_job_runs_in_the_operators_script_and_every_step_is_done(
+    nightly_run: subprocess.CompletedProcess[str], job: NightlyRequest
 ) -> None:
-    assert (one_night.returncode, one_night.stderr) == (0, "")
-    assert one_night.stdout == ""
-    said = results.noted(asked, "night")
-    steps = {row["name"]: row["result"] for row in said["steps"]}
-    assert said["ok"] is True
+    assert (nightly_run.returncode, nightly_run.stderr) == (0, "")
+    assert nightly_run.stdout == ""
+    kept = results.noted(job, results.NIGHTLY)
+    steps = {row["name"]: row["result"] for row in kept["steps"]}
+    assert kept["ok"] is True
     assert {steps[name] for name in ("backup", "retention", "restore-drill")} == {"done"}
 
 
 def test_retention_took_the_old_rows_only_and_they_are_in_the_backup(
-    one_night: subprocess.CompletedProcess[str], deployed: Lab, asked: Document
+    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, job: NightlyRequest
 ) -> None:
-    said = results.noted(asked, "retention")
-    assert said["removed"] == OLD and count(deployed) == YOUNG
-    held = results.noted(asked, "backup")["last_good"]
+    kept = results.noted(job, "retention")
+    assert kept["removed"] == OLD and count(deployed) == YOUNG
+    held = results.noted(job, "backup")["last_good"]
     assert held["rows"]["public.audit_log"] >= OLD + YOUNG
-    tested = results.noted(asked, "restore-drill")
+    tested = results.noted(job, "restore-drill")
     assert (tested["result"], tested["file"]) == ("good", held["file"])
     assert tested["rows"] == held["rows"] and tested["newest"] == held["newest"]
 
 
-def test_prometheus_sees_when_the_last_good_backup_was(
-    one_night: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, asked: Document
+def test_prometheus_has_the_time_of_the_last_good_backup(
+    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, job: NightlyRequest
 ) -> None:
-    at = seconds_of(results.noted(asked, "backup")["last_good"]["at"])
+    at = seconds_of(results.noted(job, "backup")["last_good"]["at"])
     prometheus(deployed, settings, queries.LAST_BACKUP, at)
     prometheus(deployed, settings, f"({queries.backup_age_hours()}) > bool 26", 0)
 
 
-def test_only_the_dump_is_left_of_a_backup_and_of_the_test_nothing(deployed: Lab, asked: Document) -> None:
-    found = newest(asked)
+def test_a_backup_leaves_its_dump_alone_and_the_drill_nothing(deployed: Lab, job: NightlyRequest) -> None:
+    found = newest(job)
     assert Path(found.path).stat().st_mode & 0o777 == 0o600
-    names = {path.name for path in Path(asked.text("backups")).iterdir()}
+    names = {path.name for path in Path(job.backups).iterdir()}
     assert not [name for name in names if name.endswith(".partial")]
     assert deployed.docker("ps", "--all", "--quiet", "--filter", "label=sentinel-cutover.one-shot") == ""
 
 
 @pytest.fixture
-def corrupted(deployed: Lab, asked: Document) -> Generator[Path]:
+def corrupted(deployed: Lab, job: NightlyRequest) -> Generator[Path]:
     """Beside a good one of yesterday the newest backup with one bit flipped in the middle, as a disk may do it."""
-    today = backup_catalog.at(backup.take(asked)["file"])
+    today = backup_catalog.at(backup.take(job)["file"])
     assert today is not None
     path = Path(today.path)
     yesterday = str(path.with_name(backup_catalog.name_at(today.at - timedelta(days=1))))
@@ -102,16 +102,16 @@ def corrupted(deployed: Lab, asked: Document) -> Generator[Path]:
     yield path
     path.unlink()
     path.with_name(f"{path.name}.json").unlink()
-    backup.tell_again(asked)
+    backup.report_again(job)
 
 
 def test_a_corrupted_backup_is_bad_counts_no_more_and_is_not_restored(
-    corrupted: Path, deployed: Lab, settings: Settings, asked: Document
+    corrupted: Path, deployed: Lab, settings: Settings, job: NightlyRequest
 ) -> None:
-    told = deployed.ops("restore-drill")
-    assert (told["ok"], told["result"]) == (False, "bad") and "SHA-256 differs" in told["reason"]
-    prometheus(deployed, settings, "sentinel_restore_test_good", 0)
-    good = backup_catalog.newest_good(asked.text("backups"))
+    drill = deployed.ops("restore-drill")
+    assert (drill["ok"], drill["result"]) == (False, "bad") and "SHA-256 differs" in drill["reason"]
+    prometheus(deployed, settings, "sentinel_restore_drill_good", 0)
+    good = backup_catalog.newest_good(job.backups)
     assert good is not None and good.path != str(corrupted)
     prometheus(deployed, settings, queries.LAST_BACKUP, good.at.timestamp())
     refused = deployed.make("restore", "--from", corrupted.name)
@@ -119,19 +119,20 @@ def test_a_corrupted_backup_is_bad_counts_no_more_and_is_not_restored(
 
 
 def test_a_backup_that_holds_other_rows_than_the_database_held_is_bad(
-    one_night: subprocess.CompletedProcess[str], asked: Document
+    nightly_run: subprocess.CompletedProcess[str], job: NightlyRequest
 ) -> None:
-    found = newest(asked)
+    found = newest(job)
     backup_catalog.write_facts(found.path, {**found.facts, "rows": {"public.audit_log": 1}})
-    told = restore_drill.run(asked)
-    assert told["result"] == "bad" and "and the database held {'public.audit_log': 1}" in told["reason"]
+    drill = restore_drill.run(job)
+    assert drill["result"] == "bad" and "and the database held {'public.audit_log': 1}" in drill["reason"]
     backup_catalog.write_facts(found.path, found.facts)
-    backup.tell_again(asked)
+    backup.report_again(job)
 
 
-def test_without_a_backup_nothing_could_be_checked(asked: Document, tmp_path: Path) -> None:
-    said = restore_drill.run(night_of(asked, folder=str(tmp_path), backups=str(tmp_path / "none"), prometheus={}))
-    assert said["result"] == "could-not-check" and "run 'make backup'" in said["reason"]
+def test_without_a_backup_nothing_could_be_checked(job: NightlyRequest, tmp_path: Path) -> None:
+    empty = replace(job, folder=str(tmp_path), backups=str(tmp_path / "none"), prometheus=NO_MARKS)
+    drill = restore_drill.run(empty)
+    assert drill["result"] == "could-not-check" and "run 'make backup'" in drill["reason"]
 
 
 def cut(content: bytes) -> bytes:
@@ -144,27 +145,27 @@ def flipped(content: bytes) -> bytes:
     return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
 
-@pytest.mark.parametrize("harm", [cut, flipped])
-def test_a_dump_that_came_harmed_is_no_backup(
-    one_night: Any, asked: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Any
+@pytest.mark.parametrize("damage", [cut, flipped])
+def test_a_damaged_dump_is_no_backup(
+    nightly_run: Any, job: NightlyRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Any
 ) -> None:
     whole = backup.dumped
 
-    def harmed(database: Database, out: BinaryIO) -> Counts:
+    def damaged(database: Database, out: BinaryIO) -> Counts:
         beside = tmp_path / "whole"
         with beside.open("wb") as file:
-            counts = whole(database, file)
-        out.write(harm(beside.read_bytes()))
+            counts = whole(database, cast(Any, file))
+        out.write(damage(beside.read_bytes()))
         return counts
 
-    monkeypatch.setattr(backup, "dumped", harmed)
+    monkeypatch.setattr(backup, "dumped", damaged)
     with pytest.raises(Refusal, match="cannot be read back"):
-        backup.take(night_of(asked, folder=str(tmp_path), backups=str(tmp_path / "b"), prometheus={}))
+        backup.take(replace(job, folder=str(tmp_path), backups=str(tmp_path / "b"), prometheus=NO_MARKS))
     assert list((tmp_path / "b").iterdir()) == []
 
 
 def test_a_full_disk_leaves_the_old_backups_and_the_audit_log_whole(
-    deployed: Lab, asked: Document, tmp_path: Path
+    deployed: Lab, job: NightlyRequest, tmp_path: Path
 ) -> None:
     small = tmp_path / "small"
     small.mkdir()
@@ -172,10 +173,10 @@ def test_a_full_disk_leaves_the_old_backups_and_the_audit_log_whole(
     before = count(deployed)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)], check=True)
     try:
-        document = night_of(asked, folder=str(tmp_path / "nightly"), backups=str(small), prometheus={}).values
+        changed = replace(job, folder=str(tmp_path / "nightly"), backups=str(small), prometheus=NO_MARKS)
         done = subprocess.run(
-            ["python3", "-I", "-S", asked.text("program"), "nightly", "run"],
-            input=json.dumps(document),
+            ["python3", "-I", "-S", job.program, "nightly", "run"],
+            input=json.dumps(requests.write(changed)),
             capture_output=True,
             text=True,
             timeout=120,
@@ -188,8 +189,8 @@ def test_a_full_disk_leaves_the_old_backups_and_the_audit_log_whole(
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test' AND \"timestamp\" < now() - interval '30 days'")
 
 
-def test_a_stopped_database_is_told_and_old_backups_stay(deployed: Lab, asked: Document) -> None:
-    before = backup_catalog.found(asked.text("backups"))
+def test_a_stopped_database_is_reported_and_old_backups_stay(deployed: Lab, job: NightlyRequest) -> None:
+    before = backup_catalog.found(job.backups)
     deployed.docker("stop", "sentinel-postgres")
     try:
         done = deployed.make("backup")
@@ -197,24 +198,24 @@ def test_a_stopped_database_is_told_and_old_backups_stay(deployed: Lab, asked: D
         deployed.docker("start", "sentinel-postgres")
         healthy(deployed, "sentinel-postgres")
     assert done.returncode == 1 and "the container sentinel-postgres does not run" in done.stderr
-    assert backup_catalog.found(asked.text("backups")) == before
-    assert results.noted(asked, "backup")["result"] == "failed"
+    assert backup_catalog.found(job.backups) == before
+    assert results.noted(job, "backup")["result"] == "failed"
     assert deployed.ops("backup")["ok"] is True
 
 
 def test_a_restore_brings_back_what_was_and_keeps_what_is(
-    one_night: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, asked: Document
+    nightly_run: subprocess.CompletedProcess[str], deployed: Lab, settings: Settings, job: NightlyRequest
 ) -> None:
     """The gateway is called all the while, and writes its rows into the restored database afterwards."""
-    backup.take(asked)
-    chosen = newest(asked)
+    backup.take(job)
+    chosen = newest(job)
     deployed.sql("DELETE FROM audit_log WHERE client_subject = 'test'")
     with retention.calling(deployed.box, settings) as calls:
-        told = deployed.ops("restore", "--from", chosen.name)
-    assert told["ok"] is True and told["compared"] is True and told["after"]["rows"] == chosen.facts["rows"]
+        restored = deployed.ops("restore", "--from", chosen.name)
+    assert restored["ok"] is True and restored["compared"] is True and restored["after"]["rows"] == chosen.facts["rows"]
     assert calls.bad == 0 and len(calls.ms) > 10
     assert count(deployed) == YOUNG
-    kept = told["kept"]
+    kept = restored["kept"]
     held = deployed.docker(
         "exec", "sentinel-postgres", "psql", "-qtAX", "-h", "/run/postgresql", "-U", "sentinel", "-d", kept, "-c",
         "SELECT count(*) FROM audit_log WHERE client_subject = 'test'",

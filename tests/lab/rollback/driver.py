@@ -1,4 +1,4 @@
-"""What the tests of the rollback do to the lab, and what must be true of it afterwards.
+"""The lab between staged and cut over, for the tests of the rollback.
 
 Owns: bringing it to a start, watching the port from outside, killing the engine at a moment of one resource.
 Deliberately does not: know any resource by name; they come from the engine's own events.
@@ -29,7 +29,7 @@ UNEXPLAINED_MS = 2000
 """A gap that is longer than the handovers' own figures by more than this: nobody had the port. A busy gateway may take
 this long for one answer, a run that has to be made again takes longer."""
 GATEWAYS = {"sentinel": "sentinel-gateway", "contextforge": "mcp-context-forge-gateway"}
-"""How the names of the two begin."""
+"""The beginnings of their containers' names."""
 OTHER = {"sentinel": "contextforge", "contextforge": "sentinel"}
 RUN = ("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
 
@@ -43,7 +43,7 @@ class Watched:
 
     @property
     def served(self) -> bool:
-        """Whether one of the two answered whenever the port was not just changing hands."""
+        """True when one of the two answered whenever the port was not just changing hands."""
         return self.gap_ms < self.window_ms + UNEXPLAINED_MS
 
 
@@ -59,8 +59,8 @@ class Point:
 
 
 @dataclass
-class World:
-    """The lab between two worlds: staged (ContextForge serves) and cut over (Sentinel serves)."""
+class Driver:
+    """Drives the lab between staged (ContextForge serves) and cut over (Sentinel serves)."""
 
     lab: Lab
     forges_token: str = ""
@@ -83,7 +83,7 @@ class World:
         self.turn("sentinel")
 
     def turn(self, active: str) -> None:
-        """The switch, and `make up`: it must end as asked. Nothing is done where all of it is so already."""
+        """The switch, and `make up`: it must end as configured. Nothing is done where all of it is so already."""
         if self.is_at(active):
             return
         self.lab.set("active", active)
@@ -92,8 +92,8 @@ class World:
         self.must_be(active)
 
     def is_at(self, active: str) -> bool:
-        """Whether the configuration and the port say so, and nothing is pending or locked in the state."""
-        state = json.loads(self.state_file().read_bytes())["checkpoint"]["latest"] or {}
+        """True when the configuration and the port say so, and nothing is pending or locked in the state."""
+        state: dict[str, Any] = json.loads(self.state_file().read_bytes())["checkpoint"]["latest"] or {}
         locked = any(self.state_file().parents[2].glob("locks/**/*.json"))
         if f"active: {active}\n" not in self.lab.configuration() or state.get("pending_operations") or locked:
             return False
@@ -104,12 +104,12 @@ class World:
         return self.lab.docker("ps", "--filter", f"publish={PORT}", "--format", "{{.Names}}")
 
     def must_be(self, active: str) -> None:
-        """The right world after a command that has verified it: one container has the port, and it is the right one."""
+        """The right state after a command that has verified it: one container has the port, and it is the right one."""
         (holder,) = self.holder().split()
         assert holder.startswith(GATEWAYS[active])
 
     def must_be_whole(self, active: str) -> dict[str, Any]:
-        """The same, asked of the host, of the state, and through Claude's entry."""
+        """The same by the host, by the state, and through Claude's entry."""
         status = self.lab.make("status")
         found = json.loads(status.stdout)
         assert (found["active"], found["healthy"], found["drift"]) == (active, True, []), status.stderr[-3000:]
@@ -126,11 +126,11 @@ class World:
         seen.window_ms = max([took for name, took in self.handovers().items() if name not in before], default=0)
 
     def tokens(self) -> list[str]:
-        """One that ContextForge knows, kept from the staged world, and one that Sentinel knows."""
+        """One that ContextForge knows, kept from the staged lab, and one that Sentinel knows."""
         return [self.forges_token, (Path(self.lab.box.folder) / "handover-token").read_text().strip()]
 
     def handovers(self) -> dict[str, float]:
-        """The finished ones that the host keeps, and how long nobody answered in each, as it says itself."""
+        """The finished ones that the host keeps, and how long nobody answered in each, by its own figure."""
         return {
             name: max([line.get("result", {}).get("downtime_ms", 0) for line in lines], default=0)
             for name, lines in self._journals().items()
@@ -184,10 +184,10 @@ class World:
 
     def until(self, point: Point, events: Iterator[str]) -> bool:
         """Reads the engine's events up to the point; False where they end before it."""
-        wanted = "resOutputsEvent" if point.moment == "after" else "resourcePreEvent"
+        kind = "resOutputsEvent" if point.moment == "after" else "resourcePreEvent"
         for line in events:
-            event: dict[str, Any] = json.loads(line)
-            metadata = (event.get(wanted) or {}).get("metadata") or {}
+            event: dict[str, dict[str, Any]] = json.loads(line)
+            metadata: dict[str, Any] = (event.get(kind) or {}).get("metadata") or {}
             if metadata.get("op") not in (None, "same") and metadata["urn"].endswith(f"::{point.resource}"):
                 if point.moment == "during":
                     self._until_noted(metadata["urn"])
@@ -200,7 +200,8 @@ class World:
         end = time.monotonic() + 30
         while time.monotonic() < end:
             try:
-                pending = json.loads(state.read_bytes())["checkpoint"]["latest"].get("pending_operations") or []
+                latest: dict[str, Any] = json.loads(state.read_bytes())["checkpoint"]["latest"]
+                pending: list[Any] = latest.get("pending_operations") or []
             except (OSError, ValueError, KeyError):
                 continue
             if any(one["resource"]["urn"] == urn for one in pending):
