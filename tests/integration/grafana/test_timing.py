@@ -44,11 +44,11 @@ class Clock:
         self.answers: dict[str, Callable[[], Series]] = {}
         queries = {rule.rule.data[0].model["expr"]: rule.rule.title for rule in self.evaluator.watched}
 
-        def asked(source: Any, expression: str) -> Series:
+        def query(source: Any, expression: str) -> Series:
             title = queries[expression]
             return self.answers[title]() if title in self.answers else {(): QUIET.get(title, 0.0)}
 
-        monkeypatch.setattr(evaluation, "_asked", asked)
+        monkeypatch.setattr(evaluation, "_query", query)
 
     def backends(self, **values: float) -> None:
         self.answers["Backend unhealthy"] = lambda: {(("backend", name),): value for name, value in values.items()}
