@@ -26,6 +26,7 @@ from components.monitoring.prometheus import Prometheus
 from components.n8n_workflow.workflow import Target, targets, workflow
 from components.sentinel.configuration import ALIAS as GATEWAY
 from components.verification import Verification
+from hostctl.docker.networks import NetworkRequest
 from hostctl.health_watch import WorkflowRequest
 from settings import Settings, secret_output
 
@@ -102,11 +103,12 @@ class HealthWatch(pulumi.ComponentResource):
             self._args.host.action(
                 f"{self._name}-reached-{network}",
                 Operation("networks", create="join", delete="leave"),
-                {
-                    "network": network,
-                    "members": [{"container": one.name, "aliases": [alias]} for alias, one in present.items()],
-                    "containers": [one.id for one in present.values()],
-                },
+                request(
+                    NetworkRequest,
+                    network=network,
+                    members=[{"container": one.name, "aliases": [alias]} for alias, one in present.items()],
+                    containers=[one.id for one in present.values()],
+                ),
                 parent=self,
             )
             for network in self._args.settings.networks.also

@@ -257,7 +257,7 @@ class Host(pulumi.ComponentResource):
 
 
 def way(settings: HostSettings) -> dict[str, object]:
-    """How `verify` gets to the host: `verify.documents.Host`."""
+    """The host as `verify` reaches it: `verify.documents.Host`."""
     near: dict[str, object] = {
         "kind": settings.kind,
         "program": f"{settings.folder}/hostctl.pyz",

@@ -1,4 +1,4 @@
-"""What the containers that watch have in common: Prometheus and Grafana.
+"""Prometheus's and Grafana's common container.
 
 Owns: the networks they join (the edge for their loopback port, the internal one to see Sentinel), the one volume, the
 label by which changed files make a new container, and the time they get to write at a stop.

@@ -24,10 +24,11 @@ class Member:
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """A network and its members."""
+    """A network and its members. A change of `containers`, their ids, repeats the join; no verb reads them."""
 
     network: str
     members: tuple[Member, ...] = ()
+    containers: tuple[str, ...] = ()
     docker_socket: str = ""
 
 

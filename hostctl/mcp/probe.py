@@ -62,5 +62,5 @@ class Probe:
         if self.optional:
             return f"optional: {self.reason}"
         if self.allowed_failure:
-            return f"known broken: {self.reason}"
+            return f"allowed to fail: {self.reason}"
         return f"it was {broken_before} at ContextForge already" if broken_before else ""

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 CONFIGURATION = Path("/etc/sentinel/bridge.json")
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
 START_SECONDS = 60
-WARM_UP = 10
+UNCOUNTED_CALLS = 10
 
 Message = dict[str, Any]
 
@@ -159,7 +159,7 @@ def series(make: Callable[[], Client], request: Message) -> dict[str, dict[str, 
     """The figures of every number of clients, by that number."""
     tool, arguments = request["tool"], request["arguments"]
     first = make()
-    taken([first], WARM_UP, tool, arguments)
+    taken([first], UNCOUNTED_CALLS, tool, arguments)
     first.close()
     found: dict[str, dict[str, float]] = {}
     for count, calls in request["calls"]:

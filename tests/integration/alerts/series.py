@@ -64,7 +64,7 @@ def memory(seconds: int, bridge_mb: float, gateway_mb: float) -> Series:
 
 
 def ending_token(seconds: int) -> Series:
-    """The figures of a nightly job that left Claude's token with a few minutes of life; promtool's clock begins at 1970."""
+    """A nightly job that left Claude's token with a few minutes of life; promtool's clock begins at 1970."""
     return {f'{TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}': f"{seconds}x{seconds // SCRAPE_SECONDS}"}
 
 

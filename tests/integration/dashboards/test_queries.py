@@ -17,7 +17,7 @@ TARGETS: dict[str, str] = {
 }
 
 
-def asked(running: Running, name: str, tool: str = ".*", backend: str = ".*") -> dict[tuple[str, ...], float]:
+def values(running: Running, name: str, tool: str = ".*", backend: str = ".*") -> dict[tuple[str, ...], float]:
     """The query as Grafana sends it: series by the values of their labels."""
     expression = TARGETS[name].replace("$__rate_interval_ms", str(SECONDS_OF_RATES * 1000))
     expression = expression.replace("$__rate_interval", f"{SECONDS_OF_RATES}s")
@@ -32,35 +32,35 @@ def about(number: float) -> Any:
 
 
 def test_requests_by_tool_and_status(scraped: Running) -> None:
-    assert asked(scraped, "1A") == {
+    assert values(scraped, "1A") == {
         ("success", "list_tables"): about(CALLS_A_SECOND),
         ("error", "web_search"): about(1),
     }
 
 
 def test_requests_of_the_chosen_tool_only(scraped: Running) -> None:
-    assert asked(scraped, "1A", tool="web_search") == {("error", "web_search"): about(1)}
+    assert values(scraped, "1A", tool="web_search") == {("error", "web_search"): about(1)}
 
 
 def test_latency_lies_in_the_bucket_of_the_calls(scraped: Running) -> None:
     """Ten of eleven calls take 30 ms (bucket 25 to 50 ms), one takes 7 s (bucket 5 to 10 s)."""
-    p50, p95, p99 = (asked(scraped, name)[()] for name in ("2A", "2B", "2C"))
+    p50, p95, p99 = (values(scraped, name)[()] for name in ("2A", "2B", "2C"))
     assert 0.025 < p50 < 0.05
     assert 5 < p95 < p99 <= 10
 
 
 def test_errors_by_type_and_their_share(scraped: Running) -> None:
-    assert asked(scraped, "3A") == {("timeout",): about(1)}
-    assert asked(scraped, "3B") == {(): about(1 / (CALLS_A_SECOND + 1))}
+    assert values(scraped, "3A") == {("timeout",): about(1)}
+    assert values(scraped, "3B") == {(): about(1 / (CALLS_A_SECOND + 1))}
 
 
 def test_one_state_a_backend(scraped: Running) -> None:
-    assert asked(scraped, "4A") == {("sqlite",): 1, ("exa",): 0}
-    assert asked(scraped, "4A", backend="sqlite") == {("sqlite",): 1}
+    assert values(scraped, "4A") == {("sqlite",): 1, ("exa",): 0}
+    assert values(scraped, "4A", backend="sqlite") == {("sqlite",): 1}
 
 
 def test_rate_limit_hits_a_minute(scraped: Running) -> None:
-    assert asked(scraped, "5A") == {("list_tables",): about(2 * 60)}
+    assert values(scraped, "5A") == {("list_tables",): about(2 * 60)}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_rate_limit_hits_a_minute(scraped: Running) -> None:
 def test_a_quiet_day_reads_as_zero_and_nothing_is_divided_by_it(
     quiet: Running, name: str, series: tuple[str, ...]
 ) -> None:
-    assert asked(quiet, name) == {series: 0}
+    assert values(quiet, name) == {series: 0}
 
 
 def test_the_table_of_the_quiet_day_names_every_query() -> None:

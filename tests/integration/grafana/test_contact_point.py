@@ -49,7 +49,7 @@ def running(folder: Path, webhook: str, major: int) -> Generator[Send]:
     at: dict[str, Any] = {"address": "127.0.0.1", "port": port, "user": "admin", "password": PASSWORD}
 
     def send(**changes: Any) -> dict[str, Any]:
-        members = {**at, "contact_point": "discord", "alert": ALERT, "limit_seconds": 0, **changes}
+        members: dict[str, Any] = {**at, "contact_point": "discord", "alert": ALERT, "limit_seconds": 0, **changes}
         return grafana.send(SendRequest(**members))
 
     yield send

@@ -13,7 +13,7 @@ import pytest
 
 from components.monitoring.prometheus import RESOURCES, prometheus_yml
 from dashboards import queries, resources
-from hostctl import resources as look
+from hostctl import resources as statistics
 from lab.real import prometheus
 from lab.real.prometheus import Running
 from tests.integration.prometheus.test_configuration import settings
@@ -30,18 +30,24 @@ TARGETS: dict[str, str] = {
 
 def written(folder: Path, cpu_seconds: float) -> None:
     """As `resources write` writes it, of two containers that are known."""
-    found: look.Samples = {
-        look.MEMORY: [('{container="sentinel-postgres"}', 64 * MEGABYTE), ('{container="sentinel-gateway-1"}', 300e6)],
-        look.LIMIT: [('{container="sentinel-postgres"}', 256 * MEGABYTE), ('{container="sentinel-gateway-1"}', 0)],
-        look.CPU: [('{container="sentinel-postgres"}', cpu_seconds)],
-        look.PROCESS: [
+    found: statistics.Samples = {
+        statistics.MEMORY: [
+            ('{container="sentinel-postgres"}', 64 * MEGABYTE),
+            ('{container="sentinel-gateway-1"}', 300e6),
+        ],
+        statistics.LIMIT: [
+            ('{container="sentinel-postgres"}', 256 * MEGABYTE),
+            ('{container="sentinel-gateway-1"}', 0),
+        ],
+        statistics.CPU: [('{container="sentinel-postgres"}', cpu_seconds)],
+        statistics.PROCESS: [
             (f'{{container="sentinel-gateway-1",process="{name}"}}', size * MEGABYTE)
             for name, size in (("bridge", 33), ("gateway", 31))
         ],
-        look.TARGET: [("", 100 * MEGABYTE)],
+        statistics.TARGET: [("", 100 * MEGABYTE)],
     }
     beside = folder / "new"
-    beside.write_text("".join(look.lines(found, round(time.time() * 1000))))
+    beside.write_text("".join(statistics.lines(found, round(time.time() * 1000))))
     beside.rename(folder / RESOURCES)
 
 
@@ -57,7 +63,7 @@ def running(folder: Path) -> Generator[Running]:
         yield found
 
 
-def asked(found: Running, name: str) -> dict[tuple[str, ...], float]:
+def values(found: Running, name: str) -> dict[tuple[str, ...], float]:
     expression = TARGETS[name].replace(queries.RESOURCES_WINDOW, "4s")
     return {tuple(labels[key] for key in sorted(labels)): value for labels, value in found.query(expression)}
 
@@ -69,11 +75,11 @@ def test_the_hosts_file_is_read_without_an_exporter_and_every_panel_shows_it(tmp
         while time.time() < began + 60 and not found.query(f"{queries.CONTAINER_CPU} offset 6s"):
             written(tmp_path, 10 + (time.time() - began) / 2)
             time.sleep(0.2)
-        assert asked(found, "1A") == {("sentinel-postgres",): 64 * MEGABYTE, ("sentinel-gateway-1",): 300e6}
-        assert asked(found, "2A") == {("sentinel-postgres",): 0.25}
-        assert asked(found, "3A") == {("sentinel-postgres",): pytest.approx(0.5, rel=0.3)}
-        assert asked(found, "4A") == {("bridge",): 33 * MEGABYTE, ("gateway",): 31 * MEGABYTE}
-        assert asked(found, "4B") == {(): 100 * MEGABYTE}
+        assert values(found, "1A") == {("sentinel-postgres",): 64 * MEGABYTE, ("sentinel-gateway-1",): 300e6}
+        assert values(found, "2A") == {("sentinel-postgres",): 0.25}
+        assert values(found, "3A") == {("sentinel-postgres",): pytest.approx(0.5, rel=0.3)}
+        assert values(found, "4A") == {("bridge",): 33 * MEGABYTE, ("gateway",): 31 * MEGABYTE}
+        assert values(found, "4B") == {(): 100 * MEGABYTE}
         assert found.query(queries.gateway_memory()) == [({}, 64 * MEGABYTE)]
 
 

@@ -132,7 +132,7 @@ def test_without_a_database_the_start_ends_with_exit_code_1_after_its_retries(tm
     assert "next attempt" in ended.log() and "failed to connect to PostgreSQL" in ended.log()
 
 
-def test_backends_are_discovered_before_the_token_is_looked_at(tmp_path: Path) -> None:
+def test_backends_are_discovered_before_the_token_is_checked(tmp_path: Path) -> None:
     ended = refusal(tmp_path, gateway_environment("unused", SENTINEL_TOKEN="bad"), [stdio_backend("alpha")])
     assert ended.log().index("backend alpha: 5 tools") < ended.log().index("JWT validation failed")
 

@@ -27,7 +27,7 @@ def test_the_program_is_the_pinned_version_and_is_installed_once(progress: Progr
     assert install.executable(progress).stat().st_ino == installed
 
 
-def test_a_machine_without_a_program_of_its_own_is_as_user_error(
+def test_a_machine_without_a_program_of_its_own_is_one_sentence(
     progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")

@@ -56,9 +56,9 @@ def test_one_red_embed_when_they_fall_and_one_green_when_they_are_back(watched: 
 
 
 def test_a_marked_message_arrives_by_n8n_and_nothing_of_it_stays(watched: N8n) -> None:
-    told = watched.lab.ops("alert-drill")
-    assert {row["way"]: row["result"] for row in told["ways"]}["n8n"] == "sent", told
-    assert embeds()[-1]["title"] == f"Alert test {told['mark']}: nothing is wrong, the operator ran make alert-drill."
+    drill = watched.lab.ops("alert-drill")
+    assert {row["way"]: row["result"] for row in drill["ways"]}["n8n"] == "sent", drill
+    assert embeds()[-1]["title"] == f"Alert test {drill['mark']}: nothing is wrong, the operator ran make alert-drill."
     assert set(watched.workflows()) == {"Heartbeat", NAME}
 
 
@@ -66,8 +66,8 @@ def test_n8n_answers_as_its_double_in_the_fast_tests_does(watched: N8n) -> None:
     def call(method: str, path: str, body: dict[str, Any] | None) -> tuple[int, Any]:
         return account.exchange(watched.lab.box, watched.key, method, path, body)
 
-    looked_at = [Target("nothing", "http://127.0.0.1:9/", "down", "up", "none")]
-    other = json.loads(json.dumps(workflow(looked_at, minutes=59, failures=20)))
+    watched_targets = [Target("nothing", "http://127.0.0.1:9/", "down", "up", "none")]
+    other = json.loads(json.dumps(workflow(watched_targets, minutes=59, failures=20)))
     for node in other["nodes"]:
         node["id"] = str(uuid.uuid4())
     assert course(call, other, {"webhookUri": "https://discord.com/api/webhooks/1/none"}) == COURSE

@@ -59,7 +59,7 @@ def test_the_message_names_the_backend_the_first_check_and_its_heading_in_the_pa
     assert last("RESOLVED: Backend unhealthy")["content"].startswith("Resolved: Backend sqlite is unhealthy")
 
 
-def test_nobody_was_told_twice(taken: alerts.Taken) -> None:
+def test_no_alert_was_sent_twice(taken: alerts.Taken) -> None:
     """Of the last round of faults: as many messages that something fires as that it is over."""
-    told = [one["embeds"][0]["title"] for one in discord.messages(Place())[-2 * len(TITLES) :]]
-    assert sorted(told) == sorted(f"{status}: {title}" for title in TITLES for status in ("FIRING", "RESOLVED"))
+    titles = [one["embeds"][0]["title"] for one in discord.messages(Place())[-2 * len(TITLES) :]]
+    assert sorted(titles) == sorted(f"{status}: {title}" for title in TITLES for status in ("FIRING", "RESOLVED"))

@@ -42,22 +42,22 @@ def test_grafana_has_the_data_source_the_five_panels_and_every_rule_in_good_heal
     assert point["settings"]["url"] == "[REDACTED]"
 
 
-def test_without_the_admins_password_nothing_is_told(deployed: Lab, settings: Settings) -> None:
+def test_without_the_admins_password_nothing_is_shown(deployed: Lab, settings: Settings) -> None:
     for basic in ("", "admin:admin"):
         answer = call(deployed.box, "GET", "/api/datasources", basic=basic, port=settings.grafana.port)
         assert answer.status == 401
 
 
 def test_a_marked_message_arrives_by_grafana(deployed: Lab) -> None:
-    told = deployed.ops("alert-drill")
-    assert told["ok"] is True
-    assert {row["way"]: row["result"] for row in told["ways"]}["grafana"] == "sent"
-    assert f"Alert test {told['mark']}: nothing is wrong" in discord.messages(Place())[-1]["content"]
+    drill = deployed.ops("alert-drill")
+    assert drill["ok"] is True
+    assert {row["way"]: row["result"] for row in drill["ways"]}["grafana"] == "sent"
+    assert f"Alert test {drill['mark']}: nothing is wrong" in discord.messages(Place())[-1]["content"]
 
 
 def test_the_panels_are_drawn_from_the_stacks_prometheus(deployed: Lab) -> None:
-    told = deployed.ops("dashboard-picture", "--minutes", "10")
-    with Image.open(Path(told["file"])) as picture:
+    drawn = deployed.ops("dashboard-picture", "--minutes", "10")
+    with Image.open(Path(drawn["file"])) as picture:
         assert picture.format == "PNG" and picture.size[0] > 1000
 
 

@@ -46,7 +46,7 @@ class Operator(RuleBasedStateMachine):
     def begins_staged(self) -> None:
         self.driver.staged()
         self.active = "contextforge"
-        self.rested = False
+        self.predecessor_stopped = False
         self.lab = self.driver.lab
         self.image = str(self.lab.ops("history")[0]["image"])
 
@@ -64,14 +64,14 @@ class Operator(RuleBasedStateMachine):
     def go_back(self) -> None:
         self.did("rollback")
         assert self.lab.ops("rollback")["active"] == "contextforge"
-        self.active, self.rested = "contextforge", False
+        self.active, self.predecessor_stopped = "contextforge", False
 
     @precondition(lambda self: self.active == "sentinel")
     @rule()
-    def rest(self) -> None:
+    def stop_predecessor(self) -> None:
         self.did("stop-predecessor")
         assert self.lab.ops("stop-predecessor")["predecessor"] == "stopped"
-        self.rested = True
+        self.predecessor_stopped = True
 
     @rule()
     def new_image(self) -> None:
@@ -98,7 +98,7 @@ class Operator(RuleBasedStateMachine):
         self.did("reboot")
         vps.reboot(Place(), Progress(LOGS))
         assert self.lab.ops("up")["ok"] is True
-        self.rested = self.active == "sentinel"
+        self.predecessor_stopped = self.active == "sentinel"
 
     @rule()
     def lost_file(self) -> None:
@@ -125,7 +125,13 @@ class Operator(RuleBasedStateMachine):
             return
         self.did("checked")
         predecessor = self.driver.must_be_whole(self.active)["predecessor"]
-        wanted = {"serving"} if self.active == "contextforge" else {"stopped"} if self.rested else {"paused", "stopped"}
+        wanted = (
+            {"serving"}
+            if self.active == "contextforge"
+            else {"stopped"}
+            if self.predecessor_stopped
+            else {"paused", "stopped"}
+        )
         assert predecessor in wanted
 
 

@@ -117,7 +117,7 @@ def run(lab: Lab, progress: Progress) -> Course:
 
 
 def measured(course: Course) -> dict[str, Any]:
-    """What docs/security-proof.md shows of the course."""
+    """The figures of the course that docs/security-proof.md shows."""
     tables = dict(course.tables)
     # A port that said nothing in 20 ms of the watch may just have been slow; what counts there is what answered.
     tables[DURING] = {address: {"open": course.every_over_handover[address]["open"]} for address in ADDRESSES}

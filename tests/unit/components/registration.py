@@ -21,13 +21,13 @@ from tests.unit.settings.cases import SMALLEST
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORD = {"path": "/srv/sentinel/claude/record.json", "sha256": "0" * 64}
-"""Where the host keeps what Claude's files were, as `hostctl claude record` tells it."""
+"""The answer of `hostctl claude record`: the place and the hash of the record on the host."""
 BASELINE: Mapping[str, Any] = {"entry": "contextforge", "transport": "http", "tools": [], "backends": []}
 
 
 @dataclass(frozen=True)
 class Registered:
-    """One resource as the engine is told of it. `after` are the URNs that it waits for, its parent's included."""
+    """One resource as the engine registers it. `after` are the URNs that it waits for, its parent's included."""
 
     urn: str
     type: str

@@ -1,4 +1,4 @@
-"""What every container of the product shares, and what the published plugin would get wrong without it."""
+"""The hardening that every container shares, and the options without which the published plugin goes wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which settings make a new container, and which reach the one that runs."""
+"""Settings that make a new container, and settings that reach the one that runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def before() -> Registration:
 
 def document(program: Registration, name: str) -> dict[str, Any]:
     stdin: Any = program.named(name).inputs["stdin"]
-    # A secret is told with its mark around it.
+    # A secret has its mark around it.
     return json.loads(stdin if isinstance(stdin, str) else stdin["value"])
 
 
@@ -85,7 +85,7 @@ def test_the_file_says_what_the_settings_say() -> None:
     assert read["rate_limits"] == {"default_rpm": 600, "per_tool": {"list_tables": 5}}
 
 
-def test_the_proof_that_it_was_taken_is_the_gateways_own_list() -> None:
-    asked = document(register(SWITCH), "sentinel-live-reload")
-    assert asked["hidden"] == ["list_tables", "write_query"]
-    assert asked["listed"] == ["sequentialthinking"]
+def test_the_proof_of_a_reload_is_the_gateways_own_list() -> None:
+    request = document(register(SWITCH), "sentinel-live-reload")
+    assert request["hidden"] == ["list_tables", "write_query"]
+    assert request["listed"] == ["sequentialthinking"]

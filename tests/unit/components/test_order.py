@@ -130,7 +130,7 @@ def test_a_sentinel_that_is_stopped_on_purpose_is_not_waited_for() -> None:
     assert (jobs("true"), jobs("false")) == (["sentinel", "prometheus"], ["prometheus"])
 
 
-def test_on_the_rollback_nothing_is_asked_again_but_the_gates_which_know_it_by_its_active() -> None:
+def test_a_rollback_repeats_the_gates_alone_which_know_it_by_active() -> None:
     cut_over, staged = register(), register({"active": "contextforge"})
     documents = [json.loads(one.named("gates-passed").inputs["stdin"]) for one in (cut_over, staged)]
     assert [document.pop("active") for document in documents] == ["sentinel", "contextforge"]
@@ -163,7 +163,7 @@ def test_a_retired_predecessor_is_in_no_record_that_a_delete_would_put_back() ->
     assert json.loads(program.named("predecessor-record").inputs["stdin"])["kind"] == "absent"
 
 
-def test_sidecars_join_the_edge_only_where_that_is_asked() -> None:
+def test_sidecars_join_the_edge_only_where_configured() -> None:
     assert not [one for one in register().resources.values() if one.name == "sentinel-sidecars-out"]
     program = register({"networks.sidecars_out": "true"})
     document = json.loads(program.named("sentinel-sidecars-out").inputs["stdin"])
@@ -174,22 +174,22 @@ def test_sidecars_join_the_edge_only_where_that_is_asked() -> None:
     assert program.named("sentinel-sidecars-out").urn in program.all_before(program.named("sentinel-standby").urn)
 
 
-def test_the_verification_is_asked_again_when_image_configuration_backends_or_token_changed(
+def test_the_verification_is_repeated_when_image_configuration_backends_or_token_changed(
     cutover: Registration,
 ) -> None:
-    asked = json.loads(cutover.named("verification-backends").inputs["stdin"])
-    assert set(asked["because"]) == {"containers", "files", "token"}
-    assert [one["image"] for one in asked["because"]["containers"]] == [
+    document = json.loads(cutover.named("verification-backends").inputs["stdin"])
+    assert set(document["because"]) == {"containers", "files", "token"}
+    assert [one["image"] for one in document["because"]["containers"]] == [
         "sha256:sentinel-image-bridge",
         "sha256:sentinel-postgres-image",
     ]
-    assert asked["because"]["files"]
-    assert [probe["name"] for probe in asked["probes"]] == ["sqlite", "sequential-thinking"]
+    assert document["because"]["files"]
+    assert [probe["name"] for probe in document["probes"]] == ["sqlite", "sequential-thinking"]
 
 
 def test_without_standby_sentinel_is_declared_and_not_started() -> None:
-    resting = register({"active": "contextforge", "sentinel.standby": "false"})
-    names = {one.name for one in resting.resources.values()}
+    stopped = register({"active": "contextforge", "sentinel.standby": "false"})
+    names = {one.name for one in stopped.resources.values()}
     assert "sentinel-gateway" in names
     assert "sentinel-standby" not in names
 
@@ -197,8 +197,8 @@ def test_without_standby_sentinel_is_declared_and_not_started() -> None:
 def test_the_watch_reaches_names_from_n8ns_container_and_loopback_from_the_host_itself(cutover: Registration) -> None:
     def addresses(program: Registration) -> list[str]:
         nodes = json.loads(program.named("health-watch-workflow").inputs["stdin"])["workflow"]["nodes"]
-        looked_at = nodes[1]["parameters"]["jsCode"].removeprefix("return ").rstrip(";\n")
-        return [one["json"]["url"] for one in json.loads(looked_at)]
+        targets = nodes[1]["parameters"]["jsCode"].removeprefix("return ").rstrip(";\n")
+        return [one["json"]["url"] for one in json.loads(targets)]
 
     assert addresses(cutover) == [
         "http://sentinel-gateway:9201/health",
@@ -240,12 +240,12 @@ def test_the_program_is_the_same_over_ssh() -> None:
     assert connection["hostKey"].startswith("ssh-ed25519 ")
 
 
-def test_a_file_that_claude_ignores_is_told_and_yet_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr("pulumi.log.warn", told.append)
+def test_a_file_that_claude_ignores_is_a_warning_and_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", warned.append)
     file = "/home/operator/.claude/settings.json"
     program = register({"client.file": file})
-    assert told == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
+    assert warned == [f"client.file is {file}: today's Claude Code ignores mcpServers there; it reads ~/.claude.json."]
     assert file in program.named("claude-entry").inputs["stdin"]
 
 
@@ -276,14 +276,18 @@ def test_each_layer_is_built_over_the_one_below_and_the_last_is_what_the_contain
 
 def test_a_runs_limit_holds_the_sum_of_the_gates_own_limits() -> None:
     program = register({"verification.baseline": "false"})
-    asked = GatesRequest.model_validate_json(program.named("gates-passed").inputs["stdin"])
-    assert sum(gate.limit(asked) for gate in GATES) == gates_seconds(load(SMALLEST, set(SECRET_KEYS), stack="test"))
+    request = GatesRequest.model_validate_json(program.named("gates-passed").inputs["stdin"])
+    assert sum(gate.limit(request) for gate in GATES) == gates_seconds(load(SMALLEST, set(SECRET_KEYS), stack="test"))
 
 
 @pytest.mark.parametrize("active", ["sentinel", "contextforge"])
 def test_a_boot_is_checked_whoever_has_the_port(active: str) -> None:
-    asked = json.loads(register({"active": active}).named("reboot-check-armed").inputs["stdin"])
-    assert (asked["active"], asked["standby"], asked["predecessor"]) == (active, True, "mcp-context-forge-gateway-1")
-    assert asked["containers"] == ["sentinel-postgres", "sentinel-prometheus", "sentinel-grafana", "mcp-sqlite"]
-    assert asked["probes"][0]["tool"] == {"sentinel": "list_tables", "contextforge": "sqlite-list-tables"}[active]
-    assert asked["claude"]["entry"] == {"sentinel": "sentinel", "contextforge": "contextforge"}[active]
+    document = json.loads(register({"active": active}).named("reboot-check-armed").inputs["stdin"])
+    assert (document["active"], document["standby"], document["predecessor"]) == (
+        active,
+        True,
+        "mcp-context-forge-gateway-1",
+    )
+    assert document["containers"] == ["sentinel-postgres", "sentinel-prometheus", "sentinel-grafana", "mcp-sqlite"]
+    assert document["probes"][0]["tool"] == {"sentinel": "list_tables", "contextforge": "sqlite-list-tables"}[active]
+    assert document["claude"]["entry"] == {"sentinel": "sentinel", "contextforge": "contextforge"}[active]

@@ -35,7 +35,7 @@ class Sent:
 
 
 def sent(resources: list[Registered]) -> list[Sent]:
-    """What the host's actions among the resources send."""
+    """The documents that the resources' actions send to the host."""
     found: list[Sent] = []
     for one in resources:
         lines = {str(one.inputs.get(word) or "") for word in ("create", "update", "delete")}

@@ -43,9 +43,9 @@ def test_the_builder_does_not_travel(archive: Path) -> None:
 
 def test_a_run_imports_what_its_verb_needs_and_no_other_verb(archive: Path) -> None:
     """The archive holds sources: what is imported is compiled each time."""
-    words = [sys.executable, "-I", "-S", "-X", "importtime", str(archive), "token", "show"]
-    told = subprocess.run(words, input="{}", capture_output=True, text=True).stderr
-    imported = {line.rpartition("|")[2].strip() for line in told.splitlines() if "hostctl" in line}
+    argv = [sys.executable, "-I", "-S", "-X", "importtime", str(archive), "token", "show"]
+    report = subprocess.run(argv, input="{}", capture_output=True, text=True).stderr
+    imported = {line.rpartition("|")[2].strip() for line in report.splitlines() if "hostctl" in line}
     assert {"hostctl.core.documents", "hostctl.mcp.client"} <= imported
     assert not imported & {
         "hostctl.docker.engine",
@@ -94,7 +94,7 @@ def _unions_at_run_time(tree: ast.Module) -> list[int]:
     ]
 
 
-def test_an_unknown_verb_is_told_with_the_known_ones(run: Any) -> None:
+def test_an_unknown_verb_is_answered_with_the_known_ones(run: Any) -> None:
     done = run("handover", "sell", document={})
     assert done.returncode == 2
     assert done.stderr.startswith("hostctl: no such verb: give one of files write, files remove, ")
@@ -114,13 +114,13 @@ def test_an_unknown_verb_is_told_with_the_known_ones(run: Any) -> None:
         ),
     ],
 )
-def test_a_wrong_document_is_as_user_error(run: Any, document: str, sentence: str) -> None:
+def test_a_wrong_document_is_one_sentence(run: Any, document: str, sentence: str) -> None:
     done = run("files", "write", document=document)
     said = f"hostctl files write: {sentence} (docs/runbook.md#hostctl-files-write)\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 
-def test_an_engine_that_is_not_there_is_as_user_error(run: Any, tmp_path: Path) -> None:
+def test_an_engine_that_is_not_there_is_one_sentence(run: Any, tmp_path: Path) -> None:
     done = run("sentinel", "start", document={"docker_socket": f"unix://{tmp_path}/no.sock", "container": "x"})
     assert done.stderr == (
         f"hostctl sentinel start: the Docker engine at {tmp_path}/no.sock did not answer (No such file or directory): "
@@ -129,7 +129,7 @@ def test_an_engine_that_is_not_there_is_as_user_error(run: Any, tmp_path: Path) 
 
 
 def test_it_travels_compressed_and_is_the_same_archive_on_the_host(archive: Path) -> None:
-    """The archive on the host is the stored one: what is compressed is its way there."""
+    """The archive on the host is the stored one: it is compressed for transit only."""
     text = packed(archive.read_bytes())
     assert len(text) < archive.stat().st_size / 2 and b"\n" not in text
     program = f"{UNPACKING};sys.stdout.buffer.write(unpacked(sys.stdin.read()))"

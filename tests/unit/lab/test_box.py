@@ -35,7 +35,7 @@ def test_without_ipv6_no_command_names_it(tmp_path: Path) -> None:
     assert not any(":" in part for command in network.commands(Place(tmp_path), ipv6=False) for part in command)
 
 
-def test_not_linux_is_as_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_linux_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     with pytest.raises(UserError) as caught:
         tools.require_system()
@@ -45,7 +45,7 @@ def test_not_linux_is_as_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_not_root_is_as_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_root_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(UserError) as caught:
@@ -56,7 +56,7 @@ def test_not_root_is_as_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_folder_that_somebody_still_writes_to_is_as_user_error(
+def test_a_folder_that_somebody_still_writes_to_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = Place(tmp_path)

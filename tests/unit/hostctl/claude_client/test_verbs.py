@@ -374,7 +374,7 @@ def test_what_the_record_belongs_to_cannot_change_while_sentinel_serves(home: Pa
         ({"helper": "/elsewhere/headers"}, "'helper' must be a file in"),
     ],
 )
-def test_a_wrong_document_is_as_user_error(home: Path, change: dict[str, Any], message: str) -> None:
+def test_a_wrong_document_is_one_sentence(home: Path, change: dict[str, Any], message: str) -> None:
     act("record", document(home))
     with pytest.raises(Refusal) as refused:
         act("apply", document(home, **change))

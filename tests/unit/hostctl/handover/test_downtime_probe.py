@@ -85,7 +85,7 @@ def test_a_connection_that_is_closed_again_is_no_answer(unused: socket.socket) -
     assert results(seen)[0] == "closed"
 
 
-def test_times_are_milliseconds_from_the_moment_that_is_asked_for(unused: socket.socket) -> None:
+def test_times_are_milliseconds_from_the_given_moment(unused: socket.socket) -> None:
     with DowntimeProbe(request_on(unused.getsockname()[1])) as seen:
         seen.wait_for(2)
         moment = time.monotonic()

@@ -166,7 +166,7 @@ def test_a_backup_that_a_restore_proved_bad_counts_no_more(request_: NightlyRequ
     assert found is not None and found.path == str(older)
 
 
-def test_a_stopped_database_is_as_user_error(run: Any, request_: NightlyRequest, tmp_path: Path) -> None:
+def test_a_stopped_database_is_one_sentence(run: Any, request_: NightlyRequest, tmp_path: Path) -> None:
     """Here no engine answers at all; the stopped container is the lab's."""
     done = run("backup", "take", document=requests.write(request_))
     assert done.returncode == 1
