@@ -58,7 +58,7 @@ def test_todays_program_replaces_and_deletes_nothing_of_a_recorded_stack(stack: 
     [
         ({}, {}),
         ({"sentinel.health_interval_seconds": 20}, {"sentinel-gateway": "replace", "sentinel-standby": "replace"}),
-        ({"reboot.enabled": False}, {f"reboot-check{part}": "delete" for part in ("", "-armed", "-webhook")}),
+        ({"reboot.enabled": False}, {f"reboot-check{part}": "delete" for part in ("", "-armed")}),
     ],
     ids=["nothing", "another health check", "a part taken out"],
 )
