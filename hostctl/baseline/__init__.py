@@ -63,7 +63,7 @@ def kept(folder: str) -> dict[str, Any] | None:
         return None
     baseline = parsed(content)
     if baseline is None:
-        raise Refusal(f"{path} is no JSON: remove it, and run again while ContextForge serves")
+        raise Refusal(f"{path} is not JSON: remove it, and run again while ContextForge serves")
     return baseline
 
 

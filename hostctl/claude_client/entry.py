@@ -122,9 +122,13 @@ def require_only_entries_differ(text: str | None, new: str, place: Place, entry:
     try:
         same = _stripped(before, place) == _stripped(after, place)
     except RecursionError:
-        raise Refusal(f"{place.file} is nested too deeply to be Claude's file: it was left as it is") from None
+        raise Refusal(
+            f"{place.file} is nested too deeply to be Claude's file: correct client.file; it was left as it is"
+        ) from None
     if not same:
-        raise Refusal(f"{place.file} could not be edited without another change: it was left as it is")
+        raise Refusal(
+            f"{place.file} could not be edited without another change: add the entry by hand; it was left as it is"
+        )
 
 
 def _stripped(known: dict[str, Any], place: Place) -> dict[str, Any]:

@@ -57,9 +57,11 @@ def parsed(text: str, where: str) -> dict[str, Any]:
             "then run again; it was left as it is"
         ) from None
     except RecursionError:
-        raise Refusal(f"{where} is nested too deeply to be Claude's file: it was left as it is") from None
+        raise Refusal(
+            f"{where} is nested too deeply to be Claude's file: correct client.file; it was left as it is"
+        ) from None
     if not isinstance(found, dict):
-        raise Refusal(f"{where} holds no JSON object: fix it, then run again; it was left as it is")
+        raise Refusal(f"{where} does not hold a JSON object: fix it, then run again; it was left as it is")
     return cast("dict[str, Any]", found)
 
 
@@ -71,7 +73,7 @@ def objects_along(text: str, path: list[str], where: str) -> list[Object]:
         if member is None:
             break
         if text[member.value] != "{":
-            raise Refusal(f"'{key}' in {where} is no JSON object: fix it, then run again; it was left as it is")
+            raise Refusal(f"'{key}' in {where} is not a JSON object: fix it, then run again; it was left as it is")
         found.append(_object(text, member.value, where))
     return found
 
@@ -140,7 +142,7 @@ def _object(text: str, start: int, where: str) -> Object:
     keys = [member.key for member in members]
     for key in ("mcpServers", "projects"):
         if keys.count(key) > 1:
-            raise Refusal(f"'{key}' stands twice in {where}: remove one, then run again; it was left as it is")
+            raise Refusal(f"'{key}' occurs twice in {where}: remove one, then run again; it was left as it is")
     return Object(start, at + 1, tuple(members))
 
 

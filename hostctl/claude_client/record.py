@@ -34,7 +34,7 @@ def read_file(path: str) -> str | None:
         return None
     except UnicodeDecodeError as error:
         raise Refusal(
-            f"{path} is no UTF-8 at byte {error.start}: fix it, then run again; it was left as it is"
+            f"{path} is not UTF-8 at byte {error.start}: fix it, then run again; it was left as it is"
         ) from None
     except OSError as error:
         raise Refusal(f"{path} cannot be read ({error.strerror}): fix that, then run again") from None
@@ -92,7 +92,7 @@ def load(place: Place) -> dict[str, Any] | None:
         return None
     record = parsed(text)
     if record is None:
-        raise Refusal(f"{place.within(RECORD)} is no JSON: put it back from a backup, or remove it and run again")
+        raise Refusal(f"{place.within(RECORD)} is not JSON: put it back from a backup, or remove it and run again")
     if table(record.get("identity")) | {"replaces": ""} == place.identity != record.get("identity"):
         record = _without_predecessor(record, place)
         save(place, record)

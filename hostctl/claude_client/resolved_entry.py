@@ -64,7 +64,7 @@ def _entry(place: Place) -> dict[str, Any]:
     entry = table(found.get(place.entry))
     if not entry:
         raise Refusal(
-            f"Claude's file {place.file} has no entry {place.entry}, which has been lost or never existed: "
+            f"Claude's file {place.file} has no entry {place.entry} (it was lost or never existed): "
             "'make up' writes ours again, or correct client.entry or predecessor.entry"
         )
     return entry

@@ -67,7 +67,7 @@ class Document:
     def seconds(self, key: str, default: float | None = None) -> float:
         value = float(self._typed(key, (int, float), "a number of seconds", default))
         if not 0 <= value < 1e6:
-            raise Refusal(f"'{key}' in {self.where} is no usable number of seconds: give one from 0 to 999999")
+            raise Refusal(f"'{key}' in {self.where} is not a usable number of seconds: give one from 0 to 999999")
         return value
 
     def objects(self, key: str) -> list[Document]:
@@ -96,7 +96,7 @@ class Document:
         except ValueError:
             mode = -1
         if not 0 <= mode <= 0o7777:
-            raise Refusal(f"'{key}' in {self.where} is no file mode: give an octal text such as \"{default}\"")
+            raise Refusal(f"'{key}' in {self.where} is not a file mode: give an octal text such as \"{default}\"")
         return mode
 
     def _typed(self, key: str, kind: Any, expected: str, default: Any) -> Any:

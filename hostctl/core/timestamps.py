@@ -27,6 +27,6 @@ def seconds_of(moment: str) -> float:
     """
     match = _MOMENT.fullmatch(moment)
     if match is None:
-        raise Refusal(f"{moment!r} is no moment: report it as a fault of this program")
+        raise Refusal(f"{moment!r} is not a time: report it as a bug in this program")
     whole = datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
     return whole.timestamp() + float(match[2] or 0)

@@ -82,11 +82,14 @@ def meaning(status: int) -> str:
     """The cause and the fix behind Discord's answer to a webhook; empty for a status without a meaning of its own."""
     if status in _GONE:
         return (
-            f"Discord says {status} to the webhook: make one in the channel's settings, then "
+            f"Discord answers {status} for the webhook: make a new one in the channel's settings, then "
             "`pulumi config set --secret discord_webhook`"
         )
     if status == http.client.TOO_MANY_REQUESTS:
-        return "Discord still says 429, too many messages to this webhook: find who else posts to it, or wait a minute"
+        return (
+            "Discord still answers 429, too many messages for this webhook: find out who else posts to it, or wait a "
+            "minute"
+        )
     return ""
 
 

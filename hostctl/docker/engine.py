@@ -86,7 +86,7 @@ class Engine:
         code: int | None = self.get(f"/exec/{started}/json")["ExitCode"]
         if code is None:
             raise DockerError(
-                f"Docker did not begin {command[0]} in {container}: see that it runs and is not paused", 0
+                f"Docker did not begin {command[0]} in {container}: check that it runs and is not paused", 0
             )
         return code, _without_frames(output)
 

@@ -124,7 +124,7 @@ def any_image(engine: Engine, image: str = "", image_of: str = "") -> str:
         return container.image
     for row in containers.listed(engine):
         return str(row["ImageID"])
-    raise Refusal("no container is on this host whose image could be used: set firewall.escalation to root or sudo")
+    raise Refusal("no container on this host has an image that could be used: set firewall.escalation to root or sudo")
 
 
 def _bind(target: str, source: str, read_only: bool) -> dict[str, Any]:

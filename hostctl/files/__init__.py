@@ -30,7 +30,7 @@ class File:
 
     def __post_init__(self) -> None:
         if self.name in ("", ".", "..") or "/" in self.name:
-            raise Refusal("'name' of a file is no plain file name: give one without a slash")
+            raise Refusal("'name' of a file is not a plain file name: give one without a slash")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def remove(request: FilesRequest) -> dict[str, Any]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise Refusal(f"{path} cannot be removed ({error.strerror})") from None
+            raise Refusal(f"{path} cannot be removed ({error.strerror}): fix that, then run again") from None
     return {"folder": folder, "removed": removed, "folder_removed": _remove_when_empty(folder)}
 
 
@@ -110,5 +110,5 @@ def _remove_when_empty(folder: str) -> bool:
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
             return error.errno == errno.ENOENT
-        raise Refusal(f"the folder {folder} cannot be removed ({error.strerror})") from None
+        raise Refusal(f"the folder {folder} cannot be removed ({error.strerror}): fix that, then run again") from None
     return True

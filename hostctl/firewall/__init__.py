@@ -26,7 +26,7 @@ def apply(request: FirewallRequest) -> dict[str, Any]:
     _require_ssh_open(request.ports, request.ssh_port)
     _require_interfaces(request.interfaces)
     if request.block and request.block != block.text:
-        raise Refusal("the 'block' that was shown is not the one of these interfaces and ports: run 'pulumi up' again")
+        raise Refusal("the 'block' of the preview does not match these interfaces and ports: run 'pulumi up' again")
     with held(request.folder, "firewall apply"):
         before = _ours(run(rules.listing()))
         # Rules first: a script that is refused leaves the ports guarded until the next boot.
@@ -88,7 +88,7 @@ def _require_ssh_open(ports: Sequence[int], ssh_port: int) -> None:
     came_by = os.environ.get("SSH_CONNECTION", "").split()[3:]
     for port in ports:
         if port in (22, ssh_port) or str(port) in came_by or "(sshd)" in (listeners.listener(port) or ""):
-            raise Refusal(f"port {port} is ssh's: guarding it would lock you out; take it from firewall.guard_ports")
+            raise Refusal(f"port {port} is ssh's: guarding it would lock you out; remove it from firewall.guard_ports")
 
 
 def _require_interfaces(interfaces: Sequence[str]) -> None:

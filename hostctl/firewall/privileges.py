@@ -56,7 +56,9 @@ def _contained(request: FirewallRequest, lines: str) -> str:
     code, output = one_shot.run(engine, container, SECONDS, ALL_LINES)
     if code:
         reason = _first(output) or f"exit code {code}"
-        raise Refusal(f"the firewall could not be changed by a one-shot container of {image} ({reason}): fix that")
+        raise Refusal(
+            f"the firewall could not be changed by a one-shot container of {image} ({reason}): fix that, then run again"
+        )
     return output + "\n"
 
 
@@ -66,7 +68,9 @@ def _piped(command: list[str], lines: str) -> str:
     except FileNotFoundError:
         raise Refusal(f"{command[0]} is not on this host: set firewall.escalation to what it has") from None
     except subprocess.TimeoutExpired:
-        raise Refusal(f"{' '.join(command)} did not end within {SECONDS:.0f} s: see who holds iptables' lock") from None
+        raise Refusal(
+            f"{' '.join(command)} did not end within {SECONDS:.0f} s: find who holds iptables' lock, then run again"
+        ) from None
     if done.returncode:
         reason = _first(done.stderr) or f"exit code {done.returncode}"
         raise Refusal(f"the firewall could not be changed by {' '.join(command)} ({reason}): fix that, then run again")

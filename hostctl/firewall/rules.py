@@ -110,9 +110,9 @@ def _require_valid(interfaces: Sequence[str], ports: Sequence[int]) -> None:
     # They become lines that root's shell reads.
     for interface in interfaces:
         if not _INTERFACE.fullmatch(interface):
-            raise Refusal(f"'{interface}' is no network interface's name: set firewall.interface")
+            raise Refusal(f"'{interface}' is not the name of a network interface: set firewall.interface")
     if not interfaces:
         raise Refusal("'interfaces' is empty: give at least one")
     for port in ports:
         if not 1 <= port <= 65535:
-            raise Refusal(f"{port} is no port: give whole numbers from 1 to 65535")
+            raise Refusal(f"{port} is not a port: give whole numbers from 1 to 65535")

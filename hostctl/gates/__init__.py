@@ -213,7 +213,7 @@ def _get(request: EndpointRequest, path: str, token: str) -> Answer:
         raise Refusal(f"the container {request.container[:12]} does not exist: create it, then run again")
     address = container.address_on(request.internal)
     if not address:
-        raise Refusal(f"it is not on the network {request.internal}, where the host reaches it")
+        raise Refusal(f"{container.name} is not on the network {request.internal}, where the host reaches it")
     try:
         url = f"http://{address}:{request.health_port}{path}"
         return http_json.exchange("GET", url, None, bearer(token) if token else {}, seconds=request.seconds)

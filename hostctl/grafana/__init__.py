@@ -87,7 +87,7 @@ class _Grafana:
         results = [table(row) for one in rows(answer.get("receivers")) for row in rows(_configurations(one))]
         if not results:
             raise Refusal(
-                f"Grafana says {status} to a test of its contact point: {answer.get('message') or 'no reason'}"
+                f"Grafana answers {status} to a test of its contact point: {answer.get('message') or 'no reason'}"
             )
         return "; ".join(str(row.get("error") or "no reason given") for row in results if row.get("status") != "ok")
 
@@ -107,7 +107,9 @@ class _Grafana:
     def _result(self, method: str, path: str, body: object = None) -> Any:
         status, answer = self._exchange(method, path, body)
         if status != http.client.OK:
-            raise Refusal(f"Grafana says {status} to {method} {path.partition('?')[0]}: see its log with docker logs")
+            raise Refusal(
+                f"Grafana answers {status} to {method} {path.partition('?')[0]}: see its log with docker logs"
+            )
         return answer
 
     def _exchange(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -117,9 +119,7 @@ class _Grafana:
         except NoAnswer as error:
             raise Refusal(f"Grafana does not answer on {self._place} ({error.reason}): see docker ps -a") from None
         if answer.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-            raise Refusal(
-                "Grafana refuses its admin's password: `make up` brings the one of the configuration into its database"
-            )
+            raise Refusal("Grafana refuses its admin's password: `make up` sets the configured one in its database")
         return answer.status, answer.body or {}
 
 

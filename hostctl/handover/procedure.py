@@ -228,8 +228,8 @@ class Handover:
         except Exception as second:
             return Refusal(
                 f"the handover failed ({reason}) and its undo too ({report.reason(second)}); "
-                f"{report.serving_now(self._engine, self._request)}: fix that, then run again, "
-                f"{self._journal.path} says how far it came"
+                f"{report.serving_now(self._engine, self._request)}: fix that, then run again; "
+                f"{self._journal.path} says how far it got"
             )
         holder = f"{origin.name} serves again on port" if origin.name else "as before, nobody holds port"
         return Refusal(f"the handover failed ({reason}); {holder} {self._request.port}: fix the cause, then run again")

@@ -65,8 +65,8 @@ def pause(engine: Engine, container: str, process: int) -> None:
         group.pause()
     except OSError as error:
         raise DockerError(
-            f"a command began in it just as it was paused, and cannot be continued ({error}): as root thaw its "
-            "control group, then run again",
+            f"a command began in the container {container[:12]} just as it was paused, and cannot be continued "
+            f"({error}): thaw its control group as root, then run again",
             0,
         ) from None
 

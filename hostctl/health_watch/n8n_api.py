@@ -88,7 +88,7 @@ class Api:
                 f"n8n's key may not {method} {path.partition('?')[0]}: give it workflow and credential scopes"
             )
         reason = table(answer).get("message") or "no reason given"
-        raise Refusal(f"n8n says {status} to {method} {path.partition('?')[0]} ({reason}): see its log")
+        raise Refusal(f"n8n answers {status} to {method} {path.partition('?')[0]} ({reason}): see its log")
 
     def _exchange_when_up(self, method: str, path: str, body: object) -> tuple[int, Any]:
         """A starting n8n refuses the connection, answers 404 to everything, or 503."""

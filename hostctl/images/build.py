@@ -100,7 +100,7 @@ def _run(engine: Engine, tag: str, query: str, archive: bytes, limit: float, sou
                 print(output, file=sys.stderr, flush=True)
         if time.monotonic() - began > limit:
             raise Refusal(
-                f"{tag} is not built after {limit:.0f} s and was given up: run again, what is done is kept"
+                f"{tag} was not built within {limit:.0f} s and was stopped: run again, finished steps are kept"
                 + "".join(f"\n{one}" for one in last)
             )
     made = engine.find(f"/images/{quote(tag)}/json")

@@ -62,7 +62,7 @@ def build(request: BuildContextRequest) -> dict[str, Any]:
     if found is not None:
         if _content(engine.get(f"/images/{quote(made)}/json")) != _content(found):
             raise Refusal(
-                f"{folder} now gives another image than {image}, which was built from it: give sentinel.image another "
+                f"{folder} now builds another image than {image}, which was built from it: give sentinel.image another "
                 "tag, so that the former image stays for a rollback, or unset sentinel.context to keep it"
             )
         return {"image": image, "id": found["Id"], "built": False}
@@ -73,7 +73,9 @@ def build(request: BuildContextRequest) -> dict[str, Any]:
 
 def _check(folder: Path) -> None:
     if not folder.is_dir():
-        raise Refusal(f"{folder} is no folder on the host: put Sentinel's sources there, or correct sentinel.context")
+        raise Refusal(
+            f"{folder} is not a folder on the host: put Sentinel's sources there, or correct sentinel.context"
+        )
     if not (folder / DOCKERFILE).is_file():
         raise Refusal(f"{folder} has no {DOCKERFILE}: put one there, or correct sentinel.context")
     if shutil.which("docker") is None:
@@ -96,7 +98,7 @@ def _built(engine: Engine, image: str, folder: Path, limit: float) -> str:
     lines = "".join(f"\n{one}" for one in last)
     if status is None:
         raise Refusal(
-            f"{image} is not built after {limit:.0f} s and was given up: run again, what is done is kept{lines}"
+            f"{image} was not built within {limit:.0f} s and was stopped: run again, finished steps are kept{lines}"
         )
     raise Refusal(
         f"{image} cannot be built from {folder} ({last[-1] if last else f'docker build ended with {status}'}): fix "

@@ -67,7 +67,7 @@ def run(request: NightlyRequest) -> dict[str, Any]:
 def install(request: NightlyRequest) -> dict[str, Any]:
     """The host runs the job from now on; the time of the first installation is kept."""
     if request.block and request.block != request.expected_block:
-        raise Refusal("the 'block' that was shown is not the one of this program and folder: run 'pulumi up' again")
+        raise Refusal("the 'block' of the preview does not match this program and folder: run 'pulumi up' again")
     with _changing(request.folder, "nightly install"):
         former = kept_request(request.request_file)
         installed = installer.install(request.job, None if former is None else former.job)

@@ -62,7 +62,7 @@ def step(request: NightlyRequest) -> dict[str, Any]:
     except (Refusal, OSError) as failure:
         reason = str(failure) if isinstance(failure, Refusal) else _disk_error(failure, folder)
         report(request, {"result": "failed", "reason": reason})
-        raise Refusal(f"no backup was taken: {reason}; those of before are kept") from None
+        raise Refusal(f"no backup was taken: {reason}; earlier backups are kept") from None
     removed = backup_catalog.rotate(folder, request.keep)
     kept = len(backup_catalog.found(folder))
     report(request, {"result": "good", "reason": "", "kept": kept, "removed": removed})
@@ -79,7 +79,9 @@ def report(request: NightlyRequest, facts: dict[str, Any]) -> None:
     try:
         note(request, STEP, {**facts, "last_good": None if good is None else good.document()}, metrics)
     except OSError as error:
-        raise Refusal(f"{error.filename or 'the product folder'} cannot be written ({error.strerror})") from None
+        raise Refusal(
+            f"{error.filename or 'the product folder'} cannot be written ({error.strerror}): fix that"
+        ) from None
 
 
 def report_again(request: NightlyRequest) -> None:
@@ -114,7 +116,7 @@ def _made(request: NightlyRequest, folder: str) -> tuple[str, dict[str, Any]]:
         if fault:
             raise Refusal(f"the new dump cannot be read back ({fault})")
         if backup_catalog.digest(partial) != out.digest:
-            raise Refusal(f"what lies in {folder} is not what was written: check the disk")
+            raise Refusal(f"checksum mismatch of the new dump in {folder}: check the disk, then run again")
         facts = {
             **as_document(counts),
             "sha256": out.digest,
@@ -139,7 +141,7 @@ def dumped(database: Database, out: _Hashing) -> Counts:
     ended = [line[len(_ENDED) :].strip() for line in output.splitlines() if line.startswith(_ENDED)]
     if status or ended != ["0"]:
         message = "\n".join(line for line in output.splitlines() if not line.startswith(_ENDED))
-        raise Refusal(f"pg_dump did not end well ({complaint(message) or 'its container ended'})")
+        raise Refusal(f"pg_dump failed ({complaint(message) or 'its container ended'})")
     return Counts.of(output)
 
 

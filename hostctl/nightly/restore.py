@@ -67,9 +67,9 @@ def _chosen(request: RestoreRequest) -> Backup:
     if found is None:
         names = [one.name for one in backup_catalog.found(request.backups)][:5]
         others = f"the newest are {', '.join(names)}" if names else f"there is none in {request.backups}"
-        raise Refusal(f"{path} is no backup; {others}: give FROM= one of them")
+        raise Refusal(f"{path} is not a backup; {others}: choose one with FROM=")
     if found.facts and backup_catalog.digest(found.path) != found.facts.get("sha256"):
-        raise Refusal(f"{found.name} is not the file that was written (its SHA-256 differs): choose an older one")
+        raise Refusal(f"{found.name} is not the file that was written (checksum mismatch): choose an older one")
     return found
 
 
@@ -86,7 +86,9 @@ def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
         copy = Database(database.engine, database.container, database.role, beside, database.image, database.uid)
         counts = as_document(copy.counts())
         if chosen.facts and any(counts[key] != chosen.facts.get(key) for key in ("rows", "newest")):
-            raise Refusal(f"{chosen.name} holds other rows than were counted at its time: nothing was changed")
+            raise Refusal(
+                f"{chosen.name} does not hold the rows counted with it: choose an older one; nothing was changed"
+            )
     except BaseException:
         _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
         raise
@@ -100,7 +102,8 @@ def _fill(database: Database, beside: str, chosen: Backup) -> None:
         status, output = streamed(database.engine, database.container, argv, RESTORE_SECONDS, feed=dump)
     if status:
         raise Refusal(
-            f"{chosen.name} could not be restored ({complaint(output) or f'exit code {status}'}): nothing was changed"
+            f"{chosen.name} could not be restored ({complaint(output) or f'exit code {status}'}): choose an "
+            "older one; nothing was changed"
         )
 
 

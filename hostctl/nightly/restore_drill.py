@@ -109,7 +109,7 @@ def _compared(request: NightlyRequest, newest: Backup | None) -> dict[str, Any]:
     if newest is None:
         raise _CouldNot(f"there is no backup in {request.backups} yet: run 'make backup'")
     if backup_catalog.digest(newest.path) != newest.facts.get("sha256"):
-        raise _Bad(f"{newest.name} is not the file that was written (its SHA-256 differs)")
+        raise _Bad(f"{newest.name} is not the file that was written (checksum mismatch)")
     engine, image = _image(request)
     uid, role, name = request.database.uid, request.database.role, request.database.name
     with one_shot.started(engine, _postgres(image, uid, role, name)) as made:

@@ -85,7 +85,7 @@ def of_networks(request: RebootCheckRequest, state: DockerState) -> Row:
         wrong += [f"{name} is not on {network}" for network in missing]
     standby = state.named(request.sentinel) if request.active == "contextforge" else None
     if standby is not None and standby.on(request.edge):
-        wrong.append(f"{standby.name} stands by and is on {request.edge}")
+        wrong.append(f"{standby.name} is in standby, yet is on {request.edge}")
     return _row("networks", wrong, [], f"{len(expected)} containers are on theirs")
 
 

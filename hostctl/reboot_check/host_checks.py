@@ -33,7 +33,9 @@ def of_firewall(request: RebootCheckRequest) -> Row:
         return Row("firewall", False, str(refusal), final=True)
     script = shown["script"]
     if not script["block"]:
-        missing = f"{len(shown['missing'])} rules are missing" if shown["missing"] else "the rules hold until then"
+        missing = (
+            f"{len(shown['missing'])} rules are missing" if shown["missing"] else "the rules hold until the next boot"
+        )
         return Row("firewall", False, f"{script['path']} has lost its block; {missing}", final=True)
     if shown["missing"]:
         return Row("firewall", False, f"rules are missing, first {shown['missing'][0]}")

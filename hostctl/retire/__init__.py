@@ -159,7 +159,7 @@ def recorded(folder: str) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     if found is None:
-        raise Refusal(f"{path} is no JSON: put it back from a backup, or remove it and run again")
+        raise Refusal(f"{path} is not JSON: put it back from a backup, or remove it and run again")
     return found
 
 
@@ -191,7 +191,7 @@ def _refuse_serving(engine: Engine, listed: list[str], request: RetireRequest) -
     port = request.port
     holder = port_holder.among(containers.everything(engine), port, "")
     if holder.id in listed:
-        raise Refusal(f"{holder.name} has port {port} again, so it cannot go: cut over first, then run again")
+        raise Refusal(f"{holder.name} has port {port} again, so it cannot be removed: cut over first, then run again")
 
 
 def _remove_container(engine: Engine, identifier: str) -> None:

@@ -107,14 +107,16 @@ def _taken(engine: Engine, folder: str, database: Container) -> dict[str, Any]:
     lines = output.strip().splitlines()
     if status or not lines:
         reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no reason given")
-        raise Refusal(f"the last dump of {database.name} failed ({reason}): fix that, then run again; nothing is gone")
+        raise Refusal(
+            f"the last dump of {database.name} failed ({reason}): fix that, then run again; nothing was removed"
+        )
     digest, target = lines[-1].split()[0], os.path.join(folder, DUMP)
     partial = _beside(target)
     path = f"/containers/{quote(database.id)}/archive?path={quote(INSIDE)}"
     with engine.download(path, DUMP_SECONDS) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
         source = next((tar.extractfile(member) for member in tar if member.isfile()), None)
         if source is None:
-            raise Refusal(f"Docker gave no dump out of {database.name}: run again")
+            raise Refusal(f"Docker returned no dump from {database.name}: run again")
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as file:
             shutil.copyfileobj(source, file, _PIECE_BYTES)

@@ -29,7 +29,7 @@ _TIME = re.compile(r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)")
 def require_plain_path(path: str) -> None:
     """Refuse what no file of a scheduler could hold."""
     if not os.path.isabs(path) or not path.isprintable() or '"' in path:
-        raise Refusal("the paths in the document on stdin must be absolute, and hold no quotation mark")
+        raise Refusal("the paths in the document on stdin must be absolute and without a quotation mark")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Daily:
 
     def __post_init__(self) -> None:
         if not _TIME.fullmatch(self.at):
-            raise Refusal(f"'{self.at}' is no time of day: give one in UTC such as 03:17")
+            raise Refusal(f"'{self.at}' is not a time of day: give one in UTC such as 03:17")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Job:
     def __post_init__(self) -> None:
         require_plain_path(self.request_file)
         if not all(word.isprintable() for word in self.argv):
-            raise Refusal("the paths in the document on stdin must be absolute, and hold no quotation mark")
+            raise Refusal("the paths in the document on stdin must be absolute and without a quotation mark")
 
     @property
     def kind(self) -> str:

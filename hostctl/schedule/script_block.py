@@ -64,7 +64,7 @@ def put(path: str, block: Block, copy: str) -> Outcome:
     before = read(path)
     after = with_block(before if before is not None else _NEW, block, path)
     if after == before:
-        return Outcome(False, "the block stands already", copy if os.path.exists(copy) else "")
+        return Outcome(False, "the script holds the block already", copy if os.path.exists(copy) else "")
     _require_syntax(after, path)
     if before is not None and not os.path.exists(copy) and _span(before, block, path) is None:
         atomic_file.write(copy, _encoded(before), 0o600)
@@ -82,7 +82,7 @@ def take(path: str, block: Block, copy: str) -> Outcome:
         return Outcome(False, "the script holds no such block", _finish(copy, after))
     if after == _NEW and not os.path.exists(copy):
         os.unlink(os.path.realpath(path))
-        return Outcome(True, "the script was ours alone and is removed")
+        return Outcome(True, "the script held only our block and was removed")
     _write(path, after, before)
     return Outcome(True, "the block was taken out", _finish(copy, after))
 
@@ -100,8 +100,8 @@ def read(path: str) -> str | None:
     if "\0" in text or not _SHEBANG.match(text):
         shells = ", ".join(SHELLS)
         raise Refusal(
-            f"{path} is no shell script (its first line names none of {shells}): give another path, or fix its first "
-            "line; it was left as it is"
+            f"{path} is not a shell script (its first line names none of {shells}): give another path, or fix its "
+            "first line; it was left as it is"
         )
     return text
 
@@ -173,7 +173,7 @@ def _require_syntax(text: str, path: str) -> None:
     )
     if read_through.returncode:
         message = " ".join(read_through.stderr.decode("utf-8", "replace").split())
-        raise Refusal(f"{path} is no script that its shell can read ({message}): fix it; it was left as it is")
+        raise Refusal(f"{path} is not a script that its shell can parse ({message}): fix it; it was left as it is")
 
 
 def _write(path: str, text: str, before: str | None) -> None:

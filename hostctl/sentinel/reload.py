@@ -58,7 +58,7 @@ def reload(request: ReloadRequest) -> dict[str, Any]:
     _signal(engine, container, limit)
     while True:
         if _started(engine, _running(engine, container.id)) != started:
-            raise Refusal(f"{container.name} was started anew by SIGHUP: this image does not take its settings live")
+            raise Refusal(f"{container.name} was restarted by SIGHUP: use an image that reloads its settings on it")
         log = engine.log_since(container.id, began_at)
         refused = next((line for line in log.splitlines() if REFUSED in line), None)
         if refused is not None:
@@ -73,8 +73,8 @@ def reload(request: ReloadRequest) -> dict[str, Any]:
         if over:
             why = f"still listed: {', '.join(still)}" if still else f"its log does not say '{RELOADED}'"
             raise Refusal(
-                f"{container.name} did not take kill switch and rate limits within {limit:.0f} s ({why}): check its "
-                "log, then run again"
+                f"{container.name} did not apply the kill switch and the rate limits within {limit:.0f} s ({why}): "
+                "check its log, then run again"
             )
         time.sleep(POLL_SECONDS)
 

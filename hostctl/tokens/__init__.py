@@ -129,7 +129,7 @@ def remove(request: RemoveRequest) -> dict[str, Any]:
     except FileNotFoundError:
         return {"path": path, "removed": False}
     except OSError as error:
-        raise Refusal(f"the token file {path} cannot be removed ({error.strerror})") from None
+        raise Refusal(f"the token file {path} cannot be removed ({error.strerror}): fix that, then run again") from None
     return {"path": path, "removed": True}
 
 
@@ -201,7 +201,9 @@ def _secret(request: TokenRequest) -> bytes:
                 # An editor's line end is no part of the secret.
                 secret = file.read().rstrip(b"\r\n")
         except OSError as error:
-            raise Refusal(f"the secret file {path} cannot be read ({error.strerror})") from None
+            raise Refusal(
+                f"the secret file {path} cannot be read ({error.strerror}): fix that, then run again"
+            ) from None
     else:
         secret = request.secret.encode("utf-8", "surrogatepass")
     if len(secret) < SHORTEST_SECRET_BYTES:
