@@ -33,7 +33,7 @@ def read(kind: type[R], document: Document) -> R:
 
 
 def write(request: Any) -> dict[str, Any]:
-    """The document that `read` makes the same request of."""
+    """The document from which `read` builds the same request."""
     return {field.name: _plain(getattr(request, field.name)) for field in dataclasses.fields(request)}
 
 

@@ -21,7 +21,7 @@ def now() -> str:
 
 
 def seconds_of(moment: str) -> float:
-    """Seconds since 1970 of such a time; Docker's nine decimals too, which Python reads from 3.11 on only.
+    """Such a time in seconds since 1970; it may have Docker's nine decimals, which Python reads only from 3.11.
 
     Raises Refusal.
     """

@@ -1,6 +1,6 @@
-"""The rights to change the firewall: root, `sudo`, or a container on the host's network that lives for one script.
+"""The rights to change the firewall: root, `sudo`, or a one-shot container on the host's network.
 
-Owns: running shell lines with the rights that the host gives, and the one-shot container on the host's own programs.
+Owns: running shell lines with the rights that the host gives, and the one-shot container with the host's own programs.
 Deliberately does not: know a rule.
 """
 
@@ -46,10 +46,10 @@ def _contained(request: FirewallRequest, lines: str) -> str:
         image,
         ("/bin/sh", "/sentinel-cutover-run"),
         network="host",
-        # All that iptables needs, and far from all that a privileged container gets.
+        # All that iptables needs, and far less than a privileged container gets.
         capabilities=("NET_ADMIN", "NET_RAW"),
         files={**host_programs(), "/etc": "/etc", "/sentinel-cutover-run": path},
-        # It has the lock that keeps two users of iptables apart.
+        # The lock that keeps two users of iptables apart is in it.
         writable_files={"/run": "/run"},
         tmpfs={"/tmp": "mode=1777"},
     )

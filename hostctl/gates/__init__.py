@@ -118,7 +118,7 @@ def migrations(request: MigrationsRequest) -> dict[str, Any]:
 
 
 def health(request: EndpointRequest) -> dict[str, Any]:
-    """Require 200 of /health on the standby container; raises Refusal."""
+    """Require a 200 from /health on the standby container; raises Refusal."""
     answer = _get(request, "/health", "")
     if answer.status != http.client.OK:
         raise Refusal(f"/health answers {answer.status}")
@@ -126,7 +126,7 @@ def health(request: EndpointRequest) -> dict[str, Any]:
 
 
 def metrics(request: EndpointRequest) -> dict[str, Any]:
-    """{"backends": {name: healthy}} by /metrics; empty where the gateway has none."""
+    """{"backends": {name: healthy}} from /metrics; empty where the gateway has none."""
     answer = _get(request, "/metrics", token_in(request.health_token_file) if request.health_token_file else "")
     if answer.status == http.client.NOT_FOUND:
         return {"backends": {}}

@@ -37,7 +37,7 @@ class Change:
     plan: Plan
     unfinished: Entry | None
     unchanged: str = ""
-    """The reason why there is nothing to do."""
+    """The reason when there is nothing to do."""
 
 
 class Handover:
@@ -207,7 +207,7 @@ class Handover:
 
     @contextmanager
     def _undo_on_refusal(self, unfinished: Entry | None) -> Generator[None]:
-        """A killed run's handover that may no longer go on is undone; without one a refusal goes through."""
+        """Undo a killed run's handover that may not go on; without one the refusal is passed on."""
         try:
             yield
         except Refusal as refusal:
@@ -222,8 +222,8 @@ class Handover:
             self._reach_by_tries(entry, origin)
             if entry.opening["verb"] == "rollback":
                 # A predecessor that did not come up is stopped, so that the next rollback starts it anew.
-                unserving = plans.predecessor_stops(self._world(), self._request)
-                self._run(entry, "undo", "stop", unserving.finish, tolerant=True)
+                stopping = plans.predecessor_stops(self._world(), self._request)
+                self._run(entry, "undo", "stop", stopping.finish, tolerant=True)
             self._journal.close(entry, "undone")
         except Exception as second:
             return Refusal(

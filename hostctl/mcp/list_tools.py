@@ -11,12 +11,12 @@ ANSWER_SECONDS = 10.0
 
 def tools(target: initialize.Target, seconds: float) -> set[str]:
     """The names of every listed tool; raises Refusal without a good answer within `seconds`."""
-    hello = initialize.wait(target, seconds)
-    if not hello.good:
+    answer = initialize.wait(target, seconds)
+    if not answer.good:
         raise Refusal(
-            f"no good MCP answer at {target.address}:{target.port} ({hello.reason}): check its log, then run again"
+            f"no good MCP answer at {target.address}:{target.port} ({answer.reason}): check its log, then run again"
         )
-    session = target.session(hello.session)
+    session = target.session(answer.session)
     try:
         session.acknowledge(ANSWER_SECONDS)
         return {str(tool.get("name")) for tool in session.tools(ANSWER_SECONDS)}

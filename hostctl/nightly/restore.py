@@ -60,21 +60,21 @@ def _chosen(request: RestoreRequest) -> Backup:
     path = (
         request.file if os.path.isabs(request.file) else os.path.join(request.backups, os.path.basename(request.file))
     )
-    found = backup_catalog.at(path)
-    if found is None and path.endswith(".dump") and os.path.isfile(path):
-        # Brought back from elsewhere without what stood beside it: pg_restore alone can judge it then.
-        found = Backup(path, datetime.fromtimestamp(os.path.getmtime(path), timezone.utc), {})
-    if found is None:
-        names = [one.name for one in backup_catalog.found(request.backups)][:5]
+    chosen = backup_catalog.at(path)
+    if chosen is None and path.endswith(".dump") and os.path.isfile(path):
+        # Brought back from elsewhere without the facts beside it: then pg_restore alone can judge it.
+        chosen = Backup(path, datetime.fromtimestamp(os.path.getmtime(path), timezone.utc), {})
+    if chosen is None:
+        names = [existing.name for existing in backup_catalog.found(request.backups)][:5]
         others = f"the newest are {', '.join(names)}" if names else f"there is none in {request.backups}"
         raise Refusal(f"{path} is not a backup; {others}: choose one with FROM=")
-    if found.facts and backup_catalog.digest(found.path) != found.facts.get("sha256"):
-        raise Refusal(f"{found.name} is not the file that was written (checksum mismatch): choose an older one")
-    return found
+    if chosen.facts and backup_catalog.digest(chosen.path) != chosen.facts.get("sha256"):
+        raise Refusal(f"{chosen.name} is not the file that was written (checksum mismatch): choose an older one")
+    return chosen
 
 
 def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
-    """A database of its own with the backup's contents, compared with the counts of its time."""
+    """A database of its own with the backup's contents, compared with the counts of its time; its counts."""
     beside = _beside(database)
     _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
     fault = backup.read_back(database, chosen.path)
@@ -96,7 +96,7 @@ def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
 
 
 def _fill(database: Database, beside: str, chosen: Backup) -> None:
-    """`pg_restore` inside the server's container, where its socket demands no password, reading the dump on stdin."""
+    """Run `pg_restore` in the server's container, where its socket demands no password, with the dump on stdin."""
     argv = ["pg_restore", "--exit-on-error", "-w", "-h", SOCKET, "-U", database.role, "-d", beside]
     with open(chosen.path, "rb") as dump:
         status, output = streamed(database.engine, database.container, argv, RESTORE_SECONDS, feed=dump)

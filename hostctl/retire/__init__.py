@@ -31,12 +31,12 @@ STOP_SECONDS = 30
 
 
 def inspect(request: RetireRequest) -> dict[str, Any]:
-    """The inventory, the reasons against it, and the state of a retirement that has begun; changes nothing."""
+    """The inventory, the reasons against it, and the state of a retirement that has begun. Changes nothing."""
     engine, folder = Engine(request.docker_socket), request.folder
     retirement, facts = recorded(folder), preconditions.read(folder)
     found = inventory.read(engine, request)
     refused, allowed_from = preconditions.refusals(facts, request.days)
-    names = [str(one["name"]) for one in found["containers"]]
+    names = [str(container["name"]) for container in found["containers"]]
     script_note = preconditions.script_note(request.script, names)
     return {
         **facts.document(),
@@ -87,7 +87,11 @@ def part(request: RetireRequest) -> dict[str, Any]:
         left: list[str] = []
         for sidecar, container in _sidecars(engine, request):
             networks = [name for name in sidecar["networks"] if container.on(name)]
-            outside = [one for one in container.attachments if not one.internal and one.network not in networks]
+            outside = [
+                attachment
+                for attachment in container.attachments
+                if not attachment.internal and attachment.network not in networks
+            ]
             if networks and not outside:
                 raise Refusal(
                     f"{container.name} would have no egress without {', '.join(networks)}: set "
@@ -115,7 +119,7 @@ def rejoin(request: RetireRequest) -> dict[str, Any]:
 
 
 def remove(request: RetireRequest) -> dict[str, Any]:
-    """Remove what the list names; what is gone already is no error, what is in use by now is kept and reported."""
+    """Remove what the list names; what is gone already is not an error, what is in use by now is kept and reported."""
     engine, folder = Engine(request.docker_socket), _folder(request)
     with _exclusive(request, "retire remove"):
         retirement = recorded(request.folder)
@@ -155,12 +159,12 @@ def recorded(folder: str) -> dict[str, Any]:
     path = os.path.join(folder, FOLDER, RECORD)
     try:
         with open(path, encoding="utf-8") as file:
-            found = parsed(file.read())
+            retirement = parsed(file.read())
     except FileNotFoundError:
         return {}
-    if found is None:
+    if retirement is None:
         raise Refusal(f"{path} is not JSON: put it back from a backup, or remove it and run again")
-    return found
+    return retirement
 
 
 def _folder(request: RetireRequest) -> str:
@@ -181,9 +185,9 @@ def _save(folder: str, retirement: dict[str, Any]) -> None:
 def _sidecars(engine: Engine, request: RetireRequest) -> list[tuple[dict[str, Any], containers.Container]]:
     """The listed sidecars that still exist, by name: compose may have made one anew."""
     networks = containers.internal_networks(engine)
-    listed = [table(one) for one in rows(table(recorded(request.folder).get("inventory")).get("sidecars"))]
-    found = [(one, containers.find(engine, str(one["name"]), networks)) for one in listed]
-    return [(one, container) for one, container in found if container is not None]
+    listed = [table(sidecar) for sidecar in rows(table(recorded(request.folder).get("inventory")).get("sidecars"))]
+    existing = [(sidecar, containers.find(engine, str(sidecar["name"]), networks)) for sidecar in listed]
+    return [(sidecar, container) for sidecar, container in existing if container is not None]
 
 
 def _refuse_serving(engine: Engine, listed: list[str], request: RetireRequest) -> None:
@@ -201,7 +205,7 @@ def _remove_container(engine: Engine, identifier: str) -> None:
     if container["State"]["Paused"]:
         engine.post(f"/containers/{quote(identifier)}/unpause")
     if container["State"]["Running"]:
-        # A database writes at its end: the volume may be read once more before it goes.
+        # A database writes while it stops: the volume may be read once more before it goes.
         engine.post(f"/containers/{quote(identifier)}/stop?t={STOP_SECONDS}", seconds=2.0 * STOP_SECONDS)
     engine.delete(f"/containers/{quote(identifier)}?force=1")
 

@@ -30,7 +30,7 @@ class Installed:
 
 
 def install(job: Job, former: Job | None = None) -> Installed:
-    """Make the host run the job as described, and only so; `former` is the job as it was installed before.
+    """Make the host run the job as described, and in no other way; `former` is the job as it was installed before.
 
     Raises Refusal, and then leaves what runs as it is.
     """
@@ -40,7 +40,7 @@ def install(job: Job, former: Job | None = None) -> Installed:
 
 
 def remove(job: Job) -> list[str]:
-    """Take the job off the host, whoever runs it; the files that were removed or given back."""
+    """Take the job off the host, whatever runs it; return the files that were removed or restored."""
     return _remove(job, None, keep=set())
 
 

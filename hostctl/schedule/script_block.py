@@ -1,7 +1,7 @@
 """A block between two marker lines in one of the operator's shell scripts; every other byte of the script is theirs.
 
 Owns: the markers, putting a block in and taking it out again byte for byte, the copy of the script as it was before,
-the refusal of what is no shell script. Deliberately does not: know what a block says, or run one.
+the refusal of anything but a shell script. Deliberately does not: know what a block says, or run one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def take(path: str, block: Block, copy: str) -> Outcome:
 
 
 def read(path: str) -> str | None:
-    """The script's text, None where there is none; raises Refusal for what is no shell script."""
+    """The script's text, None where there is none; raises Refusal for anything but a shell script."""
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -113,7 +113,7 @@ def with_block(text: str, block: Block, path: str) -> str:
         return text[: span[0]] + _fitted(block, text[span[1] :]) + text[span[1] :]
     at = _below_opening_comment(text) if block.at_start else len(text)
     before, after = text[:at], text[at:]
-    # Where the last line has no end, the block brings one along and leaves without its own.
+    # Where the last line has no line end, the block begins with one and does without its own.
     joint = "" if before.endswith("\n") else "\n"
     return before + joint + (block.text.rstrip("\n") if joint else block.text) + after
 
@@ -128,19 +128,19 @@ def without_block(text: str, block: Block, path: str) -> str:
 
 
 def held(text: str, block: Block, path: str) -> bool:
-    """The script holds exactly this block."""
+    """True when the script holds exactly this block."""
     span = _span(text, block, path)
     return span is not None and text[span[0] : span[1]].rstrip("\n") == block.text.rstrip("\n")
 
 
 def _span(text: str, block: Block, path: str) -> tuple[int, int] | None:
-    """The block's first and last byte, its last line end included; raises Refusal where the markers are no pair."""
-    begins = [found.span() for found in re.finditer(rf"^{re.escape(block.begin)}$", text, re.MULTILINE)]
-    ends = [found.span() for found in re.finditer(rf"^{re.escape(block.end)}$\n?", text, re.MULTILINE)]
-    named = len(re.findall(rf"sentinel-cutover: {re.escape(block.name)}\b.*(?:>>>|<<<)", text))
-    if not named:
+    """The block's first and last byte, its last line end included; raises Refusal where the markers are not a pair."""
+    begins = [match.span() for match in re.finditer(rf"^{re.escape(block.begin)}$", text, re.MULTILINE)]
+    ends = [match.span() for match in re.finditer(rf"^{re.escape(block.end)}$\n?", text, re.MULTILINE)]
+    mentions = len(re.findall(rf"sentinel-cutover: {re.escape(block.name)}\b.*(?:>>>|<<<)", text))
+    if not mentions:
         return None
-    if len(begins) != 1 or len(ends) != 1 or named != 2 or begins[0][0] > ends[0][0]:
+    if len(begins) != 1 or len(ends) != 1 or mentions != 2 or begins[0][0] > ends[0][0]:
         raise Refusal(
             f"the marker lines of the block '{block.name}' in {path} are broken: there must be one line that begins "
             f"with '# >>>' and below it one with '# <<<', as they were written; fix them or remove both, then run "
@@ -163,16 +163,16 @@ def _below_opening_comment(text: str) -> int:
 
 
 def _require_syntax(text: str, path: str) -> None:
-    """The script's own shell reads it through without running it."""
+    """Have the script's own shell parse it without running it; raises Refusal."""
     named = _SHEBANG.match(text)
     shell = shutil.which(named["shell"]) if named else None
     if shell is None:
         return
-    read_through = subprocess.run(
+    parsed = subprocess.run(
         [shell, "-n"], input=_encoded(text), capture_output=True, timeout=_SYNTAX_SECONDS, check=False
     )
-    if read_through.returncode:
-        message = " ".join(read_through.stderr.decode("utf-8", "replace").split())
+    if parsed.returncode:
+        message = " ".join(parsed.stderr.decode("utf-8", "replace").split())
         raise Refusal(f"{path} is not a script that its shell can parse ({message}): fix it; it was left as it is")
 
 

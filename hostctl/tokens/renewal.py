@@ -28,7 +28,7 @@ class RenewRequest:
 
 
 def renew(request: RenewRequest) -> dict[str, Any]:
-    """{"tokens": [{"name", "path", "renewed", "expires_at", "days_left", "reason"}]}, in the order of their names.
+    """{"tokens": [{"name", "path", "renewed", "expires_at", "days_left", "reason"}]}, in order of their names.
 
     Raises Refusal with the first one's reason when one could not be renewed; the others are renewed all the same.
     """
