@@ -221,7 +221,7 @@ class Handover:
             self._engine.wait_until_up(self._request.limits.predecessor_seconds)
             self._reach_by_tries(entry, origin)
             if entry.opening["verb"] == "rollback":
-                # A predecessor that did not come up is stopped, so that the next rollback starts it anew.
+                # A predecessor that did not come up is stopped, so that the next rollback starts it afresh.
                 stopping = plans.predecessor_stops(self._world(), self._request)
                 self._run(entry, "undo", "stop", stopping.finish, tolerant=True)
             self._journal.close(entry, "undone")
@@ -250,7 +250,7 @@ class Handover:
         self._journal.close(entry, "finished" if reached == goal else "reversed")
 
     def _reach_by_tries(self, entry: Entry, goal: Goal) -> None:
-        # A gateway that crashes again and again changes between reading and acting; each try reads anew.
+        # A gateway that keeps crashing changes between reading and acting, so each try reads its state again.
         for _ in range(UNDO_TRIES - 1):
             try:
                 return self._reach(entry, goal)

@@ -81,7 +81,9 @@ def remove(request: WorkflowRequest) -> dict[str, Any]:
         if credential:
             api.forget_credential(str(credential))
     except (Refusal, OSError) as error:
-        print(f"the uptime check may still run and alarm in n8n: switch it off by hand ({error})", file=sys.stderr)
+        print(
+            f"the uptime check may still run and raise alarms in n8n: switch it off by hand ({error})", file=sys.stderr
+        )
         return {"removed": False, "reason": str(error)}
     return {"removed": True, "reason": "removed"}
 

@@ -134,7 +134,7 @@ def clear(folder: str) -> None:
 
 
 def digest(path: str) -> str:
-    """The file's SHA-256, in hex, read anew."""
+    """The file's SHA-256, in hex, read from the disk again."""
     hashed = hashlib.sha256()
     with open(path, "rb") as file:
         for piece in iter(lambda: file.read(1 << 20), b""):

@@ -1,9 +1,9 @@
-"""`backup restore`: a backup takes the live database's place; what was live stays beside it under another name.
+"""`backup restore`: a backup takes the live database's place; the former one stays beside it under another name.
 
     restore into sentinel_restoring  ->  nobody may connect, connections end  ->  both renamed at once  ->  open again
 
-The gateway stays up: its writer connects anew within seconds, and calls are answered meanwhile. A restore that fails
-before the renaming has changed nothing, and one that is killed is begun anew by the next.
+The gateway stays up: its writer reconnects within seconds, and calls are answered meanwhile. A restore that fails
+before the renaming has changed nothing, and one that is killed is started over by the next.
 
 Owns: these databases' names. Deliberately does not: remove the former data (the runbook says how), or ask for consent;
 `make restore` does.

@@ -81,7 +81,7 @@ class Database:
         return ["env", *variables, "sh", "-eu", "-c", RUN, "sh", *lines]
 
     def run(self, lines: Sequence[str], doing: str, seconds: float = SECONDS, name: str = "") -> str:
-        """The output of psql; raises Refusal with what was being done and psql's first complaint."""
+        """The output of psql; raises Refusal with `doing` and psql's first complaint."""
         status, output = self.engine.inside(self.container, self.argv(lines, name), seconds)
         if status:
             raise Refusal(f"Postgres refused while {doing} ({complaint(output) or f'exit code {status}'})")

@@ -109,14 +109,14 @@ def _refuse_without_rollback(engine: Engine, project: Sequence[Container]) -> No
     networks = {network["Id"]: network["Name"] for network in engine.get("/networks")}
     for container in project:
         for attachment in container.attachments:
-            # A network that was made anew under its name is another one to a container that was stopped on the old one.
+            # A network recreated under the same name is another one to a container that was stopped on the former.
             exists = (
                 attachment.identifier in networks if attachment.identifier else attachment.network in networks.values()
             )
             if not exists:
                 raise Refusal(
                     f"the network {attachment.network} of {container.name} is gone, so it could not start on it again: "
-                    "bring it up anew ('docker compose up -d' in ContextForge's folder), then run again"
+                    "recreate it ('docker compose up -d' in ContextForge's folder), then run again"
                 )
         if engine.find(f"/images/{quote(container.image)}/json") is None:
             raise Refusal(

@@ -29,7 +29,7 @@ class RollbackCheckRequest:
 
 
 def check(request: RollbackCheckRequest) -> dict[str, Any]:
-    """{"images", "predecessor"}: what was found; raises Refusal that names what is gone."""
+    """{"images", "predecessor"}: the images and containers found; raises Refusal that names what is gone."""
     _refuse_retired(request.retired_folder)
     engine, record = Engine(request.docker_socket), request.predecessor
     for image in request.images:

@@ -50,7 +50,7 @@ def disarm(request: RebootCheckRequest) -> dict[str, Any]:
 
 
 def mark(request: FolderRequest) -> dict[str, Any]:
-    """Write the marker anew, with what runs now; raises Refusal where there is none."""
+    """Rewrite the marker with what runs now; raises Refusal where there is none."""
     marker = _kept(request.request_file)
     if not marker:
         raise Refusal("no check after a boot is set up on this host: set reboot.enabled and run 'make up'")

@@ -55,7 +55,7 @@ def inspect(request: InspectRequest) -> dict[str, Any]:
 
 
 def kept(folder: str, name: str) -> dict[str, Any] | None:
-    """A file of the nightly job, in its own folder or the product's; None where it is absent or no JSON object."""
+    """A file of the nightly job, in its own folder or the product's; None where it is absent or not a JSON object."""
     for place in (os.path.join(folder, NIGHTLY), folder):
         try:
             with open(os.path.join(place, name), encoding="utf-8") as file:

@@ -82,7 +82,7 @@ def keep(request: ResourcesRequest) -> dict[str, Any]:
 
 
 def write(request: ResourcesRequest) -> dict[str, Any]:
-    """Read every container of the product, and write the file anew; raises Refusal."""
+    """Read every container of the product, and rewrite the file; raises Refusal."""
     engine, file = Engine(request.docker_socket), request.file
     target = request.target_mb * 1024 * 1024
     collected: Samples = {name: [] for name in _HELP}

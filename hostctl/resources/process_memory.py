@@ -10,7 +10,7 @@ import os
 GATEWAY = b"sentinel-gateway"
 _PROC = "/proc"
 _STEPS_DOWN = 3
-"""Docker's init, the image's own shell and the bridge stand above the gateway."""
+"""Docker's init, the image's own shell and the bridge are above the gateway."""
 
 
 def of_bridge_and_gateway(first: int) -> dict[str, int]:

@@ -34,15 +34,15 @@ def inspect(request: RetireRequest) -> dict[str, Any]:
     """The inventory, the reasons against it, and the state of a retirement that has begun. Changes nothing."""
     engine, folder = Engine(request.docker_socket), request.folder
     retirement, facts = recorded(folder), preconditions.read(folder)
-    found = inventory.read(engine, request)
+    parts = inventory.read(engine, request)
     refused, allowed_from = preconditions.refusals(facts, request.days)
-    names = [str(container["name"]) for container in found["containers"]]
+    names = [str(container["name"]) for container in parts["containers"]]
     script_note = preconditions.script_note(request.script, names)
     return {
         **facts.document(),
         "refused": refused,
         "allowed_from": allowed_from,
-        "inventory": found,
+        "inventory": parts,
         "notes": [script_note] if script_note else [],
         "begun": retirement.get("begun_at", ""),
         "retired": retirement.get("removed_at", ""),
@@ -57,11 +57,11 @@ def dump(request: RetireRequest) -> dict[str, Any]:
         if retirement.get("begun_at"):
             return table(retirement.get("kept"))
         final_dump.make_folder(folder)
-        found = inventory.read(engine, request)
-        going = final_dump.described(engine, [str(one["id"]) for one in found["containers"]])
+        parts = inventory.read(engine, request)
+        going = final_dump.described(engine, [str(container["id"]) for container in parts["containers"]])
         kept = {
             "dump": final_dump.take(engine, folder, going),
-            "files": final_dump.keep_files(folder, [str(one["path"]) for one in found["files"]]),
+            "files": final_dump.keep_files(folder, [str(file["path"]) for file in parts["files"]]),
         }
         _save(folder, {"kept": kept})
     return kept
@@ -126,16 +126,17 @@ def remove(request: RetireRequest) -> dict[str, Any]:
         if not retirement.get("begun_at"):
             raise Refusal("no retirement has begun: run 'retire begin' first")
         listed, kept = table(retirement["inventory"]), list[str]()
-        _refuse_serving(engine, [str(one["id"]) for one in rows(listed.get("containers"))], request)
-        for one in rows(listed.get("containers")):
-            _remove_container(engine, str(one["id"]))
-        for one in rows(listed.get("networks")):
-            kept += _removed(engine, f"/networks/{quote(str(one['id']))}", str(one["name"]))
-        for one in rows(listed.get("volumes")):
-            kept += _removed(engine, f"/volumes/{quote(str(one['name']))}", str(one["name"]))
-        for one in rows(listed.get("images")):
-            kept += _removed(engine, f"/images/{quote(str(one['id']))}?force=1", str(one["name"]))
-        _remove_files([str(one["path"]) for one in rows(listed.get("files"))], table(retirement["kept"]))
+        identifiers = [str(container["id"]) for container in rows(listed.get("containers"))]
+        _refuse_serving(engine, identifiers, request)
+        for identifier in identifiers:
+            _remove_container(engine, identifier)
+        for network in rows(listed.get("networks")):
+            kept += _removed(engine, f"/networks/{quote(str(network['id']))}", str(network["name"]))
+        for volume in rows(listed.get("volumes")):
+            kept += _removed(engine, f"/volumes/{quote(str(volume['name']))}", str(volume["name"]))
+        for image in rows(listed.get("images")):
+            kept += _removed(engine, f"/images/{quote(str(image['id']))}?force=1", str(image["name"]))
+        _remove_files([str(file["path"]) for file in rows(listed.get("files"))], table(retirement["kept"]))
         retirement |= {"removed_at": retirement.get("removed_at") or now(), "left": kept}
         _save(folder, retirement)
     return retirement
@@ -144,13 +145,13 @@ def remove(request: RetireRequest) -> dict[str, Any]:
 def stale(request: RetireRequest) -> dict[str, Any]:
     """Remove the named networks, each only where still no container is on it."""
     engine = Engine(request.docker_socket)
-    unused = {str(one["name"]): str(one["id"]) for one in inventory.read(engine, request)["stale"]}
+    unused = {str(network["name"]): str(network["id"]) for network in inventory.read(engine, request)["stale"]}
     removed = [name for name in request.names if name in unused]
     kept = [f"{name}: a container is on it" for name in request.names if name not in unused]
     for name in list(removed):
         left = _removed(engine, f"/networks/{quote(unused[name])}", name)
         kept += left
-        removed = [one for one in removed if not left or one != name]
+        removed = [other for other in removed if not left or other != name]
     return {"removed": removed, "kept": kept}
 
 
@@ -183,7 +184,7 @@ def _save(folder: str, retirement: dict[str, Any]) -> None:
 
 
 def _sidecars(engine: Engine, request: RetireRequest) -> list[tuple[dict[str, Any], containers.Container]]:
-    """The listed sidecars that still exist, by name: compose may have made one anew."""
+    """The listed sidecars that still exist, by name: compose may have recreated one."""
     networks = containers.internal_networks(engine)
     listed = [table(sidecar) for sidecar in rows(table(recorded(request.folder).get("inventory")).get("sidecars"))]
     existing = [(sidecar, containers.find(engine, str(sidecar["name"]), networks)) for sidecar in listed]

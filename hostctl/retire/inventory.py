@@ -60,9 +60,9 @@ def read(engine: Engine, request: RetireRequest) -> Inventory:
 
 def _networks(named: dict[str, Any], going: Sequence[Container], project: str) -> set[str]:
     """The networks that compose made for the project, and those that its containers are on."""
-    labelled = {name for name, one in named.items() if table(one.get("Labels")).get(PROJECT_LABEL) == project}
-    joined = {attachment.network for one in going for attachment in one.attachments if attachment.network in named}
-    return (labelled | joined) - set(BUILT_IN)
+    labelled = {name for name, network in named.items() if table(network.get("Labels")).get(PROJECT_LABEL) == project}
+    attached = {attachment.network for container in going for attachment in container.attachments}
+    return (labelled | (attached & set(named))) - set(BUILT_IN)
 
 
 def _others(network: str, staying: Sequence[Container], sidecars: Sequence[Container]) -> list[str]:
@@ -98,7 +98,7 @@ def _containers(engine: Engine, going: Sequence[Container]) -> list[dict[str, An
 
 def _images(engine: Engine, going: Sequence[Container], staying: Sequence[Container]) -> list[dict[str, Any]]:
     images: list[dict[str, Any]] = []
-    for identifier in sorted({one.image for one in going} - {one.image for one in staying}):
+    for identifier in sorted({container.image for container in going} - {container.image for container in staying}):
         image = table(engine.find(f"/images/{quote(identifier)}/json"))
         if image:
             name = next(iter(rows(image.get("RepoTags"))), identifier[:19])
@@ -111,14 +111,14 @@ def _volumes(
 ) -> list[dict[str, Any]]:
     """The going containers' volumes and those that compose made for the project, without what another one mounts."""
     usage = rows(table(engine.get("/system/df")).get("Volumes"))
-    sizes = {str(one["Name"]): max(0, int(table(one.get("UsageData")).get("Size") or 0)) for one in usage}
+    sizes = {str(row["Name"]): max(0, int(table(row.get("UsageData")).get("Size") or 0)) for row in usage}
     labelled = {
-        str(one["Name"])
-        for one in rows(table(engine.get("/volumes")).get("Volumes"))
-        if table(one.get("Labels")).get(PROJECT_LABEL) == project
+        str(volume["Name"])
+        for volume in rows(table(engine.get("/volumes")).get("Volumes"))
+        if table(volume.get("Labels")).get(PROJECT_LABEL) == project
     }
-    mounted = {name for one in going for name in one.volumes}
-    kept = {name for one in staying for name in one.volumes}
+    mounted = {name for container in going for name in container.volumes}
+    kept = {name for container in staying for name in container.volumes}
     return [{"name": name, "bytes": sizes.get(name, 0)} for name in sorted((labelled | mounted) - kept)]
 
 
@@ -136,9 +136,9 @@ def _files(engine: Engine, going: Sequence[Container], request: RetireRequest) -
 
 def _stale(named: dict[str, Any], present: Sequence[Container], known: set[str]) -> list[dict[str, Any]]:
     """Networks that are none of ours and that no container is on, running or not."""
-    used = {attachment.network for one in present for attachment in one.attachments}
+    used = {attachment.network for container in present for attachment in container.attachments}
     return [
-        {"name": name, "id": one["Id"]}
-        for name, one in sorted(named.items())
-        if name not in used | known and name not in BUILT_IN and one.get("Scope") == "local"
+        {"name": name, "id": network["Id"]}
+        for name, network in sorted(named.items())
+        if name not in used | known and name not in BUILT_IN and network.get("Scope") == "local"
     ]

@@ -75,7 +75,7 @@ def put(path: str, block: Block, copy: str) -> Outcome:
 
 
 def take(path: str, block: Block, copy: str) -> Outcome:
-    """Take the block out; a script that we made and nobody added to goes too. Raises Refusal."""
+    """Take the block out; a script that we made and nobody added to is removed too. Raises Refusal."""
     before = read(path)
     after = None if before is None else without_block(before, block, path)
     if before is None or after is None or after == before:

@@ -103,7 +103,7 @@ def _started(engine: Engine, container: containers.Container) -> str:
 
 def _target(container: containers.Container, request: ReloadRequest) -> initialize.Target:
     # Published or not, the host reaches a container at its address on the bridge.
-    address = next((one.address for one in container.attachments if one.address), "")
+    address = next((attachment.address for attachment in container.attachments if attachment.address), "")
     port, probe = request.port, request.probe
     inside = container.inside_port(port)
     if not address or not inside:
