@@ -100,7 +100,7 @@ VERBS: dict[tuple[str, str], str] = {
     ("handover", "status"): "handover.status",
     ("handover", "stop-predecessor"): "handover.stop_predecessor",
 }
-"""Module and function by verb and action. A run imports only its own: the archive holds sources, and to compile all of
+"""Module and function by verb and action. A run imports only its own: the archive holds sources, and compiling all of
 them would take longer than most verbs do."""
 WITHOUT_DOCUMENT: dict[tuple[str, ...], str] = {
     ("handover", "points"): "handover.points",
@@ -144,7 +144,7 @@ def main(arguments: list[str]) -> int:
 
 
 def function(name: str) -> Callable[..., dict[str, Any]]:
-    """Of "module.function", below this package."""
+    """The function that "module.function" names, below this package."""
     module, _, verb = name.rpartition(".")
     return getattr(importlib.import_module(f"hostctl.{module}"), verb)
 

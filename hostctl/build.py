@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent
-# The oldest time that a zip can hold; any fixed one will do.
+# The oldest time that a zip can hold; any fixed time will do.
 MEMBER_TIME = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = {SOURCE / "build.py", SOURCE / "build_id.py"}
 UNPACKING = (
@@ -28,7 +28,7 @@ START = b"import sys\n\nfrom hostctl.__main__ import main\n\nsys.exit(main(sys.a
 
 
 def build(destination: str) -> str:
-    """Write the archive to `destination` in one step; returns its content hash (16 hex digits). Raises OSError."""
+    """Write the archive to `destination` in one step; return its content hash (16 hex digits). Raises OSError."""
     os.makedirs(os.path.dirname(os.path.abspath(destination)), exist_ok=True)
     beside = f"{destination}.{os.getpid()}"
     with open(beside, "wb") as file:

@@ -49,7 +49,7 @@ def keep(request: KeepRequest) -> dict[str, Any]:
 
 
 def read(request: ReadRequest) -> dict[str, Any]:
-    """{"baseline", "predecessor_serves"}: the kept baseline, None when there is none, and the port's present owner."""
+    """{"baseline", "predecessor_serves"}: the kept baseline or None, and whether the predecessor has the port."""
     gateway = containers.find(Engine(request.docker_socket), request.gateway, {})
     serves = gateway is not None and not gateway.paused and gateway.publishes(request.port)
     return {"baseline": kept(request.folder), "predecessor_serves": serves}
@@ -63,12 +63,12 @@ def kept(folder: str) -> dict[str, Any] | None:
         return None
     baseline = parsed(content)
     if baseline is None:
-        raise Refusal(f"{path} is no JSON: remove it, and run again while ContextForge serves")
+        raise Refusal(f"{path} is not JSON: remove it, and run again while ContextForge serves")
     return baseline
 
 
 def forget(request: KeepRequest) -> dict[str, Any]:
-    """Remove the baseline; its absence is no error."""
+    """Remove the baseline; its absence is not an error."""
     folder, path = request.folder, os.path.join(request.folder, FILE)
     if not os.path.isdir(folder):
         return {"path": path, "removed": False}

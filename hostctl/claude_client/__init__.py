@@ -2,8 +2,9 @@
 
 Owns: our entry in Claude's file, the predecessor's entry while Sentinel serves, the program that prints Claude's
 header, and the record. Deliberately does not: reformat the file, write the token, touch a file that is broken, or
-answer with anything out of the record: a token stays on the host, and only the record's hash is known elsewhere.
-Claude rewrites its file at any moment, so each change compares right before the rename and starts over.
+return anything from the record: a token stays on the host, and only the record's hash is known elsewhere.
+Claude rewrites its file at any moment, so each change compares the file right before the rename, and starts over when
+it differs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ printf '{{"Authorization":"Bearer %s"}}\\n' "$token"
 
 
 class _Changed(Exception):
-    """Somebody wrote the file since it was read."""
+    """The file has changed since it was read."""
 
 
 def record(place: Place) -> dict[str, Any]:
@@ -71,12 +72,12 @@ def record(place: Place) -> dict[str, Any]:
 
 
 def keep(place: Place) -> dict[str, Any]:
-    """The answer of `record` again, from the host."""
+    """Return the record's reference again, as `record` does."""
     return record(place)
 
 
 def apply(place: EntryRequest) -> dict[str, Any]:
-    """Put our entry into the file: one member changes, and the predecessor's is absent while Sentinel serves."""
+    """Put our entry into the file: only that member changes, and the predecessor's is absent while Sentinel serves."""
     _make_folder(place)
     with held(place.folder, "claude apply"):
         before = load(place)
@@ -139,14 +140,14 @@ def _restored(place: Place, before: dict[str, Any] | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"file": place.file, "changed": False, "reason": "nothing was recorded"}
     if before is None:
         return {**answer, "token": "as it was"}
-    found, kept = table(before["found"]), copy_of(place, before.get("before"))
+    recorded, kept = table(before["found"]), copy_of(place, before.get("before"))
     answer["reason"] = "nothing was applied"
     if before.get("begun"):
 
         def change(text: str | None) -> str | None:
-            if digest_of(text) == before.get("applied") and (kept is not None or not found["exists"]):
+            if digest_of(text) == before.get("applied") and (kept is not None or not recorded["exists"]):
                 return kept
-            return without_entry(text, place, found)
+            return without_entry(text, place, recorded)
 
         answer["changed"] = _rewrite(place, change)
         answer["reason"] = "put back" if answer["changed"] else "the entries are as recorded already"
@@ -202,7 +203,7 @@ def _write_helper(place: EntryRequest) -> None:
 
 
 def _own_new_token(place: Place, before: dict[str, Any]) -> None:
-    """Give a token file that was made for Claude the owner of the recorded one, else of Claude's file."""
+    """Give a token file that was made for Claude the owner of the recorded one, or else the owner of Claude's file."""
     if os.geteuid() != 0 or not os.path.exists(place.token_file):
         return
     recorded = table(before["token"])
@@ -215,11 +216,11 @@ def _own_new_token(place: Place, before: dict[str, Any]) -> None:
 def _owner(path: str) -> tuple[int, int]:
     """The owner of the file, or of the folder that it will be in."""
     target = os.path.realpath(path)
-    found = os.stat(target if os.path.exists(target) else os.path.dirname(target))
-    return found.st_uid, found.st_gid
+    status = os.stat(target if os.path.exists(target) else os.path.dirname(target))
+    return status.st_uid, status.st_gid
 
 
 def _make_folder(place: Place) -> None:
-    # Claude, another user than root, must reach the helper; each secret in here is 0600 on its own.
+    # Claude may run as another user than root and must reach the helper; each secret file in here is 0600.
     os.makedirs(place.folder, mode=0o755, exist_ok=True)
     os.chmod(place.folder, 0o755)

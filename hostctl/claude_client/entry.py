@@ -1,4 +1,4 @@
-"""The text of Claude's file with our entry, and with the recorded entries again.
+"""The text of Claude's file with our entry, or with the recorded entries restored.
 
 Owns: which members change, and the check that nothing else does. Deliberately does not: read or write a file.
 """
@@ -23,11 +23,11 @@ from hostctl.core.errors import Refusal
 
 
 def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
-    """The text with our entry, in the place of the predecessor's where there is one, and without that one."""
+    """The text with our entry, in place of the predecessor's where there is one."""
     start = text if text is not None else "{}\n"
-    known = parsed(start, place.file)
-    found = objects_along(start, place.path, place.file)
-    holder, missing = found[-1], place.path[len(found) - 1 :]
+    document = parsed(start, place.file)
+    objects = objects_along(start, place.path, place.file)
+    holder, missing = objects[-1], place.path[len(objects) - 1 :]
     if missing:
         nested: Any = {place.entry: entry}
         for key in reversed(missing[1:]):
@@ -40,8 +40,8 @@ def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
     if ours is None and theirs is not None:
         member = rendered(start, place.entry, entry, indentation(start, theirs.start))
         return start[: theirs.start] + member + start[theirs.end :]
-    if ours is not None and _below(known, place.path)[place.entry] != entry:
-        # The key stays as it is written, white space and all.
+    if ours is not None and _below(document, place.path)[place.entry] != entry:
+        # The key keeps its spelling and its white space.
         value = rendered_value(start, entry, indentation(start, ours.start))
         new = start[: ours.value] + value + start[ours.end :]
     if ours is not None and theirs is not None:
@@ -51,16 +51,16 @@ def with_entry(text: str | None, place: Place, entry: dict[str, Any]) -> str:
     return new
 
 
-def without_entry(text: str | None, place: Place, found: dict[str, Any]) -> str | None:
+def without_entry(text: str | None, place: Place, recorded: dict[str, Any]) -> str | None:
     """The text with the recorded entries in place of ours, whatever else it holds by now."""
-    ours, theirs = found["ours"], found["theirs"]
+    ours, theirs = recorded["ours"], recorded["theirs"]
     if text is None and not (ours or theirs):
         return None
     start = text if text is not None else "{}\n"
     parsed(start, place.file)
     along = objects_along(start, place.path, place.file)
     if len(along) <= len(place.path):
-        return _restored_objects(start, place, [one for one in (theirs, ours) if one])
+        return _restored_objects(start, place, [raw for raw in (theirs, ours) if raw])
     holder = along[-1]
     mine = holder.member(place.entry)
     present = bool(place.predecessor) and holder.member(place.predecessor) is not None
@@ -69,18 +69,18 @@ def without_entry(text: str | None, place: Place, found: dict[str, Any]) -> str 
     elif mine is not None and theirs and not present:
         return start[: mine.start] + theirs["member"] + start[mine.end :]
     elif mine is not None:
-        start = _removed(start, place, found)
+        start = _removed(start, place, recorded)
     if theirs and not present:
         start = _put(start, place, objects_along(start, place.path, place.file)[-1], place.predecessor, theirs)
     return start
 
 
 def _put(text: str, place: Place, holder: Object, key: str, raw: dict[str, Any]) -> str:
-    """Restore a recorded member: its value where the key still stands, else at its place, else at the end."""
+    """Restore a recorded member: its value where the key still exists, else at its old place, else at the end."""
     member = holder.member(key)
     if member is not None:
         return text[: member.value] + raw["value"] + text[member.end :]
-    # An empty name is a name: only null says that it stood first.
+    # An empty name is a name: only null says that the member was the first.
     before = holder.member(raw["after"]) if raw.get("after") is not None else None
     if before is not None:
         return text[: before.end] + raw["cut"] + text[before.end :]
@@ -90,15 +90,15 @@ def _put(text: str, place: Place, holder: Object, key: str, raw: dict[str, Any])
     return with_last(text, holder, key, None, raw["member"])
 
 
-def _removed(text: str, place: Place, found: dict[str, Any]) -> str:
-    """Remove our entry, and with it the objects around it that were made for it and hold nothing else."""
-    levels = int(found["levels"]) if found["exists"] else 0
+def _removed(text: str, place: Place, recorded: dict[str, Any]) -> str:
+    """Remove our entry, and the objects around it that were made for it and hold nothing else."""
+    levels = int(recorded["levels"]) if recorded["exists"] else 0
     along = objects_along(text, place.path, place.file)
     depth, keys = len(place.path), [*place.path, place.entry]
     while depth > levels and len(along[depth].members) == 1:
         depth -= 1
     at = along[depth].index(keys[depth])
-    return text if at is None else without(text, along[depth], at, str(found["empty"]) if depth == levels else "{}")
+    return text if at is None else without(text, along[depth], at, str(recorded["empty"]) if depth == levels else "{}")
 
 
 def _restored_objects(text: str, place: Place, raws: list[dict[str, Any]]) -> str:
@@ -122,14 +122,18 @@ def require_only_entries_differ(text: str | None, new: str, place: Place, entry:
     try:
         same = _stripped(before, place) == _stripped(after, place)
     except RecursionError:
-        raise Refusal(f"{place.file} is nested too deeply to be Claude's file: it was left as it is") from None
+        raise Refusal(
+            f"{place.file} is nested too deeply to be Claude's file: correct client.file; it was left as it is"
+        ) from None
     if not same:
-        raise Refusal(f"{place.file} could not be edited without another change: it was left as it is")
+        raise Refusal(
+            f"{place.file} could not be edited without another change: add the entry by hand; it was left as it is"
+        )
 
 
-def _stripped(known: dict[str, Any], place: Place) -> dict[str, Any]:
-    """The document without the entries, and without the objects around them that are empty then."""
-    along = [dict(known)]
+def _stripped(document: dict[str, Any], place: Place) -> dict[str, Any]:
+    """The document without the entries, and without the objects around them that this leaves empty."""
+    along = [dict(document)]
     for key in place.path:
         along.append(dict(table(along[-1].get(key))))
         if key in along[-2]:
@@ -142,7 +146,7 @@ def _stripped(known: dict[str, Any], place: Place) -> dict[str, Any]:
     return along[0]
 
 
-def _below(known: dict[str, Any], path: list[str]) -> dict[str, Any]:
+def _below(document: dict[str, Any], path: list[str]) -> dict[str, Any]:
     for key in path:
-        known = table(known.get(key))
-    return known
+        document = table(document.get(key))
+    return document

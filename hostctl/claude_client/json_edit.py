@@ -23,7 +23,7 @@ _FIRST_INDENT = re.compile(r"^\s*\{\r?\n([ \t]+)")
 
 @dataclass(frozen=True)
 class Member:
-    """One `"key": value`: `start` is the key's, `value` the value's beginning, `end` is after the value."""
+    """One `"key": value`: `start` and `value` are where key and value begin, `end` is after the value."""
 
     key: str
     start: int
@@ -33,7 +33,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Object:
-    """A `{…}` and its members in their order; `end` is after the bracket."""
+    """A `{…}` and its members in their order; `end` is after the closing brace."""
 
     start: int
     end: int
@@ -48,32 +48,34 @@ class Object:
 
 
 def parsed(text: str, where: str) -> dict[str, Any]:
-    """The document, numbers as their own text so that none is rounded; raises Refusal with line and column."""
+    """The document, its numbers as text so that none is rounded; raises Refusal with line and column."""
     try:
-        found: Any = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        document: Any = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
         raise Refusal(
             f"{where} is broken JSON at line {error.lineno}, column {error.colno} ({error.msg}): fix it there, "
             "then run again; it was left as it is"
         ) from None
     except RecursionError:
-        raise Refusal(f"{where} is nested too deeply to be Claude's file: it was left as it is") from None
-    if not isinstance(found, dict):
-        raise Refusal(f"{where} holds no JSON object: fix it, then run again; it was left as it is")
-    return cast("dict[str, Any]", found)
+        raise Refusal(
+            f"{where} is nested too deeply to be Claude's file: correct client.file; it was left as it is"
+        ) from None
+    if not isinstance(document, dict):
+        raise Refusal(f"{where} does not hold a JSON object: fix it, then run again; it was left as it is")
+    return cast("dict[str, Any]", document)
 
 
 def objects_along(text: str, path: list[str], where: str) -> list[Object]:
-    """The root and each object below it that exists along `path`; raises Refusal where a member is no object."""
-    found = [_object(text, _SPACE.match(text).end(), where)]  # type: ignore[union-attr]
+    """The root and each object below it that exists along `path`; raises Refusal where a member is not an object."""
+    objects = [_object(text, _SPACE.match(text).end(), where)]  # type: ignore[union-attr]
     for key in path:
-        member = found[-1].member(key)
+        member = objects[-1].member(key)
         if member is None:
             break
         if text[member.value] != "{":
-            raise Refusal(f"'{key}' in {where} is no JSON object: fix it, then run again; it was left as it is")
-        found.append(_object(text, member.value, where))
-    return found
+            raise Refusal(f"'{key}' in {where} is not a JSON object: fix it, then run again; it was left as it is")
+        objects.append(_object(text, member.value, where))
+    return objects
 
 
 def rendered(text: str, key: str, value: Any, base: str) -> str:
@@ -96,7 +98,7 @@ def indentation(text: str, at: int) -> str:
 
 
 def with_last(text: str, holder: Object, key: str, value: Any, raw: str | None = None) -> str:
-    """The text with one more member at the end of `holder`; `raw` is its text where that is known."""
+    """The text with one more member at the end of `holder`; `raw` is the member's text where that is known."""
     if holder.members:
         last = holder.members[-1]
         before = holder.members[-2].end if len(holder.members) > 1 else holder.start
@@ -140,7 +142,7 @@ def _object(text: str, start: int, where: str) -> Object:
     keys = [member.key for member in members]
     for key in ("mcpServers", "projects"):
         if keys.count(key) > 1:
-            raise Refusal(f"'{key}' stands twice in {where}: remove one, then run again; it was left as it is")
+            raise Refusal(f"'{key}' occurs twice in {where}: remove one, then run again; it was left as it is")
     return Object(start, at + 1, tuple(members))
 
 
@@ -150,7 +152,7 @@ def _value_end(text: str, start: int) -> int:
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token.group(), 0)
         if depth == 0:
             return token.end()
-    raise ValueError("the text is no JSON")
+    raise ValueError("the text is not JSON")
 
 
 def _after_space(text: str, at: int) -> int:
@@ -158,9 +160,9 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _unit(text: str) -> str | None:
-    """One step of the document's indentation; None when it stands on one line."""
-    found = _FIRST_INDENT.match(text)
-    return found.group(1) if found else ("  " if "\n" in text.strip() or text.strip() == "{}" else None)
+    """One step of the document's indentation; None for a document on one line."""
+    match = _FIRST_INDENT.match(text)
+    return match.group(1) if match else ("  " if "\n" in text.strip() or text.strip() == "{}" else None)
 
 
 def _newline(text: str) -> str:

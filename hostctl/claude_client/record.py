@@ -1,9 +1,9 @@
-"""The record of Claude's file and token file before the cutover: the rollback of Claude's entry.
+"""The record of Claude's file and token file before the cutover, from which a rollback restores them.
 
 Owns: `record.json` (0600) in the product's folder for Claude, and the copy of the previous file.
-Deliberately does not: change Claude's file, or leave this host: it holds the token and the entry's header, and the
-engine shows a command's answer in its event log before it marks it as secret. The undo is on the disk before the
-change is made (`begun`), so that a run killed in between can still be undone.
+Deliberately does not: change Claude's file, or let the record leave this host: it holds the token and the entry's
+header, and the engine shows a command's answer in its event log before it marks it as secret. The undo is on the disk
+before the change is made (`begun`), so that a run killed in between can still be undone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RECORD, COPY, HELPER, LOCK = "record.json", "before.json", "headers", "lock"
 
 
 def read_file(path: str) -> str | None:
-    """The file's text, line ends and all; None when there is none. Raises Refusal when it is no UTF-8."""
+    """The file's text, line ends and all; None when there is none. Raises Refusal when it is not UTF-8."""
     try:
         with open(path, "rb") as file:
             return file.read().decode("utf-8")
@@ -34,7 +34,7 @@ def read_file(path: str) -> str | None:
         return None
     except UnicodeDecodeError as error:
         raise Refusal(
-            f"{path} is no UTF-8 at byte {error.start}: fix it, then run again; it was left as it is"
+            f"{path} is not UTF-8 at byte {error.start}: fix it, then run again; it was left as it is"
         ) from None
     except OSError as error:
         raise Refusal(f"{path} cannot be read ({error.strerror}): fix that, then run again") from None
@@ -71,7 +71,7 @@ def token_before(path: str) -> dict[str, Any]:
     """The token file: its content (base64), mode and owner. A secret."""
     try:
         with open(path, "rb") as file:
-            content, found = file.read(), os.fstat(file.fileno())
+            content, status = file.read(), os.fstat(file.fileno())
     except FileNotFoundError:
         return {"exists": False}
     except OSError as error:
@@ -79,9 +79,9 @@ def token_before(path: str) -> dict[str, Any]:
     return {
         "exists": True,
         "content": base64.b64encode(content).decode(),
-        "mode": f"{stat.S_IMODE(found.st_mode):04o}",
-        "uid": found.st_uid,
-        "gid": found.st_gid,
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "uid": status.st_uid,
+        "gid": status.st_gid,
     }
 
 
@@ -92,7 +92,7 @@ def load(place: Place) -> dict[str, Any] | None:
         return None
     record = parsed(text)
     if record is None:
-        raise Refusal(f"{place.within(RECORD)} is no JSON: put it back from a backup, or remove it and run again")
+        raise Refusal(f"{place.within(RECORD)} is not JSON: put it back from a backup, or remove it and run again")
     if table(record.get("identity")) | {"replaces": ""} == place.identity != record.get("identity"):
         record = _without_predecessor(record, place)
         save(place, record)
@@ -107,10 +107,10 @@ def load(place: Place) -> dict[str, Any] | None:
     return record
 
 
-def sealed(found: dict[str, Any]) -> dict[str, Any]:
+def sealed(facts: dict[str, Any]) -> dict[str, Any]:
     """A new record, nothing begun; its hash stays the same while the record lives."""
-    content = json.dumps(found, sort_keys=True).encode()
-    return {**found, "sha256": hashlib.sha256(content).hexdigest(), "begun": False}
+    content = json.dumps(facts, sort_keys=True).encode()
+    return {**facts, "sha256": hashlib.sha256(content).hexdigest(), "begun": False}
 
 
 def reference(place: Place, record: dict[str, Any]) -> dict[str, str]:
@@ -120,8 +120,8 @@ def reference(place: Place, record: dict[str, Any]) -> dict[str, str]:
 
 def _without_predecessor(record: dict[str, Any], place: Place) -> dict[str, Any]:
     """The record once the predecessor has been retired: neither its entry nor its token can be put back."""
-    found = {**table(record.get("found")), "theirs": None}
-    return {**record, "identity": place.identity, "found": found, "token": {"exists": False}}
+    entries = {**table(record.get("found")), "theirs": None}
+    return {**record, "identity": place.identity, "found": entries, "token": {"exists": False}}
 
 
 def save(place: Place, record: dict[str, Any], before: str | None = None) -> None:
@@ -142,7 +142,7 @@ def digest_of(text: str | None) -> str | None:
 
 
 def put_token_back(place: Place, before: dict[str, Any], issuer: str) -> str:
-    """Restore the recorded token file, unless somebody else has written another one; the outcome as a sentence."""
+    """Restore the recorded token file, unless somebody else has written another one; return the outcome as a phrase."""
     now = token_before(place.token_file)
     if now == before:
         return "as it was"

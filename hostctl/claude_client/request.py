@@ -14,7 +14,7 @@ _IDENTITY = ("file", "scope", "project", "entry", "replaces", "token_file")
 @dataclass(frozen=True)
 class Place:
     """Our entry in Claude's file, the predecessor's entry that it replaces, Claude's token file, and the product's
-    folder for the record. `issuer` is Sentinel's, `record` the answer of `claude record` as the program knows it."""
+    folder for the record. `issuer` is Sentinel's, `record` the last answer of `claude record`."""
 
     file: str
     entry: str
@@ -46,7 +46,7 @@ class Place:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The owner of a record, which serves no other file and no other entry."""
+        """The identity of a record, which is valid for no other file or entry."""
         return {key: getattr(self, key) for key in _IDENTITY}
 
     def within(self, name: str) -> str:

@@ -1,7 +1,7 @@
 """`claude show`: an entry of Claude's file as Claude would use it, its header included.
 
 Owns: expanding `${VAR}`, and running the program that prints Claude's header, as Claude does.
-Deliberately does not: write anything. **Its answer holds a secret**, with `token show` the only ones that do: it goes
+Deliberately does not: write anything. **Its answer holds a secret**, as only that of `token show` does too: it goes
 through a pipe to `verify`, which keeps it in memory, and is never an action of the program.
 Source: Claude Code 2.1.330 (`headersHelper` gets CLAUDE_CODE_MCP_SERVER_URL and CLAUDE_CODE_MCP_SERVER_NAME and prints
 one JSON object of headers; `${VAR}` and `${VAR:-x}` expand in url, headers, command, args and env; an unset variable is
@@ -29,7 +29,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 def show(place: Place) -> dict[str, Any]:
-    """The entry, resolved, and the header values of the predecessor's entry; raises Refusal naming the cause."""
+    """The entry, resolved, and the header values of the predecessor's entry; raises Refusal that names the cause."""
     entry = _entry(place)
     unset: set[str] = set()
     resolved = _expanded(entry, unset)
@@ -56,28 +56,28 @@ def _entry(place: Place) -> dict[str, Any]:
     text = read_file(place.file)
     if text is None:
         raise Refusal(f"Claude's file {place.file} does not exist: start Claude Code once, or correct client.file")
-    found = parsed(text)
-    if found is None:
+    document = parsed(text)
+    if document is None:
         raise Refusal(f"Claude's file {place.file} is broken JSON: fix it, then run again; it was left as it is")
     for key in place.path:
-        found = table(found.get(key))
-    entry = table(found.get(place.entry))
+        document = table(document.get(key))
+    entry = table(document.get(place.entry))
     if not entry:
         raise Refusal(
-            f"Claude's file {place.file} has no entry {place.entry}, which has been lost or never existed: "
+            f"Claude's file {place.file} has no entry {place.entry} (it was lost or never existed): "
             "'make up' writes ours again, or correct client.entry or predecessor.entry"
         )
     return entry
 
 
-def _expanded(found: Any, unset: set[str]) -> Any:
-    if isinstance(found, str):
-        return _VARIABLE.sub(lambda match: _value(match, unset), found)
-    if isinstance(found, dict):
-        return {key: _expanded(value, unset) for key, value in table(found).items()}
-    if isinstance(found, list):
-        return [_expanded(item, unset) for item in rows(found)]
-    return found
+def _expanded(value: Any, unset: set[str]) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: _value(match, unset), value)
+    if isinstance(value, dict):
+        return {key: _expanded(item, unset) for key, item in table(value).items()}
+    if isinstance(value, list):
+        return [_expanded(item, unset) for item in rows(value)]
+    return value
 
 
 def _value(match: re.Match[str], unset: set[str]) -> str:
@@ -141,16 +141,16 @@ def _as_owner(path: str, variables: Mapping[str, str]) -> dict[str, Any]:
 def _before(place: Place) -> list[str]:
     """The Authorization values of the predecessor's entry, from the record; empty without one."""
     record = parsed(read_file(place.within(RECORD)) or "{}") or {}
-    found: list[str] = []
+    authorizations: list[str] = []
     recorded = table(record.get("found"))
-    # Where both gateways' entries have one name the previous one is recorded as ours.
+    # Where the entries of both gateways have the same name, the previous one is recorded as ours.
     for name, raw in ((place.predecessor, table(recorded.get("theirs"))), (place.entry, table(recorded.get("ours")))):
         if raw:
             previous = table(_expanded(table(json.loads("{" + raw["member"] + "}").get(name)), set()))
             headers = table(previous.get("headers"))
-            found += [str(value) for key, value in headers.items() if key.lower() == "authorization"]
+            authorizations += [str(value) for key, value in headers.items() if key.lower() == "authorization"]
     token = table(record.get("token"))
     if token.get("exists"):
         text = base64.b64decode(token["content"]).decode("ascii", "replace").strip()
-        found += [f"Bearer {text}"] if text else []
-    return list(dict.fromkeys(found))
+        authorizations += [f"Bearer {text}"] if text else []
+    return list(dict.fromkeys(authorizations))

@@ -19,10 +19,10 @@ def write(
     gid: int | None = None,
     guard: Callable[[], None] | None = None,
 ) -> None:
-    """Put `content` at `path` in one step; a symbolic link stays, its target is written.
+    """Put `content` at `path` in one step; a symbolic link stays, and its target is written.
 
-    A mode or owner that is None or -1 stays the previous file's; a new file gets 0600 and the caller's owner. `guard`
-    runs right before the rename; an exception of it leaves the file as it was. Raises OSError.
+    A mode or owner that is None or -1 is the previous file's; a new file gets 0600 and the caller as owner. `guard`
+    runs right before the rename; an exception that it raises leaves the file as it was. Raises OSError.
     """
     target = os.path.realpath(path)
     before = _stat(target)

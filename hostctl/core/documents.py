@@ -11,27 +11,27 @@ from typing import Any, cast
 from hostctl.core.errors import Refusal
 
 
-def table(found: Any) -> dict[str, Any]:
+def table(value: Any) -> dict[str, Any]:
     """A JSON object, empty where there is null or something else."""
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def rows(found: Any) -> list[Any]:
+def rows(value: Any) -> list[Any]:
     """A JSON list, empty where there is null or something else."""
-    return cast("list[Any]", found) if isinstance(found, list) else []
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def parsed(text: str | bytes) -> dict[str, Any] | None:
     """The JSON object in `text`, None when it holds none."""
     try:
-        found: Any = json.loads(text)
+        document: Any = json.loads(text)
     except ValueError:
         return None
-    return table(found) if isinstance(found, dict) else None
+    return table(document) if isinstance(document, dict) else None
 
 
 class Document:
-    """A JSON object and its place, for the error's text."""
+    """A JSON object, and its place for the text of an error."""
 
     def __init__(self, values: dict[str, Any], where: str = "the document on stdin") -> None:
         self.values = values
@@ -59,28 +59,28 @@ class Document:
 
     def whole_numbers(self, key: str) -> list[int]:
         """The list of whole numbers under `key`; an absent one is an empty list."""
-        found: list[Any] = self._typed(key, list, "a list", [])
-        if not all(isinstance(item, int) and not isinstance(item, bool) for item in found):
+        items: list[Any] = self._typed(key, list, "a list", [])
+        if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
             raise Refusal(f"'{key}' in {self.where} must be a list of whole numbers")
-        return found
+        return items
 
     def seconds(self, key: str, default: float | None = None) -> float:
         value = float(self._typed(key, (int, float), "a number of seconds", default))
         if not 0 <= value < 1e6:
-            raise Refusal(f"'{key}' in {self.where} is no usable number of seconds: give one from 0 to 999999")
+            raise Refusal(f"'{key}' in {self.where} is not a usable number of seconds: give one from 0 to 999999")
         return value
 
     def objects(self, key: str) -> list[Document]:
         """The list of objects under `key`; an absent one is an empty list."""
-        found: list[Any] = self._typed(key, list, "a list", [])
-        return [Document(self._object(item, f"'{key}[{n}]'"), f"'{key}[{n}]'") for n, item in enumerate(found)]
+        items: list[Any] = self._typed(key, list, "a list", [])
+        return [Document(self._object(item, f"'{key}[{n}]'"), f"'{key}[{n}]'") for n, item in enumerate(items)]
 
     def texts(self, key: str) -> list[str]:
         """The list of texts under `key`; an absent one is an empty list."""
-        found: list[Any] = self._typed(key, list, "a list", [])
-        if not all(isinstance(item, str) for item in found):
+        items: list[Any] = self._typed(key, list, "a list", [])
+        if not all(isinstance(item, str) for item in items):
             raise Refusal(f"'{key}' in {self.where} must be a list of texts")
-        return found
+        return items
 
     def object(self, key: str, default: dict[str, Any] | None = None) -> Document:
         return Document(self._typed(key, dict, "an object", default), f"'{key}'")
@@ -96,7 +96,7 @@ class Document:
         except ValueError:
             mode = -1
         if not 0 <= mode <= 0o7777:
-            raise Refusal(f"'{key}' in {self.where} is no file mode: give an octal text such as \"{default}\"")
+            raise Refusal(f"'{key}' in {self.where} is not a file mode: give an octal text such as \"{default}\"")
         return mode
 
     def _typed(self, key: str, kind: Any, expected: str, default: Any) -> Any:

@@ -25,7 +25,7 @@ _CHUNK = 1 << 16
 
 
 class NoAnswer(Exception):
-    """No usable answer, in a few words; `reason` is for a sentence that says so already.
+    """No usable answer, in a few words; `reason` is for a sentence that already says so.
 
     Without a connection the request was certainly not carried out.
     """
@@ -57,12 +57,12 @@ class Response:
         self.status = answer.status
 
     def header(self, name: str) -> str:
-        """Empty where it is absent."""
+        """The value of a header, empty where it is absent."""
         return self._answer.getheader(name) or ""
 
     @property
     def headers(self) -> dict[str, str]:
-        """By name in small letters."""
+        """The headers by name, in lower case."""
         return {name.lower(): value for name, value in self._answer.getheaders()}
 
     def chunks(self) -> Iterator[bytes]:
@@ -70,7 +70,7 @@ class Response:
         length, read = self._answer.length, 0
         while length is None or read < length:
             self._wire.settimeout(max(0.001, self._end - time.monotonic()))
-            with _in_words():
+            with _as_no_answer():
                 # Python before 3.13 does not subtract what read1 returns from the length.
                 chunk = self._answer.read1(_CHUNK if length is None else min(_CHUNK, length - read))
             if not chunk:
@@ -110,7 +110,7 @@ def opened(
 ) -> Generator[Response]:
     """The answer to a request, its content unread, for the block; raises NoAnswer.
 
-    Connecting may take `connect_seconds`, or `seconds` where that is less, and what follows `seconds`.
+    Connecting may take `connect_seconds`, or `seconds` where that is less, and everything after it `seconds`.
     """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -124,7 +124,7 @@ def opened(
         wire, end = connection.sock, time.monotonic() + seconds
         wire.settimeout(seconds)
         content = None if body is None else json.dumps(body).encode()
-        with _in_words():
+        with _as_no_answer():
             connection.request(method, _target(parts.path, parts.query), content, _headers(content, headers))
             answer = connection.getresponse()
         yield Response(answer, wire, end, most_bytes)
@@ -133,7 +133,7 @@ def opened(
 
 
 @contextmanager
-def _in_words() -> Generator[None]:
+def _as_no_answer() -> Generator[None]:
     try:
         yield
     except socket.timeout:

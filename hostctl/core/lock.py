@@ -1,7 +1,7 @@
 """One run at a time on a folder, and its owner.
 
-Owns: the lock file with owner, time and reason. Deliberately does not: wait, or break another's lock (the
-kernel frees it with its process, whatever killed it).
+Owns: the lock file with owner, time and reason. Deliberately does not: wait, or break another's lock (the kernel frees
+it with its process, whatever killed it).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def owner(folder: str) -> dict[str, Any] | None:
 
 def _holder(handle: int) -> str:
     try:
-        owner = json.loads(os.pread(handle, 4096, 0))
-        return f"another hostctl (process {owner['pid']}, {owner['reason']}, since {owner['since']})"
+        holder = json.loads(os.pread(handle, 4096, 0))
+        return f"another hostctl (process {holder['pid']}, {holder['reason']}, since {holder['since']})"
     except (ValueError, KeyError, TypeError):
         return "another hostctl"

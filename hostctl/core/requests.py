@@ -2,7 +2,7 @@
 
 The fields' types are the format: text, whole numbers, seconds (`float`), switches, `FileMode`, other requests, `dict`
 for what is passed on unread, and tuples of text, whole numbers or requests. A field with a default may be absent.
-A rule that a type cannot express stands in the request's `__post_init__` and raises Refusal.
+A rule that a type cannot express is in the request's `__post_init__` and raises Refusal.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read(kind: type[R], document: Document) -> R:
 
 
 def write(request: Any) -> dict[str, Any]:
-    """The document that `read` makes the same request of."""
+    """The document from which `read` builds the same request."""
     return {field.name: _plain(getattr(request, field.name)) for field in dataclasses.fields(request)}
 
 

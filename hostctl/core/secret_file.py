@@ -1,4 +1,4 @@
-"""Secrets that the program wrote to files on the host, which only root and their container read."""
+"""Secrets in files that the program wrote on the host, and that only root and their container read."""
 
 from __future__ import annotations
 

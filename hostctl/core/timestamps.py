@@ -21,12 +21,12 @@ def now() -> str:
 
 
 def seconds_of(moment: str) -> float:
-    """Seconds since 1970 of such a time; Docker's nine decimals too, which Python reads from 3.11 on only.
+    """Such a time in seconds since 1970; it may have Docker's nine decimals, which Python reads only from 3.11.
 
     Raises Refusal.
     """
     match = _MOMENT.fullmatch(moment)
     if match is None:
-        raise Refusal(f"{moment!r} is no moment: report it as a fault of this program")
+        raise Refusal(f"{moment!r} is not a time: report it as a bug in this program")
     whole = datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
     return whole.timestamp() + float(match[2] or 0)

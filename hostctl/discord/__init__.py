@@ -20,11 +20,11 @@ from hostctl.core.http_json import Answer, NoAnswer
 REQUEST_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 10.0
 CONNECTION_SECONDS = 2.0
-"""Between two attempts to connect."""
+"""The pause between two attempts to connect."""
 MOST_CHARACTERS = 2000
-"""Of a message, by Discord's documentation."""
+"""The longest message, by Discord's documentation."""
 _GONE = (401, 403, 404)
-"""Discord's terms: never use such a webhook again."""
+"""Discord's terms forbid using such a webhook again."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PostRequest(CheckRequest):
 def check(request: CheckRequest) -> dict[str, Any]:
     """{"seen": true, "name"}; {"seen": false, "reason"} where Discord cannot be reached, which is no reason to stop.
 
-    Raises Refusal when Discord has no such webhook, for then no alert would arrive.
+    Raises Refusal when Discord has no such webhook, since no alert would arrive.
     """
     answer, reason = _answer(request, "GET", None)
     if answer is not None and answer.status == http.client.OK:
@@ -82,11 +82,14 @@ def meaning(status: int) -> str:
     """The cause and the fix behind Discord's answer to a webhook; empty for a status without a meaning of its own."""
     if status in _GONE:
         return (
-            f"Discord says {status} to the webhook: make one in the channel's settings, then "
+            f"Discord answers {status} for the webhook: make a new one in the channel's settings, then "
             "`pulumi config set --secret discord_webhook`"
         )
     if status == http.client.TOO_MANY_REQUESTS:
-        return "Discord still says 429, too many messages to this webhook: find who else posts to it, or wait a minute"
+        return (
+            "Discord still answers 429, too many messages for this webhook: find out who else posts to it, or wait a "
+            "minute"
+        )
     return ""
 
 
@@ -114,7 +117,7 @@ def _answer(request: CheckRequest, method: str, message: object) -> tuple[Answer
 
 
 def _pause(answer: Answer) -> float:
-    """Seconds to wait after a 429: with a fraction in its body, whole ones in its header."""
+    """Seconds to wait after a 429: with a fraction in its body, whole in its header."""
     try:
         seconds = float(table(answer.body).get("retry_after", answer.headers.get("retry-after") or 1))
     except (TypeError, ValueError):

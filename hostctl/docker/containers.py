@@ -41,7 +41,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Container:
-    """One container as Docker has it now; `running` is also true while it is paused or about to be started again."""
+    """One container as Docker reports it; `running` is also true while it is paused or about to be started again."""
 
     id: str
     name: str
@@ -70,7 +70,7 @@ class Container:
 
     def address_on(self, network: str) -> str:
         """Its address there, empty when it has none."""
-        return next((one.address for one in self.attachments if one.network == network), "")
+        return next((attachment.address for attachment in self.attachments if attachment.network == network), "")
 
     def inside_port(self, outside: int) -> int:
         """The port inside that is declared for `outside` on the host, 0 when none is."""
@@ -91,10 +91,10 @@ def find(engine: Engine, reference: str, networks: dict[str, bool]) -> Container
 
 
 def everything(engine: Engine) -> list[Container]:
-    """Every container, running or not; one that goes meanwhile is left out."""
+    """Every container, running or not; one that is removed meanwhile is left out."""
     networks = internal_networks(engine)
-    found = [find(engine, short["Id"], networks) for short in listed(engine)]
-    return [container for container in found if container is not None]
+    inspected = [find(engine, short["Id"], networks) for short in listed(engine)]
+    return [container for container in inspected if container is not None]
 
 
 def listed(engine: Engine) -> list[dict[str, Any]]:
@@ -147,5 +147,5 @@ def described(document: dict[str, Any], networks: dict[str, bool]) -> Container:
 
 
 def _aliases(facts: dict[str, Any], identifier: str) -> tuple[str, ...]:
-    # Docker adds the short id by itself, and until 1.44 shows it among the aliases.
+    # Docker adds the short id on its own, and before API 1.44 shows it among the aliases.
     return tuple(alias for alias in rows(facts.get("Aliases")) if alias != identifier[:12])

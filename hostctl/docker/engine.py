@@ -44,7 +44,7 @@ class Engine:
 
     @property
     def version(self) -> str:
-        """The agreed version of the API as it stands before a path: /v1.41. Raises DockerError."""
+        """The negotiated API version as the prefix of a path, such as /v1.41. Raises DockerError."""
         if not self._version:
             self.get("/version")
         return self._version
@@ -54,7 +54,7 @@ class Engine:
         return self._request("GET", path, None, REQUEST_SECONDS)
 
     def find(self, path: str) -> Any:
-        """Like `get`, None when it does not exist."""
+        """The JSON answer of a GET, None when the object does not exist; raises DockerError."""
         try:
             return self.get(path)
         except DockerError as error:
@@ -63,11 +63,11 @@ class Engine:
             raise
 
     def post(self, path: str, body: dict[str, Any] | None = None, seconds: float = REQUEST_SECONDS) -> Any:
-        """The JSON answer of a POST, None when it is empty; "already so" (304) is no error. Raises DockerError."""
+        """The JSON answer of a POST, None when it is empty; "already so" (304) is not an error. Raises DockerError."""
         return self._request("POST", path, body, seconds)
 
     def delete(self, path: str) -> None:
-        """Send a DELETE; an object that is gone already is no error. Raises DockerError."""
+        """Send a DELETE; an object that is gone already is not an error. Raises DockerError."""
         try:
             self._raw("DELETE", path, None, REQUEST_SECONDS)
         except DockerError as error:
@@ -86,7 +86,7 @@ class Engine:
         code: int | None = self.get(f"/exec/{started}/json")["ExitCode"]
         if code is None:
             raise DockerError(
-                f"Docker did not begin {command[0]} in {container}: see that it runs and is not paused", 0
+                f"Docker did not begin {command[0]} in {container}: check that it runs and is not paused", 0
             )
         return code, _without_frames(output)
 
@@ -95,7 +95,7 @@ class Engine:
         return self._raw(method, path, None, seconds)[1].decode("utf-8", "replace")
 
     def send(self, path: str, archive: bytes, seconds: float) -> Iterator[bytes]:
-        """POST a tar, and the lines of the answer as they come, each within `seconds` of the one before.
+        """POST a tar, and yield the lines of the answer as they come, each within `seconds` of the one before.
 
         On a connection of its own: the work ends when the reader stops. Raises DockerError.
         """
@@ -176,14 +176,14 @@ class Engine:
         except (OSError, http.client.HTTPException) as error:
             self._drop()
             failure = error
-        # Python 3.9 has a class of its own for it.
+        # In Python 3.9 it is not a TimeoutError yet.
         if isinstance(failure, socket.timeout):
             raise TooLate(
                 f"Docker did not answer {method} {path.split('?')[0]} within {seconds:g} s: where 'docker ps' answers, "
                 "it hangs on one container, see docs/runbook.md#docker-hangs-on-a-container",
                 0,
             )
-        # A kept connection may have been closed since; a POST may have been carried out, so only a GET goes again.
+        # A kept connection may have been closed since; a POST may have been carried out, so only a GET is repeated.
         if kept and method == "GET":
             return self._exchange(method, path, body, seconds)
         reason = getattr(failure, "strerror", None) or type(failure).__name__

@@ -29,10 +29,10 @@ def streamed(
     feed: BinaryIO | None = None,
     out: BinaryIO | None = None,
 ) -> tuple[int, str]:
-    """Its exit code (-1 where Docker knows none) and its stderr; each piece comes within `seconds`.
+    """Run the command; its exit code (-1 where Docker knows none) and its stderr.
 
-    stdout goes to `out`, whose own errors go through, else it is returned with stderr. Raises DockerError; TooLate
-    where the command read and wrote nothing for that long.
+    Each piece must come within `seconds`. stdout goes to `out`, whose own errors are passed on, else it is returned
+    with stderr. Raises DockerError; TooLate where the command read and wrote nothing for that long.
     """
     try:
         return _streamed(engine, container, command, seconds, feed, out)
@@ -71,7 +71,7 @@ def _streamed(
 
 
 def _begun(engine: Engine, stream: socket.socket, path: str, seconds: float) -> BinaryIO:
-    """The stream's own side, its answer's head already read; raises DockerError."""
+    """The stream's reading side, after the head of the answer; raises DockerError."""
     body = json.dumps({"Detach": False, "Tty": False})
     lines = [
         f"POST {path} HTTP/1.1",

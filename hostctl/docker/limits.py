@@ -33,7 +33,7 @@ def check(request: DockerCheckRequest) -> dict[str, Any]:
         )
     if not info.get("SwapLimit"):
         raise Refusal(
-            "this host's Docker cannot keep a container out of swap, so its limit of memory would hold half: boot "
+            "this host's Docker cannot keep a container out of swap, so a memory limit would not hold: boot "
             "with swapaccount=1, then run again"
         )
     return {"cgroups": str(info.get("CgroupVersion", "1"))}

@@ -33,7 +33,7 @@ class NetworkRequest:
 
 
 def join(request: NetworkRequest) -> dict[str, Any]:
-    """Put each member on the network under its aliases; one that is there under them stays as it is."""
+    """Put each member on the network under its aliases; one that has them already stays as it is."""
     engine, network = Engine(request.docker_socket), request.network
     networks = containers.internal_networks(engine)
     if network not in networks:
@@ -45,7 +45,7 @@ def join(request: NetworkRequest) -> dict[str, Any]:
         container = containers.find(engine, name, networks)
         if container is None:
             raise Refusal(f"the container {name} does not exist, so it cannot join {network}: start it, then run again")
-        attachment = next((one for one in container.attachments if one.network == network), None)
+        attachment = next((attachment for attachment in container.attachments if attachment.network == network), None)
         if attachment is not None and set(member.aliases) <= set(attachment.aliases):
             already.append(name)
             continue
@@ -60,7 +60,7 @@ def join(request: NetworkRequest) -> dict[str, Any]:
 
 
 def leave(request: NetworkRequest) -> dict[str, Any]:
-    """Take each member off the network; one that is gone or not on it is no error."""
+    """Take each member off the network; one that is gone or not on it is not an error."""
     engine, network = Engine(request.docker_socket), request.network
     networks = containers.internal_networks(engine)
     left: list[str] = []

@@ -1,6 +1,6 @@
-"""One-shot containers: they live for one question, hardened, and are removed whatever happens.
+"""One-shot containers: hardened, made for one command, and removed whatever happens.
 
-By default without network, capabilities, new privileges or a writable root, and with a limit of memory. A killed run's
+By default without network, capabilities, new privileges or a writable root, and with a memory limit. A killed run's
 container is removed by the next one-shot: its label names the process that made it.
 """
 
@@ -26,7 +26,7 @@ _MEGABYTE = 1024 * 1024
 _PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
 
 
-def _no_files() -> dict[str, str]:
+def _empty() -> dict[str, str]:
     return {}
 
 
@@ -38,14 +38,14 @@ class OneShot:
     image: str
     command: tuple[str, ...] = ()
     user: str = "0:0"
-    environment: Mapping[str, str] = field(default_factory=_no_files)
+    environment: Mapping[str, str] = field(default_factory=_empty)
     network: str = "none"
     capabilities: tuple[str, ...] = ()
     memory_mb: int = 256
     init: bool = False
-    files: Mapping[str, str] = field(default_factory=_no_files)
-    writable_files: Mapping[str, str] = field(default_factory=_no_files)
-    tmpfs: Mapping[str, str] = field(default_factory=_no_files)
+    files: Mapping[str, str] = field(default_factory=_empty)
+    writable_files: Mapping[str, str] = field(default_factory=_empty)
+    tmpfs: Mapping[str, str] = field(default_factory=_empty)
     volumes: tuple[str, ...] = ()
 
     def body(self) -> dict[str, Any]:
@@ -109,14 +109,14 @@ def reader(image: str, command: Sequence[str], file: str, network: str = "none")
 
 
 def host_programs() -> dict[str, str]:
-    """Files that let any image run this host's own programs, this Python among them."""
+    """The mounts that let any image run this host's own programs, this Python among them."""
     folders = [*_PROGRAM_FOLDERS, os.path.realpath(sys.base_prefix)]
     present = [folder for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
     return {folder: folder for folder in present if folder in _PROGRAM_FOLDERS or not _is_program_folder(folder)}
 
 
 def any_image(engine: Engine, image: str = "", image_of: str = "") -> str:
-    """An image that is on the host already: this one, else that of the container `image_of`, else any that runs."""
+    """An image that is on the host already: `image`, else that of the container `image_of`, else any container's."""
     if image:
         return image
     container = containers.find(engine, image_of, {})
@@ -124,7 +124,7 @@ def any_image(engine: Engine, image: str = "", image_of: str = "") -> str:
         return container.image
     for row in containers.listed(engine):
         return str(row["ImageID"])
-    raise Refusal("no container is on this host whose image could be used: set firewall.escalation to root or sudo")
+    raise Refusal("no container on this host has an image that could be used: set firewall.escalation to root or sudo")
 
 
 def _bind(target: str, source: str, read_only: bool) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _remove_orphans(engine: Engine) -> None:
 
 
 def _process(process: int) -> str:
-    """The process's id and the time of its start, such as "812 90211", since an id is given again; empty when ended."""
+    """The process's id and the time of its start, such as "812 90211", since ids are reused; empty once it ended."""
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
             # proc(5): the second field, in brackets, may hold blanks; the start is the 22nd.

@@ -34,7 +34,7 @@ def run(request: OneShotRequest) -> dict[str, Any]:
     code, output = one_shot.run(Engine(request.docker_socket), container, request.limit_seconds)
     if code:
         raise Refusal(
-            f"`{' '.join(request.command)}` ended with {code}: fix what it says below, then run again; "
-            f"what runs has not been touched\n{output}"
+            f"`{' '.join(request.command)}` ended with {code}: fix what it reports below, then run again; "
+            f"the container that runs has not been touched\n{output}"
         )
     return {"command": list(request.command), "ms": round((time.monotonic() - began) * 1000)}

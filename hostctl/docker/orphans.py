@@ -1,4 +1,4 @@
-"""`orphans remove`: containers and networks that Docker made for a run that was killed before the engine noted them.
+"""`orphans remove`: containers and networks that Docker made for a run that was killed before the engine recorded them.
 
 Orphans are containers with our label, and networks of our names, that the state does not know.
 Deliberately does not: touch a container that holds a port, a network that has containers, or a volume.

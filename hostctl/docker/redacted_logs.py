@@ -20,7 +20,7 @@ _PASSWORD = re.compile(r"(\b[a-z][a-z0-9+]*://[^\s:/@]+:)[^\s@]+(@)")
 
 def masked(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without these secrets, and without anything in the form of a token, or of a password in an address."""
-    for secret in sorted({one for one in secrets if len(one) >= SHORTEST}, key=len, reverse=True):
+    for secret in sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     text = _TOKEN.sub(HIDDEN, text)
     text = _BEARER.sub(rf"\g<1>{HIDDEN}", text)

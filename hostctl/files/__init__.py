@@ -1,6 +1,6 @@
 """`files write` and `files remove`: a container's files, in the product's own folder on the host.
 
-Owns: the listed files and their folder. Deliberately does not: touch a file that is not listed, or print a content.
+Owns: the listed files and their folder. Deliberately does not: touch a file that is not listed, or print its contents.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class File:
 
     def __post_init__(self) -> None:
         if self.name in ("", ".", "..") or "/" in self.name:
-            raise Refusal("'name' of a file is no plain file name: give one without a slash")
+            raise Refusal("'name' of a file is not a plain file name: give one without a slash")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def write(request: FilesRequest) -> dict[str, Any]:
     for file in request.files:
         path = os.path.join(folder, file.name)
         content = file.content.encode("utf-8", "surrogatepass")
-        if _is_so(path, content, file):
+        if _is_as_declared(path, content, file):
             unchanged.append(file.name)
             continue
         try:
@@ -69,7 +69,7 @@ def write(request: FilesRequest) -> dict[str, Any]:
 
 
 def remove(request: FilesRequest) -> dict[str, Any]:
-    """Remove the listed files, and the folder when it is empty then."""
+    """Remove the listed files, and the folder once it is empty."""
     folder = os.path.normpath(request.folder)
     removed: list[str] = []
     for file in request.files:
@@ -80,7 +80,7 @@ def remove(request: FilesRequest) -> dict[str, Any]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise Refusal(f"{path} cannot be removed ({error.strerror})") from None
+            raise Refusal(f"{path} cannot be removed ({error.strerror}): fix that, then run again") from None
     return {"folder": folder, "removed": removed, "folder_removed": _remove_when_empty(folder)}
 
 
@@ -93,15 +93,15 @@ def _make_folder(folder: str, request: FilesRequest) -> None:
         raise Refusal(f"the folder {folder} cannot be made ({error.strerror}): fix that, then run again") from None
 
 
-def _is_so(path: str, content: bytes, file: File) -> bool:
+def _is_as_declared(path: str, content: bytes, file: File) -> bool:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
         with open(path, "rb") as handle:
             same = handle.read() == content
     except OSError:
         return False
-    owned = file.uid in (-1, found.st_uid) and file.gid in (-1, found.st_gid)
-    return same and stat.S_IMODE(found.st_mode) == file.mode and owned
+    owned = file.uid in (-1, status.st_uid) and file.gid in (-1, status.st_gid)
+    return same and stat.S_IMODE(status.st_mode) == file.mode and owned
 
 
 def _remove_when_empty(folder: str) -> bool:
@@ -110,5 +110,5 @@ def _remove_when_empty(folder: str) -> bool:
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
             return error.errno == errno.ENOENT
-        raise Refusal(f"the folder {folder} cannot be removed ({error.strerror})") from None
+        raise Refusal(f"the folder {folder} cannot be removed ({error.strerror}): fix that, then run again") from None
     return True

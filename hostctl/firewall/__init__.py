@@ -21,12 +21,12 @@ from hostctl.schedule import script_block, script_runner
 
 
 def apply(request: FirewallRequest) -> dict[str, Any]:
-    """Write the block and run it, in place of any former rules and block of ours."""
+    """Write the block and run it, in place of any earlier rules and block of ours."""
     run, block = runner(request), request.expected_block
     _require_ssh_open(request.ports, request.ssh_port)
     _require_interfaces(request.interfaces)
     if request.block and request.block != block.text:
-        raise Refusal("the 'block' that was shown is not the one of these interfaces and ports: run 'pulumi up' again")
+        raise Refusal("the 'block' of the preview does not match these interfaces and ports: run 'pulumi up' again")
     with held(request.folder, "firewall apply"):
         before = _ours(run(rules.listing()))
         # Rules first: a script that is refused leaves the ports guarded until the next boot.
@@ -42,7 +42,7 @@ def apply(request: FirewallRequest) -> dict[str, Any]:
 
 
 def remove(request: FirewallRequest) -> dict[str, Any]:
-    """Take the block out of the script and remove every rule of ours; an absent one is no error."""
+    """Take the block out of the script and remove all our rules; an absent one is not an error."""
     run = runner(request)
     with held(request.folder, "firewall remove"):
         taken = script_block.take(request.script, request.expected_block, request.copy)
@@ -56,7 +56,7 @@ def remove(request: FirewallRequest) -> dict[str, Any]:
 
 
 def show(request: FirewallRequest) -> dict[str, Any]:
-    """The rules of ours and those that are missing, now and for the next boot. Changes nothing.
+    """Our rules and those that are missing, now and for the next boot. Changes nothing.
 
     `reached`: packets get to DOCKER-USER at all (Docker jumps to it from FORWARD). `block`: the script holds ours.
     `at_boot`: the table of the host that names the script.
@@ -65,9 +65,9 @@ def show(request: FirewallRequest) -> dict[str, Any]:
     expected = [_arguments(rule) for rule in rules.rules(request.interfaces, request.ports)]
     missing = [
         f"{family}: {' '.join(sorted(rule))}"
-        for family, found in families.items()
+        for family, listed in families.items()
         for rule in expected
-        if rule not in [_arguments(one) for one in _leading(found, sorted(rule & {"INPUT", "DOCKER-USER"})[0])]
+        if rule not in [_arguments(leading) for leading in _leading(listed, sorted(rule & {"INPUT", "DOCKER-USER"})[0])]
     ]
     script = script_block.read(request.script)
     block = script is not None and script_block.held(script, request.expected_block, request.script)
@@ -75,20 +75,20 @@ def show(request: FirewallRequest) -> dict[str, Any]:
         "ok": not missing and block,
         "interfaces": list(request.interfaces),
         "ports": list(request.ports),
-        "rules": {family: [one for one in found if _is_ours(one)] for family, found in families.items()},
+        "rules": {family: [rule for rule in listed if _is_ours(rule)] for family, listed in families.items()},
         "missing": missing,
-        "reached": any(one.startswith("-A FORWARD -j DOCKER-USER") for one in families.get("iptables", [])),
+        "reached": any(rule.startswith("-A FORWARD -j DOCKER-USER") for rule in families.get("iptables", [])),
         "script": {"path": request.script, "block": block, "at_boot": script_runner.table_naming(request.script)},
     }
 
 
 def _require_ssh_open(ports: Sequence[int], ssh_port: int) -> None:
-    """By the configuration, by the connection that we came in on, and by the listeners."""
+    """Refuse ssh's port, known from the configuration, from this connection and from the listeners."""
     # "client-address client-port server-address server-port" (ssh(1)).
     came_by = os.environ.get("SSH_CONNECTION", "").split()[3:]
     for port in ports:
         if port in (22, ssh_port) or str(port) in came_by or "(sshd)" in (listeners.listener(port) or ""):
-            raise Refusal(f"port {port} is ssh's: guarding it would lock you out; take it from firewall.guard_ports")
+            raise Refusal(f"port {port} is ssh's: guarding it would lock you out; remove it from firewall.guard_ports")
 
 
 def _require_interfaces(interfaces: Sequence[str]) -> None:
@@ -100,30 +100,30 @@ def _require_interfaces(interfaces: Sequence[str]) -> None:
             )
 
 
-def _families(listed: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _families(listing: str) -> dict[str, list[str]]:
+    families: dict[str, list[str]] = {}
     family = ""
-    for line in listed.splitlines():
+    for line in listing.splitlines():
         if line in ("iptables", "ip6tables"):
             family = line
-            found[family] = []
+            families[family] = []
         elif line.startswith("-") and family:
-            found[family].append(line.strip())
-    return found
+            families[family].append(line.strip())
+    return families
 
 
-def _ours(listed: str) -> list[str]:
-    return [f"{family} {one}" for family, found in _families(listed).items() for one in found if _is_ours(one)]
+def _ours(listing: str) -> list[str]:
+    return [f"{family} {rule}" for family, listed in _families(listing).items() for rule in listed if _is_ours(rule)]
 
 
 def _is_ours(rule: str) -> bool:
     return f" --comment {rules.MARK} " in rule
 
 
-def _leading(found: Sequence[str], chain: str) -> list[str]:
-    """The rules of ours that no other rule precedes: an ACCEPT there would let a packet by."""
+def _leading(listed: Sequence[str], chain: str) -> list[str]:
+    """Our rules that no other rule precedes: an ACCEPT before them would let a packet through."""
     leading: list[str] = []
-    for rule in found:
+    for rule in listed:
         if not rule.startswith(f"-A {chain} "):
             continue
         if not _is_ours(rule):

@@ -1,7 +1,7 @@
 """`firewall find` and `firewall forget`: the public interface by the default route, found once and then recorded.
 
-Owns: the record of the interface. Deliberately does not: follow the route: a VPN that takes the default route over
-would take the guard away from where the outside comes in.
+Owns: the record of the interface. Deliberately does not: follow the route: a VPN that takes over the default route
+would move the guard away from the public interface.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ class InterfaceRequest:
 
 
 def find(request: InterfaceRequest) -> dict[str, Any]:
-    """The interfaces of the IPv4 and the IPv6 default route; those on record stay while they exist."""
+    """The interfaces of the IPv4 and the IPv6 default route; those recorded before stay while they exist."""
     path = os.path.join(request.folder, RECORD)
     recorded = _recorded(path)
     existing = names()
     if recorded and all(name in existing for name in recorded):
         return {"interfaces": recorded, "kept": True, "reason": "recorded before"}
-    found = default_routes()
-    if not found:
+    interfaces = default_routes()
+    if not interfaces:
         raise Refusal("this host has no default route, so its public interface is unknown: set firewall.interface")
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    atomic_file.write(path, (json.dumps({"interfaces": found}) + "\n").encode(), 0o644)
+    atomic_file.write(path, (json.dumps({"interfaces": interfaces}) + "\n").encode(), 0o644)
     reason = f"{', '.join(recorded)} is gone" if recorded else "found by the default route"
-    return {"interfaces": found, "kept": False, "reason": reason}
+    return {"interfaces": interfaces, "kept": False, "reason": reason}
 
 
 def forget(request: InterfaceRequest) -> dict[str, Any]:
     """Remove the record, and its folder when nothing else is in it."""
     folder = request.folder
     path = os.path.join(folder, RECORD)
-    there = os.path.exists(path)
-    if there:
+    existed = os.path.exists(path)
+    if existed:
         os.unlink(path)
     if os.path.isdir(folder) and not os.listdir(folder):
         os.rmdir(folder)
-    return {"removed": there}
+    return {"removed": existed}
 
 
 def names() -> list[str]:
@@ -74,18 +74,21 @@ def _best(routes: list[tuple[int, str]]) -> str:
 def _ipv4(lines: list[list[str]]) -> list[tuple[int, str]]:
     """(metric, interface) of the default routes: Iface Destination Gateway Flags RefCnt Use Metric Mask (proc(5))."""
     return [
-        (int(words[6]), words[0])
-        for words in lines[1:]
-        if words[1] == words[7] == "00000000" and int(words[3], 16) & (_UP | _REJECT) == _UP
+        (int(fields[6]), fields[0])
+        for fields in lines[1:]
+        if fields[1] == fields[7] == "00000000" and int(fields[3], 16) & (_UP | _REJECT) == _UP
     ]
 
 
 def _ipv6(lines: list[list[str]]) -> list[tuple[int, str]]:
-    """The same of: destination, length, source, length, next hop, metric, references, use, flags, interface (hex)."""
+    """The same by: destination, length, source, length, next hop, metric, references, use, flags, interface (hex)."""
     return [
-        (int(words[5], 16), words[9])
-        for words in lines
-        if words[1] == "00" and words[0] == "0" * 32 and int(words[8], 16) & (_UP | _REJECT) == _UP and words[9] != "lo"
+        (int(fields[5], 16), fields[9])
+        for fields in lines
+        if fields[1] == "00"
+        and fields[0] == "0" * 32
+        and int(fields[8], 16) & (_UP | _REJECT) == _UP
+        and fields[9] != "lo"
     ]
 
 

@@ -1,6 +1,6 @@
-"""The rights to change the firewall: root, `sudo`, or a container on the host's network that lives for one script.
+"""The rights to change the firewall: root, `sudo`, or a one-shot container on the host's network.
 
-Owns: running shell lines with the rights that the host gives, and the one-shot container on the host's own programs.
+Owns: running shell lines with the rights that the host gives, and the one-shot container with the host's own programs.
 Deliberately does not: know a rule.
 """
 
@@ -46,17 +46,19 @@ def _contained(request: FirewallRequest, lines: str) -> str:
         image,
         ("/bin/sh", "/sentinel-cutover-run"),
         network="host",
-        # All that iptables needs, and far from all that a privileged container gets.
+        # All that iptables needs, and far less than a privileged container gets.
         capabilities=("NET_ADMIN", "NET_RAW"),
         files={**host_programs(), "/etc": "/etc", "/sentinel-cutover-run": path},
-        # It has the lock that keeps two users of iptables apart.
+        # The lock that keeps two users of iptables apart is in it.
         writable_files={"/run": "/run"},
         tmpfs={"/tmp": "mode=1777"},
     )
     code, output = one_shot.run(engine, container, SECONDS, ALL_LINES)
     if code:
         reason = _first(output) or f"exit code {code}"
-        raise Refusal(f"the firewall could not be changed by a one-shot container of {image} ({reason}): fix that")
+        raise Refusal(
+            f"the firewall could not be changed by a one-shot container of {image} ({reason}): fix that, then run again"
+        )
     return output + "\n"
 
 
@@ -66,7 +68,9 @@ def _piped(command: list[str], lines: str) -> str:
     except FileNotFoundError:
         raise Refusal(f"{command[0]} is not on this host: set firewall.escalation to what it has") from None
     except subprocess.TimeoutExpired:
-        raise Refusal(f"{' '.join(command)} did not end within {SECONDS:.0f} s: see who holds iptables' lock") from None
+        raise Refusal(
+            f"{' '.join(command)} did not end within {SECONDS:.0f} s: find who holds iptables' lock, then run again"
+        ) from None
     if done.returncode:
         reason = _first(done.stderr) or f"exit code {done.returncode}"
         raise Refusal(f"the firewall could not be changed by {' '.join(command)} ({reason}): fix that, then run again")

@@ -1,6 +1,6 @@
 """`firewall probe`: from a container on Docker's default bridge, connect to the host's own public addresses.
 
-Owns: the list of those addresses, the one-shot container, what its answer proves and what not.
+Owns: the list of those addresses, the one-shot container, what its answer proves and what it does not.
 Deliberately does not: send anything on a connection, or leave the host.
 """
 
@@ -30,9 +30,9 @@ SHOWS = (
 DOES_NOT_SHOW = (
     "These packets come in by Docker's bridge and not by the public interface, so the firewall's rules do not meet "
     "them ('firewall show' reads the rules); nor does it show what a router or another host's firewall lets through, "
-    "nor anything of an address that is 'untried': the bridge has no way to it."
+    "nor anything about an address that is 'untried': the bridge has no route to it."
 )
-NOTHING = "Nothing: the bridge has no way to any of this host's addresses."
+NOTHING = "Nothing: the bridge has no route to any of this host's addresses."
 CONNECT_SECONDS = 2.0
 SECONDS = 60.0
 _SIOCGIFCONF = 0x8912
@@ -72,7 +72,7 @@ class ProbeRequest:
 def probe(request: ProbeRequest) -> dict[str, Any]:
     """The `ports` that answer on the host's addresses; `ok` when none does.
 
-    `untried` are addresses to which the bridge has no route: of them nothing is known.
+    `untried` are addresses to which the bridge has no route: nothing is known of them.
     """
     ports, addresses = list(request.ports), list(request.addresses) or own_addresses()
     engine = Engine(request.docker_socket)
@@ -90,14 +90,14 @@ def probe(request: ProbeRequest) -> dict[str, Any]:
         raise Refusal("the one-shot container gave no answer: run 'hostctl firewall probe' again")
     # Docker's default bridge has no IPv6 unless it is configured.
     untried = list(dict.fromkeys(str(address) for address in rows(answer.get("untried"))))
-    found = [{"address": address, "port": port} for address, port in rows(answer["open"])]
+    answering = [{"address": address, "port": port} for address, port in rows(answer["open"])]
     return {
-        "ok": not found and len(untried) < len(addresses),
+        "ok": not answering and len(untried) < len(addresses),
         "addresses": [address for address in addresses if address not in untried],
         "untried": untried,
         "ports": ports,
-        "open": found,
-        "shows": _shows(bool(found), len(untried) < len(addresses)),
+        "open": answering,
+        "shows": _shows(bool(answering), len(untried) < len(addresses)),
         "does_not_show": DOES_NOT_SHOW,
     }
 
@@ -111,8 +111,8 @@ def _shows(opened: bool, tried: bool) -> str:
 def own_addresses() -> list[str]:
     """The host's addresses, without loopback, link-local and those of Docker's bridges."""
     bridges = ("docker", "br-", "veth")
-    found = [address for name, address in [*_ipv4(), *_ipv6()] if not name.startswith(bridges)]
-    usable = [one for one in found if not _is_local(ipaddress.ip_address(one))]
+    addresses = [address for name, address in [*_ipv4(), *_ipv6()] if not name.startswith(bridges)]
+    usable = [address for address in addresses if not _is_local(ipaddress.ip_address(address))]
     return list(dict.fromkeys(usable))
 
 
@@ -140,4 +140,4 @@ def _ipv6() -> list[tuple[str, str]]:
             lines = [line.split() for line in file]
     except OSError:
         return []
-    return [(words[5], socket.inet_ntop(socket.AF_INET6, bytes.fromhex(words[0]))) for words in lines]
+    return [(fields[5], socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[0]))) for fields in lines]

@@ -1,4 +1,4 @@
-"""The firewall's request: the guarded ports, the operator's script, and the rights to change rules with."""
+"""The firewall's request: the guarded ports, the operator's script, and the way to get the rights for it."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ class FirewallRequest:
 
     @property
     def copy(self) -> str:
-        """The path of the script as it was."""
+        """The path of the copy of the script as it was."""
         return os.path.join(self.folder, COPY)

@@ -6,8 +6,8 @@ Owns: the rules and the shell lines that set or remove them. Deliberately does n
                        +--> FORWARD: DOCKER-USER -> a container, by Docker's DNAT
 
 Docker rewrites the destination before FORWARD, so that `--dport` there is the port inside the container; conntrack
-still knows the port that the client connected to (`--ctorigdstport`). `--ctdir ORIGINAL` lets answers from such a port
-elsewhere in.
+still knows the port that the client connected to (`--ctorigdstport`). `--ctdir ORIGINAL` lets in the answers from such
+a port of another host.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def rules(interfaces: Sequence[str], ports: Sequence[int]) -> list[str]:
 
 
 def block(interfaces: Sequence[str], ports: Sequence[int]) -> Block:
-    """The managed block of the firewall script; raises Refusal for a name or a number that is none."""
+    """The managed block of the firewall script; raises Refusal for an invalid name or number."""
     _require_valid(interfaces, ports)
     inserted = "\n".join(f"-I {rule}" for rule in rules(interfaces, ports))
     body = f"""\
@@ -79,7 +79,7 @@ sentinel_cutover_firewall || echo 'sentinel-cutover: the firewall rules could no
 
 
 def removal() -> str:
-    """Shell lines that remove every rule of ours, and the chain where nothing but us ever needed it."""
+    """Shell lines that remove every rule of ours, and the chain where only we needed it."""
     return f"""(
 {_FAMILIES}
 {_OURS}
@@ -110,9 +110,9 @@ def _require_valid(interfaces: Sequence[str], ports: Sequence[int]) -> None:
     # They become lines that root's shell reads.
     for interface in interfaces:
         if not _INTERFACE.fullmatch(interface):
-            raise Refusal(f"'{interface}' is no network interface's name: set firewall.interface")
+            raise Refusal(f"'{interface}' is not the name of a network interface: set firewall.interface")
     if not interfaces:
         raise Refusal("'interfaces' is empty: give at least one")
     for port in ports:
         if not 1 <= port <= 65535:
-            raise Refusal(f"{port} is no port: give whole numbers from 1 to 65535")
+            raise Refusal(f"{port} is not a port: give whole numbers from 1 to 65535")

@@ -118,7 +118,7 @@ def migrations(request: MigrationsRequest) -> dict[str, Any]:
 
 
 def health(request: EndpointRequest) -> dict[str, Any]:
-    """Require 200 of /health on the standby container; raises Refusal."""
+    """Require a 200 from /health on the standby container; raises Refusal."""
     answer = _get(request, "/health", "")
     if answer.status != http.client.OK:
         raise Refusal(f"/health answers {answer.status}")
@@ -126,7 +126,7 @@ def health(request: EndpointRequest) -> dict[str, Any]:
 
 
 def metrics(request: EndpointRequest) -> dict[str, Any]:
-    """{"backends": {name: healthy}} by /metrics; empty where the gateway has none."""
+    """{"backends": {name: healthy}} from /metrics; empty where the gateway has none."""
     answer = _get(request, "/metrics", token_in(request.health_token_file) if request.health_token_file else "")
     if answer.status == http.client.NOT_FOUND:
         return {"backends": {}}
@@ -213,7 +213,7 @@ def _get(request: EndpointRequest, path: str, token: str) -> Answer:
         raise Refusal(f"the container {request.container[:12]} does not exist: create it, then run again")
     address = container.address_on(request.internal)
     if not address:
-        raise Refusal(f"it is not on the network {request.internal}, where the host reaches it")
+        raise Refusal(f"{container.name} is not on the network {request.internal}, where the host reaches it")
     try:
         url = f"http://{address}:{request.health_port}{path}"
         return http_json.exchange("GET", url, None, bearer(token) if token else {}, seconds=request.seconds)

@@ -26,7 +26,7 @@ from hostctl.core.http_json import NoAnswer
 REQUEST_SECONDS = 30.0
 """Grafana waits up to 15 s for the receiver of the message."""
 AGAIN_SECONDS = 2.0
-"""After a 429: Grafana does not pass on Discord's own pause."""
+"""The first pause after a 429: Grafana does not pass on Discord's own."""
 TESTS = "/api/alertmanager/grafana/config/api/v1/receivers/test"
 RECEIVERS = "/apis/notifications.alerting.grafana.app/v1beta1/namespaces/default/receivers"
 REDACTED = "[REDACTED]"
@@ -49,7 +49,7 @@ class SendRequest:
 
 
 def send(request: SendRequest) -> dict[str, Any]:
-    """{"sent": true}, or {"sent": false, "reason"} in a sentence; raises Refusal where Grafana takes no request.
+    """{"sent": true}, or {"sent": false, "reason"}; raises Refusal where Grafana takes no request.
 
     After a 429 the message is sent again, as long as `limit_seconds` allows.
     """
@@ -78,16 +78,16 @@ class _Grafana:
     def test(self, point: str, alert: dict[str, Any]) -> str:
         """The error, empty when the message was taken."""
         known = self._result("GET", f"/api/v1/provisioning/contact-points?name={quote(point, safe='')}")
-        receivers = [table(one) for one in rows(known) if table(one).get("name") == point]
+        receivers = [receiver for receiver in map(table, rows(known)) if receiver.get("name") == point]
         if not receivers:
             raise Refusal(f"Grafana has no contact point {point}: `make up` provisions it")
         status, answer = self._exchange("POST", TESTS, {"receivers": [_posted(point, receivers)], "alert": alert})
         if status in (http.client.NOT_FOUND, http.client.GONE):
             return self._test_by_resource(point, alert)
-        results = [table(row) for one in rows(answer.get("receivers")) for row in rows(_configurations(one))]
+        results = [table(row) for tested in rows(answer.get("receivers")) for row in rows(_configurations(tested))]
         if not results:
             raise Refusal(
-                f"Grafana says {status} to a test of its contact point: {answer.get('message') or 'no reason'}"
+                f"Grafana answers {status} to a test of its contact point: {answer.get('message') or 'no reason'}"
             )
         return "; ".join(str(row.get("error") or "no reason given") for row in results if row.get("status") != "ok")
 
@@ -98,16 +98,19 @@ class _Grafana:
         if not integrations:
             raise Refusal(f"Grafana's contact point {point} has no integration: `make up` provisions it")
         answers = [
-            table(self._result("POST", f"{path}/test", {"integration": one, "alert": alert})) for one in integrations
+            table(self._result("POST", f"{path}/test", {"integration": integration, "alert": alert}))
+            for integration in integrations
         ]
         return "; ".join(
-            str(one.get("error") or "no reason given") for one in answers if one.get("status") != "success"
+            str(answer.get("error") or "no reason given") for answer in answers if answer.get("status") != "success"
         )
 
     def _result(self, method: str, path: str, body: object = None) -> Any:
         status, answer = self._exchange(method, path, body)
         if status != http.client.OK:
-            raise Refusal(f"Grafana says {status} to {method} {path.partition('?')[0]}: see its log with docker logs")
+            raise Refusal(
+                f"Grafana answers {status} to {method} {path.partition('?')[0]}: see its log with docker logs"
+            )
         return answer
 
     def _exchange(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -117,9 +120,7 @@ class _Grafana:
         except NoAnswer as error:
             raise Refusal(f"Grafana does not answer on {self._place} ({error.reason}): see docker ps -a") from None
         if answer.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-            raise Refusal(
-                "Grafana refuses its admin's password: `make up` brings the one of the configuration into its database"
-            )
+            raise Refusal("Grafana refuses its admin's password: `make up` sets the configured one in its database")
         return answer.status, answer.body or {}
 
 
@@ -127,13 +128,13 @@ def _posted(point: str, receivers: list[dict[str, Any]]) -> dict[str, Any]:
     """The contact point as Grafana shows it, without its redacted secrets: those it fills in by uid."""
     configurations = [
         {
-            "uid": one.get("uid"),
+            "uid": receiver.get("uid"),
             "name": point,
-            "type": one.get("type"),
-            "disableResolveMessage": one.get("disableResolveMessage"),
-            "settings": {key: value for key, value in table(one.get("settings")).items() if value != REDACTED},
+            "type": receiver.get("type"),
+            "disableResolveMessage": receiver.get("disableResolveMessage"),
+            "settings": {key: value for key, value in table(receiver.get("settings")).items() if value != REDACTED},
         }
-        for one in receivers
+        for receiver in receivers
     ]
     return {"name": point, "grafana_managed_receiver_configs": configurations}
 

@@ -5,7 +5,7 @@ Grafana's own `grafana cli admin reset-admin-password`, which writes to the data
 which nobody keeps.
 
 Owns: the admin's password, and the removal of databases of former secret keys from the volume.
-Deliberately does not: see a secret. Both are read inside the container, from their files, and go through pipes.
+Deliberately does not: hold a secret. Both are read inside the container, from their files, and go through pipes.
 """
 
 from __future__ import annotations

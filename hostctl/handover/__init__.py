@@ -34,7 +34,7 @@ def rollback(request: HandoverRequest) -> dict[str, Any]:
 
 
 def stop_predecessor(request: HandoverRequest) -> dict[str, Any]:
-    """Stop a paused predecessor; its database and other containers go on."""
+    """Stop a paused predecessor; its database and other containers keep running."""
     with _exclusive(request, "handover stop-predecessor") as handover:
         return handover.stop_predecessor()
 
@@ -50,7 +50,7 @@ def points() -> dict[str, Any]:
 
 
 def _reported(result: dict[str, Any]) -> dict[str, Any]:
-    # On stderr, which the engine shows: of a delete it shows nothing else.
+    # On stderr, since the engine shows nothing else of a delete.
     if result.get("changed") and "downtime_ms" in result:
         parts = ", ".join(f"{name[:-3]} {value}" for name, value in result["parts"].items())
         line = f"{result['from']} -> {result['to']}: downtime {result['downtime_ms']} ms ({parts})"

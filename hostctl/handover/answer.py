@@ -1,4 +1,4 @@
-"""The first good answer on the port, of the gateway that a goal names."""
+"""The first good answer on the port, from the gateway that a goal names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of the downtime: attempts on the port, one after the other, while it changes hands.
+"""A record of the downtime: attempts on the port, one after the other, while it changes hands.
 
 Owns: one thread that calls the port beside the handover and writes nothing. Deliberately does not: decide anything,
 delay a step, or measure the downtime, which ends with the goal's own first good answer (`procedure`).
@@ -20,12 +20,12 @@ from hostctl.mcp import initialize
 
 PAUSE_SECONDS = 0.02
 SLOW_PAUSE_SECONDS = 0.2
-"""After FINE_SECONDS: a stop in order or a start takes seconds, and needs no picture of milliseconds."""
+"""After FINE_SECONDS: an orderly stop or a start takes seconds, and needs no record of milliseconds."""
 FINE_SECONDS = 2.0
 ANSWER_SECONDS = 0.1
-"""A gateway on a busy machine may need more than a few; a paused one is recognized all the same."""
+"""A gateway on a busy machine may need more than a few milliseconds; a paused one is recognized all the same."""
 BEFORE = AFTER = 3
-"""Attempts that must have ended before the port is let go, and after the goal's answer."""
+"""Attempts that must have ended before the port is released, and after the goal's answer."""
 LONGEST_WAIT_SECONDS = 1.0
 MOST_POINTS = 400
 _RESULTS = {"no answer in time": "silent", "the connection was closed without an answer": "closed"}
@@ -41,7 +41,7 @@ class Point:
 
 
 class DowntimeProbe:
-    """A probe that runs from its `with` to the block's end; `around` is the picture."""
+    """A probe that runs from its `with` to the block's end; `around` returns the attempts."""
 
     def __init__(self, request: HandoverRequest) -> None:
         host = f"127.0.0.1:{request.port}"
@@ -62,7 +62,7 @@ class DowntimeProbe:
         self._thread.join(LONGEST_WAIT_SECONDS)
 
     def wait_for(self, attempts: int) -> None:
-        """Wait until so many more attempts have ended, or a second has passed."""
+        """Wait until this many more attempts have ended, or a second has passed."""
         with self._ended:
             enough = len(self._points) + attempts
             self._ended.wait_for(lambda: len(self._points) >= enough, LONGEST_WAIT_SECONDS)

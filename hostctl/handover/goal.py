@@ -1,4 +1,4 @@
-"""The state that a handover aims at, or goes back to: who has the port."""
+"""The state that a handover aims at or returns to: who has the port."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rollback_goal(world: World, request: HandoverRequest) -> Goal:
 
 
 def is_reached(world: World, request: HandoverRequest, goal: Goal) -> bool:
-    """True when the goal has been reached as far as the port goes."""
+    """True when the port is where the goal wants it."""
     holder = world.holder(request.port)
     if goal.kind == NOBODY:
         return holder.kind == NOBODY

@@ -1,8 +1,8 @@
 """The handover's journal: each step is on disk before it is taken, so that a killed run can be finished or undone.
 
-Owns: `in-progress.jsonl` (one line a point, each synced before its step), `state.json` (the last that ended) and the
+Owns: `in-progress.jsonl` (one line a point, each synced before its step), `state.json` (the last finished one) and the
 `finished` folder. States of an entry: in progress -> finalized (one rename); a failed undo leaves it in progress.
-All of it can be read with `cat`. Deliberately does not: read the world.
+All of it can be read with `cat`. Deliberately does not: read the containers.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Journal:
         self.close(entry, "done")
 
     def close(self, entry: Entry, outcome: str) -> None:
-        """Move the entry to the finished ones and remove the oldest of many."""
+        """Move the entry to the finished ones and remove the oldest beyond KEPT_ENTRIES."""
         finished = os.path.join(self.folder, FINISHED)
         os.makedirs(finished, mode=0o750, exist_ok=True)
         stamp = entry.opening["at"].replace(":", "").replace(".", "")

@@ -1,9 +1,10 @@
 """Plans: the steps from the world as it is to a goal, also from wherever a killed run left the world.
 
 Pure functions. Deliberately does not: read or change anything.
-Why the order (measured, Docker 20.10 and 29): ports are published by the first network that is not internal; taking a
-container off that one while an internal one remains publishes them there on 20.10, so the publishing one is left last.
-What would lengthen the window without need stands before it (`prepare`) or after it (`finish`).
+The order has a reason (measured, Docker 20.10 and 29): ports are published by the first network that is not internal;
+taking a container off that one while an internal one remains publishes them there on 20.10, so the publishing one is
+left last.
+Steps that would lengthen the window needlessly come before it (`prepare`) or after it (`finish`).
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ def predecessor_serves(world: World, request: HandoverRequest) -> Plan:
     connect: list[Step] = []
     siblings = {container.name: container for container in world.siblings}
     prepare += [
-        steps.start(siblings[recorded_one.name])
-        for recorded_one in request.predecessor.siblings
-        if recorded_one.running and recorded_one.name in siblings and not siblings[recorded_one.name].running
+        steps.start(siblings[sibling.name])
+        for sibling in request.predecessor.siblings
+        if sibling.running and sibling.name in siblings and not siblings[sibling.name].running
     ]
     missing = sorted((n for n in recorded.networks if not predecessor.on(n.name)), key=lambda n: n.internal)
     joining = [steps.connect(predecessor, network.name, network.aliases) for network in missing]
@@ -162,7 +163,10 @@ def _joined_again(predecessor: Container, request: HandoverRequest) -> list[Step
 
 
 def _publishing_last(container: Container) -> list[str]:
-    return [found.network for found in sorted(container.attachments, key=lambda found: not found.internal)]
+    return [
+        attachment.network
+        for attachment in sorted(container.attachments, key=lambda attachment: not attachment.internal)
+    ]
 
 
 def _plan(prepare: list[Step], release: list[Step], connect: list[Step], finish: list[Step], reason: str) -> Plan:

@@ -91,7 +91,7 @@ def _refuse_bad_answer_inside(sentinel: Container, inside: int, request: Handove
     if not answer.good:
         passed = time.monotonic() - began
         raise Refusal(
-            f"{sentinel.name} gives no good MCP answer inside ({answer.reason}, {passed:.1f} s): check its "
+            f"{sentinel.name} gives no good MCP answer at its own address ({answer.reason}, {passed:.1f} s): check its "
             "log, fix it, then run again; the gateway that serves has not been touched"
         )
     initialize.end_session(target, answer)

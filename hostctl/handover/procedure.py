@@ -37,7 +37,7 @@ class Change:
     plan: Plan
     unfinished: Entry | None
     unchanged: str = ""
-    """The reason why there is nothing to do."""
+    """The reason when there is nothing to do."""
 
 
 class Handover:
@@ -207,7 +207,7 @@ class Handover:
 
     @contextmanager
     def _undo_on_refusal(self, unfinished: Entry | None) -> Generator[None]:
-        """A killed run's handover that may no longer go on is undone; without one a refusal goes through."""
+        """Undo a killed run's handover that may not go on; without one the refusal is passed on."""
         try:
             yield
         except Refusal as refusal:
@@ -221,15 +221,15 @@ class Handover:
             self._engine.wait_until_up(self._request.limits.predecessor_seconds)
             self._reach_by_tries(entry, origin)
             if entry.opening["verb"] == "rollback":
-                # A predecessor that did not come up is stopped, so that the next rollback starts it anew.
-                unserving = plans.predecessor_stops(self._world(), self._request)
-                self._run(entry, "undo", "stop", unserving.finish, tolerant=True)
+                # A predecessor that did not come up is stopped, so that the next rollback starts it afresh.
+                stopping = plans.predecessor_stops(self._world(), self._request)
+                self._run(entry, "undo", "stop", stopping.finish, tolerant=True)
             self._journal.close(entry, "undone")
         except Exception as second:
             return Refusal(
                 f"the handover failed ({reason}) and its undo too ({report.reason(second)}); "
-                f"{report.serving_now(self._engine, self._request)}: fix that, then run again, "
-                f"{self._journal.path} says how far it came"
+                f"{report.serving_now(self._engine, self._request)}: fix that, then run again; "
+                f"{self._journal.path} says how far it got"
             )
         holder = f"{origin.name} serves again on port" if origin.name else "as before, nobody holds port"
         return Refusal(f"the handover failed ({reason}); {holder} {self._request.port}: fix the cause, then run again")
@@ -250,7 +250,7 @@ class Handover:
         self._journal.close(entry, "finished" if reached == goal else "reversed")
 
     def _reach_by_tries(self, entry: Entry, goal: Goal) -> None:
-        # A gateway that crashes again and again changes between reading and acting; each try reads anew.
+        # A gateway that keeps crashing changes between reading and acting, so each try reads its state again.
         for _ in range(UNDO_TRIES - 1):
             try:
                 return self._reach(entry, goal)

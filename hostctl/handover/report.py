@@ -87,7 +87,7 @@ def status(engine: Engine, request: HandoverRequest, journal: Journal) -> dict[s
 
 
 def serving_now(engine: Engine, request: HandoverRequest) -> str:
-    """The present holder, as half a sentence."""
+    """The present holder, as a clause."""
     try:
         holder = observed.read(engine, request).holder(request.port)
     except Refusal:
@@ -96,7 +96,7 @@ def serving_now(engine: Engine, request: HandoverRequest) -> str:
 
 
 def reason(failure: Exception) -> str:
-    """A failure in one phrase, which holds nothing of a document."""
+    """A failure in one phrase, without any value of a document."""
     if isinstance(failure, Refusal):
         return str(failure)
     if isinstance(failure, OSError):

@@ -25,11 +25,11 @@ from hostctl.docker.engine import DockerError, Engine
 from hostctl.handover import cgroup_freezer
 
 BEGINS_WITHIN_SECONDS = 3.0
-"""A command that began so long ago has its process; on an idle machine that takes 0.07 s."""
+"""A command that began this long ago has its process; on an idle machine that takes 0.07 s."""
 MARGIN_SECONDS = 1.0
-"""The pause is over when the next probe is due, with the downtime probe's wait in between."""
+"""Time for the pause itself before the next probe is due, the downtime probe's wait included."""
 LIMIT_SECONDS = 15.0
-"""The longest wait: without an end of commands there is no quiet moment."""
+"""The longest wait: where one command follows another there is no quiet moment."""
 DEFAULT_INTERVAL_SECONDS = 30.0
 """Docker's own, where a health check names none."""
 _POLL_SECONDS = 0.05
@@ -40,9 +40,9 @@ def await_quiet(engine: Engine, container: str) -> None:
     """Return when no command begins and no health probe is about to, at the latest after 15 s. Raises DockerError."""
     end = time.monotonic() + LIMIT_SECONDS
     while time.monotonic() < end:
-        found, now = engine.get(f"/containers/{container}/json"), time.time()
-        events = _events(engine, container, now - _interval(found) - BEGINS_WITHIN_SECONDS, now)
-        if not beginning(events, now) and not probe_due(found, events, now):
+        inspected, now = engine.get(f"/containers/{container}/json"), time.time()
+        events = _events(engine, container, now - _interval(inspected) - BEGINS_WITHIN_SECONDS, now)
+        if not beginning(events, now) and not probe_due(inspected, events, now):
             return
         time.sleep(_POLL_SECONDS)
 
@@ -50,7 +50,7 @@ def await_quiet(engine: Engine, container: str) -> None:
 def pause(engine: Engine, container: str, process: int) -> None:
     """Pause it, with no command caught at its beginning; raises DockerError.
 
-    `process` is its first one's id on the host, read beforehand: an inspection would wait afterwards.
+    `process` is the id of its first process on the host, read beforehand: afterwards an inspection would hang.
     """
     engine.post(f"/containers/{container}/pause")
     if not _begins(engine, container):
@@ -61,12 +61,12 @@ def pause(engine: Engine, container: str, process: int) -> None:
         end = time.monotonic() + BEGINS_WITHIN_SECONDS
         while _begins(engine, container) and time.monotonic() < end:
             time.sleep(_POLL_SECONDS / 5)
-        # For Docker it was paused all the time, so that it let nothing more begin.
+        # For Docker it was paused all the time, so nothing more could begin.
         group.pause()
     except OSError as error:
         raise DockerError(
-            f"a command began in it just as it was paused, and cannot be continued ({error}): as root thaw its "
-            "control group, then run again",
+            f"a command began in the container {container[:12]} just as it was paused, and cannot be continued "
+            f"({error}): thaw its control group as root, then run again",
             0,
         ) from None
 
@@ -83,15 +83,15 @@ def beginning(events: Iterable[Mapping[str, Any]], now: float) -> set[str]:
     return {identifier for identifier, moment in begun.items() if now - moment < BEGINS_WITHIN_SECONDS}
 
 
-def probe_due(found: Mapping[str, Any], events: Iterable[Mapping[str, Any]], now: float) -> bool:
-    """True when Docker is about to make a health probe: it counts from the end of the last, a start or an unpause."""
-    health = table(found["State"].get("Health"))
-    if not health or table(found["Config"].get("Healthcheck")).get("Test", ["NONE"])[0] == "NONE":
+def probe_due(inspected: Mapping[str, Any], events: Iterable[Mapping[str, Any]], now: float) -> bool:
+    """True when Docker is about to make a health probe: it counts from the last one's end, a start or an unpause."""
+    health = table(inspected["State"].get("Health"))
+    if not health or table(inspected["Config"].get("Healthcheck")).get("Test", ["NONE"])[0] == "NONE":
         return False
     ended = [seconds_of(entry["End"]) for entry in rows(health.get("Log"))]
     unpaused = [event["timeNano"] / _NANO for event in events if event["Action"] == "unpause"]
-    due = max([seconds_of(found["State"]["StartedAt"]), *ended, *unpaused]) + _interval(found)
-    return due - min(MARGIN_SECONDS, _interval(found) / 2) < now < due + BEGINS_WITHIN_SECONDS
+    due = max([seconds_of(inspected["State"]["StartedAt"]), *ended, *unpaused]) + _interval(inspected)
+    return due - min(MARGIN_SECONDS, _interval(inspected) / 2) < now < due + BEGINS_WITHIN_SECONDS
 
 
 def _begins(engine: Engine, container: str) -> bool:
@@ -106,6 +106,6 @@ def _events(engine: Engine, container: str, since: float, until: float) -> list[
     return [json.loads(line) for line in engine.text("GET", path, BEGINS_WITHIN_SECONDS).splitlines() if line]
 
 
-def _interval(found: Mapping[str, Any]) -> float:
-    interval = table(found["Config"].get("Healthcheck")).get("Interval") or 0
+def _interval(inspected: Mapping[str, Any]) -> float:
+    interval = table(inspected["Config"].get("Healthcheck")).get("Interval") or 0
     return interval / _NANO or DEFAULT_INTERVAL_SECONDS

@@ -1,10 +1,10 @@
 """`n8n apply` and `n8n remove`: one workflow of ours in the operator's n8n, and the credential that holds its webhook.
 
-Owns: finding the workflow again by the id of its first node, which survives another name and another place; making it,
+Owns: finding the workflow again by the id of its first node, which survives a new name and a new place; making it,
 changing it in place, publishing it, removing it, all by n8n's public API (`n8n_api.py`).
 
-Deliberately does not: touch another workflow or credential, know the workflow's purpose, or hold up the rollback: an
-n8n that does not remove it is reported in one line, and the rollback goes on.
+Deliberately does not: touch another workflow or credential, know the workflow's purpose, or hold up the rollback: a
+failed removal is reported in one line, and the rollback goes on.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def apply(request: WorkflowRequest) -> dict[str, Any]:
 
 
 def remove(request: WorkflowRequest) -> dict[str, Any]:
-    """{"removed", "reason"}: n8n no longer runs it. A failure is reported, on stderr too, and is no error."""
+    """{"removed", "reason"}: n8n no longer runs it. A failure is reported, on stderr too, and is not an error."""
     try:
         api = _api(request, request.removal_seconds)
         workflows = api.workflows()
@@ -81,7 +81,9 @@ def remove(request: WorkflowRequest) -> dict[str, Any]:
         if credential:
             api.forget_credential(str(credential))
     except (Refusal, OSError) as error:
-        print(f"the uptime check may still run and alarm in n8n: switch it off by hand ({error})", file=sys.stderr)
+        print(
+            f"the uptime check may still run and raise alarms in n8n: switch it off by hand ({error})", file=sys.stderr
+        )
         return {"removed": False, "reason": str(error)}
     return {"removed": True, "reason": "removed"}
 

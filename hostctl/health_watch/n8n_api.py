@@ -62,14 +62,14 @@ class Api:
         self._result("DELETE", f"/credentials/{quote(identity, safe='')}", absent=True)
 
     def executions(self, workflow: str) -> list[dict[str, Any]]:
-        """Its runs that have left a trace, without their data."""
-        found = table(self._result("GET", f"/executions?limit=20&workflowId={quote(workflow, safe='')}"))
-        return [table(one) for one in rows(found.get("data"))]
+        """The recorded runs of a workflow, without their data."""
+        page = table(self._result("GET", f"/executions?limit=20&workflowId={quote(workflow, safe='')}"))
+        return [table(execution) for execution in rows(page.get("data"))]
 
     def failure(self, execution: str) -> str:
         """n8n's own reason why a run failed; an address in it is left out, for it may be the webhook's."""
-        found = table(self._result("GET", f"/executions/{quote(execution, safe='')}?includeData=true"))
-        error = table(table(table(found.get("data")).get("resultData")).get("error"))
+        details = table(self._result("GET", f"/executions/{quote(execution, safe='')}?includeData=true"))
+        error = table(table(table(details.get("data")).get("resultData")).get("error"))
         reasons = [str(error.get(key)) for key in ("message", "description") if error.get(key)]
         return _ADDRESS.sub("[address]", ": ".join(reasons)) or "no reason given"
 
@@ -88,10 +88,10 @@ class Api:
                 f"n8n's key may not {method} {path.partition('?')[0]}: give it workflow and credential scopes"
             )
         reason = table(answer).get("message") or "no reason given"
-        raise Refusal(f"n8n says {status} to {method} {path.partition('?')[0]} ({reason}): see its log")
+        raise Refusal(f"n8n answers {status} to {method} {path.partition('?')[0]} ({reason}): see its log")
 
     def _exchange_when_up(self, method: str, path: str, body: object) -> tuple[int, Any]:
-        """A starting n8n refuses the connection, answers 404 to everything, or 503."""
+        """Send the request until n8n is up: while it starts it refuses the connection, or answers 502 or 503."""
         url, place = f"{self._url}/api/v1{path}", f"n8n does not answer at {self._url}"
         while True:
             try:

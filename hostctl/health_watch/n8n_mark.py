@@ -11,18 +11,18 @@ CREDENTIAL = "discordWebhookApi"
 
 
 def mark(workflow: dict[str, Any]) -> str:
-    """The id of its first node."""
+    """The id of the workflow's first node."""
     return str(nodes(workflow)[0]["id"])
 
 
 def ours(workflows: list[dict[str, Any]], first: str) -> dict[str, Any] | None:
-    """The workflow with a node of this id in it; the oldest, since a copy is somebody's own."""
-    marked = [one for one in workflows if any(node.get("id") == first for node in nodes(one))]
-    return min(marked, key=lambda one: str(one.get("createdAt", "")), default=None)
+    """The workflow with a node of this id in it; the oldest, since a copy is the operator's own."""
+    marked = [workflow for workflow in workflows if any(node.get("id") == first for node in nodes(workflow))]
+    return min(marked, key=lambda workflow: str(workflow.get("createdAt", "")), default=None)
 
 
 def nodes(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    """Its nodes as objects, whatever n8n returned."""
+    """The workflow's nodes as objects, whatever n8n returned."""
     return [table(node) for node in rows(workflow.get("nodes"))]
 
 

@@ -62,7 +62,7 @@ def clear(api: n8n_api.Api, workflows: list[dict[str, Any]]) -> None:
 
 
 def _workflow(node: dict[str, Any], embed: str) -> dict[str, Any]:
-    """`embed` is JSON, which is JavaScript too. The first failure is the answer, so nothing is tried again."""
+    """The workflow that sends `embed`: JSON is JavaScript too. It never retries: the first failure is the outcome."""
     posted = {key: node[key] for key in ("name", "type", "typeVersion", "parameters", "credentials", "webhookId")}
     rule = {"rule": {"interval": [{"field": "seconds", "secondsInterval": EVERY_SECONDS}]}}
     code = {"mode": "runOnceForAllItems", "language": "javaScript", "jsCode": _ONCE.replace("EMBED", embed)}
@@ -71,8 +71,8 @@ def _workflow(node: dict[str, Any], embed: str) -> dict[str, Any]:
         {"name": "Once", "type": "n8n-nodes-base.code", "typeVersion": 2, "parameters": code},
         posted,
     ]
-    placed = [{**one, "id": f"{MARK[:-1]}{at}", "position": [220 * at, 0]} for at, one in enumerate(nodes, start=1)]
-    names = [str(one["name"]) for one in placed]
+    placed = [{**step, "id": f"{MARK[:-1]}{at}", "position": [220 * at, 0]} for at, step in enumerate(nodes, start=1)]
+    names = [str(step["name"]) for step in placed]
     return {
         "name": "Sentinel alert test",
         "nodes": placed,
@@ -84,12 +84,12 @@ def _workflow(node: dict[str, Any], embed: str) -> dict[str, Any]:
 
 
 def _outcome(api: n8n_api.Api, identity: str, seconds: float) -> dict[str, Any]:
-    """Of its first run."""
+    """The outcome of the workflow's first run."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        ended = [one for one in api.executions(identity) if one.get("finished") or one.get("status") == "error"]
+        ended = [run for run in api.executions(identity) if run.get("finished") or run.get("status") == "error"]
         if ended:
-            first = min(ended, key=lambda one: int(one["id"]))
+            first = min(ended, key=lambda run: int(run["id"]))
             if first.get("status") == "success":
                 return {"sent": True}
             return {"sent": False, "reason": api.failure(str(first["id"]))}

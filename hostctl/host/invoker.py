@@ -1,4 +1,4 @@
-"""The user who runs this program, as far as the host knows: behind `sudo` too, and the ssh client's address.
+"""The user who runs this program, as far as the host knows: behind `sudo` too, with the ssh client's address.
 
 Deliberately does not: prove it; a root user may claim to be anybody.
 """

@@ -36,13 +36,13 @@ def check(ports: Sequence[int]) -> dict[str, Any]:
 
 def listeners(ports: Sequence[int]) -> list[tuple[str, int]]:
     """Address and port of each TCP socket that listens on one of these ports."""
-    found: list[tuple[str, int]] = []
+    sockets: list[tuple[str, int]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for row in _rows(table):
             address, port = row[1].rsplit(":", 1)
             if row[3] == _LISTEN and int(port, 16) in ports:
-                found.append((address_of(address), int(port, 16)))
-    return found
+                sockets.append((address_of(address), int(port, 16)))
+    return sockets
 
 
 def address_of(text: str) -> str:
@@ -58,11 +58,11 @@ def other_addresses() -> list[tuple[str, int]]:
             four = {str(address) for address in _LOCAL.findall(file.read().replace("\n", " "))}
     except OSError:
         four = set[str]()
-    found = [(address, 0) for address in sorted(four)]
+    addresses = [(address, 0) for address in sorted(four)]
     for row in _rows("/proc/net/if_inet6", header=False):
         address = ipaddress.ip_address(bytes.fromhex(row[0]))
-        found.append((str(address), int(row[1], 16) if address.is_link_local else 0))
-    return [(address, scope) for address, scope in found if not _is_loopback(address)]
+        addresses.append((str(address), int(row[1], 16) if address.is_link_local else 0))
+    return [(address, scope) for address, scope in addresses if not _is_loopback(address)]
 
 
 def _connects(where: tuple[str, int, int]) -> bool:
@@ -78,9 +78,9 @@ def _connects(where: tuple[str, int, int]) -> bool:
 
 
 def _is_loopback(address: str) -> bool:
-    known = ipaddress.ip_address(address)
-    mapped = getattr(known, "ipv4_mapped", None)
-    return (mapped or known).is_loopback
+    parsed = ipaddress.ip_address(address)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_loopback
 
 
 def _rows(path: str, header: bool = True) -> list[list[str]]:

@@ -38,7 +38,7 @@ class PortHolder:
     def refusal(self, port: int) -> str:
         """The sentence for an unknown owner, with the way to free the port."""
         if self.container is None:
-            return f"port {port} is held by {self.name}, which is no gateway: stop it or choose another port"
+            return f"port {port} is held by {self.name}, which is not a gateway: stop it or choose another port"
         return (
             f"port {port} is held by the container {self.name}, neither the predecessor nor Sentinel: "
             f"stop it ('docker stop {self.name}') or choose another port"

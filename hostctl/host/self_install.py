@@ -1,4 +1,4 @@
-"""`self install`: this program at its place on the host, where it was lost, since a rollback needs it.
+"""`self install`: this program put back at its place on the host, since a rollback needs it.
 
 Deliberately does not: replace another version; the program does that.
 """
@@ -21,7 +21,7 @@ class InstallRequest:
 
 
 def install(request: InstallRequest) -> dict[str, Any]:
-    """Write this archive to the path unless there is a file."""
+    """Write this archive to the path unless a file is there."""
     path = request.path
     if os.path.exists(path):
         return {"path": path, "written": False, "reason": "it exists already"}

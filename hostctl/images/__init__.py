@@ -31,18 +31,18 @@ class ReadyRequest:
 def ready(request: ReadyRequest) -> dict[str, Any]:
     """The image's id, pulled where it is missing; raises Refusal that says how to get it."""
     engine, image = Engine(request.docker_socket), request.image
-    found = engine.find(f"/images/{quote(image)}/json")
-    if found is not None:
-        return {"image": image, "id": found["Id"], "pulled": False}
+    inspected = engine.find(f"/images/{quote(image)}/json")
+    if inspected is not None:
+        return {"image": image, "id": inspected["Id"], "pulled": False}
     print(f"pulling {image}", file=sys.stderr, flush=True)
     reason = _pull(engine, image)
-    found = engine.find(f"/images/{quote(image)}/json")
-    if found is None:
+    inspected = engine.find(f"/images/{quote(image)}/json")
+    if inspected is None:
         raise Refusal(
             f"the image {image} is not on the host and cannot be pulled ({reason or 'no reason given'}): load it there "
             f"('docker load -i FILE', or 'docker pull' after 'docker login'), or correct {request.setting}"
         )
-    return {"image": image, "id": found["Id"], "pulled": True}
+    return {"image": image, "id": inspected["Id"], "pulled": True}
 
 
 def _pull(engine: Engine, image: str) -> str:

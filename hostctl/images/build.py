@@ -1,4 +1,4 @@
-"""`images build`: an image built on the host from a base and a few files, once for each content.
+"""`images build`: an image built on the host from a base and a few files, once per content.
 
 Owns: the tag, which names the base's digest and every file, so that nothing is built twice; the build over Docker's
 API; its progress and its error. Deliberately does not: remove an image (a rollback starts the former one), or keep a
@@ -48,9 +48,9 @@ def build(request: BuildRequest) -> dict[str, Any]:
     engine, base, base_name = Engine(request.docker_socket), request.base, request.base_name
     files = {path: str(text) for path, text in request.files.items()}
     tag = f"{request.name}:{_key(base, files)}"
-    found = engine.find(f"/images/{quote(tag)}/json")
-    if found is not None:
-        return {"image": tag, "id": found["Id"], "built": False}
+    existing = engine.find(f"/images/{quote(tag)}/json")
+    if existing is not None:
+        return {"image": tag, "id": existing["Id"], "built": False}
     if engine.find(f"/images/{quote(base)}/json") is None:
         raise Refusal(
             f"{tag} cannot be built: its base {base_name} ({base[:19]}) is not on the host any more: load it there "
@@ -70,7 +70,7 @@ def _key(base: str, files: Mapping[str, str]) -> str:
 
 
 def _context(files: Mapping[str, str]) -> bytes:
-    """The same files give the same bytes, so that Docker's own cache of steps holds."""
+    """The files as a tar; the same files give the same bytes, so that Docker's build cache holds."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         for path in sorted(files):
@@ -91,7 +91,7 @@ def _run(engine: Engine, tag: str, query: str, archive: bytes, limit: float, sou
             reason = str(message["error"]).strip().splitlines()[0]
             raise Refusal(
                 f"{tag} cannot be built from {source} ({reason}): fix what its last lines say, then run again; "
-                "nothing that serves has been touched" + "".join(f"\n{one}" for one in last)
+                "nothing that serves has been touched" + "".join(f"\n{text}" for text in last)
             )
         for output in str(message.get("stream", "")).splitlines():
             if output.strip():
@@ -100,8 +100,8 @@ def _run(engine: Engine, tag: str, query: str, archive: bytes, limit: float, sou
                 print(output, file=sys.stderr, flush=True)
         if time.monotonic() - began > limit:
             raise Refusal(
-                f"{tag} is not built after {limit:.0f} s and was given up: run again, what is done is kept"
-                + "".join(f"\n{one}" for one in last)
+                f"{tag} was not built within {limit:.0f} s and was stopped: run again, finished steps are kept"
+                + "".join(f"\n{text}" for text in last)
             )
     made = engine.find(f"/images/{quote(tag)}/json")
     if made is None:

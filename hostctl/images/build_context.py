@@ -33,7 +33,7 @@ LABEL = "sentinel-cutover.context"
 STEPS = ("Step ", "#")
 """The beginnings of lines that show progress, of Docker's older builder and of BuildKit."""
 NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-"""BuildKit's hold the time, so that the same content would be another image."""
+"""BuildKit's attestations hold the time, so that the same content would give another image."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,23 @@ class BuildContextRequest:
 def build(request: BuildContextRequest) -> dict[str, Any]:
     """{"image", "id", "built"}; raises Refusal with the build's last lines."""
     engine, image, folder = Engine(request.docker_socket), request.image, Path(request.folder)
-    found = engine.find(f"/images/{quote(image)}/json")
-    if found is not None and LABEL not in table(table(table(found).get("Config")).get("Labels")):
+    existing = engine.find(f"/images/{quote(image)}/json")
+    if existing is not None and LABEL not in table(table(table(existing).get("Config")).get("Labels")):
         raise Refusal(
             f"the image {image} is on the host and was not built from {folder}: give sentinel.image another tag, or "
             "unset sentinel.context"
         )
-    if found is not None and not folder.exists():
-        return {"image": image, "id": found["Id"], "built": False}
+    if existing is not None and not folder.exists():
+        return {"image": image, "id": existing["Id"], "built": False}
     _check(folder)
     made = _built(engine, image, folder, request.limit_seconds)
-    if found is not None:
-        if _content(engine.get(f"/images/{quote(made)}/json")) != _content(found):
+    if existing is not None:
+        if _content(engine.get(f"/images/{quote(made)}/json")) != _content(existing):
             raise Refusal(
-                f"{folder} now gives another image than {image}, which was built from it: give sentinel.image another "
+                f"{folder} now builds another image than {image}, which was built from it: give sentinel.image another "
                 "tag, so that the former image stays for a rollback, or unset sentinel.context to keep it"
             )
-        return {"image": image, "id": found["Id"], "built": False}
+        return {"image": image, "id": existing["Id"], "built": False}
     repository, _, tag = image.rpartition(":") if ":" in image.rpartition("/")[2] else (image, "", "latest")
     engine.post(f"/images/{quote(made)}/tag?{urlencode({'repo': repository, 'tag': tag})}")
     return {"image": image, "id": made, "built": True}
@@ -73,7 +73,9 @@ def build(request: BuildContextRequest) -> dict[str, Any]:
 
 def _check(folder: Path) -> None:
     if not folder.is_dir():
-        raise Refusal(f"{folder} is no folder on the host: put Sentinel's sources there, or correct sentinel.context")
+        raise Refusal(
+            f"{folder} is not a folder on the host: put Sentinel's sources there, or correct sentinel.context"
+        )
     if not (folder / DOCKERFILE).is_file():
         raise Refusal(f"{folder} has no {DOCKERFILE}: put one there, or correct sentinel.context")
     if shutil.which("docker") is None:
@@ -84,7 +86,7 @@ def _check(folder: Path) -> None:
 
 
 def _built(engine: Engine, image: str, folder: Path, limit: float) -> str:
-    """The id of the untagged image, with the steps of its build on stderr."""
+    """Build the image, with its steps on stderr; the untagged image's id."""
     print(f"building {image} from {folder}", file=sys.stderr, flush=True)
     last: deque[str] = deque(maxlen=LAST_LINES)
     with tempfile.TemporaryDirectory() as scratch:
@@ -93,10 +95,10 @@ def _built(engine: Engine, image: str, folder: Path, limit: float) -> str:
         status = _run([*command, f"--label={LABEL}=built", str(folder)], limit, last)
         if status == 0:
             return identity.read_text(encoding="utf-8").strip()
-    lines = "".join(f"\n{one}" for one in last)
+    lines = "".join(f"\n{line}" for line in last)
     if status is None:
         raise Refusal(
-            f"{image} is not built after {limit:.0f} s and was given up: run again, what is done is kept{lines}"
+            f"{image} was not built within {limit:.0f} s and was stopped: run again, finished steps are kept{lines}"
         )
     raise Refusal(
         f"{image} cannot be built from {folder} ({last[-1] if last else f'docker build ended with {status}'}): fix "
@@ -140,5 +142,5 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _content(image: Any) -> tuple[Any, Any]:
-    """The members that two images share which differ only in the time of their build."""
+    """The members that are equal in two images which differ only in the time of their build."""
     return table(image).get("RootFS"), table(image).get("Config")

@@ -39,7 +39,7 @@ def token_in(path: str) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not plain text"
         raise Refusal(f"the token file {path} cannot be read ({reason}): write it with 'token write'") from None
-    if not token or any(ord(sign) <= 32 for sign in token):
+    if not token or any(ord(character) <= 32 for character in token):
         raise Refusal(f"the token file {path} does not hold one token: write it with 'token write'")
     return token
 
@@ -126,7 +126,7 @@ class Session:
             raise CallFailed(str(error)) from None
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """End the session; a server that keeps none, or does not answer, is no error."""
+        """End the session; a server that keeps none, or does not answer, is not an error."""
         if not self.identity:
             return
         try:

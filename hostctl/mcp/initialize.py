@@ -59,7 +59,7 @@ class Answer:
 def wait(target: Target, seconds: float, any_answer: bool = False, between: Callable[[], None] | None = None) -> Answer:
     """Try until the answer is good, cannot become good, or `seconds` have passed; the last answer says why.
 
-    An attempt without an answer makes the next one wait longer, so that a slow gateway is heard as well. With
+    An attempt without an answer makes the next one wait longer, so that a slow gateway can answer as well. With
     `any_answer` a refusal of the token is good enough: somebody serves. `between` runs twice a second, or after an
     attempt that took longer, and raises where there is nothing left to wait for.
     """
@@ -90,7 +90,7 @@ def once(target: Target, token: str, seconds: float, any_answer: bool = False) -
 
 
 def end_session(target: Target, answer: Answer) -> None:
-    """Close the MCP session of a good answer; a server that keeps none, or does not answer, is no error."""
+    """Close the MCP session of a good answer; a server that keeps none, or does not answer, is not an error."""
     if answer.session:
         target.session(answer.session).close()
 

@@ -32,7 +32,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Probe:
-    """`tool` is the backend's own name of it, or the gateway's where the host makes the call."""
+    """`tool` is the backend's own name for it, or the gateway's where the host makes the call."""
 
     name: str
     tool: str
@@ -42,7 +42,7 @@ class Probe:
     optional: bool = False
     allowed_failure: bool = False
     reason: str = ""
-    """Reason for `optional` or `allowed_failure`."""
+    """The reason for `optional` or `allowed_failure`."""
     disabled_tools: tuple[str, ...] = ()
     """Tools that the kill switch takes from Sentinel's list, under the backends' own names."""
     needs_internet: bool = False
@@ -55,9 +55,9 @@ class Probe:
             raise Refusal(f"timeout_seconds of the probe {self.name} must be above 0 and at most {LONGEST_SECONDS}")
 
     def why_allowed(self, broken_before: str = "") -> str:
-        """Reason why a failure of this backend does not count; empty where it counts.
+        """The reason why a failure of this backend does not count; empty where it counts.
 
-        `broken_before` is the result that the baseline has of it, where that was not `ok`.
+        `broken_before` is its result in the baseline, where that was not `ok`.
         """
         if self.optional:
             return f"optional: {self.reason}"

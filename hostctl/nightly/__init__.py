@@ -4,7 +4,7 @@ Owns: the steps and their order, and the record of each run. A step that fails d
 depend on it are left out. The run then ends with exit code 1, and each step's result stays in `STEP.json` in the
 product's folder and goes to Prometheus.
 
-Deliberately does not: remove a backup or the results, when the job is removed.
+Deliberately does not: remove a backup or the results when the job is removed.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ STEPS = (
     Step(retention.STEP, retention.step, after=backup.STEP),
     Step(restore_drill.STEP, restore_drill.weekly, after=backup.STEP),
     Step(token_renewal.STEP, token_renewal.step),
-    # Further steps stand here. Each gets the request, answers with {"result", "reason", …}, raises Refusal when it
-    # fails, and notes what Prometheus should know by results.note.
+    # Further steps go here. Each gets the request, returns {"result", "reason", …}, raises Refusal when it fails, and
+    # notes its metrics for Prometheus by results.note.
 )
 
 
@@ -65,9 +65,9 @@ def run(request: NightlyRequest) -> dict[str, Any]:
 
 
 def install(request: NightlyRequest) -> dict[str, Any]:
-    """The host runs the job from now on; the time of the first installation is kept."""
+    """Have the host run the job from now on; the time of the first installation is kept."""
     if request.block and request.block != request.expected_block:
-        raise Refusal("the 'block' that was shown is not the one of this program and folder: run 'pulumi up' again")
+        raise Refusal("the 'block' of the preview does not match this program and folder: run 'pulumi up' again")
     with _changing(request.folder, "nightly install"):
         former = kept_request(request.request_file)
         installed = installer.install(request.job, None if former is None else former.job)
@@ -84,7 +84,7 @@ def install(request: NightlyRequest) -> dict[str, Any]:
 
 
 def remove(request: NightlyRequest) -> dict[str, Any]:
-    """The host no longer runs the job; backups and results stay. A job that is not installed is no error."""
+    """Take the job off the host; backups and results stay. A job that is not installed is not an error."""
     with _changing(request.folder, "nightly remove"):
         removed = installer.remove(request.job)
         if os.path.exists(request.request_file):

@@ -1,13 +1,13 @@
-"""`backup take`: a dump of Sentinel's database that has been read back whole, then the old ones that are not kept go.
+"""`backup take`: dump Sentinel's database, read the dump back whole, and remove the backups that are no longer kept.
 
-Owns: the order. Beside its name, 0600: dump, sync, read back (`pg_restore` decompresses all of it; `--list` would prove
-nothing), the same bytes on the disk as came in; then the facts, then the rename, and only after it the rotation. What
-fails on the way leaves no file that counts, and all older ones.
+Owns: the order. Under another name, 0600: dump, sync, read back (`pg_restore` decompresses all of it; `--list` would
+prove nothing), compare the bytes on the disk with those that came in; then the facts, then the rename, and only then
+the rotation. A failure on the way leaves no file that counts, and all older backups.
 
 Rows and newest timestamp are counted in the very snapshot that is dumped, so that a restore can be compared exactly.
 
-Deliberately does not: dump another database, keep roles (the program makes the only one), or
-copy anything off the host.
+Deliberately does not: dump another database, keep roles (the program makes the only one), or copy anything off the
+host.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from hostctl.postgres.psql import COUNTS, SOCKET, Counts, Database, as_document,
 
 STEP = "backup"
 SILENT_SECONDS = 600.0
-"""Nothing of a dump for so long, and it is given up; also the limit of reading it back."""
+"""A dump that is silent for this long is given up; also the limit of reading it back."""
 
 _ENDED = "sentinel-cutover: pg_dump ended with"
 _DUMP = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
-    # Its stdout is the dump's.
+    # psql's stdout is the dump's.
     r"\o |cat >&2",
     *COUNTS,
     r"\o",
@@ -55,14 +55,14 @@ def take(request: NightlyRequest) -> dict[str, Any]:
 
 
 def step(request: NightlyRequest) -> dict[str, Any]:
-    """The same for a caller that holds the folder already."""
+    """Take a backup, for a caller that holds the folder already; raises Refusal."""
     folder = request.backups
     try:
         path, facts = _made(request, folder)
     except (Refusal, OSError) as failure:
         reason = str(failure) if isinstance(failure, Refusal) else _disk_error(failure, folder)
         report(request, {"result": "failed", "reason": reason})
-        raise Refusal(f"no backup was taken: {reason}; those of before are kept") from None
+        raise Refusal(f"no backup was taken: {reason}; earlier backups are kept") from None
     removed = backup_catalog.rotate(folder, request.keep)
     kept = len(backup_catalog.found(folder))
     report(request, {"result": "good", "reason": "", "kept": kept, "removed": removed})
@@ -79,7 +79,9 @@ def report(request: NightlyRequest, facts: dict[str, Any]) -> None:
     try:
         note(request, STEP, {**facts, "last_good": None if good is None else good.document()}, metrics)
     except OSError as error:
-        raise Refusal(f"{error.filename or 'the product folder'} cannot be written ({error.strerror})") from None
+        raise Refusal(
+            f"{error.filename or 'the product folder'} cannot be written ({error.strerror}): fix that"
+        ) from None
 
 
 def report_again(request: NightlyRequest) -> None:
@@ -114,7 +116,7 @@ def _made(request: NightlyRequest, folder: str) -> tuple[str, dict[str, Any]]:
         if fault:
             raise Refusal(f"the new dump cannot be read back ({fault})")
         if backup_catalog.digest(partial) != out.digest:
-            raise Refusal(f"what lies in {folder} is not what was written: check the disk")
+            raise Refusal(f"checksum mismatch of the new dump in {folder}: check the disk, then run again")
         facts = {
             **as_document(counts),
             "sha256": out.digest,
@@ -125,9 +127,9 @@ def _made(request: NightlyRequest, folder: str) -> tuple[str, dict[str, Any]]:
         os.rename(partial, path)
         atomic_file.sync_folder(folder)
     except BaseException:
-        for left in (partial, beside(path)):
-            if os.path.exists(left) and not os.path.exists(path):
-                os.unlink(left)
+        for unfinished in (partial, beside(path)):
+            if os.path.exists(unfinished) and not os.path.exists(path):
+                os.unlink(unfinished)
         raise
     return path, facts
 
@@ -139,7 +141,7 @@ def dumped(database: Database, out: _Hashing) -> Counts:
     ended = [line[len(_ENDED) :].strip() for line in output.splitlines() if line.startswith(_ENDED)]
     if status or ended != ["0"]:
         message = "\n".join(line for line in output.splitlines() if not line.startswith(_ENDED))
-        raise Refusal(f"pg_dump did not end well ({complaint(message) or 'its container ended'})")
+        raise Refusal(f"pg_dump failed ({complaint(message) or 'its container ended'})")
     return Counts.of(output)
 
 

@@ -1,4 +1,4 @@
-"""The folder of backups: names, what is known of each beside it, and which are kept.
+"""The folder of backups: their names, the facts beside each, and which of them are kept.
 
 A backup is two files: `sentinel-20261126T031700Z.dump` and the same with `.json`, which is written first. One without
 the other does not count.
@@ -57,20 +57,20 @@ def found(folder: str) -> list[Backup]:
     """Every backup of the folder, the newest first; none where there is no folder."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     backups = [at(os.path.join(folder, name)) for name in names]
-    return sorted((one for one in backups if one is not None), key=lambda one: one.at, reverse=True)
+    return sorted((backup for backup in backups if backup is not None), key=lambda backup: backup.at, reverse=True)
 
 
 def at(path: str) -> Backup | None:
-    """The backup at this path, None where it is none of ours or has nothing beside it."""
-    named = _NAME.fullmatch(os.path.basename(path))
-    if named is None or not os.path.isfile(path):
+    """The backup at this path, None where it is none of ours or has no facts beside it."""
+    match = _NAME.fullmatch(os.path.basename(path))
+    if match is None or not os.path.isfile(path):
         return None
     try:
         with open(beside(path), "rb") as file:
             facts = parsed(file.read())
     except FileNotFoundError:
         return None
-    moment = datetime.strptime(named[1], _TIME).replace(tzinfo=timezone.utc)
+    moment = datetime.strptime(match[1], _TIME).replace(tzinfo=timezone.utc)
     return None if facts is None else Backup(path, moment, table(facts))
 
 
@@ -83,17 +83,18 @@ def write_facts(path: str, facts: dict[str, Any]) -> None:
 
 
 def newest_good(folder: str) -> Backup | None:
-    return next((one for one in found(folder) if one.counts_as_good), None)
+    return next((backup for backup in found(folder) if backup.counts_as_good), None)
 
 
 def kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
     """The paths that stay: the newest of each of the last days, ISO weeks and months that have one, in UTC.
 
-    One that is proven bad takes nobody's place, and the newest that a restore has proven good stays in any case.
+    One that is proven bad takes no other's place, and the newest that a restore has proven good stays in any case.
     """
-    good = [one for one in backups if one.counts_as_good]
-    proven = sorted((one for one in backups if one.facts.get("restores") is True), key=lambda one: one.at)
-    return _kept(backups, keep) | _kept(good, keep) | {one.path for one in proven[-1:]}
+    good = [backup for backup in backups if backup.counts_as_good]
+    proven = [backup for backup in backups if backup.facts.get("restores") is True]
+    newest_proven = sorted(proven, key=lambda backup: backup.at)[-1:]
+    return _kept(backups, keep) | _kept(good, keep) | {backup.path for backup in newest_proven}
 
 
 def _kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
@@ -105,22 +106,22 @@ def _kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
     stay: set[str] = set()
     for count, period in periods:
         newest: dict[tuple[int, ...], str] = {}
-        for one in sorted(backups, key=lambda one: one.at, reverse=True):
-            newest.setdefault(period(one.at), one.path)
+        for backup in sorted(backups, key=lambda backup: backup.at, reverse=True):
+            newest.setdefault(period(backup.at), backup.path)
         stay.update(list(newest.values())[:count])
     return stay
 
 
 def rotate(folder: str, keep: Keep) -> list[str]:
-    """Remove what is not kept; the names that went. To be called after a good new one only."""
+    """Remove the backups that are not kept, and return their names; only call it after a good new one."""
     backups = found(folder)
     stay = kept(backups, keep)
-    gone = [one for one in backups if one.path not in stay]
-    for one in gone:
-        # The dump first: what is left of a removal that was killed is no backup, and goes with the next clearing.
-        os.unlink(one.path)
-        os.unlink(beside(one.path))
-    return [one.name for one in gone]
+    gone = [backup for backup in backups if backup.path not in stay]
+    for backup in gone:
+        # The dump first: what a killed removal leaves is no backup, and the next `clear` removes it.
+        os.unlink(backup.path)
+        os.unlink(beside(backup.path))
+    return [backup.name for backup in gone]
 
 
 def clear(folder: str) -> None:
@@ -133,7 +134,7 @@ def clear(folder: str) -> None:
 
 
 def digest(path: str) -> str:
-    """The file's SHA-256, in hex, read anew."""
+    """The file's SHA-256, in hex, read from the disk again."""
     hashed = hashlib.sha256()
     with open(path, "rb") as file:
         for piece in iter(lambda: file.read(1 << 20), b""):

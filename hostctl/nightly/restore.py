@@ -1,9 +1,9 @@
-"""`backup restore`: a backup takes the live database's place; what was live stays beside it under another name.
+"""`backup restore`: a backup takes the live database's place; the former one stays beside it under another name.
 
     restore into sentinel_restoring  ->  nobody may connect, connections end  ->  both renamed at once  ->  open again
 
-The gateway stays up: its writer connects anew within seconds, and calls are answered meanwhile. A restore that fails
-before the renaming has changed nothing, and one that is killed is begun anew by the next.
+The gateway stays up: its writer reconnects within seconds, and calls are answered meanwhile. A restore that fails
+before the renaming has changed nothing, and one that is killed is started over by the next.
 
 Owns: these databases' names. Deliberately does not: remove the former data (the runbook says how), or ask for consent;
 `make restore` does.
@@ -60,21 +60,21 @@ def _chosen(request: RestoreRequest) -> Backup:
     path = (
         request.file if os.path.isabs(request.file) else os.path.join(request.backups, os.path.basename(request.file))
     )
-    found = backup_catalog.at(path)
-    if found is None and path.endswith(".dump") and os.path.isfile(path):
-        # Brought back from elsewhere without what stood beside it: pg_restore alone can judge it then.
-        found = Backup(path, datetime.fromtimestamp(os.path.getmtime(path), timezone.utc), {})
-    if found is None:
-        names = [one.name for one in backup_catalog.found(request.backups)][:5]
+    chosen = backup_catalog.at(path)
+    if chosen is None and path.endswith(".dump") and os.path.isfile(path):
+        # Brought back from elsewhere without the facts beside it: then pg_restore alone can judge it.
+        chosen = Backup(path, datetime.fromtimestamp(os.path.getmtime(path), timezone.utc), {})
+    if chosen is None:
+        names = [existing.name for existing in backup_catalog.found(request.backups)][:5]
         others = f"the newest are {', '.join(names)}" if names else f"there is none in {request.backups}"
-        raise Refusal(f"{path} is no backup; {others}: give FROM= one of them")
-    if found.facts and backup_catalog.digest(found.path) != found.facts.get("sha256"):
-        raise Refusal(f"{found.name} is not the file that was written (its SHA-256 differs): choose an older one")
-    return found
+        raise Refusal(f"{path} is not a backup; {others}: choose one with FROM=")
+    if chosen.facts and backup_catalog.digest(chosen.path) != chosen.facts.get("sha256"):
+        raise Refusal(f"{chosen.name} is not the file that was written (checksum mismatch): choose an older one")
+    return chosen
 
 
 def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
-    """A database of its own with the backup's contents, compared with the counts of its time."""
+    """A database of its own with the backup's contents, compared with the counts of its time; its counts."""
     beside = _beside(database)
     _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
     fault = backup.read_back(database, chosen.path)
@@ -86,7 +86,9 @@ def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
         copy = Database(database.engine, database.container, database.role, beside, database.image, database.uid)
         counts = as_document(copy.counts())
         if chosen.facts and any(counts[key] != chosen.facts.get(key) for key in ("rows", "newest")):
-            raise Refusal(f"{chosen.name} holds other rows than were counted at its time: nothing was changed")
+            raise Refusal(
+                f"{chosen.name} does not hold the rows counted with it: choose an older one; nothing was changed"
+            )
     except BaseException:
         _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
         raise
@@ -94,13 +96,14 @@ def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
 
 
 def _fill(database: Database, beside: str, chosen: Backup) -> None:
-    """`pg_restore` inside the server's container, where its socket demands no password, reading the dump on stdin."""
+    """Run `pg_restore` in the server's container, where its socket demands no password, with the dump on stdin."""
     argv = ["pg_restore", "--exit-on-error", "-w", "-h", SOCKET, "-U", database.role, "-d", beside]
     with open(chosen.path, "rb") as dump:
         status, output = streamed(database.engine, database.container, argv, RESTORE_SECONDS, feed=dump)
     if status:
         raise Refusal(
-            f"{chosen.name} could not be restored ({complaint(output) or f'exit code {status}'}): nothing was changed"
+            f"{chosen.name} could not be restored ({complaint(output) or f'exit code {status}'}): choose an "
+            "older one; nothing was changed"
         )
 
 

@@ -47,7 +47,7 @@ class _Bad(Exception):
 
 
 def run(request: NightlyRequest) -> dict[str, Any]:
-    """The verdict on the newest backup, noted; raises Refusal only where not even that could be done."""
+    """The verdict on the newest backup, noted; raises Refusal only where it could not be taken or noted."""
     with held(request.folder, "backup drill"):
         return _drilled(request)
 
@@ -72,8 +72,8 @@ def _drilled(request: NightlyRequest) -> dict[str, Any]:
     try:
         counts = _compared(request, newest)
         result = GOOD
-    except _Bad as found:
-        result, reason = BAD, str(found)
+    except _Bad as fault:
+        result, reason = BAD, str(fault)
     except (_CouldNot, Refusal, OSError) as failure:
         reason = str(failure)
     facts: dict[str, Any] = {
@@ -109,19 +109,19 @@ def _compared(request: NightlyRequest, newest: Backup | None) -> dict[str, Any]:
     if newest is None:
         raise _CouldNot(f"there is no backup in {request.backups} yet: run 'make backup'")
     if backup_catalog.digest(newest.path) != newest.facts.get("sha256"):
-        raise _Bad(f"{newest.name} is not the file that was written (its SHA-256 differs)")
+        raise _Bad(f"{newest.name} is not the file that was written (checksum mismatch)")
     engine, image = _image(request)
     uid, role, name = request.database.uid, request.database.role, request.database.name
     with one_shot.started(engine, _postgres(image, uid, role, name)) as made:
         copy = Database(engine, made, role, name, image, uid)
         _wait(copy)
-        words = ["pg_restore", "--exit-on-error", "-w", "-h", _LOOPBACK, "-U", role, "-d", name, newest.path]
-        reader = one_shot.reader(image, words, newest.path, network=f"container:{made}")
-        status, said = one_shot.run(engine, reader, RESTORE_SECONDS)
-        if status and "No space left" in said:
-            raise _CouldNot(f"there is no room on the host for a copy ({complaint(said)})")
+        argv = ["pg_restore", "--exit-on-error", "-w", "-h", _LOOPBACK, "-U", role, "-d", name, newest.path]
+        reader = one_shot.reader(image, argv, newest.path, network=f"container:{made}")
+        status, output = one_shot.run(engine, reader, RESTORE_SECONDS)
+        if status and "No space left" in output:
+            raise _CouldNot(f"there is no room on the host for a copy ({complaint(output)})")
         if status:
-            raise _Bad(f"{newest.name} does not restore ({complaint(said) or f'exit code {status}'})")
+            raise _Bad(f"{newest.name} does not restore ({complaint(output) or f'exit code {status}'})")
         counts = as_document(copy.counts())
     for key in ("rows", "newest"):
         if counts[key] != newest.facts.get(key):
@@ -132,10 +132,10 @@ def _compared(request: NightlyRequest, newest: Backup | None) -> dict[str, Any]:
 def _image(request: NightlyRequest) -> tuple[Engine, str]:
     """The image of the database's container, running or not."""
     engine, name = Engine(request.docker_socket), request.database.container
-    found = containers.find(engine, name, {})
-    if found is None:
+    container = containers.find(engine, name, {})
+    if container is None:
         raise _CouldNot(f"there is no container {name} whose image could be used: 'make up' makes it")
-    return engine, found.image
+    return engine, container.image
 
 
 def _postgres(image: str, uid: int, role: str, name: str) -> OneShot:
@@ -146,7 +146,7 @@ def _postgres(image: str, uid: int, role: str, name: str) -> OneShot:
             "PGDATA": _DATA,
             "POSTGRES_DB": name,
             "POSTGRES_USER": role,
-            # The image demands one. Nobody can reach this server, and on its own loopback it asks for none.
+            # The image requires one. Nobody can reach this server, and on its own loopback it wants none.
             "POSTGRES_PASSWORD": "nobody-can-reach-this-server",
         },
         memory_mb=512,
@@ -157,14 +157,14 @@ def _postgres(image: str, uid: int, role: str, name: str) -> OneShot:
 
 
 def _wait(copy: Database) -> None:
-    """Over TCP: while it initialises the data folder the server listens on its socket only."""
+    """Wait for it over TCP: while it initializes the data folder the server listens on its socket only."""
     deadline = time.monotonic() + START_SECONDS
     ready = ["pg_isready", "-q", "-h", _LOOPBACK, "-U", copy.role, "-d", copy.name]
     while True:
         state = copy.engine.get(f"/containers/{copy.container}/json")["State"]
         if not state["Running"]:
-            said = complaint(copy.engine.log_tail(copy.container, 20)) or f"exit code {state['ExitCode']}"
-            raise _CouldNot(f"the one-shot Postgres ended ({said})")
+            reason = complaint(copy.engine.log_tail(copy.container, 20)) or f"exit code {state['ExitCode']}"
+            raise _CouldNot(f"the one-shot Postgres ended ({reason})")
         if copy.engine.inside(copy.container, ready, START_SECONDS)[0] == 0:
             return
         if time.monotonic() > deadline:

@@ -1,10 +1,10 @@
 """The nightly job's results: one small JSON file a step in the product's folder, and the same for Prometheus.
 
 Prometheus serves the folder of its marks itself (`--web.user-assets`) and scrapes that file from there, so nothing
-more needs to run. `target` makes it do so, and is there while the nightly job is.
+more needs to run. `target` makes it do so, and exists while the nightly job is installed.
 
 Owns: `STEP.json` with {"result", "at", "reason", …, "metrics"}, `nightly.txt` and `nightly.json` among the marks.
-Deliberately does not: judge; what is too old is the alert's business.
+Deliberately does not: judge; the alert decides what is too old.
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
@@ -41,7 +41,7 @@ _HELP = {
 
 
 def note(request: NightlyRequest, step: str, facts: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Write a step's result with the time, and Prometheus's file anew. Raises OSError."""
+    """Write a step's result with the time, and rewrite Prometheus's file; return the result. Raises OSError."""
     result = {"at": now(), **facts, "metrics": dict(metrics)}
     path = os.path.join(request.folder, f"{step}.json")
     os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
@@ -64,7 +64,7 @@ def forget(request: NightlyRequest, step: str) -> None:
 
 
 def publish(request: NightlyRequest) -> None:
-    """Write Prometheus's file out of all steps' files; nothing without Prometheus."""
+    """Write Prometheus's file from the files of all steps; nothing without Prometheus."""
     marks = _marks(request)
     # A run may end after the stack was taken down.
     if os.path.isdir(marks):

@@ -1,4 +1,4 @@
-"""Retention of the audit log: rows older than the configured days go, a bounded batch at a time.
+"""Retention of the audit log: rows older than the configured days are removed, one bounded batch at a time.
 
 Each batch is a transaction of its own, followed by a pause at least as long as it took, so that the gateway's writer
 waits for one batch at most and half of the time belongs to it. Rows are found by `timestamp`, which has an index
@@ -46,7 +46,7 @@ BEGIN
     PERFORM set_config('sentinel_cutover.removed', total::text, false);
 END $$;"""
 _AFTER = (
-    # In small bites; the default would take all that the disk gives.
+    # In small steps; by default it would take all that the disk can do.
     "SET vacuum_cost_delay = '2ms';",
     r"SELECT to_regclass('audit_log') IS NOT NULL AS there \gset",
     r"\if :there",
@@ -81,9 +81,10 @@ def removed(database: Database, before: datetime, batch: int) -> dict[str, int]:
     """{"removed", "rows", "bytes"}: rows that went, rows that are left, and the table's size with its indexes."""
     line = " ".join(_REMOVE.format(before=before.isoformat(), batch=batch).split())
     output = database.run([line, *_AFTER], "removing old rows of audit_log", LIMIT_SECONDS)
-    found = next((one for one in map(parsed, output.splitlines()) if one is not None and "removed" in one), None)
-    if found is None:
+    rows = (row for row in map(parsed, output.splitlines()) if row is not None)
+    counts = next((row for row in rows if "removed" in row), None)
+    if counts is None:
         raise Refusal(
             "Postgres did not say how many rows of audit_log were removed: see 'docker logs sentinel-postgres'"
         )
-    return {name: int(found[name]) for name in ("removed", "rows", "bytes")}
+    return {name: int(counts[name]) for name in ("removed", "rows", "bytes")}

@@ -1,9 +1,9 @@
-"""`postgres password`: the database's role has the password that its container's file holds.
+"""`postgres password`: give the database's role the password in its container's file.
 
 The image reads that file when it first makes the data folder and never again, so a changed secret reaches the role
 here.
 
-Owns: the role's password. Deliberately does not: see it. The database's own client reads it inside the container, over
+Owns: the role's password. Deliberately does not: hold it. The database's own client reads it inside the container, over
 the server's socket, which demands nothing of the container's own user.
 """
 
@@ -40,14 +40,14 @@ class PasswordRequest:
 
 
 def password(request: PasswordRequest) -> dict[str, Any]:
-    """Set it, whatever it was before; raises Refusal when the server does not take it."""
+    """Set the password, whatever it was before; raises Refusal when the server does not take it."""
     engine, name, role = Engine(request.docker_socket), request.container, request.role
-    found = containers.find(engine, name, {})
-    if found is None or not found.running:
+    container = containers.find(engine, name, {})
+    if container is None or not container.running:
         raise Refusal(f"the container {name} does not run, so its role's password cannot be set: run 'pulumi up' again")
     statements = [line.format(file=request.password_file) for line in _STATEMENTS]
     argv = ["env", f"PGROLE={role}", f"PGNAME={request.database}", "sh", "-eu", "-c", _RUN, "sh", *statements]
-    status, _ = engine.inside(found.id, argv, SECONDS)
+    status, _ = engine.inside(container.id, argv, SECONDS)
     if status:
         # The output of psql may quote a statement, and with it the secret.
         raise Refusal(f"Postgres in {name} refused to change the password of {role}: see 'docker logs {name}'")

@@ -32,7 +32,7 @@ RUN = 'printf "%s\\n" "$@" | psql -qXAt -v ON_ERROR_STOP=1 -h "$PGSOCKET" -U "$P
 
 @dataclass(frozen=True)
 class Counts:
-    """The facts that are compared of a dump: {"public.audit_log": 120}, and the audit log's newest timestamp or ""."""
+    """The facts by which a dump is compared: {"public.audit_log": 120}, and the audit log's newest timestamp or ""."""
 
     rows: dict[str, int] = field(default_factory=lambda: {})
     newest: str = ""
@@ -40,9 +40,9 @@ class Counts:
     @classmethod
     def of(cls, text: str) -> Counts:
         """From the lines that `COUNTS` printed; other lines are left out."""
-        found = [one for one in map(parsed, text.splitlines()) if one is not None]
-        rows = {str(one["table"]): int(one["rows"]) for one in found if "table" in one}
-        return cls(rows, next((str(one["newest"] or "") for one in found if "newest" in one), ""))
+        objects = [line for line in map(parsed, text.splitlines()) if line is not None]
+        rows = {str(line["table"]): int(line["rows"]) for line in objects if "table" in line}
+        return cls(rows, next((str(line["newest"] or "") for line in objects if "newest" in line), ""))
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,18 @@ class Database:
     def connect(cls, docker_socket: str, request: DatabaseRequest) -> Database:
         """The requested database; raises Refusal when its container does not run."""
         engine, name = Engine(docker_socket), request.container
-        found = containers.find(engine, name, {})
-        if found is None or not found.running or found.paused:
+        container = containers.find(engine, name, {})
+        if container is None or not container.running or container.paused:
             raise Refusal(f"the container {name} does not run, so its database cannot be read: 'docker start {name}'")
-        return cls(engine, found.id, request.role, request.name, found.image, request.uid)
+        return cls(engine, container.id, request.role, request.name, container.image, request.uid)
 
     def argv(self, lines: Sequence[str], name: str = "") -> list[str]:
-        """The command that gives these lines to psql, on the database `name` where that is not this one."""
+        """The command that feeds these lines to psql, on the database `name` where that is not this one."""
         variables = [f"PGSOCKET={SOCKET}", f"PGROLE={self.role}", f"PGNAME={name or self.name}"]
         return ["env", *variables, "sh", "-eu", "-c", RUN, "sh", *lines]
 
     def run(self, lines: Sequence[str], doing: str, seconds: float = SECONDS, name: str = "") -> str:
-        """The output of psql; raises Refusal with what was being done and psql's first complaint."""
+        """The output of psql; raises Refusal with `doing` and psql's first complaint."""
         status, output = self.engine.inside(self.container, self.argv(lines, name), seconds)
         if status:
             raise Refusal(f"Postgres refused while {doing} ({complaint(output) or f'exit code {status}'})")

@@ -68,7 +68,7 @@ def record(request: PredecessorRequest) -> dict[str, Any]:
 
 
 def check(request: PredecessorRequest) -> dict[str, Any]:
-    """The names of what a rollback would start; raises Refusal as `record`. A predecessor out of service passes."""
+    """The names of what a rollback would start; raises Refusal like `record`. A predecessor out of service passes."""
     recorded = record(request)
     names = [container["name"] for container in recorded["containers"]]
     return {"kind": recorded["kind"], "port": recorded["port"], "containers": names}
@@ -109,14 +109,14 @@ def _refuse_without_rollback(engine: Engine, project: Sequence[Container]) -> No
     networks = {network["Id"]: network["Name"] for network in engine.get("/networks")}
     for container in project:
         for attachment in container.attachments:
-            # A network that was made anew under its name is another one to a container that was stopped on the old.
+            # A network recreated under the same name is another one to a container that was stopped on the former.
             exists = (
                 attachment.identifier in networks if attachment.identifier else attachment.network in networks.values()
             )
             if not exists:
                 raise Refusal(
                     f"the network {attachment.network} of {container.name} is gone, so it could not start on it again: "
-                    "bring it up anew ('docker compose up -d' in ContextForge's folder), then run again"
+                    "recreate it ('docker compose up -d' in ContextForge's folder), then run again"
                 )
         if engine.find(f"/images/{quote(container.image)}/json") is None:
             raise Refusal(
@@ -151,7 +151,8 @@ def _recorded(container: Container) -> RecordedContainer:
         running=container.running,
         restart={"Name": container.restart[0], "MaximumRetryCount": container.restart[1]},
         networks=tuple(
-            RecordedNetwork(one.network, one.aliases, one.internal, one.address) for one in container.attachments
+            RecordedNetwork(attachment.network, attachment.aliases, attachment.internal, attachment.address)
+            for attachment in container.attachments
         ),
         ports=tuple(RecordedPort(port.inside, port.address, port.outside) for port in container.declared),
     )

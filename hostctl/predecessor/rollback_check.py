@@ -29,7 +29,7 @@ class RollbackCheckRequest:
 
 
 def check(request: RollbackCheckRequest) -> dict[str, Any]:
-    """{"images", "predecessor"}: what was found; raises Refusal that names what is gone."""
+    """{"images", "predecessor"}: the images and containers found; raises Refusal that names what is gone."""
     _refuse_retired(request.retired_folder)
     engine, record = Engine(request.docker_socket), request.predecessor
     for image in request.images:
@@ -65,10 +65,12 @@ def _refuse_retired(folder: str) -> None:
 def _refuse_without(engine: Engine, recorded: RecordedContainer) -> None:
     name = recorded.name
     # By name first: compose may have made it again under another id since.
-    found = containers.find(engine, name, {}) or containers.find(engine, recorded.id, {})
-    if found is None:
+    container = containers.find(engine, name, {}) or containers.find(engine, recorded.id, {})
+    if container is None:
         raise Refusal(
             f"the predecessor's container {name} is gone: bring it back ('docker compose up --no-start' in its folder)"
         )
-    if engine.find(f"/images/{quote(found.image)}/json") is None:
-        raise Refusal(f"the image of the predecessor's container {name} ({found.image[:19]}) is gone: load it again")
+    if engine.find(f"/images/{quote(container.image)}/json") is None:
+        raise Refusal(
+            f"the image of the predecessor's container {name} ({container.image[:19]}) is gone: load it again"
+        )

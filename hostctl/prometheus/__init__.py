@@ -24,7 +24,7 @@ PROGRESS_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class WaitRequest:
-    """Prometheus's address, the jobs that must be up, and the `containers` behind them: others are waited for anew."""
+    """Prometheus's address, the jobs that must be up, and the `containers` behind them: new ones repeat the wait."""
 
     address: str
     port: int
@@ -59,7 +59,7 @@ def problem(address: str, port: int, jobs: Sequence[str]) -> str:
         return f"Prometheus does not answer on {address}:{port} ({error.reason})"
     if not answer.ok:
         return f"Prometheus does not answer on {address}:{port} (HTTP {answer.status})"
-    targets = [table(one) for one in rows(table(table(answer.body).get("data")).get("activeTargets"))]
+    targets = [table(target) for target in rows(table(table(answer.body).get("data")).get("activeTargets"))]
     for job in jobs:
         of_job = [target for target in targets if table(target.get("labels")).get("job") == job]
         if not of_job:

@@ -39,7 +39,7 @@ def arm(request: RebootCheckRequest) -> dict[str, Any]:
 
 
 def disarm(request: RebootCheckRequest) -> dict[str, Any]:
-    """Remove the job, the marker and the result; an absent one is no error."""
+    """Remove the job, the marker and the result; an absent one is not an error."""
     removed = installer.remove(request.job)
     for path in (request.request_file, _result_file(request), os.path.join(request.folder, "lock")):
         if os.path.lexists(path):
@@ -50,7 +50,7 @@ def disarm(request: RebootCheckRequest) -> dict[str, Any]:
 
 
 def mark(request: FolderRequest) -> dict[str, Any]:
-    """Write the marker anew, with what runs now; raises Refusal where there is none."""
+    """Rewrite the marker with what runs now; raises Refusal where there is none."""
     marker = _kept(request.request_file)
     if not marker:
         raise Refusal("no check after a boot is set up on this host: set reboot.enabled and run 'make up'")
@@ -78,7 +78,7 @@ def show(request: FolderRequest) -> dict[str, Any]:
 
 
 def check(request: RebootCheckRequest) -> dict[str, Any]:
-    """Wait for what must be true after a boot; the result is kept and sent. Run by the job, with the marker."""
+    """Wait for what must be true after a boot, keep the result and send it. The job runs it, with the marker."""
     if not _kept(request.request_file):
         raise Refusal(f"there is no marker in {request.folder}: set reboot.enabled and run 'make up'")
     with lock.held(request.folder, REASON):
@@ -103,7 +103,7 @@ def check(request: RebootCheckRequest) -> dict[str, Any]:
 
 
 def _finished(request: RebootCheckRequest, end: float) -> list[Row]:
-    """The rows when each is well or final, or when the time is over."""
+    """The rows once each is well or final, or once the time is over."""
     engine, good = Engine(request.docker_socket), set[str]()
     try:
         engine.wait_until_up(max(0.0, end - time.monotonic()))
@@ -169,7 +169,7 @@ def _boot_id() -> str:
 
 
 def _seconds_after_boot(request: RebootCheckRequest) -> float | None:
-    """Since the kernel started; None where it has not since the marker, as in a machine that is only a part of one."""
+    """Seconds since the kernel started; None where that was before the marker, as in a container that restarted."""
     return None if request.boot_id == _boot_id() else _uptime()
 
 

@@ -29,7 +29,7 @@ class DockerState:
 
 
 def read(engine: Engine) -> DockerState:
-    """Raises DockerError."""
+    """The state now; raises DockerError."""
     return DockerState(containers.everything(engine), containers.internal_networks(engine))
 
 
@@ -40,30 +40,31 @@ def running_before(state: DockerState, request: RebootCheckRequest) -> dict[str,
     """
     ours = {request.internal, request.edge}
     return {
-        one.name: sorted(attachment.network for attachment in one.attachments)
-        for one in state.found
-        if one.running and not one.paused and one.restart[0] != "no"
-        if one.role != GATEWAY_ROLE and one.name != request.predecessor
-        if ours & {attachment.network for attachment in one.attachments}
-        or (request.project and one.project == request.project)
+        container.name: sorted(attachment.network for attachment in container.attachments)
+        for container in state.found
+        if container.running and not container.paused and container.restart[0] != "no"
+        if container.role != GATEWAY_ROLE and container.name != request.predecessor
+        if ours & {attachment.network for attachment in container.attachments}
+        or (request.project and container.project == request.project)
     }
 
 
 def of_containers(request: RebootCheckRequest, state: DockerState) -> Row:
-    """Every one that must run does, healthy; none is paused, and not both gateways serve."""
-    fixing: list[str] = []
+    """Every container that must run does and is healthy; none is paused, and not both gateways serve."""
+    starting: list[str] = []
     lost: list[str] = []
     for name in request.running:
         problem, final = fault(state.named(name))
         if problem:
-            (lost if final else fixing).append(f"{name} {problem}")
-    lost += [f"{one.name} is still paused" for one in state.found if one.paused and one.name not in request.running]
+            (lost if final else starting).append(f"{name} {problem}")
+    paused = [container.name for container in state.found if container.paused]
+    lost += [f"{name} is still paused" for name in paused if name not in request.running]
     other = state.named(request.predecessor) if request.active == "sentinel" and request.predecessor else None
     if other is not None and other.running and not other.paused:
         lost.append(f"{other.name} runs beside Sentinel (restart policy {other.restart[0]})")
     elif request.active == "sentinel" and request.predecessor and other is None:
         lost.append(f"{request.predecessor} is gone, so there is no rollback")
-    return _row("containers", lost, fixing, f"{len(request.running)} run")
+    return _row("containers", lost, starting, f"{len(request.running)} run")
 
 
 def of_networks(request: RebootCheckRequest, state: DockerState) -> Row:
@@ -73,7 +74,7 @@ def of_networks(request: RebootCheckRequest, state: DockerState) -> Row:
         for name, internal in ((request.internal, True), (request.edge, False))
         if state.networks.get(name) is not internal
     ]
-    expected = {name: set(found) for name, found in request.networks_before.items()}
+    expected = {name: set(before) for name, before in request.networks_before.items()}
     if request.active == "sentinel":
         expected[request.sentinel] = {request.internal, request.edge}
     elif request.standby:
@@ -85,12 +86,12 @@ def of_networks(request: RebootCheckRequest, state: DockerState) -> Row:
         wrong += [f"{name} is not on {network}" for network in missing]
     standby = state.named(request.sentinel) if request.active == "contextforge" else None
     if standby is not None and standby.on(request.edge):
-        wrong.append(f"{standby.name} stands by and is on {request.edge}")
+        wrong.append(f"{standby.name} is in standby, yet is on {request.edge}")
     return _row("networks", wrong, [], f"{len(expected)} containers are on theirs")
 
 
 def of_port(request: RebootCheckRequest, state: DockerState) -> Row:
-    """The right gateway alone has it, on loopback only."""
+    """The right gateway alone has the port, on loopback only."""
     containers_of_port = port_holder.every(state.found, request.port, request.gateway)
     holders = containers_of_port or [port_holder.find([], request.port, "")]
     if [holder.name for holder in holders] != [request.gateway]:
@@ -118,7 +119,7 @@ def fault(container: Container | None) -> tuple[str, bool]:
     return "", False
 
 
-def _row(part: str, lost: Sequence[str], fixing: Sequence[str], good: str) -> Row:
-    problems = [*lost, *fixing]
+def _row(part: str, lost: Sequence[str], starting: Sequence[str], good: str) -> Row:
+    problems = [*lost, *starting]
     # A container that is still starting is waited for, so that a result names what is broken and nothing else.
-    return Row(part, not problems, "; ".join(problems) or good, final=bool(lost) and not fixing)
+    return Row(part, not problems, "; ".join(problems) or good, final=bool(lost) and not starting)

@@ -23,7 +23,7 @@ REQUEST_SECONDS = 5.0
 
 
 def of_firewall(request: RebootCheckRequest) -> Row:
-    """The rules stand, and the host's script, which set them, would again."""
+    """The rules are set, and the host's script would set them again."""
     if not request.firewall:
         return Row("firewall", True, "not checked: firewall.enabled is false")
     try:
@@ -33,7 +33,9 @@ def of_firewall(request: RebootCheckRequest) -> Row:
         return Row("firewall", False, str(refusal), final=True)
     script = shown["script"]
     if not script["block"]:
-        missing = f"{len(shown['missing'])} rules are missing" if shown["missing"] else "the rules hold until then"
+        missing = (
+            f"{len(shown['missing'])} rules are missing" if shown["missing"] else "the rules hold until the next boot"
+        )
         return Row("firewall", False, f"{script['path']} has lost its block; {missing}", final=True)
     if shown["missing"]:
         return Row("firewall", False, f"rules are missing, first {shown['missing'][0]}")
@@ -58,7 +60,7 @@ def of_jobs(request: RebootCheckRequest) -> Row:
 
 
 def of_monitoring(request: RebootCheckRequest, state: DockerState) -> Row:
-    """Prometheus scrapes what it should, Grafana answers."""
+    """Prometheus scrapes what it should, and Grafana answers."""
     if not request.prometheus_port:
         return Row("monitoring", True, "not checked: prometheus.enabled is false")
     trouble = prometheus.problem("127.0.0.1", request.prometheus_port, request.jobs)
@@ -66,15 +68,15 @@ def of_monitoring(request: RebootCheckRequest, state: DockerState) -> Row:
         trouble = f"Grafana does not answer on 127.0.0.1:{request.grafana_port}"
     if not trouble:
         return Row("monitoring", True, f"{len(request.jobs)} targets are up")
-    # Nothing that hangs on a container that does not come back will fix itself.
+    # A target whose container does not come back will not recover.
     lost = any(docker_checks.fault(state.named(name))[1] for name in request.containers)
     return Row("monitoring", False, trouble, final=lost)
 
 
 def of_backends(request: RebootCheckRequest, good: set[str]) -> Row:
-    """Call those that are not among the `good` yet through the port, as Claude would, and add those that answer well.
+    """Call the backends that are not `good` yet through the port, as Claude would; add those that answer well.
 
-    A backend that may fail (optional, known to be broken, switched off) is called and never held against the boot.
+    A backend that may fail (optional, or with an allowed failure) is called too, and never counts against the boot.
     """
     try:
         entry = resolved_entry.show(requests.read(Place, Document(request.claude, "'claude'")))

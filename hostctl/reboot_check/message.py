@@ -1,4 +1,4 @@
-"""The one message about a check after a boot: by Grafana, the way that alerts take, else from the host itself."""
+"""The one message about a check after a boot: by Grafana, as alerts are sent, else by the host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def sentence(result: dict[str, Any]) -> str:
     if result["seconds_after_boot"] is not None:
         took = f"{result['seconds_after_boot']:g} s after the boot"
     who = {"sentinel": "Sentinel", "contextforge": "ContextForge"}[result["active"]]
-    bad = [f"{one['part']}: {one['detail']}" for one in result["parts"] if not one["ok"]]
+    bad = [f"{part['part']}: {part['detail']}" for part in result["parts"] if not part["ok"]]
     if not bad:
         return f"The host restarted: {who} has the port and all {len(result['parts'])} parts are well, {took}."
     return f"The host restarted, and after {result['seconds']:g} s this is not well: {' | '.join(bad)}"[
@@ -28,7 +28,7 @@ def sentence(result: dict[str, Any]) -> str:
 
 
 def send(request: RebootCheckRequest, result: dict[str, Any]) -> str:
-    """Send the result; a phrase for the person that says by which way, or why not."""
+    """Send the result; return a phrase that says by whom it was sent, or why it was not."""
     message, tried = sentence(result), list[str]()
     if request.grafana_port and request.grafana_password_file:
         try:

@@ -88,7 +88,7 @@ class RebootCheckRequest(FolderRequest):
 
     @property
     def networks_before(self) -> Mapping[str, Sequence[str]]:
-        return {name: [str(network) for network in rows(found)] for name, found in self.before.items()}
+        return {name: [str(network) for network in rows(networks)] for name, networks in self.before.items()}
 
     @property
     def job(self) -> Job:

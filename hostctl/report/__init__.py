@@ -1,7 +1,7 @@
 """`report inspect`: the host's own record of handovers and backups, and its containers, for `make report`.
 
 Owns: reading the journal's finished entries, the nightly job's files, the containers' images by digest.
-Deliberately does not: change or judge anything, nor repeat a handover's request, whose paths and networks are no news.
+Deliberately does not: change or judge anything, or repeat a handover's request.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def inspect(request: InspectRequest) -> dict[str, Any]:
 
 
 def kept(folder: str, name: str) -> dict[str, Any] | None:
-    """A file of the nightly job, in its own folder or the product's; None where it is absent or no JSON object."""
+    """A file of the nightly job, in its own folder or the product's; None where it is absent or not a JSON object."""
     for place in (os.path.join(folder, NIGHTLY), folder):
         try:
             with open(os.path.join(place, name), encoding="utf-8") as file:
@@ -77,7 +77,7 @@ def _host(engine: Engine) -> dict[str, str]:
 
 
 def _system() -> str:
-    """os-release(5)."""
+    """The operating system's name, from os-release(5)."""
     try:
         with open("/etc/os-release", encoding="utf-8") as file:
             named = dict(line.strip().split("=", 1) for line in file if "=" in line)
@@ -87,17 +87,17 @@ def _system() -> str:
 
 
 def _described(engine: Engine, name: str) -> dict[str, Any]:
-    found = engine.find(f"/containers/{quote(name, safe='')}/json")
-    if found is None:
+    inspected = engine.find(f"/containers/{quote(name, safe='')}/json")
+    if inspected is None:
         return {"name": name, "state": "absent"}
-    seen = containers.described(found, {})
-    image = table(engine.find(f"/images/{quote(seen.image, safe='')}/json"))
-    digests = [str(one).rpartition("@")[2] for one in rows(image.get("RepoDigests"))]
+    container = containers.described(inspected, {})
+    image = table(engine.find(f"/images/{quote(container.image, safe='')}/json"))
+    digests = [str(digest).rpartition("@")[2] for digest in rows(image.get("RepoDigests"))]
     return {
-        "name": seen.name,
-        "state": "paused" if seen.paused else "running" if seen.running else "stopped",
-        "image": _named(str(table(found["Config"]).get("Image", "")), image),
-        "image_id": seen.image,
+        "name": container.name,
+        "state": "paused" if container.paused else "running" if container.running else "stopped",
+        "image": _named(str(table(inspected["Config"]).get("Image", "")), image),
+        "image_id": container.image,
         "digest": digests[0] if digests else "",
         "made_at": str(image.get("Created", "")),
     }
@@ -113,7 +113,7 @@ def _named(reference: str, image: dict[str, Any]) -> str:
 
 def _summary(name: str, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One finished entry; the file's name ends with its outcome: done, undone, finished or reversed."""
-    opening, results = lines[0], [table(one["result"]) for one in lines if "result" in one]
+    opening, results = lines[0], [table(line["result"]) for line in lines if "result" in line]
     result = results[-1] if results else dict[str, Any]()
     goals = {key: str(table(opening.get(key)).get("name", "")) for key in ("from", "to")}
     outcome_facts = {key: result[key] for key in ("downtime_ms", "parts", "release", "at") if key in result}

@@ -1,8 +1,8 @@
 """`resources keep | write | forget`: memory and CPU of the product's containers, by Docker's own statistics.
 
 Owns: its request, kept for the job that runs `write` once a minute, and the file of metrics that Prometheus reads.
-Deliberately does not: run on between two readings, or need more of Docker than its statistics; a container that does
-not run has no line. Each sample carries its moment, so that a job that stopped leaves no figure that seems new.
+Deliberately does not: keep running between two readings, or need more of Docker than its statistics; a container that
+does not run has no line. Each sample carries its time, so that a job that stopped leaves no figure that seems new.
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
@@ -82,20 +82,20 @@ def keep(request: ResourcesRequest) -> dict[str, Any]:
 
 
 def write(request: ResourcesRequest) -> dict[str, Any]:
-    """Read every container of the product, and write the file anew; raises Refusal."""
+    """Read every container of the product, and rewrite the file; raises Refusal."""
     engine, file = Engine(request.docker_socket), request.file
     target = request.target_mb * 1024 * 1024
-    found: Samples = {name: [] for name in _HELP}
-    found[TARGET].append(("", target))
+    collected: Samples = {name: [] for name in _HELP}
+    collected[TARGET].append(("", target))
     running = _running(engine)
     with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
         # Docker answers each in a second or so, since it takes its statistics once in that time.
         readings = list(pool.map(partial(_read, engine.path), running))
     for _, samples in readings:
-        for metric, more in samples.items():
-            found[metric] += more
+        for metric, added in samples.items():
+            collected[metric] += added
     names = [name for name, _ in readings]
-    content = "".join(lines(found, round(time.time() * 1000)))
+    content = "".join(lines(collected, round(time.time() * 1000)))
     try:
         atomic_file.write(file, content.encode(), 0o444)
     except OSError as error:
@@ -112,13 +112,13 @@ def alone() -> None:
 
 
 def forget(request: ResourcesRequest) -> dict[str, Any]:
-    """Remove the job, the file of metrics and the request; one that does not exist is no error."""
+    """Remove the job, the file of metrics and the request; one that does not exist is not an error."""
     path = request.job.request_file
     removed = installer.remove(request.job)
-    for one in (request.file, path):
+    for file in (request.file, path):
         try:
-            os.unlink(one)
-            removed.append(one)
+            os.unlink(file)
+            removed.append(file)
         except FileNotFoundError:
             continue
     if os.path.isdir(os.path.dirname(path)) and not os.listdir(os.path.dirname(path)):
@@ -127,35 +127,35 @@ def forget(request: ResourcesRequest) -> dict[str, Any]:
 
 
 def _running(engine: Engine) -> list[dict[str, Any]]:
-    every = engine.get("/containers/json")
-    return [short for short in every if table(short.get("Labels")).get(LABEL) == "true"]
+    running = engine.get("/containers/json")
+    return [short for short in running if table(short.get("Labels")).get(LABEL) == "true"]
 
 
 def _read(socket_path: str, short: Mapping[str, Any]) -> tuple[str, Samples]:
     """The container's name and samples, by a connection of its own."""
-    engine, found = Engine(socket_path), Samples()
+    engine, samples = Engine(socket_path), Samples()
     name, identifier = str(short["Names"][0]).lstrip("/"), short["Id"]
     try:
-        seen = table(engine.get(f"/containers/{identifier}/stats?stream=false&one-shot=true"))
+        statistics = table(engine.get(f"/containers/{identifier}/stats?stream=false&one-shot=true"))
         inspected = table(engine.get(f"/containers/{identifier}/json"))
     except DockerError as error:
         if error.status in (404, 409):
             # Gone since it was listed: the next reading has none of it.
-            return name, found
+            return name, samples
         raise
-    memory, cpu = table(seen.get("memory_stats")), table(table(seen.get("cpu_stats")).get("cpu_usage"))
+    memory, cpu = table(statistics.get("memory_stats")), table(table(statistics.get("cpu_stats")).get("cpu_usage"))
     label = f'{{container="{name}"}}'
     if "usage" in memory:
-        found[MEMORY] = [(label, memory["usage"] - droppable(memory))]
-        found[LIMIT] = [(label, memory.get("limit", 0))]
-        found[CPU] = [(label, cpu.get("total_usage", 0) / 1e9)]
+        samples[MEMORY] = [(label, memory["usage"] - droppable(memory))]
+        samples[LIMIT] = [(label, memory.get("limit", 0))]
+        samples[CPU] = [(label, cpu.get("total_usage", 0) / 1e9)]
     if table(short.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE:
         first = int(table(inspected.get("State")).get("Pid") or 0)
-        found[PROCESS] = [
+        samples[PROCESS] = [
             (f'{{container="{name}",process="{process}"}}', resident)
             for process, resident in process_memory.of_bridge_and_gateway(first).items()
         ]
-    return name, found
+    return name, samples
 
 
 def droppable(memory: Mapping[str, Any]) -> int:
@@ -164,9 +164,9 @@ def droppable(memory: Mapping[str, Any]) -> int:
     return min(int(details.get("inactive_file", details.get("total_inactive_file", 0))), int(memory["usage"]))
 
 
-def lines(found: Samples, moment: int) -> Iterator[str]:
+def lines(samples: Samples, moment: int) -> Iterator[str]:
     """The file's lines; `moment` is in milliseconds since 1970."""
     for name, (kind, help_) in _HELP.items():
         yield f"# HELP {name} {help_}\n# TYPE {name} {kind}\n"
-        for label, value in found[name]:
+        for label, value in samples[name]:
             yield f"{name}{label} {value:.10g} {moment}\n"

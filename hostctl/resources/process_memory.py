@@ -10,7 +10,7 @@ import os
 GATEWAY = b"sentinel-gateway"
 _PROC = "/proc"
 _STEPS_DOWN = 3
-"""Docker's init, the image's own shell and the bridge stand above the gateway."""
+"""Docker's init, the image's own shell and the bridge are above the gateway."""
 
 
 def of_bridge_and_gateway(first: int) -> dict[str, int]:
@@ -22,8 +22,8 @@ def of_bridge_and_gateway(first: int) -> dict[str, int]:
     for _ in range(_STEPS_DOWN + 1):
         gateway = next((pid for pid in here if _runs_gateway(pid)), 0)
         if gateway:
-            found = {"bridge": resident(above)} if above and above != first else {}
-            return {name: size for name, size in {**found, "gateway": resident(gateway)}.items() if size}
+            sizes = {"bridge": resident(above)} if above and above != first else {}
+            return {name: size for name, size in {**sizes, "gateway": resident(gateway)}.items() if size}
         if len(here) != 1:
             break
         above, here = here[0], children(here[0])
@@ -31,19 +31,19 @@ def of_bridge_and_gateway(first: int) -> dict[str, int]:
 
 
 def children(pid: int) -> list[int]:
-    """Pids of the processes that it started, over all its threads."""
-    found: list[int] = []
+    """The pids of the processes that this one started, over all its threads."""
+    pids: list[int] = []
     try:
         for thread in os.listdir(f"{_PROC}/{pid}/task"):
             with open(f"{_PROC}/{pid}/task/{thread}/children", encoding="ascii") as file:
-                found += [int(word) for word in file.read().split()]
+                pids += [int(child) for child in file.read().split()]
     except OSError:
         return []
-    return found
+    return pids
 
 
 def resident(pid: int) -> int:
-    """Bytes, 0 of a process that is gone or that this user may not see."""
+    """The process's resident bytes, 0 where it is gone or this user may not see it."""
     try:
         with open(f"{_PROC}/{pid}/status", encoding="ascii", errors="replace") as file:
             sizes = [line.split()[1] for line in file if line.startswith("VmRSS:")]

@@ -31,18 +31,18 @@ STOP_SECONDS = 30
 
 
 def inspect(request: RetireRequest) -> dict[str, Any]:
-    """The inventory, the reasons against it, and the state of a retirement that has begun; changes nothing."""
+    """The inventory, the reasons against it, and the state of a retirement that has begun. Changes nothing."""
     engine, folder = Engine(request.docker_socket), request.folder
     retirement, facts = recorded(folder), preconditions.read(folder)
-    found = inventory.read(engine, request)
+    parts = inventory.read(engine, request)
     refused, allowed_from = preconditions.refusals(facts, request.days)
-    names = [str(one["name"]) for one in found["containers"]]
+    names = [str(container["name"]) for container in parts["containers"]]
     script_note = preconditions.script_note(request.script, names)
     return {
         **facts.document(),
         "refused": refused,
         "allowed_from": allowed_from,
-        "inventory": found,
+        "inventory": parts,
         "notes": [script_note] if script_note else [],
         "begun": retirement.get("begun_at", ""),
         "retired": retirement.get("removed_at", ""),
@@ -57,11 +57,11 @@ def dump(request: RetireRequest) -> dict[str, Any]:
         if retirement.get("begun_at"):
             return table(retirement.get("kept"))
         final_dump.make_folder(folder)
-        found = inventory.read(engine, request)
-        going = final_dump.described(engine, [str(one["id"]) for one in found["containers"]])
+        parts = inventory.read(engine, request)
+        going = final_dump.described(engine, [str(container["id"]) for container in parts["containers"]])
         kept = {
             "dump": final_dump.take(engine, folder, going),
-            "files": final_dump.keep_files(folder, [str(one["path"]) for one in found["files"]]),
+            "files": final_dump.keep_files(folder, [str(file["path"]) for file in parts["files"]]),
         }
         _save(folder, {"kept": kept})
     return kept
@@ -87,7 +87,11 @@ def part(request: RetireRequest) -> dict[str, Any]:
         left: list[str] = []
         for sidecar, container in _sidecars(engine, request):
             networks = [name for name in sidecar["networks"] if container.on(name)]
-            outside = [one for one in container.attachments if not one.internal and one.network not in networks]
+            outside = [
+                attachment
+                for attachment in container.attachments
+                if not attachment.internal and attachment.network not in networks
+            ]
             if networks and not outside:
                 raise Refusal(
                     f"{container.name} would have no egress without {', '.join(networks)}: set "
@@ -115,23 +119,24 @@ def rejoin(request: RetireRequest) -> dict[str, Any]:
 
 
 def remove(request: RetireRequest) -> dict[str, Any]:
-    """Remove what the list names; what is gone already is no error, what is in use by now is kept and reported."""
+    """Remove what the list names; what is gone already is not an error, what is in use by now is kept and reported."""
     engine, folder = Engine(request.docker_socket), _folder(request)
     with _exclusive(request, "retire remove"):
         retirement = recorded(request.folder)
         if not retirement.get("begun_at"):
             raise Refusal("no retirement has begun: run 'retire begin' first")
         listed, kept = table(retirement["inventory"]), list[str]()
-        _refuse_serving(engine, [str(one["id"]) for one in rows(listed.get("containers"))], request)
-        for one in rows(listed.get("containers")):
-            _remove_container(engine, str(one["id"]))
-        for one in rows(listed.get("networks")):
-            kept += _removed(engine, f"/networks/{quote(str(one['id']))}", str(one["name"]))
-        for one in rows(listed.get("volumes")):
-            kept += _removed(engine, f"/volumes/{quote(str(one['name']))}", str(one["name"]))
-        for one in rows(listed.get("images")):
-            kept += _removed(engine, f"/images/{quote(str(one['id']))}?force=1", str(one["name"]))
-        _remove_files([str(one["path"]) for one in rows(listed.get("files"))], table(retirement["kept"]))
+        identifiers = [str(container["id"]) for container in rows(listed.get("containers"))]
+        _refuse_serving(engine, identifiers, request)
+        for identifier in identifiers:
+            _remove_container(engine, identifier)
+        for network in rows(listed.get("networks")):
+            kept += _removed(engine, f"/networks/{quote(str(network['id']))}", str(network["name"]))
+        for volume in rows(listed.get("volumes")):
+            kept += _removed(engine, f"/volumes/{quote(str(volume['name']))}", str(volume["name"]))
+        for image in rows(listed.get("images")):
+            kept += _removed(engine, f"/images/{quote(str(image['id']))}?force=1", str(image["name"]))
+        _remove_files([str(file["path"]) for file in rows(listed.get("files"))], table(retirement["kept"]))
         retirement |= {"removed_at": retirement.get("removed_at") or now(), "left": kept}
         _save(folder, retirement)
     return retirement
@@ -140,13 +145,13 @@ def remove(request: RetireRequest) -> dict[str, Any]:
 def stale(request: RetireRequest) -> dict[str, Any]:
     """Remove the named networks, each only where still no container is on it."""
     engine = Engine(request.docker_socket)
-    unused = {str(one["name"]): str(one["id"]) for one in inventory.read(engine, request)["stale"]}
+    unused = {str(network["name"]): str(network["id"]) for network in inventory.read(engine, request)["stale"]}
     removed = [name for name in request.names if name in unused]
     kept = [f"{name}: a container is on it" for name in request.names if name not in unused]
     for name in list(removed):
         left = _removed(engine, f"/networks/{quote(unused[name])}", name)
         kept += left
-        removed = [one for one in removed if not left or one != name]
+        removed = [other for other in removed if not left or other != name]
     return {"removed": removed, "kept": kept}
 
 
@@ -155,12 +160,12 @@ def recorded(folder: str) -> dict[str, Any]:
     path = os.path.join(folder, FOLDER, RECORD)
     try:
         with open(path, encoding="utf-8") as file:
-            found = parsed(file.read())
+            retirement = parsed(file.read())
     except FileNotFoundError:
         return {}
-    if found is None:
-        raise Refusal(f"{path} is no JSON: put it back from a backup, or remove it and run again")
-    return found
+    if retirement is None:
+        raise Refusal(f"{path} is not JSON: put it back from a backup, or remove it and run again")
+    return retirement
 
 
 def _folder(request: RetireRequest) -> str:
@@ -179,11 +184,11 @@ def _save(folder: str, retirement: dict[str, Any]) -> None:
 
 
 def _sidecars(engine: Engine, request: RetireRequest) -> list[tuple[dict[str, Any], containers.Container]]:
-    """The listed sidecars that still exist, by name: compose may have made one anew."""
+    """The listed sidecars that still exist, by name: compose may have recreated one."""
     networks = containers.internal_networks(engine)
-    listed = [table(one) for one in rows(table(recorded(request.folder).get("inventory")).get("sidecars"))]
-    found = [(one, containers.find(engine, str(one["name"]), networks)) for one in listed]
-    return [(one, container) for one, container in found if container is not None]
+    listed = [table(sidecar) for sidecar in rows(table(recorded(request.folder).get("inventory")).get("sidecars"))]
+    existing = [(sidecar, containers.find(engine, str(sidecar["name"]), networks)) for sidecar in listed]
+    return [(sidecar, container) for sidecar, container in existing if container is not None]
 
 
 def _refuse_serving(engine: Engine, listed: list[str], request: RetireRequest) -> None:
@@ -191,7 +196,7 @@ def _refuse_serving(engine: Engine, listed: list[str], request: RetireRequest) -
     port = request.port
     holder = port_holder.among(containers.everything(engine), port, "")
     if holder.id in listed:
-        raise Refusal(f"{holder.name} has port {port} again, so it cannot go: cut over first, then run again")
+        raise Refusal(f"{holder.name} has port {port} again, so it cannot be removed: cut over first, then run again")
 
 
 def _remove_container(engine: Engine, identifier: str) -> None:
@@ -201,7 +206,7 @@ def _remove_container(engine: Engine, identifier: str) -> None:
     if container["State"]["Paused"]:
         engine.post(f"/containers/{quote(identifier)}/unpause")
     if container["State"]["Running"]:
-        # A database writes at its end: the volume may be read once more before it goes.
+        # A database writes while it stops: the volume may be read once more before it goes.
         engine.post(f"/containers/{quote(identifier)}/stop?t={STOP_SECONDS}", seconds=2.0 * STOP_SECONDS)
     engine.delete(f"/containers/{quote(identifier)}?force=1")
 

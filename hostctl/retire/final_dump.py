@@ -52,7 +52,7 @@ def take(engine: Engine, folder: str, going: Sequence[Container]) -> dict[str, A
 
 
 def keep_files(folder: str, paths: Sequence[str]) -> dict[str, Any]:
-    """A tar of the files, read back; none is no error."""
+    """A tar of the files, read back; no file at all is not an error."""
     target = os.path.join(folder, FILES)
     existing = [path for path in paths if os.path.isfile(path)]
     if not existing:
@@ -82,11 +82,11 @@ def make_folder(folder: str) -> None:
 
 
 def _database(engine: Engine, going: Sequence[Container]) -> Container:
-    for one in going:
-        container = engine.get(f"/containers/{one.id}/json")
+    for candidate in going:
+        container = engine.get(f"/containers/{candidate.id}/json")
         names = {str(line).partition("=")[0] for line in rows(container["Config"].get("Env"))}
-        if one.service == "postgres" or {"POSTGRES_USER", "PGDATA"} & names:
-            return one
+        if candidate.service == "postgres" or {"POSTGRES_USER", "PGDATA"} & names:
+            return candidate
     raise Refusal(
         "none of ContextForge's containers is a Postgres, so its last dump cannot be taken here: copy its database "
         "yourself, then remove ContextForge by 'docker compose down' in its folder"
@@ -107,14 +107,16 @@ def _taken(engine: Engine, folder: str, database: Container) -> dict[str, Any]:
     lines = output.strip().splitlines()
     if status or not lines:
         reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no reason given")
-        raise Refusal(f"the last dump of {database.name} failed ({reason}): fix that, then run again; nothing is gone")
+        raise Refusal(
+            f"the last dump of {database.name} failed ({reason}): fix that, then run again; nothing was removed"
+        )
     digest, target = lines[-1].split()[0], os.path.join(folder, DUMP)
     partial = _beside(target)
     path = f"/containers/{quote(database.id)}/archive?path={quote(INSIDE)}"
     with engine.download(path, DUMP_SECONDS) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
         source = next((tar.extractfile(member) for member in tar if member.isfile()), None)
         if source is None:
-            raise Refusal(f"Docker gave no dump out of {database.name}: run again")
+            raise Refusal(f"Docker returned no dump from {database.name}: run again")
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as file:
             shutil.copyfileobj(source, file, _PIECE_BYTES)
@@ -129,11 +131,11 @@ def _taken(engine: Engine, folder: str, database: Container) -> dict[str, Any]:
 
 
 def _digest(path: str) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
         while piece := file.read(_PIECE_BYTES):
-            found.update(piece)
-    return found.hexdigest()
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _beside(target: str) -> str:
@@ -141,6 +143,6 @@ def _beside(target: str) -> str:
 
 
 def described(engine: Engine, identifiers: Sequence[str]) -> list[Container]:
-    """The containers that are still there."""
-    found = [containers.find(engine, identifier, {}) for identifier in identifiers]
-    return [one for one in found if one is not None]
+    """The containers that still exist."""
+    present = [containers.find(engine, identifier, {}) for identifier in identifiers]
+    return [container for container in present if container is not None]

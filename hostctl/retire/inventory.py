@@ -29,14 +29,16 @@ Inventory = dict[str, list[dict[str, Any]]]
 
 def read(engine: Engine, request: RetireRequest) -> Inventory:
     """{"containers", "networks", "images", "volumes", "files", "sidecars", "kept", "stale"}, each a list of objects."""
-    everybody = containers.everything(engine)
+    present = containers.everything(engine)
     keeps, project = set(request.keeps), request.project
-    gateway = next((one for one in everybody if one.name == request.gateway), None)
+    gateway = next((container for container in present if container.name == request.gateway), None)
     project = gateway.project if gateway is not None and gateway.project else project
-    members = [one for one in everybody if one.project == project or one is gateway]
-    going = [one for one in members if one.name not in keeps]
-    sidecars = sorted((one for one in everybody if one.name in keeps), key=lambda one: one.name)
-    staying = [one for one in everybody if one not in going]
+    members = [container for container in present if container.project == project or container is gateway]
+    going = [container for container in members if container.name not in keeps]
+    sidecars = sorted(
+        (container for container in present if container.name in keeps), key=lambda container: container.name
+    )
+    staying = [container for container in present if container not in going]
     named = {str(network["Name"]): network for network in engine.get("/networks")}
     own = set(request.networks)
     theirs = _networks(named, going, project) - own
@@ -48,50 +50,60 @@ def read(engine: Engine, request: RetireRequest) -> Inventory:
         "images": _images(engine, going, staying),
         "volumes": _volumes(engine, going, staying, project),
         "files": _files(engine, going, request),
-        "sidecars": [_sidecar(one, leaving) for one in sidecars if any(one.on(name) for name in leaving)],
+        "sidecars": [
+            _sidecar(container, leaving) for container in sidecars if any(container.on(name) for name in leaving)
+        ],
         "kept": [{"name": name, "because": f"{', '.join(others)} is on it"} for name, others in kept.items() if others],
-        "stale": _stale(named, everybody, own | theirs),
+        "stale": _stale(named, present, own | theirs),
     }
 
 
 def _networks(named: dict[str, Any], going: Sequence[Container], project: str) -> set[str]:
     """The networks that compose made for the project, and those that its containers are on."""
-    labelled = {name for name, one in named.items() if table(one.get("Labels")).get(PROJECT_LABEL) == project}
-    joined = {attachment.network for one in going for attachment in one.attachments if attachment.network in named}
-    return (labelled | joined) - set(BUILT_IN)
+    labelled = {name for name, network in named.items() if table(network.get("Labels")).get(PROJECT_LABEL) == project}
+    attached = {attachment.network for container in going for attachment in container.attachments}
+    return (labelled | (attached & set(named))) - set(BUILT_IN)
 
 
 def _others(network: str, staying: Sequence[Container], sidecars: Sequence[Container]) -> list[str]:
     """The other containers on it; a sidecar is moved off."""
-    return sorted(one.name for one in staying if one.on(network) and one not in sidecars)
+    return sorted(container.name for container in staying if container.on(network) and container not in sidecars)
 
 
 def _sidecar(container: Container, leaving: set[str]) -> dict[str, Any]:
     """`egress` is true when it still has a network that is not internal after it left."""
-    on = sorted(one.network for one in container.attachments if one.network in leaving)
-    others = [one for one in container.attachments if one.network not in leaving and not one.internal]
+    on = sorted(attachment.network for attachment in container.attachments if attachment.network in leaving)
+    others = [
+        attachment
+        for attachment in container.attachments
+        if attachment.network not in leaving and not attachment.internal
+    ]
     return {
         "name": container.name,
         "id": container.id,
         "networks": on,
-        "aliases": {one.network: list(one.aliases) for one in container.attachments if one.network in leaving},
+        "aliases": {
+            attachment.network: list(attachment.aliases)
+            for attachment in container.attachments
+            if attachment.network in leaving
+        },
         "egress": bool(others),
     }
 
 
 def _containers(engine: Engine, going: Sequence[Container]) -> list[dict[str, Any]]:
     sizes = {row["Id"]: int(row.get("SizeRw") or 0) for row in engine.get("/containers/json?all=1&size=1")}
-    return [{"name": one.name, "id": one.id, "bytes": sizes.get(one.id, 0)} for one in going]
+    return [{"name": container.name, "id": container.id, "bytes": sizes.get(container.id, 0)} for container in going]
 
 
 def _images(engine: Engine, going: Sequence[Container], staying: Sequence[Container]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for identifier in sorted({one.image for one in going} - {one.image for one in staying}):
+    images: list[dict[str, Any]] = []
+    for identifier in sorted({container.image for container in going} - {container.image for container in staying}):
         image = table(engine.find(f"/images/{quote(identifier)}/json"))
         if image:
             name = next(iter(rows(image.get("RepoTags"))), identifier[:19])
-            found.append({"name": name, "id": identifier, "bytes": int(image.get("Size") or 0)})
-    return found
+            images.append({"name": name, "id": identifier, "bytes": int(image.get("Size") or 0)})
+    return images
 
 
 def _volumes(
@@ -99,22 +111,22 @@ def _volumes(
 ) -> list[dict[str, Any]]:
     """The going containers' volumes and those that compose made for the project, without what another one mounts."""
     usage = rows(table(engine.get("/system/df")).get("Volumes"))
-    sizes = {str(one["Name"]): max(0, int(table(one.get("UsageData")).get("Size") or 0)) for one in usage}
+    sizes = {str(row["Name"]): max(0, int(table(row.get("UsageData")).get("Size") or 0)) for row in usage}
     labelled = {
-        str(one["Name"])
-        for one in rows(table(engine.get("/volumes")).get("Volumes"))
-        if table(one.get("Labels")).get(PROJECT_LABEL) == project
+        str(volume["Name"])
+        for volume in rows(table(engine.get("/volumes")).get("Volumes"))
+        if table(volume.get("Labels")).get(PROJECT_LABEL) == project
     }
-    mounted = {name for one in going for name in one.volumes}
-    kept = {name for one in staying for name in one.volumes}
+    mounted = {name for container in going for name in container.volumes}
+    kept = {name for container in staying for name in container.volumes}
     return [{"name": name, "bytes": sizes.get(name, 0)} for name in sorted((labelled | mounted) - kept)]
 
 
 def _files(engine: Engine, going: Sequence[Container], request: RetireRequest) -> list[dict[str, Any]]:
     """The compose files and their `.env`, in the folder that compose noted, else below the operator's home."""
     folders: list[str] = []
-    for one in going:
-        labels = table(table(table(engine.find(f"/containers/{one.id}/json")).get("Config")).get("Labels"))
+    for container in going:
+        labels = table(table(table(engine.find(f"/containers/{container.id}/json")).get("Config")).get("Labels"))
         folders += [str(labels[FOLDER_LABEL])] if labels.get(FOLDER_LABEL) else []
     folders.append(os.path.join(request.home, request.project))
     folder = next((path for path in folders if os.path.isdir(path)), "")
@@ -122,11 +134,11 @@ def _files(engine: Engine, going: Sequence[Container], request: RetireRequest) -
     return [{"path": path, "bytes": os.path.getsize(path)} for path in paths if folder and os.path.isfile(path)]
 
 
-def _stale(named: dict[str, Any], everybody: Sequence[Container], known: set[str]) -> list[dict[str, Any]]:
+def _stale(named: dict[str, Any], present: Sequence[Container], known: set[str]) -> list[dict[str, Any]]:
     """Networks that are none of ours and that no container is on, running or not."""
-    used = {attachment.network for one in everybody for attachment in one.attachments}
+    used = {attachment.network for container in present for attachment in container.attachments}
     return [
-        {"name": name, "id": one["Id"]}
-        for name, one in sorted(named.items())
-        if name not in used | known and name not in BUILT_IN and one.get("Scope") == "local"
+        {"name": name, "id": network["Id"]}
+        for name, network in sorted(named.items())
+        if name not in used | known and name not in BUILT_IN and network.get("Scope") == "local"
     ]

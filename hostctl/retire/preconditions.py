@@ -62,8 +62,8 @@ def refusals(facts: Facts, days: int) -> tuple[list[str], str]:
         )
     if not facts.restored or seconds_of(facts.restored) < seconds_of(facts.since):
         sentences.append(
-            f"no backup of Sentinel's database has been restored as a proof since {facts.since}: allowed from "
-            f"{_text(max(allowed, time.time()))}, once a restore drill has said good"
+            f"no backup of Sentinel's database has passed a restore drill since {facts.since}: allowed from "
+            f"{_text(max(allowed, time.time()))}, once a restore drill is good"
         )
     return sentences, _text(allowed)
 
@@ -95,4 +95,4 @@ def script_note(script: str, names: list[str]) -> str:
     except OSError:
         return ""
     named = [name for name in names if name in text]
-    return f"{script} names {', '.join(named)}: take those lines out, they would fail from then on" if named else ""
+    return f"{script} names {', '.join(named)}: remove those lines, which will fail from then on" if named else ""

@@ -30,7 +30,7 @@ class Installed:
 
 
 def install(job: Job, former: Job | None = None) -> Installed:
-    """Make the host run the job as described, and only so; `former` is the job as it was installed before.
+    """Make the host run the job as described, and in no other way; `former` is the job as it was installed before.
 
     Raises Refusal, and then leaves what runs as it is.
     """
@@ -40,7 +40,7 @@ def install(job: Job, former: Job | None = None) -> Installed:
 
 
 def remove(job: Job) -> list[str]:
-    """Take the job off the host, whoever runs it; the files that were removed or given back."""
+    """Take the job off the host, whatever runs it; return the files that were removed or restored."""
     return _remove(job, None, keep=set())
 
 
@@ -113,14 +113,13 @@ def _written(path: str, text: str) -> bool:
 def _remove(job: Job, former: Job | None, keep: set[str]) -> list[str]:
     """Every place of the job but `keep`; a block is found only by a job that names its script."""
     removed: list[str] = []
-    for one in (job, former):
-        if one is None:
-            continue
-        if isinstance(one.when, InScript) and one.when.script not in keep:
-            taken = script_block.take(one.when.script, one.block(one.when), one.when.copy)
-            removed += [one.when.script] if taken.changed else []
-        removed += _remove_units(one, keep)
-        removed += _unlinked([one.cron_file], keep)
+    for known in [job] if former is None else [job, former]:
+        when = known.when
+        if isinstance(when, InScript) and when.script not in keep:
+            taken = script_block.take(when.script, known.block(when), when.copy)
+            removed += [when.script] if taken.changed else []
+        removed += _remove_units(known, keep)
+        removed += _unlinked([known.cron_file], keep)
     return removed
 
 

@@ -1,10 +1,10 @@
 """A job of the host: its command, its request on stdin, and when it runs.
 
-Owns: what a scheduler's files say of it (systemd.exec(5), systemd.timer(5), crontab(5)), and the line of a script.
+Owns: the text of a scheduler's files for it (systemd.exec(5), systemd.timer(5), crontab(5)), and the line of a script.
 Deliberately does not: write a file; `hostctl/schedule/installer.py` does.
 
-Times are in UTC. cron knows the host's time only, so its file has what that is on the day it is written: where clocks
-are put forward, a daily job is an hour off for half of the year.
+Times are in UTC. cron knows only the host's local time, so its file has the local time of the day on which it was
+written: where clocks change, a daily job is an hour off for half of the year.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _TIME = re.compile(r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)")
 
 
 def require_plain_path(path: str) -> None:
-    """Refuse what no file of a scheduler could hold."""
+    """Refuse a path that no file of a scheduler could hold."""
     if not os.path.isabs(path) or not path.isprintable() or '"' in path:
-        raise Refusal("the paths in the document on stdin must be absolute, and hold no quotation mark")
+        raise Refusal("the paths in the document on stdin must be absolute and without a quotation mark")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ AUTO = Scheduler()
 
 @dataclass(frozen=True)
 class AtBoot:
-    """After each boot, which waits for nothing of the job."""
+    """After each boot, which does not wait for the job."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Daily:
 
     def __post_init__(self) -> None:
         if not _TIME.fullmatch(self.at):
-            raise Refusal(f"'{self.at}' is no time of day: give one in UTC such as 03:17")
+            raise Refusal(f"'{self.at}' is not a time of day: give one in UTC such as 03:17")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Job:
     def __post_init__(self) -> None:
         require_plain_path(self.request_file)
         if not all(word.isprintable() for word in self.argv):
-            raise Refusal("the paths in the document on stdin must be absolute, and hold no quotation mark")
+            raise Refusal("the paths in the document on stdin must be absolute and without a quotation mark")
 
     @property
     def kind(self) -> str:
@@ -142,7 +142,7 @@ class Job:
 
     @property
     def line(self) -> str:
-        """The shell's line; what the job answers is kept by the job."""
+        """The shell's line; the job itself keeps its result."""
         return f"{shlex.join(self.argv)} < {shlex.quote(self.request_file)} > /dev/null"
 
     def block(self, when: InScript) -> Block:

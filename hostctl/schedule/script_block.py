@@ -1,7 +1,7 @@
 """A block between two marker lines in one of the operator's shell scripts; every other byte of the script is theirs.
 
 Owns: the markers, putting a block in and taking it out again byte for byte, the copy of the script as it was before,
-the refusal of what is no shell script. Deliberately does not: know what a block says, or run one.
+the refusal of anything but a shell script. Deliberately does not: know what a block says, or run one.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def put(path: str, block: Block, copy: str) -> Outcome:
     before = read(path)
     after = with_block(before if before is not None else _NEW, block, path)
     if after == before:
-        return Outcome(False, "the block stands already", copy if os.path.exists(copy) else "")
+        return Outcome(False, "the script holds the block already", copy if os.path.exists(copy) else "")
     _require_syntax(after, path)
     if before is not None and not os.path.exists(copy) and _span(before, block, path) is None:
         atomic_file.write(copy, _encoded(before), 0o600)
@@ -75,20 +75,20 @@ def put(path: str, block: Block, copy: str) -> Outcome:
 
 
 def take(path: str, block: Block, copy: str) -> Outcome:
-    """Take the block out; a script that we made and nobody added to goes too. Raises Refusal."""
+    """Take the block out; a script that we made and nobody added to is removed too. Raises Refusal."""
     before = read(path)
     after = None if before is None else without_block(before, block, path)
     if before is None or after is None or after == before:
         return Outcome(False, "the script holds no such block", _finish(copy, after))
     if after == _NEW and not os.path.exists(copy):
         os.unlink(os.path.realpath(path))
-        return Outcome(True, "the script was ours alone and is removed")
+        return Outcome(True, "the script held only our block and was removed")
     _write(path, after, before)
     return Outcome(True, "the block was taken out", _finish(copy, after))
 
 
 def read(path: str) -> str | None:
-    """The script's text, None where there is none; raises Refusal for what is no shell script."""
+    """The script's text, None where there is none; raises Refusal for anything but a shell script."""
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -100,8 +100,8 @@ def read(path: str) -> str | None:
     if "\0" in text or not _SHEBANG.match(text):
         shells = ", ".join(SHELLS)
         raise Refusal(
-            f"{path} is no shell script (its first line names none of {shells}): give another path, or fix its first "
-            "line; it was left as it is"
+            f"{path} is not a shell script (its first line names none of {shells}): give another path, or fix its "
+            "first line; it was left as it is"
         )
     return text
 
@@ -113,7 +113,7 @@ def with_block(text: str, block: Block, path: str) -> str:
         return text[: span[0]] + _fitted(block, text[span[1] :]) + text[span[1] :]
     at = _below_opening_comment(text) if block.at_start else len(text)
     before, after = text[:at], text[at:]
-    # Where the last line has no end, the block brings one along and leaves without its own.
+    # Where the last line has no line end, the block begins with one and does without its own.
     joint = "" if before.endswith("\n") else "\n"
     return before + joint + (block.text.rstrip("\n") if joint else block.text) + after
 
@@ -128,19 +128,19 @@ def without_block(text: str, block: Block, path: str) -> str:
 
 
 def held(text: str, block: Block, path: str) -> bool:
-    """The script holds exactly this block."""
+    """True when the script holds exactly this block."""
     span = _span(text, block, path)
     return span is not None and text[span[0] : span[1]].rstrip("\n") == block.text.rstrip("\n")
 
 
 def _span(text: str, block: Block, path: str) -> tuple[int, int] | None:
-    """The block's first and last byte, its last line end included; raises Refusal where the markers are no pair."""
-    begins = [found.span() for found in re.finditer(rf"^{re.escape(block.begin)}$", text, re.MULTILINE)]
-    ends = [found.span() for found in re.finditer(rf"^{re.escape(block.end)}$\n?", text, re.MULTILINE)]
-    named = len(re.findall(rf"sentinel-cutover: {re.escape(block.name)}\b.*(?:>>>|<<<)", text))
-    if not named:
+    """The block's first and last byte, its last line end included; raises Refusal where the markers are not a pair."""
+    begins = [match.span() for match in re.finditer(rf"^{re.escape(block.begin)}$", text, re.MULTILINE)]
+    ends = [match.span() for match in re.finditer(rf"^{re.escape(block.end)}$\n?", text, re.MULTILINE)]
+    mentions = len(re.findall(rf"sentinel-cutover: {re.escape(block.name)}\b.*(?:>>>|<<<)", text))
+    if not mentions:
         return None
-    if len(begins) != 1 or len(ends) != 1 or named != 2 or begins[0][0] > ends[0][0]:
+    if len(begins) != 1 or len(ends) != 1 or mentions != 2 or begins[0][0] > ends[0][0]:
         raise Refusal(
             f"the marker lines of the block '{block.name}' in {path} are broken: there must be one line that begins "
             f"with '# >>>' and below it one with '# <<<', as they were written; fix them or remove both, then run "
@@ -163,17 +163,17 @@ def _below_opening_comment(text: str) -> int:
 
 
 def _require_syntax(text: str, path: str) -> None:
-    """The script's own shell reads it through without running it."""
+    """Have the script's own shell parse it without running it; raises Refusal."""
     named = _SHEBANG.match(text)
     shell = shutil.which(named["shell"]) if named else None
     if shell is None:
         return
-    read_through = subprocess.run(
+    parsed = subprocess.run(
         [shell, "-n"], input=_encoded(text), capture_output=True, timeout=_SYNTAX_SECONDS, check=False
     )
-    if read_through.returncode:
-        message = " ".join(read_through.stderr.decode("utf-8", "replace").split())
-        raise Refusal(f"{path} is no script that its shell can read ({message}): fix it; it was left as it is")
+    if parsed.returncode:
+        message = " ".join(parsed.stderr.decode("utf-8", "replace").split())
+        raise Refusal(f"{path} is not a script that its shell can parse ({message}): fix it; it was left as it is")
 
 
 def _write(path: str, text: str, before: str | None) -> None:

@@ -15,7 +15,7 @@ def table_naming(script: str) -> str:
     """The path of the first table that names the script, empty where none that this user may read does."""
     name = os.path.basename(script)
     for top in (*_CRON, *_UNITS):
-        for path in [os.path.join(top, one) for one in sorted(os.listdir(top))] if _is_folder(top) else [top]:
+        for path in [os.path.join(top, entry) for entry in sorted(os.listdir(top))] if _is_folder(top) else [top]:
             try:
                 with open(path, encoding="utf-8", errors="replace") as file:
                     if any(name in line for line in file if not line.lstrip().startswith("#")):

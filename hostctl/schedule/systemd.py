@@ -16,12 +16,12 @@ SECONDS = 60.0
 
 
 def runs() -> bool:
-    """Systemd is this host's init."""
+    """True when systemd is this host's init."""
     return os.path.isdir(RUNS)
 
 
 def control(*arguments: str, instead: str) -> None:
-    """`systemctl ARGUMENTS`; raises Refusal with its reason and `instead`, the setting that does without it."""
+    """`systemctl ARGUMENTS`; raises Refusal with its reason and `instead`, the setting that makes it unnecessary."""
     done = _run(*arguments, instead=instead)
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
@@ -29,12 +29,12 @@ def control(*arguments: str, instead: str) -> None:
 
 
 def is_enabled(unit: str, *, instead: str) -> bool:
-    """The next boot starts the unit."""
+    """True when the next boot starts the unit."""
     return _run("is-enabled", "--quiet", unit, instead=instead).returncode == 0
 
 
 def is_active(unit: str, *, instead: str) -> bool:
-    """The unit is started."""
+    """True when the unit is started."""
     return _run("is-active", "--quiet", unit, instead=instead).returncode == 0
 
 

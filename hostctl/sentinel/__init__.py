@@ -17,7 +17,7 @@ from hostctl.docker.redacted_logs import log_tail
 
 LOG_LINES = 20
 POLL_SECONDS = 0.1
-# A container without a health check must have stayed up for so long after its start.
+# A container without a health check must have stayed up for this long after its start.
 WITHOUT_CHECK_SECONDS = 1.0
 PROGRESS_SECONDS = 5.0
 
@@ -68,7 +68,7 @@ def start(request: StartRequest) -> dict[str, Any]:
 
 
 def stop(request: StopRequest) -> dict[str, Any]:
-    """Stop the container when it runs; one that is gone is no error."""
+    """Stop the container when it runs; one that is gone is not an error."""
     engine, reference, limit = Engine(request.docker_socket), request.container, request.limit_seconds
     container = containers.find(engine, reference, {})
     if container is None:

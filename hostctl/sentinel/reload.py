@@ -35,7 +35,8 @@ class ReloadProbe:
 class ReloadRequest:
     """`hidden` and `listed` are tools by name; `logs_reload` is true where the gateway's log reports a reload.
 
-    `tables` is what the gateway reads again: it is not used, and runs the verb where it changes."""
+    `tables` is what the gateway reads again: it is not used, but a change of it runs the verb.
+    """
 
     container: str
     port: int
@@ -58,7 +59,7 @@ def reload(request: ReloadRequest) -> dict[str, Any]:
     _signal(engine, container, limit)
     while True:
         if _started(engine, _running(engine, container.id)) != started:
-            raise Refusal(f"{container.name} was started anew by SIGHUP: this image does not take its settings live")
+            raise Refusal(f"{container.name} was restarted by SIGHUP: use an image that reloads its settings on it")
         log = engine.log_since(container.id, began_at)
         refused = next((line for line in log.splitlines() if REFUSED in line), None)
         if refused is not None:
@@ -66,15 +67,15 @@ def reload(request: ReloadRequest) -> dict[str, Any]:
         tools = list_tools.tools(target, limit)
         still, absent = sorted(hidden & tools), sorted(listed - tools)
         over = time.monotonic() - began > limit
-        # Without a line in the log, an enabled tool that never appears is a backend that is down: not judged here.
+        # Where no log reports it, an enabled tool that never appears is a backend that is down: not judged here.
         if not still and (RELOADED in log if request.logs_reload else (over or not absent)):
             took = round((time.monotonic() - began) * 1000)
             return {"state": "reloaded", "hidden": sorted(hidden), "not_listed": absent, "after_ms": took}
         if over:
-            why = f"still listed: {', '.join(still)}" if still else f"its log does not say '{RELOADED}'"
+            reason = f"still listed: {', '.join(still)}" if still else f"its log does not say '{RELOADED}'"
             raise Refusal(
-                f"{container.name} did not take kill switch and rate limits within {limit:.0f} s ({why}): check its "
-                "log, then run again"
+                f"{container.name} did not apply the kill switch and the rate limits within {limit:.0f} s ({reason}): "
+                "check its log, then run again"
             )
         time.sleep(POLL_SECONDS)
 
@@ -85,8 +86,8 @@ def _signal(engine: Engine, container: containers.Container, limit: float) -> No
     """
     code, output = engine.inside(container.id, ["sh", "-c", "kill -HUP 1"], limit)
     if code:
-        why = " ".join(output.split())[:200] or f"exit code {code}"
-        raise Refusal(f"{container.name} could not be sent SIGHUP ({why}): it keeps its settings; check its log")
+        reason = " ".join(output.split())[:200] or f"exit code {code}"
+        raise Refusal(f"{container.name} could not be sent SIGHUP ({reason}): it keeps its settings; check its log")
 
 
 def _running(engine: Engine, reference: str) -> containers.Container:
@@ -102,7 +103,7 @@ def _started(engine: Engine, container: containers.Container) -> str:
 
 def _target(container: containers.Container, request: ReloadRequest) -> initialize.Target:
     # Published or not, the host reaches a container at its address on the bridge.
-    address = next((one.address for one in container.attachments if one.address), "")
+    address = next((attachment.address for attachment in container.attachments if attachment.address), "")
     port, probe = request.port, request.probe
     inside = container.inside_port(port)
     if not address or not inside:

@@ -85,7 +85,7 @@ class ReadRequest:
 
 
 def write(request: TokenRequest) -> dict[str, Any]:
-    """Keep the token in the file while it verifies and has life left; else write a new one, whole or not at all."""
+    """Keep the token in the file while it verifies and has enough life left; else write a new one in one step."""
     secret, now = _secret(request), int(time.time())
     kept = _claims_of(_read(request.path), secret)
     if kept is not None and _still_good(kept, request, now):
@@ -110,7 +110,7 @@ def show(request: ReadRequest) -> dict[str, Any]:
 
 
 def forget(request: RemoveRequest) -> dict[str, Any]:
-    """End the renewal; the token file stays as it is. A request that is gone already is no error."""
+    """End the renewal; the token file stays as it is. A request that is gone already is not an error."""
     kept = request.request_file
     forgotten = os.path.lexists(kept)
     if forgotten:
@@ -121,7 +121,7 @@ def forget(request: RemoveRequest) -> dict[str, Any]:
 
 
 def remove(request: RemoveRequest) -> dict[str, Any]:
-    """Remove the token file and the kept request; one that is gone already is no error."""
+    """Remove the token file and the kept request; one that is gone already is not an error."""
     path = request.path
     forget(request)
     try:
@@ -129,7 +129,7 @@ def remove(request: RemoveRequest) -> dict[str, Any]:
     except FileNotFoundError:
         return {"path": path, "removed": False}
     except OSError as error:
-        raise Refusal(f"the token file {path} cannot be removed ({error.strerror})") from None
+        raise Refusal(f"the token file {path} cannot be removed ({error.strerror}): fix that, then run again") from None
     return {"path": path, "removed": True}
 
 
@@ -201,7 +201,9 @@ def _secret(request: TokenRequest) -> bytes:
                 # An editor's line end is no part of the secret.
                 secret = file.read().rstrip(b"\r\n")
         except OSError as error:
-            raise Refusal(f"the secret file {path} cannot be read ({error.strerror})") from None
+            raise Refusal(
+                f"the secret file {path} cannot be read ({error.strerror}): fix that, then run again"
+            ) from None
     else:
         secret = request.secret.encode("utf-8", "surrogatepass")
     if len(secret) < SHORTEST_SECRET_BYTES:
@@ -218,10 +220,10 @@ def _read(path: str) -> str:
 
 
 def _restore_owner(request: TokenRequest) -> None:
-    found = os.stat(request.path)
-    if stat.S_IMODE(found.st_mode) != request.mode:
+    status = os.stat(request.path)
+    if stat.S_IMODE(status.st_mode) != request.mode:
         os.chmod(request.path, request.mode)
-    if request.uid not in (-1, found.st_uid) or request.gid not in (-1, found.st_gid):
+    if request.uid not in (-1, status.st_uid) or request.gid not in (-1, status.st_gid):
         os.chown(request.path, request.uid, request.gid)
 
 

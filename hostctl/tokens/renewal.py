@@ -28,7 +28,7 @@ class RenewRequest:
 
 
 def renew(request: RenewRequest) -> dict[str, Any]:
-    """{"tokens": [{"name", "path", "renewed", "expires_at", "days_left", "reason"}]}, in the order of their names.
+    """{"tokens": [{"name", "path", "renewed", "expires_at", "days_left", "reason"}]}, in order of their names.
 
     Raises Refusal with the first one's reason when one could not be renewed; the others are renewed all the same.
     """
@@ -57,12 +57,12 @@ def _renewed(request_file: str) -> dict[str, Any]:
     request = _kept(request_file)
     file = ReadRequest(request.path)
     if not tokens.is_ours(request):
-        reason = "it holds no token of Sentinel: `make up` writes it"
+        reason = "it does not hold a Sentinel token: `make up` writes it"
         return {"path": request.path, "renewed": False, **tokens.life(file), "reason": reason}
     written = tokens.write(request)
     if request.entry and not written["kept"]:
         claude_client.apply(requests.read(EntryRequest, Document(request.entry, "'entry'")))
-    reason = "life enough is left" if written["kept"] else "renewed; the old one is good until it expires"
+    reason = "enough of its life is left" if written["kept"] else "renewed; the old one stays valid until it expires"
     return {"path": request.path, "renewed": not written["kept"], **tokens.life(file), "reason": reason}
 
 
@@ -70,5 +70,5 @@ def _kept(path: str) -> TokenRequest:
     with open(path, encoding="utf-8") as file:
         values = parsed(file.read())
     if values is None:
-        raise Refusal(f"{path} is no JSON object: remove it, then run 'make up'")
+        raise Refusal(f"{path} is not a JSON object: remove it, then run 'make up'")
     return requests.read(TokenRequest, Document(values, path))

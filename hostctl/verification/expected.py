@@ -1,5 +1,6 @@
-"""`expected keep | forget`, and the comparison of running containers with their declarations: the published plugin may
-report a change that never reached the container (measured).
+"""`expected keep | forget`, and the comparison of running containers with their declarations.
+
+The published plugin may report a change that never reached the container (measured).
 
 Owns: `expected.json` in the product's folder, and the comparison with `docker inspect`.
 Deliberately does not: fix a difference. The declared facts come from the program (`components/base/container.py`).
@@ -36,11 +37,11 @@ def keep(request: ExpectedRequest) -> dict[str, Any]:
     os.makedirs(request.folder, mode=0o755, exist_ok=True)
     content = json.dumps({"containers": request.containers}, indent=1, sort_keys=True).encode() + b"\n"
     atomic_file.write(path, content, 0o644)
-    return {"path": path, "containers": [one.get("name", "") for one in request.containers]}
+    return {"path": path, "containers": [container.get("name", "") for container in request.containers]}
 
 
 def forget(request: ExpectedRequest) -> dict[str, Any]:
-    """Remove the kept file; its absence is no error."""
+    """Remove the kept file; its absence is not an error."""
     path = os.path.join(request.folder, FILE)
     try:
         os.unlink(path)
@@ -56,9 +57,13 @@ def check(engine: Engine, folder: str) -> dict[str, Any]:
             kept = parsed(file.read()) or {}
     except FileNotFoundError:
         return {"ok": True, "containers": [], "differences": []}
-    declared = [table(one) for one in rows(kept.get("containers"))]
-    found = [sentence for one in declared for sentence in differences(engine, one)]
-    return {"ok": not found, "containers": [str(one.get("name")) for one in declared], "differences": found}
+    declared = [table(container) for container in rows(kept.get("containers"))]
+    sentences = [sentence for container in declared for sentence in differences(engine, container)]
+    return {
+        "ok": not sentences,
+        "containers": [str(container.get("name")) for container in declared],
+        "differences": sentences,
+    }
 
 
 def differences(engine: Engine, expected: Mapping[str, Any]) -> list[str]:
@@ -84,16 +89,16 @@ def _own_variables(engine: Engine, container: Mapping[str, Any], expected: list[
     return sorted(names - (inherited - set(expected)))
 
 
-def _names(found: Mapping[str, Any]) -> set[str]:
-    return {str(variable).partition("=")[0] for variable in rows(table(found["Config"]).get("Env"))}
+def _names(inspected: Mapping[str, Any]) -> set[str]:
+    return {str(variable).partition("=")[0] for variable in rows(table(inspected["Config"]).get("Env"))}
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _host(found: Mapping[str, Any]) -> dict[str, Any]:
-    return table(found["HostConfig"])
+def _host(inspected: Mapping[str, Any]) -> dict[str, Any]:
+    return table(inspected["HostConfig"])
 
 
 def _capabilities(names: Any) -> list[str]:
@@ -115,53 +120,53 @@ def _ports(bindings: Any) -> list[str]:
     )
 
 
-def _health(found: Mapping[str, Any]) -> dict[str, Any]:
-    check_ = table(table(found["Config"]).get("Healthcheck"))
-    seconds = {key: check_.get(name, 0) / _SECOND for key, name in _HEALTH_SECONDS.items()}
-    return {"command": rows(check_.get("Test"))[1:], "retries": check_.get("Retries", 0), **seconds}
+def _health(inspected: Mapping[str, Any]) -> dict[str, Any]:
+    healthcheck = table(table(inspected["Config"]).get("Healthcheck"))
+    seconds = {key: healthcheck.get(name, 0) / _SECOND for key, name in _HEALTH_SECONDS.items()}
+    return {"command": rows(healthcheck.get("Test"))[1:], "retries": healthcheck.get("Retries", 0), **seconds}
 
 
 _HEALTH_SECONDS = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod"}
 
 
-def _mounts(found: Mapping[str, Any]) -> list[str]:
+def _mounts(inspected: Mapping[str, Any]) -> list[str]:
     """Each as the program spells it: destination, source, and access."""
     return sorted(
         f"{mount['Destination']} <- {mount.get('Name') or mount.get('Source', '')} "
         f"({'read and write' if mount.get('RW') else 'read only'})"
-        for mount in rows(found.get("Mounts"))
+        for mount in rows(inspected.get("Mounts"))
         if mount.get("Type") in ("bind", "volume")
     )
 
 
-def _log(found: Mapping[str, Any]) -> dict[str, Any]:
-    configured = table(_host(found).get("LogConfig"))
+def _log(inspected: Mapping[str, Any]) -> dict[str, Any]:
+    configured = table(_host(inspected).get("LogConfig"))
     return {"driver": configured.get("Type", ""), **table(configured.get("Config"))}
 
 
 _OWN_VARIABLES = "OwnVariables"
-"""Beside the members of `docker inspect`."""
+"""Added to the members of `docker inspect`."""
 
 _FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-    "image": lambda found: found["Image"],
-    "running": lambda found: bool(found["State"]["Running"] and not found["State"]["Paused"]),
-    "user": lambda found: table(found["Config"]).get("User", ""),
-    "memory": lambda found: _host(found).get("Memory", 0),
-    "memory_and_swap": lambda found: _host(found).get("MemorySwap", 0),
-    "read_only_root": lambda found: bool(_host(found).get("ReadonlyRootfs")),
-    "privileged": lambda found: bool(_host(found).get("Privileged")),
-    "capabilities_dropped": lambda found: _capabilities(_host(found).get("CapDrop")),
-    "capabilities_added": lambda found: _capabilities(_host(found).get("CapAdd")),
-    "security": lambda found: sorted(rows(_host(found).get("SecurityOpt"))),
-    "restart": lambda found: table(_host(found).get("RestartPolicy")).get("Name", ""),
-    "init": lambda found: bool(_host(found).get("Init")),
+    "image": lambda inspected: inspected["Image"],
+    "running": lambda inspected: bool(inspected["State"]["Running"] and not inspected["State"]["Paused"]),
+    "user": lambda inspected: table(inspected["Config"]).get("User", ""),
+    "memory": lambda inspected: _host(inspected).get("Memory", 0),
+    "memory_and_swap": lambda inspected: _host(inspected).get("MemorySwap", 0),
+    "read_only_root": lambda inspected: bool(_host(inspected).get("ReadonlyRootfs")),
+    "privileged": lambda inspected: bool(_host(inspected).get("Privileged")),
+    "capabilities_dropped": lambda inspected: _capabilities(_host(inspected).get("CapDrop")),
+    "capabilities_added": lambda inspected: _capabilities(_host(inspected).get("CapAdd")),
+    "security": lambda inspected: sorted(rows(_host(inspected).get("SecurityOpt"))),
+    "restart": lambda inspected: table(_host(inspected).get("RestartPolicy")).get("Name", ""),
+    "init": lambda inspected: bool(_host(inspected).get("Init")),
     "log": _log,
-    "variables": lambda found: found[_OWN_VARIABLES],
-    "tmpfs": lambda found: table(_host(found).get("Tmpfs")),
+    "variables": lambda inspected: inspected[_OWN_VARIABLES],
+    "tmpfs": lambda inspected: table(_host(inspected).get("Tmpfs")),
     "health": _health,
     "mounts": _mounts,
-    "declared_ports": lambda found: _ports(_host(found).get("PortBindings")),
-    "published_ports": lambda found: _ports(table(found["NetworkSettings"]).get("Ports")),
-    "networks": lambda found: sorted(table(table(found["NetworkSettings"]).get("Networks"))),
+    "declared_ports": lambda inspected: _ports(_host(inspected).get("PortBindings")),
+    "published_ports": lambda inspected: _ports(table(inspected["NetworkSettings"]).get("Ports")),
+    "networks": lambda inspected: sorted(table(table(inspected["NetworkSettings"]).get("Networks"))),
 }
 """Each compared fact, by its name in the declaration and in a difference."""

@@ -137,7 +137,7 @@ def test_rules_stand_in_both_chains_of_both_families_and_doing_it_twice_changes_
     assert guarded(backend) == ALL
     before = {family: backend.rules(family) for family in FAMILIES}
     again = backend.hostctl("apply")
-    assert (again["rules"], again["script"]["reason"]) == ("set already", "the block stands already")
+    assert (again["rules"], again["script"]["reason"]) == ("set already", "the script holds the block already")
     assert {family: backend.rules(family) for family in FAMILIES} == before
     assert backend.hostctl("show")["ok"] is True
 
@@ -251,10 +251,10 @@ def test_the_port_of_ssh_is_never_guarded(vps: Vps, changes: dict[str, Any], env
             {"interfaces": ["eth7"]},
             "this host has no network interface eth7 (it has lo, outside, eth0): set firewall.interface",
         ),
-        ({"interfaces": ["eth0; reboot"]}, "'eth0; reboot' is no network interface's name"),
+        ({"interfaces": ["eth0; reboot"]}, "'eth0; reboot' is not the name of a network interface"),
         ({"ports": []}, "'ports' in the document on stdin must be a list of whole numbers, at least one"),
-        ({"ports": [70000]}, "70000 is no port"),
-        ({"block": "another"}, "the 'block' that was shown is not the one of these interfaces and ports"),
+        ({"ports": [70000]}, "70000 is not a port"),
+        ({"block": "another"}, "the 'block' of the preview does not match these interfaces and ports"),
         ({"escalation": "magic"}, "must be root, sudo or container"),
     ],
 )

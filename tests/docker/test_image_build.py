@@ -105,7 +105,7 @@ def test_an_image_is_built_from_a_folder_once_and_its_tag_keeps_its_content(
     assert host.engine.get(f"/images/{name}:0.1.0/json")["Id"] == first["id"]
     (tmp_path / "one").write_text("2\n")
     refused = host.call("images", "build-context", request)
-    assert refused.returncode == 1 and "now gives another image than" in refused.stderr
+    assert refused.returncode == 1 and "now builds another image than" in refused.stderr
     assert "give sentinel.image another tag" in refused.stderr
     second = host.ok("images", "build-context", **from_context(host, f"{name}:0.2.0", tmp_path))
     assert second["built"] and second["id"] != first["id"]
@@ -115,7 +115,7 @@ def test_an_image_is_built_from_a_folder_once_and_its_tag_keeps_its_content(
 
 def test_a_folder_that_cannot_be_built_is_refused_in_one_sentence(host: Host, name: str, tmp_path: Path) -> None:
     gone = host.call("images", "build-context", from_context(host, f"{name}:1", tmp_path / "gone"))
-    assert "is no folder on the host" in gone.stderr and "correct sentinel.context" in gone.stderr
+    assert "is not a folder on the host" in gone.stderr and "correct sentinel.context" in gone.stderr
     empty = host.call("images", "build-context", from_context(host, f"{name}:1", tmp_path))
     assert "has no Dockerfile: put one there" in empty.stderr
     (tmp_path / "Dockerfile").write_text("NONSENSE\n")

@@ -54,7 +54,7 @@ def test_a_program_that_is_content_is_enough(host: Host, image: str) -> None:
 def test_a_program_that_refuses_is_reported_with_its_last_lines(host: Host, image: str) -> None:
     done = check(host, image, "import sys; print('line 3: no such field'); sys.exit(3)")
     assert done.returncode == 1
-    assert "ended with 3: fix what it says below" in done.stderr and "line 3: no such field" in done.stderr
+    assert "ended with 3: fix what it reports below" in done.stderr and "line 3: no such field" in done.stderr
 
 
 def test_a_program_that_does_not_end_is_ended(host: Host, image: str) -> None:

@@ -29,7 +29,7 @@ from tests.integration.grafana.conftest import Sink, provisioned_files
 ALERT = {"labels": {"alertname": "Alert test"}, "annotations": {"summary": "Alert test 7f3a2c: nothing is wrong."}}
 PASSWORD = "grafana-" + "a" * 40
 GONE = (
-    "Discord says 404 to the webhook: make one in the channel's settings, then "
+    "Discord answers 404 for the webhook: make a new one in the channel's settings, then "
     "`pulumi config set --secret discord_webhook`"
 )
 Send = Callable[..., dict[str, Any]]

@@ -158,7 +158,7 @@ CASES: dict[Broken, tuple[str, ...]] = {
     contextforges_image_gone: (
         "the image of mcp-context-forge-worker-1 (", "is gone, so there is no rollback to it: load it again",
     ),
-    port_held_by_another: ("port 9200 is held by process ", "which is no gateway: stop it or choose another port"),
+    port_held_by_another: ("port 9200 is held by process ", "which is not a gateway: stop it or choose another port"),
     claudes_file_broken: (".claude.json is broken JSON at line ", "fix it there, then run again; it was left"),
     postgres_down: (
         "gate migrations: failed", "the database's container sentinel-postgres is paused: 'docker unpause "

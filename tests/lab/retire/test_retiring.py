@@ -52,7 +52,7 @@ def test_it_is_refused_before_its_days_and_its_proof_with_the_date_and_nothing_i
     assert refused["ok"] is False
     days, proof = refused["refused"]
     assert "predecessor.retire_days is 14" in days and refused["allowed_from"] in days
-    assert "no backup of Sentinel's database has been restored" in proof and refused["allowed_from"] in proof
+    assert "no backup of Sentinel's database has passed a restore drill" in proof and refused["allowed_from"] in proof
     assert containers(cut_over) == before
     assert not (Path(cut_over.box.folder) / "retired").exists()
 

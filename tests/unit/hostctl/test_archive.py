@@ -110,7 +110,7 @@ def test_an_unknown_verb_is_answered_with_the_known_ones(run: Any) -> None:
         ('{"folder": "a"}', "'folder' is a relative path: give an absolute one"),
         (
             '{"folder": "/x", "files": [{"name": "../a", "content": ""}]}',
-            "'name' of a file is no plain file name: give one without a slash",
+            "'name' of a file is not a plain file name: give one without a slash",
         ),
     ],
 )

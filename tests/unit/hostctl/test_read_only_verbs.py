@@ -180,5 +180,5 @@ def test_a_baseline_is_kept_whole_and_leaves_nothing_when_it_is_forgotten(tmp_pa
 
 def test_a_broken_baseline_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "baseline.json").write_text("{")
-    with pytest.raises(Refusal, match=r"baseline.json is no JSON: remove it, and run again while ContextForge serves"):
+    with pytest.raises(Refusal, match=r"baseline.json is not JSON: remove it, and run again while ContextForge serves"):
         baseline.kept(str(tmp_path))

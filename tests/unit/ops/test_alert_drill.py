@@ -80,15 +80,15 @@ def test_without_grafana_and_watch_nothing_is_sent_which_is_no_success(
 
 
 def fails(drill: Drill) -> Outcome:
-    raise UserError("hostctl discord check: Discord says 404 to the webhook")
+    raise UserError("hostctl discord check: Discord answers 404 for the webhook")
 
 
 @pytest.mark.parametrize(
-    "bad", [fails, lambda drill: Outcome("failed", "Discord says 404 to the webhook")], ids=["raised", "returned"]
+    "bad", [fails, lambda drill: Outcome("failed", "Discord answers 404 for the webhook")], ids=["raised", "returned"]
 )
 def test_one_way_that_fails_is_named_and_the_others_are_tried_all_the_same(bad: Way, progress: Progress) -> None:
     ways: list[tuple[str, Way]] = [("bad", bad), ("good", lambda drill: Outcome("sent", "taken"))]
     result = run_ways(Drill("prod", settings(), "7f3a2c"), ways, progress)
     assert result.ok is False
     assert [row["result"] for row in result.document["ways"]] == ["failed", "sent"]
-    assert "bad        failed   " in result.text and "Discord says 404" in result.text
+    assert "bad        failed   " in result.text and "Discord answers 404" in result.text

@@ -283,11 +283,11 @@ def test_a_refusal_of_discord_is_shown_and_the_report_stands(monkeypatch: pytest
     made = Command(monkeypatch, tmp_path)
 
     def refuses(*_: Any) -> dict[str, Any]:
-        raise UserError("Discord says 404 to the webhook")
+        raise UserError("Discord answers 404 for the webhook")
 
     monkeypatch.setattr(command.host, "run", refuses)
     result = made.report(send=True)
-    assert (result.ok, result.document["posted"]) == (True, "not posted: Discord says 404 to the webhook")
+    assert (result.ok, result.document["posted"]) == (True, "not posted: Discord answers 404 for the webhook")
 
 
 def test_every_backend_and_gateway_is_named_on_the_page() -> None:

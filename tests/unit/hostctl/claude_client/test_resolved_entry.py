@@ -130,7 +130,7 @@ def test_where_both_entries_have_one_name_the_former_header_is_known_too(tmp_pat
     [
         (None, "does not exist: start Claude Code once, or correct client.file"),
         ("{", "is broken JSON: fix it, then run again; it was left as it is"),
-        ("{}", "has no entry sentinel, which has been lost or never existed"),
+        ("{}", "has no entry sentinel (it was lost or never existed)"),
         (
             '{"mcpServers": {"sentinel": {"type": "sse", "url": "http://x"}}}',
             "a kind that cannot be called (sse)",

@@ -339,10 +339,10 @@ def _killed_at(path: str) -> Any:
     [
         (b'{\n  "a": 1,\n}\n', "is broken JSON at line {2|3}, column"),
         (b"", "is broken JSON at line 1, column 1 (Expecting value): fix it there"),
-        (b"[]", "holds no JSON object: fix it"),
+        (b"[]", "does not hold a JSON object: fix it"),
         (b'{"mcpServers": []}', "'mcpServers' in"),
-        (b'{"mcpServers": {}, "mcpServers": {}}', "'mcpServers' stands twice in"),
-        (b'{"a": "\xff"}', "is no UTF-8 at byte 7"),
+        (b'{"mcpServers": {}, "mcpServers": {}}', "'mcpServers' occurs twice in"),
+        (b'{"a": "\xff"}', "is not UTF-8 at byte 7"),
         (b"[" * 100000, "nested too deeply"),
     ],
     ids=["comma", "empty", "list", "no-object", "twice", "latin-1", "deep"],

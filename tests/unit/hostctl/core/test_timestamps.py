@@ -28,5 +28,5 @@ def test_what_is_written_is_read_and_what_is_no_moment_is_refused() -> None:
     assert now() <= now()
     assert seconds_of(now()) <= seconds_of(now())
     for text in ("", "yesterday", "2026-11-27", "2026-11-27T12:00:01"):
-        with pytest.raises(Refusal, match="is no moment: report it"):
+        with pytest.raises(Refusal, match="is not a time: report it"):
             seconds_of(text)

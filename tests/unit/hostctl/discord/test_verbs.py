@@ -67,7 +67,9 @@ def test_a_webhook_that_exists_is_seen_and_nothing_is_posted(tmp_path: Path) -> 
     threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
     try:
         assert checked(serving.server_address[1]) == {"seen": True, "name": "sentinel"}
-        with pytest.raises(Refusal, match="Discord says 404 to the webhook: make one in the channel's settings, then "):
+        with pytest.raises(
+            Refusal, match="Discord answers 404 for the webhook: make a new one in the channel's settings, then "
+        ):
             checked(serving.server_address[1], PATH + "x")
     finally:
         serving.shutdown()
@@ -79,7 +81,7 @@ def test_a_webhook_that_exists_is_seen_and_nothing_is_posted(tmp_path: Path) -> 
 def test_a_webhook_that_is_gone_stops_without_its_address(answering: Callable[..., int], status: int) -> None:
     with pytest.raises(Refusal) as refused:
         checked(answering((status, {"message": "Unknown Webhook", "code": 10015}, {})))
-    assert f"Discord says {status} to the webhook" in str(refused.value)
+    assert f"Discord answers {status} for the webhook" in str(refused.value)
     assert "token" not in str(refused.value)
 
 

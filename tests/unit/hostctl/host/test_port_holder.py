@@ -44,7 +44,7 @@ def test_nobody_holds_a_port_without_a_listener_and_a_process_is_an_unknown_owne
         listening.listen()
         holder = port_holder.find([BYSTANDER], port, "")
     assert (holder.kind, holder.id) == ("unknown owner", "") and holder.name.startswith("process ")
-    assert holder.refusal(port).endswith("which is no gateway: stop it or choose another port")
+    assert holder.refusal(port).endswith("which is not a gateway: stop it or choose another port")
 
 
 def test_the_refusal_names_the_command_that_stops_an_unknown_container() -> None:

@@ -66,6 +66,6 @@ def test_a_build_that_does_not_end_is_given_up_with_everything_that_it_started(
 ) -> None:
     docker(tmp_path, "sleep 300 & wait")
     began = time.monotonic()
-    with pytest.raises(Refusal, match="is not built after 1 s and was given up: run again"):
+    with pytest.raises(Refusal, match="was not built within 1 s and was stopped: run again"):
         build_context.build(replace(sources, limit_seconds=1))
     assert time.monotonic() - began < 30

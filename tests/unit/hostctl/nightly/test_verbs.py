@@ -162,7 +162,7 @@ def test_the_block_runs_the_job_first_and_the_script_as_before(tmp_path: Path, e
 def test_a_block_that_is_not_the_one_of_the_preview_is_refused(tmp_path: Path) -> None:
     request = installable(tmp_path)
     nightly.install(replace(request, block=request.expected_block))
-    with pytest.raises(Refusal, match="the 'block' that was shown is not the one of this program and folder"):
+    with pytest.raises(Refusal, match="the 'block' of the preview does not match this program and folder"):
         nightly.install(replace(request, block="another"))
 
 

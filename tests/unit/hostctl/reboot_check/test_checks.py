@@ -125,7 +125,7 @@ def test_whoever_is_not_on_a_network_any_more_is_named() -> None:
 
 def test_a_standby_on_the_edge_is_not_well() -> None:
     state = with_one(FORGE_SERVES, "sentinel-gateway-1", attachments=GATEWAY.attachments)
-    assert "stands by and is on sentinel-edge" in docker_checks.of_networks(expected("contextforge"), state).detail
+    assert "is in standby, yet is on sentinel-edge" in docker_checks.of_networks(expected("contextforge"), state).detail
 
 
 @pytest.mark.parametrize(

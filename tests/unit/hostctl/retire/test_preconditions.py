@@ -65,7 +65,7 @@ def test_without_a_proof_since_the_cutover_it_stays(folder: Path, proof: float |
     if proof:
         restored(folder, proof)
     (sentence,) = refused(folder)
-    assert "no backup of Sentinel's database has been restored" in sentence
+    assert "no backup of Sentinel's database has passed a restore drill" in sentence
     assert f"allowed from {at(0)[:10]}" in sentence
 
 

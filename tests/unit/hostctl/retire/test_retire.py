@@ -44,5 +44,5 @@ def test_nothing_is_removed_before_it_was_recorded(tmp_path: Path) -> None:
 def test_a_torn_record_is_refused_and_not_taken_for_none(tmp_path: Path) -> None:
     written(tmp_path, {})
     (tmp_path / "retired" / "retirement.json").write_text("{")
-    with pytest.raises(Refusal, match="is no JSON"):
+    with pytest.raises(Refusal, match="is not JSON"):
         retire.recorded(str(tmp_path))

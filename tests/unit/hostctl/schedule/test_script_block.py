@@ -52,7 +52,7 @@ def test_the_same_again_writes_nothing_and_says_why(script: Path) -> None:
     put(script)
     inode = script.stat().st_ino
     again = put(script)
-    assert (again.changed, again.reason) == (False, "the block stands already")
+    assert (again.changed, again.reason) == (False, "the script holds the block already")
     assert script.stat().st_ino == inode
 
 
@@ -110,11 +110,11 @@ def test_out_again_gives_back_every_byte(rest: str, at_start: bool) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"#!/usr/bin/python3\nprint()\n", "is no shell script (its first line names none of sh, bash,"),
-        (b"\x7fELF\0\0", "is no shell script"),
-        (b"set -eu\n", "is no shell script"),
-        (b"", "is no shell script"),
-        (b"#!/bin/sh\nif true\n", "is no script that its shell can read ("),
+        (b"#!/usr/bin/python3\nprint()\n", "is not a shell script (its first line names none of sh, bash,"),
+        (b"\x7fELF\0\0", "is not a shell script"),
+        (b"set -eu\n", "is not a shell script"),
+        (b"", "is not a shell script"),
+        (b"#!/bin/sh\nif true\n", "is not a script that its shell can parse ("),
         (f"#!/bin/sh\n{AT_START.begin}\n".encode(), "marker lines of the block 'firewall' in"),
         (f"#!/bin/sh\n{AT_START.end}\n{AT_START.begin}\n".encode(), "are broken: there must be one line"),
         (f"#!/bin/sh\n{AT_START.text}{AT_START.text}".encode(), "are broken"),

@@ -99,7 +99,7 @@ def test_a_token_of_contextforge_is_never_replaced(home: Path) -> None:
     (home / "token").write_text(theirs)
     row = renewed(home)
     assert (row["renewed"], (home / "token").read_text()) == (False, theirs)
-    assert "no token of Sentinel" in row["reason"]
+    assert "does not hold a Sentinel token" in row["reason"]
 
 
 def test_no_token_is_made_where_there_is_none(home: Path) -> None:
