@@ -24,7 +24,7 @@ _SECOND = 1_000_000_000
 
 @dataclass(frozen=True)
 class ExpectedRequest:
-    """The product's folder, and the declared facts of each container: its "name" and members of `_FACTS`."""
+    """The product's folder, and the declared facts of each container: its "name" and members of `FACTS`."""
 
     folder: str
     containers: tuple[dict[str, Any], ...] = ()
@@ -70,7 +70,7 @@ def differences(engine: Engine, expected: Mapping[str, Any]) -> list[str]:
     inspected = {**container, _OWN_VARIABLES: _own_variables(engine, container, rows(expected.get("variables")))}
     return [
         f"{name}: {fact} is {_text(actual)}, expected {_text(expected[fact])}"
-        for fact, read in _FACTS.items()
+        for fact, read in FACTS.items()
         if fact in expected and (actual := read(inspected)) != expected[fact]
     ]
 
@@ -142,7 +142,7 @@ def _log(found: Mapping[str, Any]) -> dict[str, Any]:
 _OWN_VARIABLES = "OwnVariables"
 """Beside the members of `docker inspect`."""
 
-_FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "image": lambda found: found["Image"],
     "running": lambda found: bool(found["State"]["Running"] and not found["State"]["Paused"]),
     "user": lambda found: table(found["Config"]).get("User", ""),

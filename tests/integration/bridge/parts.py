@@ -22,9 +22,9 @@ import urllib.request
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import asyncpg
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has no types
 import jwt
 import pytest
 import tomli_w
@@ -83,7 +83,7 @@ class Database:
 
     def query(self, url: str, statement: str) -> list[tuple[Any, ...]]:
         async def rows() -> list[tuple[Any, ...]]:
-            connection = await asyncpg.connect(url)
+            connection: Any = await cast(Any, asyncpg).connect(url)
             try:
                 return [tuple(row) for row in await connection.fetch(statement)]
             finally:

@@ -141,8 +141,8 @@ def test_progress_reaches_the_call_it_belongs_to(bridge: Bridge, backend: str) -
             seen: dict[str, list[float]] = {"one": [], "two": []}
 
             async def counted(client: Client, who: str, to: int) -> None:
-                async def note(progress: float, total: float | None, text: str | None) -> None:
-                    assert total == to and text == f"{backend} {progress:g}"
+                async def note(progress: float, total: float | None, message: str | None) -> None:
+                    assert total == to and message == f"{backend} {progress:g}"
                     seen[who].append(progress)
 
                 await client.call_tool(f"{backend}_count", {"to": to}, progress_callback=note)

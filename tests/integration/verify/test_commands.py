@@ -243,7 +243,7 @@ def test_while_contextforge_is_out_of_service_the_kept_baseline_is_the_answer(wo
     world.answers["baseline read"] = {"baseline": kept, "predecessor_serves": False}
     done = world.run("baseline")
     assert (json.loads(done.stdout), world.calls()) == (kept, ["baseline read"])
-    world.answers["baseline read"]["baseline"] = None
+    world.answers["baseline read"] = {"baseline": None, "predecessor_serves": False}
     done = world.run("baseline")
     assert done.returncode == 1 and done.stderr.startswith("ContextForge is out of service and no baseline was kept")
     rollback = world.run("baseline", active="contextforge")

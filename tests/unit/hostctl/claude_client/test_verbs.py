@@ -20,7 +20,11 @@ from hostctl.core.errors import Refusal
 
 SECRET = "s" * 40
 THEIRS = {"type": "http", "url": "http://127.0.0.1:9200/mcp", "headers": {"Authorization": "Bearer old"}}
-AROUND = {"b": "ä\u2028", "a": [1.10, 1e400, {}], "mcpServers": {"notes": {"command": "n"}, "contextforge": THEIRS}}
+AROUND: dict[str, Any] = {
+    "b": "ä\u2028",
+    "a": [1.10, 1e400, {}],
+    "mcpServers": {"notes": {"command": "n"}, "contextforge": THEIRS},
+}
 
 
 def document(home: Path, **values: Any) -> dict[str, Any]:
