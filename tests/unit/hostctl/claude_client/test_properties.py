@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hostctl.core.errors import Refusal
-from tests.unit.hostctl.claude_client.test_verbs import act, document
+from tests.unit.hostctl.claude_client.cases import act, document
 
 KEYS = st.one_of(st.text(max_size=6), st.sampled_from(['"', "\\", "}", "a{", "mcp"]))
 VALUES: Any = st.recursive(
