@@ -17,21 +17,17 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from tests.integration.bridge.client import headers, initialize, message, request, token
 from tests.integration.bridge.parts import (
     Bridge,
-    Database,
     free_port,
-    headers,
     http_backend,
     http_server,
-    initialize,
-    message,
-    request,
     running_bridge,
     stdio_backend,
-    token,
     until,
 )
+from tests.integration.bridge.postgres import Database
 
 
 @pytest.fixture(scope="module")
