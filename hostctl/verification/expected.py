@@ -25,7 +25,7 @@ _SECOND = 1_000_000_000
 
 @dataclass(frozen=True)
 class ExpectedRequest:
-    """The product's folder, and the declared facts of each container: its "name" and members of `_FACTS`."""
+    """The product's folder, and the declared facts of each container: its "name" and members of `FACTS`."""
 
     folder: str
     containers: tuple[dict[str, Any], ...] = ()
@@ -75,7 +75,7 @@ def differences(engine: Engine, expected: Mapping[str, Any]) -> list[str]:
     inspected = {**container, _OWN_VARIABLES: _own_variables(engine, container, rows(expected.get("variables")))}
     return [
         f"{name}: {fact} is {_text(actual)}, expected {_text(expected[fact])}"
-        for fact, read in _FACTS.items()
+        for fact, read in FACTS.items()
         if fact in expected and (actual := read(inspected)) != expected[fact]
     ]
 
@@ -147,7 +147,7 @@ def _log(inspected: Mapping[str, Any]) -> dict[str, Any]:
 _OWN_VARIABLES = "OwnVariables"
 """Added to the members of `docker inspect`."""
 
-_FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+FACTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "image": lambda inspected: inspected["Image"],
     "running": lambda inspected: bool(inspected["State"]["Running"] and not inspected["State"]["Paused"]),
     "user": lambda inspected: table(inspected["Config"]).get("User", ""),

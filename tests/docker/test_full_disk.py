@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.hostctl.claude_client.test_verbs import AROUND, SECRET, document
+from tests.unit.hostctl.claude_client.cases import AROUND, SECRET, document
 
 pytestmark = pytest.mark.lab
 """It mounts a file system of its own, so it needs what the lab needs: root, on Linux."""

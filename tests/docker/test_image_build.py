@@ -22,10 +22,9 @@ def name(host: Host) -> Generator[str]:
     """A name for this run's images, which are gone afterwards."""
     given = f"{host.mark}/laid"
     yield given
-    for image in host.engine.get("/images/json"):
-        for tag in image["RepoTags"] or []:
-            if tag.startswith(f"{given}:"):
-                host.engine.delete(f"/images/{tag}?force=1")
+    for tag in tags(host, given):
+        if tag.startswith(f"{given}:"):
+            host.engine.delete(f"/images/{tag}?force=1")
 
 
 def document(host: Host, name: str, files: Mapping[str, str] = FILES, **values: Any) -> dict[str, Any]:
@@ -35,7 +34,8 @@ def document(host: Host, name: str, files: Mapping[str, str] = FILES, **values: 
 
 
 def tags(host: Host, name: str) -> set[str]:
-    return {tag for image in host.engine.get("/images/json") for tag in image["RepoTags"] or [] if name in tag}
+    images: list[dict[str, list[str] | None]] = host.engine.get("/images/json")
+    return {tag for image in images for tag in image["RepoTags"] or [] if name in tag}
 
 
 def test_files_are_laid_over_the_base_and_the_second_time_nothing_is_built(host: Host, name: str) -> None:

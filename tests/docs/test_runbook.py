@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -71,9 +72,15 @@ def test_a_failed_run_links_once_and_a_wrong_argument_not_at_all(
     def fails(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(operator, "function_of", lambda _: fails)
+    def function_of(_: str) -> Callable[..., Any]:
+        return fails
+
+    def ignores(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(operator, "function_of", function_of)
     monkeypatch.setattr(sys, "argv", ["ops", "up", "--stack", "lab"])
-    monkeypatch.setattr(operator.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(operator.signal, "signal", ignores)
     assert operator.main() == 1
     assert re.findall(r"docs/runbook\.md#([\w-]+)", capsys.readouterr().err) == ([link] if link else [])
 

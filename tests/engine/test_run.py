@@ -124,7 +124,7 @@ def test_the_state_gives_the_programs_outputs_without_the_secret_one(project: Pa
 def test_a_components_request_comes_out_of_the_state_as_it_was_registered(project: Path) -> None:
     up("elsewhere", quiet(project)[0], yes=True)
     resources = state.resources_of(run.open_stack("elsewhere", quiet(project)[0]), "elsewhere")
-    request = {"port": 9200, "limits": {"seconds": 1.5}, "also": [], "record": None}
+    request: dict[str, Any] = {"port": 9200, "limits": {"seconds": 1.5}, "also": [], "record": None}
     assert state.component(resources, "Handover") == {"request": request}
 
 

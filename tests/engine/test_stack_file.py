@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pulumi.automation import ConfigValue
 
 from console.errors import UserError
 from console.progress import Progress
@@ -28,8 +29,9 @@ def over(defaults: Any, own: Any) -> Any:
     """The engine's configuration of a file's own values and the project's defaults."""
     if not (isinstance(defaults, dict) and isinstance(own, dict)):
         return own
-    keys = dict.fromkeys([*defaults, *own])
-    return {key: over(defaults.get(key), own[key]) if key in own else defaults[key] for key in keys}
+    below, above = cast(dict[str, Any], defaults), cast(dict[str, Any], own)
+    keys = dict.fromkeys([*below, *above])
+    return {key: over(below.get(key), above[key]) if key in above else below[key] for key in keys}
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -81,13 +83,13 @@ def test_the_candidate_gives_exactly_what_an_update_ran_with_and_becomes_the_fil
 ) -> None:
     file, progress = project / "Pulumi.elsewhere.yaml", Progress(project / "log", io.StringIO())
     opened = run.open_stack("elsewhere", progress)
-    stack_file._pulumi("elsewhere", ["config", "set", "--secret", "key", "swordfish"], None)
+    opened.set_config("key", ConfigValue("swordfish", secret=True))
     with_secret = file.read_text()
     opened.up()
-    stack_file._pulumi("elsewhere", ["config", "set", "active", "contextforge"], None)
-    stack_file._pulumi("elsewhere", ["config", "set", "added", "since"], None)
-    stack_file._pulumi("elsewhere", ["config", "set", "--path", "limits.seconds", "99"], None)
-    stack_file._pulumi("elsewhere", ["config", "set", "--secret", "key", "new"], None)
+    opened.set_config("active", ConfigValue("contextforge"))
+    opened.set_config("added", ConfigValue("since"))
+    opened.set_config("limits.seconds", ConfigValue("99"), path=True)
+    opened.set_config("key", ConfigValue("new", secret=True))
     today = file.read_text()
     first = history.updates_of(opened, "elsewhere")[-1]
     assert "swordfish" not in repr(first)
@@ -114,11 +116,11 @@ def test_an_object_under_a_literal_dotted_key_is_restored_as_the_text_that_it_wa
 ) -> None:
     file, progress = project / "Pulumi.elsewhere.yaml", Progress(project / "log", io.StringIO())
     opened = run.open_stack("elsewhere", progress)
-    stack_file._pulumi("elsewhere", ["config", "set", "limits.switch", then], None)
+    opened.set_config("limits.switch", ConfigValue(then))
     before = file.read_text()
     opened.up()
-    stack_file._pulumi("elsewhere", ["config", "set", "limits.switch", now], None)
-    stack_file._pulumi("elsewhere", ["config", "set", "limits.retries", "9"], None)
+    opened.set_config("limits.switch", ConfigValue(now))
+    opened.set_config("limits.retries", ConfigValue("9"))
     first = history.updates_of(opened, "elsewhere")[-1]
     path = stack_file.candidate("elsewhere", first.settings)
     assert path.read_text() == before

@@ -117,13 +117,14 @@ class Stack:
         events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         state: Any = json.loads(self.state_text())["checkpoint"]["latest"]
         found: list[Any] = state.get("resources", []) if state else []
+        # Not always the first: the provider of an invoke may be registered before the stack itself.
+        stacks: list[dict[str, Any]] = [item for item in found if item["type"] == "pulumi:pulumi:Stack"]
         return Outcome(
             status=ran.returncode,
             operations=[_operation(event["resourcePreEvent"]["metadata"]) for event in events if _is_operation(event)],
             text=ran.stdout + ran.stderr,
             resources={_name(item["urn"]): item for item in found if not item.get("delete")},
-            # Not always the first: the provider of an invoke may be registered before the stack itself.
-            outputs=next((item.get("outputs", {}) for item in found if item["type"] == "pulumi:pulumi:Stack"), {}),
+            outputs=stacks[0].get("outputs", {}) if stacks else {},
         )
 
     def _pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.integration.bridge.parts import Database, running_postgres
+from tests.integration.bridge.postgres import Database, running_postgres
 
 
 @pytest.fixture(scope="session")

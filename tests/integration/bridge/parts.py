@@ -1,38 +1,30 @@
-"""Real parts for the tests of bridge, double and verification: a PostgreSQL, backends, the double, the bridge.
+"""Real parts for the tests of bridge, double and verification: backends, the double, the bridge.
 
 Owns: starting and ending them, each on a loopback port of its own, and only processes that it started.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-import jwt
 import pytest
 import tomli_w
 
+from tests.integration.bridge.client import AUDIENCE, ISSUER, SECRET, token
+
 ROOT = Path(__file__).parents[3]
 BACKEND_SERVER = Path(__file__).with_name("backend_server.py")
-SECRET = "a-secret-of-the-tests-with-more-than-32-bytes"
-ISSUER, AUDIENCE = "sentinel-gateway", "sentinel-api"
 
 
 def free_port() -> int:
@@ -49,86 +41,6 @@ def until(true: Callable[[], Any], what: str, limit_seconds: float = 15.0) -> An
             return value
         time.sleep(0.02)
     pytest.fail(f"not within {limit_seconds:g} s: {what}")
-
-
-LIFE_SECONDS = 24 * 3600
-"""Lifetime of a token: some are made when tests are collected, long before their test runs."""
-
-
-def token(**changes: Any) -> str:
-    """A good token, but for the changes; a claim given as None is left out."""
-    moment = int(time.time())
-    key, algorithm = changes.pop("key", SECRET), changes.pop("algorithm", "HS256")
-    times = {"iat": moment, "exp": moment + LIFE_SECONDS}
-    claims = {"sub": "tester", "role": "admin", "iss": ISSUER, "aud": AUDIENCE, **times}
-    claims = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-    return jwt.encode(claims, key, algorithm=algorithm)
-
-
-@dataclass
-class Database:
-    """A PostgreSQL of the tests' own; `url()` is a new empty database."""
-
-    port: int
-    _number: int = 0
-
-    def address(self, database: str) -> str:
-        return f"postgres://sentinel:of-the-tests@127.0.0.1:{self.port}/{database}"
-
-    def url(self) -> str:
-        self._number += 1
-        name = f"tests_{os.getpid()}_{self._number}"
-        self.query(self.address("postgres"), f"CREATE DATABASE {name}")
-        return self.address(name)
-
-    def query(self, url: str, statement: str) -> list[tuple[Any, ...]]:
-        async def rows() -> list[tuple[Any, ...]]:
-            connection = await asyncpg.connect(url)
-            try:
-                return [tuple(row) for row in await connection.fetch(statement)]
-            finally:
-                await connection.close()
-
-        return asyncio.run(rows())
-
-
-@contextlib.contextmanager
-def running_postgres() -> Generator[Database]:
-    """PostgreSQL in a folder of its own, as the system user that Debian's package makes (it refuses root)."""
-    binaries = _postgres_binaries()
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="sentinel-tests-"))
-    if user:
-        shutil.chown(folder, user, user)
-    password = folder / "password"
-    password.write_text("of-the-tests")
-    data, port = folder / "data", free_port()
-    command = [binaries / "initdb", "-D", data, "-U", "sentinel", "-E", "UTF8", "-A", "scram-sha-256", "--no-sync"]
-    subprocess.run([*command, f"--pwfile={password}"], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-    options = ("listen_addresses=127.0.0.1", f"port={port}", f"unix_socket_directories={folder}", "fsync=off")
-    server = subprocess.Popen(
-        [binaries / "postgres", "-D", data, *(argument for option in options for argument in ("-c", option))],
-        user=user,
-        cwd=folder,
-        stderr=(folder / "log").open("w"),
-    )
-    try:
-        until(lambda: "ready to accept" in (folder / "log").read_text(), "PostgreSQL accepts connections")
-        yield Database(port)
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
-        shutil.rmtree(folder)
-
-
-def _postgres_binaries() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found and os.geteuid() == 0:
-        subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", "postgresql"], check=True)
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        pytest.fail("These tests need PostgreSQL: install Debian's package postgresql.")
-    return found[-1]
 
 
 @dataclass
@@ -289,48 +201,3 @@ def running_bridge(
                 started.process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     started.process.wait(10)
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def request(
-    url: str, method: str = "POST", body: Any = None, headers: dict[str, str] | None = None, limit_seconds: float = 10
-) -> Answer:
-    """One bare HTTP request, also one that no well-behaved client would send."""
-    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    prepared = urllib.request.Request(url, data, headers or {}, method=method)
-    try:
-        with urllib.request.urlopen(prepared, timeout=limit_seconds) as got:
-            return Answer(got.status, {key.lower(): value for key, value in got.headers.items()}, got.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, {key.lower(): value for key, value in error.headers.items()}, error.read())
-
-
-def headers(**changes: str) -> dict[str, str]:
-    """The usual headers of a client, with changes; underscores in names stand for dashes."""
-    usual = {
-        "Authorization": f"Bearer {token()}",
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/event-stream",
-    }
-    return {**usual, **{name.replace("_", "-"): value for name, value in changes.items()}}
-
-
-def message(method: str, own_id: int | str | None = 1, **parameters: Any) -> dict[str, Any]:
-    made: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": parameters}
-    return made if own_id is None else {**made, "id": own_id}
-
-
-def initialize() -> dict[str, Any]:
-    return message(
-        "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "tests", "version": "1"}
-    )

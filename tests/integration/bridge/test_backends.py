@@ -9,23 +9,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.integration.bridge.client import headers, initialize, message, request
 from tests.integration.bridge.parts import (
     Bridge,
-    Database,
     free_port,
     gateway_command,
-    headers,
     http_backend,
     http_server,
-    initialize,
-    message,
     program,
-    request,
     running_bridge,
     until,
     write_bridge_json,
     write_gateway_toml,
 )
+from tests.integration.bridge.postgres import Database
 
 
 def opened(bridge: Bridge) -> dict[str, str]:

@@ -13,23 +13,19 @@ from typing import Any
 
 import pytest
 
+from tests.integration.bridge.client import Answer, headers, initialize, message, request
 from tests.integration.bridge.parts import (
-    Answer,
     Bridge,
-    Database,
     free_port,
     gateway_command,
-    headers,
-    initialize,
-    message,
     program,
-    request,
     running_bridge,
     stdio_backend,
     until,
     write_bridge_json,
     write_gateway_toml,
 )
+from tests.integration.bridge.postgres import Database
 
 RESIDENT_LIMIT_MB = 100
 """The paper's target for bridge and gateway together (`reference/sentinel.md`)."""

@@ -15,19 +15,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.bridge.parts import (
-    SECRET,
-    Answer,
-    Bridge,
-    Database,
-    headers,
-    initialize,
-    message,
-    request,
-    running_bridge,
-    stdio_backend,
-    token,
-)
+from tests.integration.bridge.client import SECRET, Answer, headers, initialize, message, request, token
+from tests.integration.bridge.parts import Bridge, running_bridge, stdio_backend
+from tests.integration.bridge.postgres import Database
 
 BODY_LIMIT_BYTES = 100_000
 UNSERVED = ("PUT", "PATCH", "OPTIONS", "HEAD", "TRACE", "BREW")

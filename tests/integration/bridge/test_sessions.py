@@ -17,21 +17,17 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from tests.integration.bridge.client import headers, initialize, message, request, token
 from tests.integration.bridge.parts import (
     Bridge,
-    Database,
     free_port,
-    headers,
     http_backend,
     http_server,
-    initialize,
-    message,
-    request,
     running_bridge,
     stdio_backend,
-    token,
     until,
 )
+from tests.integration.bridge.postgres import Database
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +137,8 @@ def test_progress_reaches_the_call_it_belongs_to(bridge: Bridge, backend: str) -
             seen: dict[str, list[float]] = {"one": [], "two": []}
 
             async def counted(client: Client, who: str, to: int) -> None:
-                async def note(progress: float, total: float | None, text: str | None) -> None:
-                    assert total == to and text == f"{backend} {progress:g}"
+                async def note(progress: float, total: float | None, message: str | None) -> None:
+                    assert total == to and message == f"{backend} {progress:g}"
                     seen[who].append(progress)
 
                 await client.call_tool(f"{backend}_count", {"to": to}, progress_callback=note)

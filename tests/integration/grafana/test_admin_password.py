@@ -86,10 +86,11 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cont
             done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=seconds)
             return done.returncode, done.stdout + done.stderr
 
+    def find(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(id="sentinel-grafana", running=True)
+
     monkeypatch.setattr(admin_password, "Engine", Engine)
-    monkeypatch.setattr(
-        admin_password.containers, "find", lambda *_: SimpleNamespace(id="sentinel-grafana", running=True)
-    )
+    monkeypatch.setattr(admin_password.containers, "find", find)
     yield Container(tmp_path, serving.server_address[1])
     serving.shutdown()
     serving.server_close()
@@ -139,6 +140,9 @@ def test_a_database_of_another_key_ends_grafanas_start(tmp_path: Path) -> None:
 
 
 def test_a_container_that_does_not_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_password.containers, "find", lambda *_: None)
+    def find(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(admin_password.containers, "find", find)
     with pytest.raises(Refusal, match=r"the container g does not run, .*: run 'pulumi up' again"):
         admin_password.password(PasswordRequest("g", "admin", 3000, "/a", "/k", "/d", "d.db", "/nowhere"))

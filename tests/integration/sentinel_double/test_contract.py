@@ -16,25 +16,21 @@ from typing import Any
 
 import pytest
 
+from tests.integration.bridge.client import headers, initialize, message, request, token
 from tests.integration.bridge.parts import (
     ROOT,
-    Database,
     Program,
     free_port,
     gateway_command,
     gateway_environment,
-    headers,
     http_backend,
     http_server,
-    initialize,
-    message,
     program,
-    request,
     stdio_backend,
-    token,
     until,
     write_gateway_toml,
 )
+from tests.integration.bridge.postgres import Database
 
 
 class Gateway:

@@ -11,16 +11,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from hostctl.mcp.probe import Probe
-from tests.integration.bridge.parts import (
-    Bridge,
-    Database,
-    free_port,
-    http_backend,
-    http_server,
-    running_bridge,
-    stdio_backend,
-    token,
-)
+from tests.integration.bridge.client import token
+from tests.integration.bridge.parts import Bridge, free_port, http_backend, http_server, running_bridge, stdio_backend
+from tests.integration.bridge.postgres import Database
 from verify.__main__ import main
 from verify.client import HttpEndpoint, NoSession, all_failed, call_all, longest_timeout, with_session
 from verify.documents import StrictModel, Unusable, read_document

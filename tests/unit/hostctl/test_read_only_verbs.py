@@ -94,7 +94,7 @@ class Engine:
 
 
 def test_a_container_as_declared_differs_in_no_fact() -> None:
-    assert set(DECLARED) == {"name", *expected._FACTS}
+    assert set(DECLARED) == {"name", *expected.FACTS}
     assert expected.differences(Engine(INSPECT), DECLARED) == []  # type: ignore[arg-type]
 
 

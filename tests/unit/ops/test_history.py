@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -110,10 +110,18 @@ def test_more_updates_than_the_engine_gives_at_once_are_all_read_so_that_a_numbe
 
 def test_reading_an_updates_settings_leaves_them_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """A literal `sentinel.image` was once laid into the nested settings, and written to the stack's file."""
-    values = {**configuration(), "sentinel": {"serve": "bridge", "image": "s:1"}, "sentinel.image": "s:2"}
+    values: dict[str, Any] = {
+        **configuration(),
+        "sentinel": {"serve": "bridge", "image": "s:1"},
+        "sentinel.image": "s:2",
+    }
     plain = {key: value for key, value in values.items() if key not in SECRET_KEYS}
     secrets = {key: value for key, value in values.items() if key in SECRET_KEYS}
-    monkeypatch.setattr(state, "as_user_error", lambda _: nullcontext())
+
+    def as_user_error(_: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    monkeypatch.setattr(state, "as_user_error", as_user_error)
 
     class Opened:
         def get_all_config(self) -> dict[str, automation.ConfigValue]:

@@ -33,9 +33,15 @@ def answer_of_host(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise UserError("the host does not answer")
         return answer
 
+    def resources_of(opened: automation.Stack, stack: str) -> list[Any]:
+        return []
+
+    def verify_backends(stack: str, settings: Settings) -> Result:
+        return VERIFIED
+
     monkeypatch.setattr(verification.host, "run", run)
-    monkeypatch.setattr(verification.state, "resources_of", lambda opened, stack: [])
-    monkeypatch.setattr(verification, "verify_backends", lambda stack, settings: VERIFIED)
+    monkeypatch.setattr(verification.state, "resources_of", resources_of)
+    monkeypatch.setattr(verification, "verify_backends", verify_backends)
     return answer
 
 

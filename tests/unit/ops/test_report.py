@@ -231,7 +231,11 @@ class Command:
         self.posted: list[Mapping[str, Any]] = []
         self.settings: Settings = load(configuration(**changes), SECRET_KEYS)
         found = evidence.Gathered(self.settings, facts())
-        monkeypatch.setattr(command.evidence, "gathered", lambda stack, progress: found)
+
+        def gathered(stack: str, progress: Progress) -> evidence.Gathered:
+            return found
+
+        monkeypatch.setattr(command.evidence, "gathered", gathered)
         monkeypatch.setattr(command, "REPORTS", tmp_path / "reports")
         monkeypatch.setattr(command.host, "run", self.run)
         self.progress = Progress(tmp_path / "log")

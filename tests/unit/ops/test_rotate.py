@@ -31,9 +31,16 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stack's file; the engine's two commands only note what they were given."""
     path = tmp_path / "Pulumi.prod.yaml"
     path.write_text("old")
+
+    def handover(stack: str, progress: Progress) -> dict[str, str]:
+        return {"at": "then"}
+
+    def set_secret(stack: str, key: str, value: str, run: object) -> None:
+        path.write_text(f"{key}={value}")
+
     monkeypatch.setattr(rotate, "ROOT", tmp_path)
-    monkeypatch.setattr(rotate, "_handover", lambda stack, progress: {"at": "then"})
-    monkeypatch.setattr(rotate, "set_secret", lambda stack, key, value, run: path.write_text(f"{key}={value}"))
+    monkeypatch.setattr(rotate, "_handover", handover)
+    monkeypatch.setattr(rotate, "set_secret", set_secret)
     return path
 
 

@@ -13,7 +13,7 @@ from settings.model import SECRET_KEYS
 from tests.unit.settings.cases import configuration
 
 SETTINGS = load(configuration(), SECRET_KEYS)
-RECORD = {"kind": "contextforge", "containers": []}
+RECORD: dict[str, Any] = {"kind": "contextforge", "containers": []}
 
 
 def component(name: str, **outputs: Any) -> dict[str, Any]:

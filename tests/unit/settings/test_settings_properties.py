@@ -29,7 +29,13 @@ FIELDS = [
     for below in getattr(field.annotation, "model_fields", {})
 ]
 KEYS = st.one_of(st.sampled_from([*SECTIONS, *FIELDS]), st.text(max_size=8))
-TEXTS = VALUES.map(lambda value: value if isinstance(value, str) else json.dumps(value))
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+TEXTS = VALUES.map(as_text)
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow], database=None)

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hostctl.core.errors import Refusal
-from tests.unit.hostctl.claude_client.test_verbs import act, document
+from tests.unit.hostctl.claude_client.cases import act, document
 
 KEYS = st.one_of(st.text(max_size=6), st.sampled_from(['"', "\\", "}", "a{", "mcp"]))
 VALUES: Any = st.recursive(
@@ -19,6 +19,7 @@ VALUES: Any = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
     max_leaves=8,
 )
+EMPTY: dict[str, Any] = {}
 NAMES = st.one_of(KEYS, st.sampled_from(["contextforge", "sentinel", "notes"]))
 SERVERS: Any = st.dictionaries(NAMES, VALUES, max_size=4)
 INDENTS = st.sampled_from([None, 0, 1, 2, 4, "\t"])
@@ -34,8 +35,8 @@ def texts(draw: Any) -> str:
     if draw(st.booleans()):
         known["projects"] = draw(
             st.one_of(
-                st.just({}),
-                st.just({"/p": {}}),
+                st.just(EMPTY),
+                st.just({"/p": EMPTY}),
                 st.fixed_dictionaries({"/p": st.fixed_dictionaries({"mcpServers": SERVERS})}),
             )
         )

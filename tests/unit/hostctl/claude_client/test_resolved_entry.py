@@ -13,7 +13,7 @@ from hostctl import claude_client
 from hostctl.claude_client import resolved_entry
 from hostctl.claude_client.request import EntryRequest
 from hostctl.core.errors import Refusal
-from tests.unit.hostctl.claude_client.test_verbs import document
+from tests.unit.hostctl.claude_client.cases import document
 
 HELPER = """#!/bin/sh
 test "$CLAUDE_CODE_MCP_SERVER_URL" = http://127.0.0.1:9200/mcp || exit 3

@@ -35,7 +35,12 @@ def theirs() -> N8n:
     """With workflows of the operator's own, more than a page of the list holds."""
     found = N8n()
     for number in range(MANY):
-        body = {"name": f"Own {number}", "nodes": [{"id": f"own-{number}"}], "connections": {}, "settings": {}}
+        body: dict[str, Any] = {
+            "name": f"Own {number}",
+            "nodes": [{"id": f"own-{number}"}],
+            "connections": {},
+            "settings": {},
+        }
         found.answer("POST", "/api/v1/workflows", found.key, body)
     found.changes.clear()
     return found
@@ -110,7 +115,7 @@ def test_it_is_removed_with_its_credential_and_once_more_is_no_error(theirs: N8n
 def test_an_n8n_that_does_not_answer_stops_the_making_and_never_the_rollback(
     theirs: N8n, document: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gone = {**document, "url": "http://127.0.0.1:1", "limit_seconds": 0, "removal_seconds": 0}
+    gone: dict[str, Any] = {**document, "url": "http://127.0.0.1:1", "limit_seconds": 0, "removal_seconds": 0}
     with pytest.raises(Refusal, match=r"n8n does not answer at http://127\.0\.0\.1:1 \(Connection refused\)"):
         health_watch.apply(WorkflowRequest(**gone))
     assert health_watch.remove(WorkflowRequest(**gone))["removed"] is False

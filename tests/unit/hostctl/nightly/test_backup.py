@@ -40,9 +40,12 @@ def database(monkeypatch: pytest.MonkeyPatch) -> None:
         out.write(CONTENT)
         return Counts({"public.audit_log": 3}, "2026-11-26T03:00:00+00:00")
 
+    def read_back(*_: object) -> str:
+        return ""
+
     monkeypatch.setattr(Database, "connect", lambda *_: Database(None, "c", "sentinel", "sentinel", "i", 999))  # type: ignore[arg-type]
     monkeypatch.setattr(backup, "dumped", dumped)
-    monkeypatch.setattr(backup, "read_back", lambda *_: "")
+    monkeypatch.setattr(backup, "read_back", read_back)
 
 
 def taken_at(folder: Path, *moments: datetime) -> list[Path]:
@@ -95,12 +98,16 @@ def fills_the_disk(*_: Any) -> Counts:
     raise OSError(28, "No space left on device", None)
 
 
+def ends_early(*_: object) -> str:
+    return "unexpected end of file"
+
+
 @pytest.mark.parametrize(
     ("part", "failing", "reason"),
     [
         ("dumped", fails_to_dump, "its container ended"),
         ("dumped", fills_the_disk, "No space left on device): make room"),
-        ("read_back", lambda *_: "unexpected end of file", "cannot be read back (unexpected end of file)"),
+        ("read_back", ends_early, "cannot be read back (unexpected end of file)"),
     ],
     ids=["cut-off", "full-disk", "unreadable"],
 )

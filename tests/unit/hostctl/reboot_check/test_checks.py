@@ -22,9 +22,8 @@ NETWORKS = {"sentinel": True, "sentinel-edge": False, "forge_net": False}
 
 def container(name: str, *networks: str, **facts: Any) -> Container:
     attachments = tuple(Attachment(network, NETWORKS[network]) for network in networks)
-    return Container(
-        **{"id": name, "name": name, "restart": ("unless-stopped", 0), "attachments": attachments, **facts}
-    )
+    running = Container(name, name, restart=("unless-stopped", 0), attachments=attachments)
+    return replace(running, **facts)
 
 
 def expected(active: str, **changes: Any) -> RebootCheckRequest:

@@ -15,6 +15,7 @@ from hostctl import reboot_check
 from hostctl.core import lock, requests
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
+from hostctl.docker.engine import Engine
 from hostctl.reboot_check import docker_checks, host_checks, message
 from hostctl.reboot_check.docker_checks import DockerState
 from hostctl.reboot_check.request import NAME, RebootCheckRequest
@@ -27,9 +28,16 @@ PARTS = ("containers", "networks", "port", "firewall", "timers", "monitoring")
 @pytest.fixture
 def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RebootCheckRequest:
     """Docker has no container."""
+
+    def read(_: Engine) -> DockerState:
+        return DockerState([], {})
+
+    def is_up(_: Engine, seconds: float) -> None:
+        pass
+
     (tmp_path / "cron.d").mkdir()
-    monkeypatch.setattr(docker_checks, "read", lambda engine: DockerState([], {}))
-    monkeypatch.setattr(reboot_check.Engine, "wait_until_up", lambda self, seconds: None)
+    monkeypatch.setattr(docker_checks, "read", read)
+    monkeypatch.setattr(Engine, "wait_until_up", is_up)
     monkeypatch.setattr(reboot_check, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(reboot_check, "AGAIN_SECONDS", 0.0)
     return RebootCheckRequest(
@@ -51,9 +59,12 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             turn = left.pop(0) if len(left) > 1 else left[0]
             return [turn.get(part, Row(part, True)) for part in PARTS]
 
+        def of_backends(request: RebootCheckRequest, good: set[str]) -> Row:
+            return backends
+
         backends = next((turn["backends"] for turn in given if "backends" in turn), Row("backends", True))
         monkeypatch.setattr(reboot_check, "_rows", rows)
-        monkeypatch.setattr(host_checks, "of_backends", lambda request, good: backends)
+        monkeypatch.setattr(host_checks, "of_backends", of_backends)
 
     return come
 
