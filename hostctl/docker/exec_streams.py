@@ -36,7 +36,8 @@ def streamed(
     """
     try:
         return _streamed(engine, container, command, seconds, feed, out)
-    except TimeoutError:
+    # In Python 3.9 it is not a TimeoutError yet.
+    except socket.timeout:
         sentence = f"{command[0]} in {container} read and wrote nothing for {seconds:g} s: see 'docker top {container}'"
         raise TooLate(sentence, 0) from None
 
@@ -89,7 +90,7 @@ def _begun(engine: Engine, stream: socket.socket, path: str, seconds: float) -> 
         status = int(answer.readline().split()[1])
         while answer.readline().strip():
             pass
-    except TimeoutError:
+    except socket.timeout:
         raise
     except (OSError, ValueError, IndexError) as error:
         raise _broke_off(engine, str(error) or type(error).__name__) from None
@@ -112,7 +113,7 @@ def _whole(engine: Engine, answer: BinaryIO, size: int) -> bytes:
     """Exactly `size` bytes, or none at the stream's end; raises DockerError where it ends inside them."""
     try:
         content = answer.read(size)
-    except TimeoutError:
+    except socket.timeout:
         raise
     except OSError as error:
         raise _broke_off(engine, str(error) or type(error).__name__) from None
