@@ -169,7 +169,7 @@ CASES: dict[Broken, tuple[str, ...]] = {
         "restart it ('docker restart sentinel-gateway-", "ContextForge has not been touched and has the port.",
     ),
     an_upstream_unreachable: (
-        "gate upstream: failed", ":7: ", "let the edge network out to it", "ContextForge has not been touched",
+        "gate upstream: failed", ":7: ", "let the edge network reach it", "ContextForge has not been touched",
     ),
     one_backend_down: (
         "sqlite ", "the backend", "then run again", "ContextForge has not been touched and has the port.",
