@@ -69,13 +69,13 @@ class Firewall(pulumi.ComponentResource):
         """As configured; else found on the host once and recorded, so that a route that changes moves no rule."""
         if self._settings.firewall.interface != "auto":
             return [self._settings.firewall.interface]
-        found = self._host.action(
+        detected = self._host.action(
             f"{self._name}-interface",
             Operation("firewall", create="find", delete="forget"),
             request(InterfaceRequest, folder=self._folder),
             parent=self,
         )
-        return found.result.apply(_texts)
+        return detected.result.apply(_texts)
 
     @property
     def _folder(self) -> str:
@@ -92,8 +92,8 @@ def guarded_ports(settings: Settings) -> list[int]:
 
 def loopback_ports(settings: Settings) -> list[int]:
     """The ports that this stack publishes, on loopback alone, in ascending order."""
-    watching = [one.port for one in (settings.prometheus, settings.grafana) if one.enabled]
-    return sorted({settings.sentinel.port, settings.sentinel.health_port, *watching})
+    monitoring = [service.port for service in (settings.prometheus, settings.grafana) if service.enabled]
+    return sorted({settings.sentinel.port, settings.sentinel.health_port, *monitoring})
 
 
 def _texts(result: dict[str, object]) -> list[str]:

@@ -96,7 +96,7 @@ class HealthWatch(pulumi.ComponentResource):
             prometheus_component.ALIAS: self._args.prometheus,
             grafana_component.ALIAS: self._args.grafana,
         }
-        present = {alias: one.container for alias, one in monitoring.items() if one is not None}
+        present = {alias: component.container for alias, component in monitoring.items() if component is not None}
         if not present:
             return []
         return [
@@ -106,8 +106,8 @@ class HealthWatch(pulumi.ComponentResource):
                 request(
                     NetworkRequest,
                     network=network,
-                    members=[{"container": one.name, "aliases": [alias]} for alias, one in present.items()],
-                    containers=[one.id for one in present.values()],
+                    members=[{"container": container.name, "aliases": [alias]} for alias, container in present.items()],
+                    containers=[container.id for container in present.values()],
                 ),
                 parent=self,
             )

@@ -30,7 +30,7 @@ from hostctl.schedule.job import Scheduler
 from settings.gateway_sections import Host as HostSettings
 from verify import ssh
 
-__all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "way"]
+__all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "host_for_verify"]
 
 Document = Mapping[str, object]
 
@@ -190,7 +190,7 @@ class Host(pulumi.ComponentResource):
         that it reads stay in its memory.
         """
         line = f"{_PYTHON} -m verify {verb}"
-        known = pulumi.Output.all(**{"host": way(self._settings), **members})
+        known = pulumi.Output.all(**{"host": host_for_verify(self._settings), **members})
         requested = known.apply(lambda known: request.model_validate(known).model_dump(mode="json"))
         resource = command.local.Command(
             name,
@@ -256,17 +256,17 @@ class Host(pulumi.ComponentResource):
         )
 
 
-def way(settings: HostSettings) -> dict[str, object]:
-    """The host as `verify` reaches it: `verify.documents.Host`."""
-    near: dict[str, object] = {
+def host_for_verify(settings: HostSettings) -> dict[str, object]:
+    """The host as a member of a request of `verify`: `verify.documents.Host`."""
+    common: dict[str, object] = {
         "kind": settings.kind,
         "program": f"{settings.folder}/hostctl.pyz",
         "docker_socket": settings.docker_socket,
     }
     if settings.kind == "local":
-        return near
+        return common
     return {
-        **near,
+        **common,
         "address": settings.address,
         "user": settings.user,
         "port": settings.port,

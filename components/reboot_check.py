@@ -96,15 +96,17 @@ class RebootCheck(pulumi.ComponentResource):
 
     def _containers(self) -> list[pulumi.Input[str]]:
         """Names of those that must run whoever has the port."""
-        watching = [one.container.name for one in (self._args.prometheus, self._args.grafana) if one]
+        monitoring = [
+            component.container.name for component in (self._args.prometheus, self._args.grafana) if component
+        ]
         backends = [backend.container for backend in self._args.settings.backends if backend.container]
-        return [self._args.postgres.container.name, *watching, *backends]
+        return [self._args.postgres.container.name, *monitoring, *backends]
 
     def _claude(self) -> Mapping[str, str]:
         """The entry by which Claude reaches whoever has the port."""
         ours, settings = place(self._args.settings, self._args.host.folder), self._args.settings
-        theirs = {"entry": settings.predecessor.entry, "replaces": ""}
-        return ours if settings.active == "sentinel" else {**ours, **theirs}
+        predecessors = {"entry": settings.predecessor.entry, "replaces": ""}
+        return ours if settings.active == "sentinel" else {**ours, **predecessors}
 
     def _probes(self) -> list[dict[str, object]]:
         """The backends' probes; each tool under the name that the gateway with the port offers."""
@@ -118,14 +120,14 @@ class RebootCheck(pulumi.ComponentResource):
         settings, grafana = self._args.settings, self._args.grafana
         if self._args.prometheus is None:
             return {}
-        watched: dict[str, pulumi.Input[object]] = {
+        members: dict[str, pulumi.Input[object]] = {
             "prometheus_port": settings.prometheus.port,
             "jobs": ["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
         }
         if grafana is None:
-            return watched
+            return members
         return {
-            **watched,
+            **members,
             "grafana_port": settings.grafana.port,
             "grafana_user": GRAFANA_ADMIN,
             "grafana_password_file": grafana.admin_password_file,

@@ -60,9 +60,9 @@ class Section(BaseModel):
         """Pulumi's schema knows no null: an optional key's default there is the empty text."""
         if not isinstance(raw, Mapping):
             return raw
-        given = cast(Mapping[str, Any], raw)
+        values = cast(Mapping[str, Any], raw)
         optional = {name for name, field in cls.model_fields.items() if field.default is None or field.default == ""}
-        return {name: value for name, value in given.items() if value not in ("", None) or name not in optional}
+        return {name: value for name, value in values.items() if value not in ("", None) or name not in optional}
 
 
 def refused(allowed: LiteralString) -> PydanticCustomError:

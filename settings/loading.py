@@ -72,17 +72,17 @@ def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: st
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        found = [_problem(tree, cast(Any, detail)) for detail in error.errors(include_url=False)]
+        invalid = [_problem(tree, cast(Any, detail)) for detail in error.errors(include_url=False)]
         backends_seen = any(key.startswith("backends") for key in bad) or bool(tree.get("backends"))
-        problems += [problem for problem in found if not (backends_seen and problem.related == ("backends",))]
+        problems += [problem for problem in invalid if not (backends_seen and problem.related == ("backends",))]
         locations = [[part for part in detail["loc"] if part != "[key]"] for detail in error.errors()]
-        bad += [problem.key for problem in found]
+        bad += [problem.key for problem in invalid]
         bad += [spelled(location[:2]) for location in locations if location[:1] == ["backends"]]
         settings_to_compare = _in_part(tree, locations)
     else:
         settings_to_compare = settings
     if settings_to_compare is not None:
-        problems += [one for one in cross_checks.problems(settings_to_compare) if not _rests_on(one, bad)]
+        problems += [problem for problem in cross_checks.problems(settings_to_compare) if not _rests_on(problem, bad)]
     problems += _plain_secrets(own, secret)
     if problems or settings is None:
         values = _texts(value for key, value in own.items() if key in secret or key.split(".")[0] in SECRET_KEYS)
@@ -222,9 +222,9 @@ def _drop(place: dict[str, Any], location: Sequence[str | int]) -> None:
 def _rests_on(problem: Problem, bad: Sequence[str]) -> bool:
     keys = (problem.key, *problem.related)
     return any(
-        key == one or key.startswith((f"{one}.", f"{one}[")) or one.startswith((f"{key}.", f"{key}["))
+        key == bad_key or key.startswith((f"{bad_key}.", f"{bad_key}[")) or bad_key.startswith((f"{key}.", f"{key}["))
         for key in keys
-        for one in bad
+        for bad_key in bad
     )
 
 
@@ -238,20 +238,20 @@ def _plain_secrets(own: Mapping[str, Any], secret: Collection[str]) -> list[Prob
 
 
 def _texts(values: Any) -> set[str]:
-    found: set[str] = set()
+    texts: set[str] = set()
     for value in values:
         if isinstance(value, Mapping):
-            found |= _texts(cast(Mapping[str, Any], value).values())
+            texts |= _texts(cast(Mapping[str, Any], value).values())
         elif isinstance(value, list | tuple):
-            found |= _texts(cast(Sequence[Any], value))
+            texts |= _texts(cast(Sequence[Any], value))
         elif value is not None:
-            found.add(str(value))
+            texts.add(str(value))
             if isinstance(value, str) and value[:1] in ("{", "["):
                 try:
-                    found |= _texts([json.loads(value)])
+                    texts |= _texts([json.loads(value)])
                 except (ValueError, RecursionError):
                     continue
-    return found
+    return texts
 
 
 def _without(secrets: Collection[str], problem: Problem) -> Problem:

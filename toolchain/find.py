@@ -81,12 +81,14 @@ def plugin(wanted: Plugin, homes: Sequence[Path] | None = None) -> Path | None:
 
 
 def plugins(homes: Sequence[Path] | None = None) -> dict[str, Found]:
-    found: dict[str, Found] = {}
+    installed: dict[str, Found] = {}
     for wanted in PLUGINS:
         folder = plugin(wanted, homes)
         if folder:
-            found[wanted.name] = Found(wanted.part, folder.resolve(), wanted.version, ours=folder.is_relative_to(BIN))
-    return found
+            installed[wanted.name] = Found(
+                wanted.part, folder.resolve(), wanted.version, ours=folder.is_relative_to(BIN)
+            )
+    return installed
 
 
 def engine_version(path: Path) -> str:
@@ -105,7 +107,9 @@ def version_of(path: Path, stamp: str) -> str:
         return known[str(path)][1]
     version = _printed_version(path)
     if is_right(version):
-        _remember({**{name: one for name, one in known.items() if Path(name).exists()}, str(path): [stamp, version]})
+        _remember(
+            {**{name: entry for name, entry in known.items() if Path(name).exists()}, str(path): [stamp, version]}
+        )
     return version
 
 

@@ -81,14 +81,14 @@ async def _tools(standby: Standby) -> str:
     baseline = standby.request.baseline
     if baseline is None:
         return "not compared: there is no baseline"
-    found = compared(baseline, standby.tools, standby.request.probes)
-    faults = {name: "lacks " + ", ".join(tools) for name, tools in found.missing.items()}
+    comparison = compared(baseline, standby.tools, standby.request.probes)
+    faults = {name: "lacks " + ", ".join(tools) for name, tools in comparison.missing.items()}
     _refuse(standby, faults, "bring the backend's own version to what ContextForge uses, then run again")
-    parts = [f"{len(found.renamed)} of the baseline under Sentinel's names"]
-    parts += [f"switched off: {', '.join(found.switched_off)}"] if found.switched_off else []
-    parts += [f"new: {', '.join(found.new)}"] if found.new else []
-    parts += [f"another schema: {', '.join(found.changed)}"] if found.changed else []
-    parts += [f"of no backend of ours: {', '.join(found.foreign)}"] if found.foreign else []
+    parts = [f"{len(comparison.renamed)} of the baseline under Sentinel's names"]
+    parts += [f"switched off: {', '.join(comparison.switched_off)}"] if comparison.switched_off else []
+    parts += [f"new: {', '.join(comparison.new)}"] if comparison.new else []
+    parts += [f"another schema: {', '.join(comparison.changed)}"] if comparison.changed else []
+    parts += [f"of no backend of ours: {', '.join(comparison.foreign)}"] if comparison.foreign else []
     return "; ".join(parts) + _allowed(standby, faults)
 
 

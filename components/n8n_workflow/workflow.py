@@ -47,7 +47,7 @@ class Target:
 
 def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) -> list[Target]:
     """The services of this stack, by the `host:port` at which n8n reaches each."""
-    found = [
+    probed = [
         Target(
             "gateway",
             f"http://{gateway}/health",
@@ -57,7 +57,7 @@ def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) 
         )
     ]
     if settings.prometheus.enabled:
-        found.append(
+        probed.append(
             Target(
                 "prometheus",
                 f"http://{prometheus}/-/ready",
@@ -67,7 +67,7 @@ def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) 
             )
         )
     if settings.prometheus.enabled and settings.grafana.enabled:
-        found.append(
+        probed.append(
             Target(
                 "grafana",
                 f"http://{grafana}/api/health",
@@ -76,7 +76,7 @@ def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) 
                 "No alert would be sent; the gateway itself is not touched. First check: docker logs.",
             )
         )
-    return found
+    return probed
 
 
 def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Mapping[str, Any]:
@@ -155,12 +155,12 @@ def _code(program: str) -> Mapping[str, str]:
 
 
 def _listed(watched: Sequence[Target]) -> str:
-    items = json.dumps([{"json": {"name": one.name, "url": one.url}} for one in watched], indent=1)
+    items = json.dumps([{"json": {"name": target.name, "url": target.url}} for target in watched], indent=1)
     return f"return {items};\n"
 
 
 def _judged(watched: Sequence[Target], failures: int) -> str:
-    texts = json.dumps([{key: value for key, value in asdict(one).items() if key != "url"} for one in watched])
+    texts = json.dumps([{key: value for key, value in asdict(target).items() if key != "url"} for target in watched])
     return f"const TARGETS = {texts};\nconst FAILURES = {failures};\n{_program('state.js')}"
 
 

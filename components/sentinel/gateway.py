@@ -190,11 +190,11 @@ class Sentinel(pulumi.ComponentResource):
         if not sidecars:
             return ()
         internal, edge = self._args.networks.internal, self._args.networks.edge
-        named = [{"container": one.container, "aliases": list(one.aliases)} for one in sidecars]
-        joined = self._membership("sidecars", internal, named)
+        members = [{"container": backend.container, "aliases": list(backend.aliases)} for backend in sidecars]
+        joined = self._membership("sidecars", internal, members)
         if not self._args.settings.networks.sidecars_out:
             return (joined,)
-        return (joined, self._membership("sidecars-out", edge, [{**one, "aliases": []} for one in named]))
+        return (joined, self._membership("sidecars-out", edge, [{**member, "aliases": []} for member in members]))
 
     def _membership(
         self, suffix: str, network: pulumi.Input[str], members: Sequence[Mapping[str, object]]

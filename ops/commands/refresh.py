@@ -16,11 +16,11 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
     opened = open_stack(stack, progress, create=False)
     if not (yes or sandbox.of_stack(stack)):
         require_yes(f"Write into the state of stack {stack} the present condition of its host?")
-    done = recovery.alone(
+    result = recovery.alone(
         opened,
         f"pulumi refresh of stack {stack}",
         progress,
         lambda: opened.refresh(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    found = changes.counts(done.summary.resource_changes)
-    return Result({"ok": True, "changes": found}, changes.all_in_words(found))
+    changed = changes.counts(result.summary.resource_changes)
+    return Result({"ok": True, "changes": changed}, changes.all_in_words(changed))

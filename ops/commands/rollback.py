@@ -78,30 +78,30 @@ def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> C
     """Raises UserError when there is no such update, or none that can be gone back to."""
     if to is None:
         return Choice("ContextForge, with today's configuration", {**today.values, "active": "contextforge"})
-    found = next((one for one in updates if one.number == to), None)
-    if found is None:
+    update = next((candidate for candidate in updates if candidate.number == to), None)
+    if update is None:
         known = f"they are 1 to {updates[0].number}" if updates else "there is none yet"
         raise UserError(f"There is no update {to}: {known} (`make history`).")
-    if found.kind not in ("update", "refresh") or found.result != "succeeded":
+    if update.kind not in ("update", "refresh") or update.result != "succeeded":
         raise UserError(
-            f"Update {to} (a run of {found.kind}) ended as {found.result}: choose an update that succeeded "
+            f"Update {to} (a run of {update.kind}) ended as {update.result}: choose an update that succeeded "
             "(`make history`)."
         )
-    lacking = found.secrets - today.secrets
+    lacking = update.secrets - today.secrets
     if lacking:
         raise UserError(
             f"Update {to} ran with the secret {', '.join(sorted(lacking))}, which is no longer set and which no "
             f"history holds: set it (`pulumi config set --secret {min(lacking)}`), then run again."
         )
     # A key that is a secret by now stays one, with the value that it has.
-    values = {key: value for key, value in found.settings.items() if key not in today.secrets}
-    return Choice(f"update {to} of {found.at}", values, to)
+    values = {key: value for key, value in update.settings.items() if key not in today.secrets}
+    return Choice(f"update {to} of {update.at}", values, to)
 
 
 def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
     """The chosen configuration as today's program reads it; raises UserError where it no longer can."""
     config = state.configuration_of(opened, stack)
-    secrets = {name.removeprefix(f"{PROJECT}:"): one.value for name, one in config.items() if one.secret}
+    secrets = {name.removeprefix(f"{PROJECT}:"): entry.value for name, entry in config.items() if entry.secret}
     try:
         # A copy: literal dotted keys are laid over the nested ones in place.
         return load(deepcopy({**choice.values, **secrets}), set(secrets), stack=stack)
@@ -141,13 +141,13 @@ def images_of(choice: Choice, settings: Settings) -> list[str]:
     Of a chosen update every one that its containers would run (the bridge's is made over Sentinel's); with today's
     configuration none of the monitoring, which may not keep ContextForge from the port.
     """
-    found = [image_of(choice.values), settings.postgres.image]
+    images = [image_of(choice.values), settings.postgres.image]
     if choice.number is not None:
-        found += [
+        images += [
             settings.prometheus.image if settings.prometheus.enabled else None,
             settings.grafana.image if settings.grafana.enabled else None,
         ]
-    return [image for image in found if image]
+    return [image for image in images if image]
 
 
 def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
@@ -159,7 +159,7 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
     settings = snapshot.settings
     before = _last(stack, settings)
     try:
-        done = recovery.up(opened, stack, snapshot, progress)
+        result = recovery.up(opened, stack, snapshot, progress)
     except LockHeld:
         raise
     except EngineFailed as error:
@@ -177,7 +177,7 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
         "active": now["active"],
         "downtime_ms": last["downtime_ms"] if moved else 0,
         "verify": verified.document,
-        "changes": changes.counts(done.summary.resource_changes),
+        "changes": changes.counts(result.summary.resource_changes),
     }
     return Result(document, _text(stack, document, last if moved else {}, verified), ok)
 

@@ -29,9 +29,9 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
         require_yes(f"Make these changes to stack {stack}?")
         snapshot = state.snapshot_of(opened, stack)
     began = datetime.now(UTC).replace(microsecond=0)
-    done = recovery.up(opened, stack, snapshot, progress)
-    outputs = plain_outputs(done.outputs)
-    made = changes.counts(done.summary.resource_changes)
+    result = recovery.up(opened, stack, snapshot, progress)
+    outputs = plain_outputs(result.outputs)
+    made = changes.counts(result.summary.resource_changes)
     after = verification.after_run(opened, stack, snapshot.settings, outputs, began=began)
     document = {
         "ok": after.verified.ok,
@@ -46,7 +46,7 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
 
 def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: AfterRun) -> str:
     handover = after.handover
-    again = "" if sandbox.of_stack(stack) else f" STACK={stack}"
+    stack_option = "" if sandbox.of_stack(stack) else f" STACK={stack}"
     lines = [changes.all_in_words(made)]
     if outputs.get("active"):
         lines.append(f"serving    {outputs['active']} owns the port")
@@ -60,7 +60,7 @@ def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: Afte
     lines += verification.lines(after.verified)
     if outputs.get("rollback"):
         lines.append(f"rollback   {outputs['rollback']}")
-    lines.append(f"next       make verify{again} · make status{again} · make history{again}")
+    lines.append(f"next       make verify{stack_option} · make status{stack_option} · make history{stack_option}")
     return "\n".join(lines)
 
 

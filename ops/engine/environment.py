@@ -38,8 +38,8 @@ def variables(stack: str, shell: Mapping[str, str] = os.environ, *, make: bool =
 
     With `make`, the passphrase file and the state folder of a stack without its own are made where they are missing.
     """
-    around = sandbox.of_stack(stack)
-    own = dict(around.environment()) if around else _of_existing_host(stack, shell, make)
+    stack_sandbox = sandbox.of_stack(stack)
+    own = dict(stack_sandbox.environment()) if stack_sandbox else _of_existing_host(stack, shell, make)
     folders = [str(VENV / "bin"), *_split(own.get("PATH")), *map(str, find.folders_of(find.programs()))]
     own["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_split(shell.get("PATH"))]))
     own |= {"PULUMI_SKIP_UPDATE_CHECK": "1", "PULUMI_STACK": stack}

@@ -45,7 +45,7 @@ def run(
     """The verb's answer; raises UserError with its one sentence, EngineFailed when none comes within the limit."""
     request = json.dumps({**document, "docker_socket": settings.host.docker_socket})
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             _command(stack, settings, [verb, action]),
             input=packed(archive()) + b"\n" + request.encode(),
             capture_output=True,
@@ -59,9 +59,9 @@ def run(
             f"The host of stack {stack} gave no answer to `{verb} {action}` within {limit_seconds:g} s; it may be at "
             "work still, and the same command goes on from there."
         ) from None
-    if done.returncode:
-        raise UserError(_sentence(done.stderr.decode(errors="replace"), done.returncode))
-    return cast("dict[str, Any]", json.loads(done.stdout))
+    if completed.returncode:
+        raise UserError(_sentence(completed.stderr.decode(errors="replace"), completed.returncode))
+    return cast("dict[str, Any]", json.loads(completed.stdout))
 
 
 def _sentence(output: str, code: int) -> str:
@@ -94,5 +94,5 @@ def _command(stack: str, settings: Settings, arguments: Sequence[str]) -> list[s
         command = ssh.command_line(
             target, host.port, host.private_key_file, host.host_key, command=["python3", *program]
         )
-    around = sandbox.of_stack(stack)
-    return list(around.on_host(command)) if around else command
+    stack_sandbox = sandbox.of_stack(stack)
+    return list(stack_sandbox.on_host(command)) if stack_sandbox else command

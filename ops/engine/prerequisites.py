@@ -19,10 +19,10 @@ from toolchain import provide
 
 def toolchain_and_images(stack: str, progress: Progress) -> None:
     """All long steps that depend on nothing else, side by side."""
-    around = sandbox.of_stack(stack)
+    stack_sandbox = sandbox.of_stack(stack)
     steps = provide.long_steps()
-    if around:
-        steps += around.long_steps()
+    if stack_sandbox:
+        steps += stack_sandbox.long_steps()
     progress.side_by_side(steps)
 
 
@@ -33,14 +33,14 @@ def toolchain_only(progress: Progress) -> None:
 
 def make_ready(stack: str, progress: Progress) -> None:
     """Everything before the engine; does nothing, in well under a second, when it is complete."""
-    around = sandbox.of_stack(stack)
-    if around is None:
+    stack_sandbox = sandbox.of_stack(stack)
+    if stack_sandbox is None:
         _require_configuration(stack)
     with alone(stack, progress):
         toolchain_and_images(stack, progress)
-        if around:
+        if stack_sandbox:
             provide.plugins(PULUMI_HOME, progress, retry=False)
-            around.prepare(progress)
+            stack_sandbox.prepare(progress)
         else:
             _real_plugins(stack, progress)
 

@@ -76,7 +76,10 @@ class Lock:
 
 def locks(refusal: str) -> list[Lock]:
     """Every lock that the engine's refusal names, such as `created by root@vps (pid 41) at 2026-11-24T11:06:25Z`."""
-    return [Lock(one["user"], one["machine"], int(one["pid"]), one["since"]) for one in LOCKED_BY.finditer(refusal)]
+    return [
+        Lock(match["user"], match["machine"], int(match["pid"]), match["since"])
+        for match in LOCKED_BY.finditer(refusal)
+    ]
 
 
 def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> automation.UpResult:
@@ -85,14 +88,14 @@ def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progr
     fix(opened, stack, snapshot, progress)
     host_repair.keep_program(stack, settings, before, progress)
     host_repair.keep_claude(stack, settings, before, progress)
-    done = alone(
+    result = alone(
         opened,
         f"pulumi up of stack {stack}",
         progress,
         lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    finish(opened, stack, settings, before, progress, str(getattr(done.outputs.get("sentinel"), "value", "")))
-    return done
+    finish(opened, stack, settings, before, progress, str(getattr(result.outputs.get("sentinel"), "value", "")))
+    return result
 
 
 def alone(opened: automation.Stack, action: str, progress: Progress, run: Callable[[], Done]) -> Done:
@@ -101,13 +104,13 @@ def alone(opened: automation.Stack, action: str, progress: Progress, run: Callab
         try:
             return run()
         except errors.ConcurrentUpdateError as error:
-            held = locks(str(error))
-            if not held:
+            found_locks = locks(str(error))
+            if not found_locks:
                 raise
-            living = next((lock for lock in held if not lock.is_stale()), None)
+            living = next((lock for lock in found_locks if not lock.is_stale()), None)
             if living:
                 raise LockHeld(f"{action} did not start: {living.in_words()}; {living.fix()}.") from None
-        for lock in held:
+        for lock in found_locks:
             progress.line(f"A killed run left its lock ({lock.in_words()}); the process is gone, so the lock goes too.")
         opened.cancel()
         return run()
@@ -131,14 +134,14 @@ def fix(
     action = f"clearing the unfinished operations of stack {stack}"
     alone(opened, action, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
     # Only now: with the lock in hand, the run that had begun them is gone.
-    for one in pending:
-        progress.line(in_words(one))
+    for operation in pending:
+        progress.line(in_words(operation))
     _wait_for_the_host(opened, stack, settings, progress)
     if pending:
         _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
     WORK.mkdir(parents=True, exist_ok=True)
     note.touch()
-    if any(one["type"] == "creating" for one in pending):
+    if any(operation["type"] == "creating" for operation in pending):
         with as_user_error(action):
             opened.refresh(clear_pending_creates=True, suppress_progress=True, show_secrets=False)
     _remove_orphans(opened, stack, settings, progress)
@@ -147,8 +150,8 @@ def fix(
 
 def holder_of_port(stack: str, settings: Settings, resources: state.Resources) -> str:
     """The name of the container that has the port now."""
-    seen = host.handover_status(stack, settings, resources)
-    return cast("Mapping[str, str]", seen["holder"] or {"name": "nobody"})["name"]
+    status = host.handover_status(stack, settings, resources)
+    return cast("Mapping[str, str]", status["holder"] or {"name": "nobody"})["name"]
 
 
 def finish(
@@ -163,10 +166,12 @@ def finish(
 
     `before` is the state before the run, which the predecessor's record outlives; `container` is Sentinel's name now.
     """
-    seen = host.handover_status(stack, settings, before)
-    holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
-    right = seen["active"] == owner(settings) and (seen["active"] != "sentinel" or holder["name"] == container)
-    if seen["active"] == "unknown owner" or (right and not seen["unfinished"]):
+    status = host.handover_status(stack, settings, before)
+    holder = cast("Mapping[str, str]", status["holder"] or {"name": "nobody", "id": ""})
+    as_configured = status["active"] == owner(settings) and (
+        status["active"] != "sentinel" or holder["name"] == container
+    )
+    if status["active"] == "unknown owner" or (as_configured and not status["unfinished"]):
         return
     document = state.handover_request(state.resources_of(opened, stack), settings)
     progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
@@ -177,7 +182,7 @@ def finish(
         host.run(stack, settings, "sentinel", "start", standby, limit_seconds=limit)
         host.hand_over(stack, settings, "cutover", document)
         return
-    serving = holder["id"] if seen["active"] == "sentinel" else document["container"]
+    serving = holder["id"] if status["active"] == "sentinel" else document["container"]
     host.hand_over(stack, settings, "rollback", {**document, "container": serving})
 
 
@@ -202,20 +207,20 @@ def _finish(
     Secrets are read for this alone; they go from the state to the verb's stdin.
     """
     deployment = state.deployment_of(opened, stack, secrets=True)
-    noted = {one["urn"]: one for one in state.resources_in(deployment) if not one.get("delete")}
-    for one in cast("Sequence[Operation]", deployment.get("pending_operations") or []):
-        urn = one["resource"]["urn"]
-        if one["type"] == "creating" and urn not in planned:
-            resource, step = one["resource"], "delete"
-        elif one["type"] in ("deleting", "updating") and planned.get(urn) == "same" and urn in noted:
-            resource, step = noted[urn], "create"
+    recorded = {known["urn"]: known for known in state.resources_in(deployment) if not known.get("delete")}
+    for operation in cast("Sequence[Operation]", deployment.get("pending_operations") or []):
+        urn = operation["resource"]["urn"]
+        if operation["type"] == "creating" and urn not in planned:
+            resource, step = operation["resource"], "delete"
+        elif operation["type"] in ("deleting", "updating") and planned.get(urn) == "same" and urn in recorded:
+            resource, step = recorded[urn], "create"
         else:
             continue
         inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
         document = _document(inputs.get("stdin"))
         if inputs.get(step) and document is not None:
             *_, verb, action = str(inputs[step]).split()
-            progress.line(f"{_name(one)}: {verb} {action}, since the killed run did not note its result.")
+            progress.line(f"{_name(operation)}: {verb} {action}, since the killed run did not note its result.")
             host.run(stack, settings, verb, action, document)
 
 
@@ -230,20 +235,20 @@ def _document(stdin: Any) -> dict[str, Any] | None:
 
 def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
     """The step that a run would take for each resource of the program as it is configured now."""
-    found: dict[str, str] = {}
+    steps: dict[str, str] = {}
 
     def keep(event: events.EngineEvent) -> None:
         step = event.resource_pre_event.metadata if event.resource_pre_event else None
         if step and step.op != "delete":
-            found[step.urn] = str(getattr(step.op, "value", step.op))
+            steps[step.urn] = str(getattr(step.op, "value", step.op))
 
     with as_user_error(f"pulumi preview of stack {stack}"):
         opened.preview(on_event=keep, suppress_progress=True)
-    return found
+    return steps
 
 
 def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
-    known = [str(one["id"]) for one in state.resources_of(opened, stack) if one.get("id")]
+    known = [str(resource["id"]) for resource in state.resources_of(opened, stack) if resource.get("id")]
     networks = [INTERNAL_NETWORK, EDGE_NETWORK]
     removed = host.run(stack, settings, "orphans", "remove", {"known": known, "networks": networks})["removed"]
     for name in removed:

@@ -157,14 +157,14 @@ def preview(
 ) -> dict[str, int]:
     """The changes that `up` would make, shown and counted; `configuration` stands in for the stack's own file."""
     with as_user_error(f"pulumi preview of stack {stack}"):
-        seen = opened.preview(
+        result = opened.preview(
             on_output=progress.line,
             color=color(),
             suppress_progress=True,
             diff=False,
             config_file=str(configuration) if configuration else None,
         )
-    return counts(seen.change_summary)
+    return counts(result.change_summary)
 
 
 def color() -> str:

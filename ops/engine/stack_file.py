@@ -160,7 +160,7 @@ def adopt(stack: str, path: Path) -> None:
 def _pulumi(stack: str, arguments: Sequence[str], file: Path | None) -> str:
     where = ["--config-file", str(file)] if file else []
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["pulumi", *arguments, "--stack", stack, *where],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -171,6 +171,6 @@ def _pulumi(stack: str, arguments: Sequence[str], file: Path | None) -> str:
         )
     except FileNotFoundError:
         raise UserError("The engine pulumi is not there yet; run `make up`, or `make doctor` to see why.") from None
-    if done.returncode:
-        raise UserError(f"The configuration of stack {stack} could not be used: {reason(done.stderr)}")
-    return done.stdout
+    if completed.returncode:
+        raise UserError(f"The configuration of stack {stack} could not be used: {reason(completed.stderr)}")
+    return completed.stdout

@@ -53,8 +53,8 @@ def settings_of(opened: automation.Stack, stack: str) -> Settings:
     config = configuration_of(opened, stack)
     try:
         return load(
-            {name: one.value for name, one in config.items()},
-            {name for name, one in config.items() if one.secret},
+            {name: entry.value for name, entry in config.items()},
+            {name for name, entry in config.items() if entry.secret},
             stack=stack,
         )
     except SettingsError as error:
@@ -154,6 +154,9 @@ def handover_request(resources: Resources, settings: Settings) -> dict[str, Any]
 
 def _outputs(resources: Resources, kind: str) -> dict[str, Any]:
     """Plain outputs of the one resource of that type; of two the one that does not wait to be deleted."""
-    found = sorted((one for one in resources if one.get("type") == kind), key=lambda one: bool(one.get("delete")))
-    outputs = cast("Mapping[str, Any]", (found[0].get("outputs") if found else None) or {})
+    matching = sorted(
+        (resource for resource in resources if resource.get("type") == kind),
+        key=lambda resource: bool(resource.get("delete")),
+    )
+    outputs = cast("Mapping[str, Any]", (matching[0].get("outputs") if matching else None) or {})
     return {name: value for name, value in outputs.items() if not (isinstance(value, dict) and SECRET in value)}

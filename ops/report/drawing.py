@@ -59,39 +59,39 @@ def _lane(good: bool, width: int) -> str:
 
 
 def _marks(window: Window, x: Scale) -> list[str]:
-    found: list[str] = []
-    for one in window.attempts:
-        left, right = x(one.began), x(one.ended)
-        title = f"<title>{one.began} to {one.ended} ms: {escape(one.result)}</title>"
-        found.append(
-            f'<rect class="{"good" if one.good else "bad"}" x="{left}" y="{LANES[one.good] - LANE_HEIGHT / 2}" '
+    marks: list[str] = []
+    for attempt in window.attempts:
+        left, right = x(attempt.began), x(attempt.ended)
+        title = f"<title>{attempt.began} to {attempt.ended} ms: {escape(attempt.result)}</title>"
+        marks.append(
+            f'<rect class="{"good" if attempt.good else "bad"}" x="{left}" y="{LANES[attempt.good] - LANE_HEIGHT / 2}" '
             f'width="{max(SMALLEST_MARK, right - left):.1f}" height="{LANE_HEIGHT}" rx="1.5">{title}</rect>'
         )
-    return found
+    return marks
 
 
 def _phases(window: Window, x: Scale) -> list[str]:
-    found = [_text(LEFT - 8, PHASES_TOP + 10, "handover", "lane-label")]
+    elements = [_text(LEFT - 8, PHASES_TOP + 10, "handover", "lane-label")]
     at = 0
     for number, (name, ms) in enumerate(window.phases):
         left, wide = x(at), x(at + ms) - x(at)
-        found.append(
+        elements.append(
             f'<rect class="phase phase-{number}" x="{left}" y="{PHASES_TOP}" width="{max(1, wide):.1f}" height="14">'
             f"<title>{escape(name)}: {ms} ms</title></rect>"
         )
         if wide > 7 * len(name):
-            found.append(_text(left + wide / 2, PHASES_TOP + 11, name, "phase-label"))
+            elements.append(_text(left + wide / 2, PHASES_TOP + 11, name, "phase-label"))
         at += ms
-    return found
+    return elements
 
 
 def _axis(begin: int, end: int, most: int, x: Scale, width: int) -> list[str]:
-    step = next((one for one in _STEPS if (end - begin) / one <= most), _STEPS[-1])
-    found = [f'<line class="axis" x1="{LEFT}" y1="{AXIS}" x2="{width - RIGHT}" y2="{AXIS}"/>']
+    step = next((candidate for candidate in _STEPS if (end - begin) / candidate <= most), _STEPS[-1])
+    elements = [f'<line class="axis" x1="{LEFT}" y1="{AXIS}" x2="{width - RIGHT}" y2="{AXIS}"/>']
     for moment in range(-(-begin // step) * step, end + 1, step):
-        found.append(f'<line class="axis" x1="{x(moment)}" y1="{AXIS}" x2="{x(moment)}" y2="{AXIS + 5}"/>')
-        found.append(_text(x(moment), AXIS + 20, f"{moment}" if moment else "0 ms", "tick"))
-    return found
+        elements.append(f'<line class="axis" x1="{x(moment)}" y1="{AXIS}" x2="{x(moment)}" y2="{AXIS + 5}"/>')
+        elements.append(_text(x(moment), AXIS + 20, f"{moment}" if moment else "0 ms", "tick"))
+    return elements
 
 
 def _text(x: float, y: float, text: str, kind: str) -> str:
