@@ -23,6 +23,6 @@ def agreed(question: str) -> bool:
 def require_yes(question: str) -> None:
     """Raises UserError where nobody can answer, or the answer is not yes; neither is a failure of a step."""
     if not can_answer():
-        raise UserError(f"{question} Nobody can answer here; say YES=1 to go on.")
+        raise UserError(f"{question} Nobody can answer, since stdin is not a terminal: pass YES=1 to continue.")
     if not agreed(question):
         raise UserError("Nothing was changed.")

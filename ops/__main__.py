@@ -70,7 +70,7 @@ def main() -> int:
         return _refused(f"{error.strerror or error}{where}: {fix}", arguments)
     except KeyboardInterrupt:
         progress.end_children()
-        print(f"Interrupted; `make {arguments.command}` goes on from here.", file=sys.stderr)
+        print(f"Interrupted: run `make {arguments.command}` again to continue.", file=sys.stderr)
         return INTERRUPTED
     text = json.dumps(result.document) if arguments.json else result.text
     if text:

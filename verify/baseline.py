@@ -39,12 +39,12 @@ async def baseline(request: BaselineRequest) -> Baseline | None:
     except TimeoutError:
         raise NoBaseline(f"ContextForge gave no baseline within {request.limit_seconds:.0f} s") from None
     if kept["baseline"] is None and request.active == "contextforge":
-        print("baseline: none was kept, and this is the rollback, which it may not hold up", file=sys.stderr)
+        print("baseline: none was kept; the rollback goes on without one", file=sys.stderr)
         return None
     if kept["baseline"] is None:
         raise NoBaseline(
-            "ContextForge is out of service and no baseline was kept on the host: give it the port back (active "
-            "contextforge) and run again, or set verification.baseline to false"
+            "ContextForge is out of service and no baseline was kept on the host: roll back (active contextforge) and "
+            "run again, or set verification.baseline to false"
         )
     print("baseline: ContextForge is out of service; the one that was kept on the host stays valid", file=sys.stderr)
     return Baseline.model_validate(kept["baseline"])
@@ -81,7 +81,7 @@ def _notes(request: BaselineRequest, outcomes: list[Outcome]) -> list[str]:
         elif outcome.result != "ok":
             reason = f" ({probe.reason})" if probe.reason else ""
             lines.append(
-                f"baseline: {outcome.name} is {outcome.result} at ContextForge already{reason}, so it need not be "
-                f"better afterwards: {outcome.detail}"
+                f"baseline: {outcome.name} is {outcome.result} at ContextForge already{reason}, so it may fail "
+                f"afterwards too: {outcome.detail}"
             )
     return lines

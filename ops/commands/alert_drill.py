@@ -158,6 +158,6 @@ def run_ways(drill: Drill, ways: Sequence[tuple[str, Way]], progress: Progress) 
         lines.append(f"Now find in the channel: Alert test {drill.mark}")
     elif "failed" not in results:
         lines.append(
-            "No message was sent: this stack has no way for alerts. Set grafana.enabled, or health_watch.enabled."
+            "No message was sent: nothing in this stack sends alerts. Set grafana.enabled, or health_watch.enabled."
         )
     return Result({"ok": ok, "mark": drill.mark, "at": at, "ways": rows}, "\n".join(lines), ok)

@@ -21,11 +21,13 @@ def restore(stack: str, progress: Progress, *, from_: str, yes: bool) -> Result:
         )
     progress.line(f"Restore: {from_} beside the live database, then in its place …")
     answer = backups.run(stack, settings, "restore", file=from_)
-    compared = "as counted at its time" if answer["compared"] else "compared with nothing: no .json stood beside it"
+    compared = (
+        "as many as were backed up" if answer["compared"] else "not compared: there is no .json beside the backup"
+    )
     before, after = backups.rows(answer["before"]["rows"]), backups.rows(answer["after"]["rows"])
     text = (
         f"restored   {answer['file']}, taken {answer['taken']}: {after} rows, {compared}\n"
-        f"closed     {answer['closed_ms']} ms, in which the gateway's rows wait\n"
+        f"closed     {answer['closed_ms']} ms, in which the gateway's audit rows waited\n"
         f"kept       the former {before} rows as database {answer['kept']}\n"
         f"next       make verify"
     )

@@ -61,7 +61,7 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
     _show(today, choice, progress)
     run.preview(opened, stack, progress, candidate)
     if not (yes or sandbox.of_stack(stack)):
-        require_yes(f"Take stack {stack} back to {choice.name}?")
+        require_yes(f"Roll stack {stack} back to {choice.name}?")
         deployment = state.deployment_of(opened, stack)
     previous = stack_file.file_of(stack).read_bytes()
     stack_file.adopt(stack, candidate)
@@ -126,7 +126,7 @@ def _refuse_what_is_gone(
             {"images": images_of(choice, settings), "predecessor": record, "retired_folder": retired},
         )
     except UserError as error:
-        raise UserError(f"Nothing was changed, there is no way to {choice.name}: {error}") from None
+        raise UserError(f"Nothing was changed: a rollback to {choice.name} is not possible: {error}") from None
     if settings.active == "contextforge" and settings.predecessor.kind == "absent":
         raise UserError(
             f"Nothing was changed: {choice.name} would leave port {settings.sentinel.port} to nobody, since "
@@ -152,7 +152,7 @@ def images_of(choice: Choice, settings: Settings) -> list[str]:
 
 def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
     different = "; ".join(differences(today.values, choice.values)) or "nothing"
-    progress.line(f"Back to {choice.name}; changes in the configuration: {different}.")
+    progress.line(f"Rollback to {choice.name}; changes in the configuration: {different}.")
 
 
 def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> Result:
@@ -164,8 +164,8 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
         raise
     except EngineFailed as error:
         raise EngineFailed(
-            f"{error} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then `make up STACK={stack}` "
-            "goes on."
+            f"{error} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then run "
+            f"`make up STACK={stack}` to continue."
         ) from None
     verified = verification.verify_backends(stack, settings)
     now = host.handover_status(stack, settings, state.resources_of(opened, stack))
@@ -189,7 +189,7 @@ def _last(stack: str, settings: Settings) -> Mapping[str, Any]:
 def _text(stack: str, document: Mapping[str, Any], last: Mapping[str, Any], verified: Result) -> str:
     lines = [changes.in_words(document["changes"]), f"serving    {document['active']} owns the port"]
     if last:
-        lines.append(f"handover   {last['from']} -> {last['to']}, nobody answered for {last['downtime_ms']} ms")
+        lines.append(f"handover   {last['from']} -> {last['to']}, downtime {last['downtime_ms']} ms")
     lines += verification.lines(verified)
     lines.append(f"next       make status STACK={stack} · make up STACK={stack} · make history STACK={stack}")
     return "\n".join(lines)

@@ -52,8 +52,8 @@ def _of_the_port(handover: Mapping[str, Any], outputs: Mapping[str, Any]) -> lis
     elif handover["unfinished"]:
         unfinished = handover["unfinished"]
         drift.append(
-            f"a handover that began at {unfinished['at']} was cut off at {unfinished['point']}: "
-            "`make up` or `make rollback`"
+            f"a handover that began at {unfinished['at']} was interrupted at {unfinished['point']}: "
+            "finish it with `make up` or `make rollback`"
         )
     if handover["active"] != outputs["active"]:
         drift.append(f"{outputs['active']} should own the port, {holder} does")
@@ -86,7 +86,7 @@ def differing(steps: Sequence[events.StepEventMetadata]) -> list[str]:
             sentences[name] = f"{name} is gone from the host"
         elif name not in sentences:
             keys = ", ".join(step.diffs or sorted(step.detailed_diff or {}))
-            sentences[name] = f"{name} is not as the state has it{f': {keys}' if keys else ''}"
+            sentences[name] = f"{name} differs from the state{f': {keys}' if keys else ''}"
     return list(sentences.values())
 
 

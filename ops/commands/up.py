@@ -55,7 +55,7 @@ def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: Afte
     if "downtime_ms" in handover:
         lines.append(
             f"handover   {handover.get('from')} -> {handover.get('to')} at {handover.get('at')}, "
-            f"nobody answered for {handover['downtime_ms']} ms{_parts_in_words(handover)}"
+            f"downtime {handover['downtime_ms']} ms{_parts_in_words(handover)}"
         )
     lines += verification.lines(after.verified)
     if outputs.get("rollback"):

@@ -56,8 +56,8 @@ def run(
         raise UserError(f"{error.filename} is not on this machine: install it, then run again.") from None
     except subprocess.TimeoutExpired:
         raise EngineFailed(
-            f"The host of stack {stack} gave no answer to `{verb} {action}` within {limit_seconds:g} s; it may be at "
-            "work still, and the same command goes on from there."
+            f"The host of stack {stack} gave no answer to `{verb} {action}` within {limit_seconds:g} s and may still "
+            "be at work: run the same command again to continue."
         ) from None
     if completed.returncode:
         raise UserError(_sentence(completed.stderr.decode(errors="replace"), completed.returncode))

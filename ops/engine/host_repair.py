@@ -20,7 +20,7 @@ def keep_program(stack: str, settings: Settings, resources: state.Resources, pro
         return
     path = f"{settings.host.folder}/hostctl.pyz"
     if host.run(stack, settings, "self", "install", {"path": path})["written"]:
-        progress.line(f"{path} was gone from the host; it is back.")
+        progress.line(f"{path} was missing on the host and has been restored.")
 
 
 def keep_claude(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
@@ -34,8 +34,10 @@ def keep_claude(stack: str, settings: Settings, resources: state.Resources, prog
     token, entry = client["token_request"], client["entry_request"]
     try:
         if not host.run(stack, settings, "token", "write", token)["kept"]:
-            progress.line(f"The token in {token['path']} was gone, or near its end; there is a new one.")
+            progress.line(f"The token in {token['path']} was missing or about to expire; a new one has been written.")
         if host.run(stack, settings, "claude", "apply", entry)["changed"]:
-            progress.line(f"Claude's entry {entry['entry']} in {entry['file']} was not as declared; it is back.")
+            progress.line(
+                f"Claude's entry {entry['entry']} in {entry['file']} was not as declared and has been restored."
+            )
     except UserError as error:
         progress.line(str(error))

@@ -66,8 +66,8 @@ def _require_configuration(stack: str) -> None:
     if not (ROOT / f"Pulumi.{stack}.yaml").exists():
         known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
         raise UserError(
-            f"There is no Pulumi.{stack}.yaml: name one of the stacks {', '.join(known)} by STACK=…, or make the file "
-            "from Pulumi.prod.yaml."
+            f"There is no Pulumi.{stack}.yaml: pass STACK= with one of {', '.join(known)}, or make the file from "
+            "Pulumi.prod.yaml."
         )
 
 
@@ -80,7 +80,7 @@ def _real_plugins(stack: str, progress: Progress) -> None:
     if missing:
         plugin = missing[0]
         raise UserError(
-            f"The Pulumi plugin {plugin.name} {plugin.version} is neither installed nor can it be downloaded here: "
+            f"The Pulumi plugin {plugin.name} {plugin.version} is not installed and cannot be downloaded here: "
             f"run `pulumi plugin install resource {plugin.name} {plugin.version}` where the internet can be reached "
             f"and copy ~/.pulumi/plugins/{plugin.folder} to the same place on this machine."
         )

@@ -174,7 +174,7 @@ def finish(
     if status["active"] == "unknown owner" or (as_configured and not status["unfinished"]):
         return
     document = state.handover_request(state.resources_of(opened, stack), settings)
-    progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
+    progress.line(f"{holder['name']} has the port, and {owner(settings)} should: finishing the handover.")
     if settings.active == "sentinel":
         # One that was stopped, by hand or by a boot, is no difference to the engine, which does not start it.
         standby = {"container": document["container"], "limit_seconds": settings.sentinel.start_seconds}
@@ -194,8 +194,8 @@ def owner(settings: Settings) -> str:
 def in_words(operation: Operation) -> str:
     """One sentence on an operation that was cut off."""
     return (
-        f"A killed run was {operation['type']} {_name(operation)}: whether that was done is read from the host, and "
-        "what is missing is done again."
+        f"A killed run was {operation['type']} {_name(operation)}: the host shows what was done, and what is missing "
+        "is done again."
     )
 
 
@@ -220,7 +220,7 @@ def _finish(
         document = _document(inputs.get("stdin"))
         if inputs.get(step) and document is not None:
             *_, verb, action = str(inputs[step]).split()
-            progress.line(f"{_name(operation)}: {verb} {action}, since the killed run did not note its result.")
+            progress.line(f"{_name(operation)}: {verb} {action}, since the killed run did not record its result.")
             host.run(stack, settings, verb, action, document)
 
 
@@ -252,7 +252,7 @@ def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, pr
     networks = [INTERNAL_NETWORK, EDGE_NETWORK]
     removed = host.run(stack, settings, "orphans", "remove", {"known": known, "networks": networks})["removed"]
     for name in removed:
-        progress.line(f"{name} was made by a run that was killed before it was noted; it is removed, and made again.")
+        progress.line(f"{name} was made by a run that was killed before it could record it; removed, to be made again.")
 
 
 def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:

@@ -28,6 +28,7 @@ from ops.engine import environment
 from ops.engine.changes import counts
 
 PROJECT = "sentinel-cutover"
+ENGINE_MISSING = "Pulumi's engine is not installed yet: run `make up`, which provides it, or `make doctor` to see why."
 
 EVENTS_BY_FILE = VersionInfo(3, 205, 0)
 """The newest version of which the SDK reads the engine's events from a file. Of newer ones it takes them over a port of
@@ -75,7 +76,7 @@ class OrderlyCommand(automation.PulumiCommand):
                 start_new_session=True,
             )
         except FileNotFoundError:
-            raise UserError("The engine pulumi is not there yet; run `make up`, or `make doctor` to see why.") from None
+            raise UserError(ENGINE_MISSING) from None
         assert engine.stdout and engine.stderr
         out, err = _Reader(engine.stdout, on_output), _Reader(engine.stderr, on_error)
         self._wait(engine)
@@ -94,7 +95,9 @@ class OrderlyCommand(automation.PulumiCommand):
                 interrupted += 1
                 engine.send_signal(signal.SIGINT)
                 if interrupted == 1:
-                    self._progress.line("The engine finishes what it is doing, then stops; Ctrl-C again ends it now.")
+                    self._progress.line(
+                        "The engine finishes its current step, then stops; press Ctrl-C again to end it now."
+                    )
         if interrupted:
             raise KeyboardInterrupt
 
@@ -145,8 +148,8 @@ def as_user_error(action: str) -> Generator[None]:
         yield
     except errors.ConcurrentUpdateError as error:
         raise LockHeld(
-            f"{action} did not start, another run holds the stack's lock: wait for it, or `pulumi cancel` if it was "
-            f"killed ({reason(str(error))})"
+            f"{action} did not start, because another run holds the stack's lock: wait for it, or run `pulumi cancel` "
+            f"if it was killed ({reason(str(error))})"
         ) from None
     except errors.CommandError as error:
         raise EngineFailed(f"{action} failed: {reason(str(error))}") from None
@@ -177,7 +180,7 @@ def reason(text: str) -> str:
     lines = [line.strip() for line in text.splitlines()]
     named = [re.sub(r"^.*?\berror: ", "", line) for line in lines if re.search(r"(^|\s)error: ", line)]
     useful = [line for line in named if not line.startswith(("update failed", "preview failed", "resource monitor"))]
-    first = next(iter(useful or named), "it gave no reason; its output stands above.")
+    first = next(iter(useful or named), "it gave no reason; see its output above.")
     return first if first.endswith(".") else first + "."
 
 

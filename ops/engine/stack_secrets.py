@@ -17,6 +17,7 @@ from typing import Any
 
 from console.errors import UserError
 from console.paths import ROOT
+from ops.engine.run import ENGINE_MISSING
 from settings.describe import is_made_secret
 from settings.model import SECRET_KEYS, Settings
 
@@ -85,7 +86,7 @@ def runner(stack: str, environment: Mapping[str, str], directory: Path = ROOT) -
                 check=False,
             )
         except FileNotFoundError:
-            raise UserError("The engine pulumi is not in PATH; run make up or make doctor first.") from None
+            raise UserError(ENGINE_MISSING) from None
         if completed.returncode != 0:
             reason = " ".join(completed.stderr.split()) or "it gave no reason"
             raise UserError(f"The configuration of stack {stack} could not be used by pulumi config: {reason}")

@@ -51,7 +51,7 @@ class Report:
     @classmethod
     def of(cls, facts: Facts) -> Report:
         last = facts["seen"]["last"]
-        title = "Return to ContextForge" if _is_rollback(facts) else "Cutover to Sentinel"
+        title = "Rollback to ContextForge" if _is_rollback(facts) else "Cutover to Sentinel"
         parts = tuple(claim(facts) for claim in CLAIMS)
         return cls(
             facts["stack"], int(facts["update"]["number"]), last["at"], facts["made_at"], title, parts, _figures(facts)
@@ -80,7 +80,7 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
     backends: Sequence[Facts] = facts["verification"]["backends"]
     good = sum(row["result"] == "ok" for row in backends)
     return (
-        (amount(facts["seen"]["last"]["downtime_ms"]), "nobody answered"),
+        (amount(facts["seen"]["last"]["downtime_ms"]), "downtime"),
         (f"{good} of {len(backends)}", "backends answer"),
         (facts["status"]["predecessor"], "the predecessor"),
     )
@@ -101,27 +101,27 @@ def _port(facts: Facts) -> Part:
         ("released by", "" if _is_rollback(facts) else RELEASES.get(last["release"], "")),
         ("program", tables.program(around) or "not recorded"),
     )  # fmt: skip
-    sentence = f"{last['from'] or 'Nobody'} let it go, {last['to'] or 'nobody'} took it, and {now}."
+    sentence = f"{last['from'] or 'Nobody'} released it, {last['to'] or 'nobody'} took it, and {now}."
     verdict: Verdict = "proven" if stays else "disproved"
     return Part("port", "The right gateway has the port, and it alone", verdict, sentence, details)
 
 
 def _downtime(facts: Facts) -> Part:
     window = Window.of(facts["seen"]["last"])
-    title = f"Nobody answered for {amount(window.downtime)}"
+    title = f"The downtime was {amount(window.downtime)}"
     phases = (("of which", ", ".join(f"{name} {amount(ms)}" for name, ms in window.phases)),)
     silence = window.silence
     if silence is None:
-        sentence = "This is the handover's own figure: no attempts beside it were kept, so nothing confirms it."
+        sentence = "This is the handover's own figure: no independent attempts were recorded, so nothing confirms it."
         return Part("downtime", title, "not checked", sentence, phases)
     longest = silence[1] - silence[0]
     confirmed = longest <= window.downtime + max(SLACK_MS, window.downtime // 4)
     sentence = (
-        "So says the handover, from letting go to the first good answer. "
-        f"{len(window.attempts)} attempts beside it saw no longer silence than {amount(longest)} from answer to answer."
+        "The handover measured it from the release of the port to the first good answer. The longest silence that "
+        f"{len(window.attempts)} independent attempts saw, from one answer to the next, is {amount(longest)}."
     )
     if not window.whole:
-        sentence += " A run before this one was cut off; the picture shows the one that finished it."
+        sentence += " An earlier run was killed; the picture shows the one that finished the handover."
     counts = ", ".join(f"{count} {word}" for word, count in window.counts().items())
     verdict: Verdict = "proven" if confirmed else "disproved"
     return Part("downtime", title, verdict, sentence, (*phases, ("attempts", counts)), window=window)
@@ -168,7 +168,7 @@ def _claude(facts: Facts) -> Part:
         sentence += f" Refused, as they must be: {' and '.join(f'{token} token' for token in refused)}."
     elif tokens.get("detail"):
         sentence += f" Other tokens: {tokens['detail']}."
-    return Part("claude", "Claude's token opens it, others do not", "proven" if ok else "disproved", sentence)
+    return Part("claude", "Claude's token is accepted, others are refused", "proven" if ok else "disproved", sentence)
 
 
 def _gates(facts: Facts) -> Part:
@@ -206,7 +206,7 @@ def _loopback(facts: Facts) -> Part:
     sentence = (
         f"The host's own list of sockets, and {bindings.get('tried', 0)} connections tried to its other addresses"
     )
-    sentence += f": open are {', '.join(bad)}." if bad else ": none was let in."
+    sentence += f": open are {', '.join(bad)}." if bad else ": none succeeded."
     return Part("loopback", title, "proven" if bindings["ok"] else "disproved", sentence)
 
 
@@ -236,7 +236,7 @@ def _firewall(facts: Facts) -> Part:
 
 
 def _at_boot(place: str) -> str:
-    return f"which {place} runs" if place else "of which nothing that runs at boot was found to know"
+    return f"which {place} runs" if place else "which nothing was found to run at boot"
 
 
 def _rollback(facts: Facts) -> Part:
@@ -251,7 +251,7 @@ def _rollback(facts: Facts) -> Part:
 
 
 def _backup(facts: Facts) -> Part:
-    return Part("backup", "A backup is kept that reads back", *nightly.finding(facts, "backup", "backup"))
+    return Part("backup", "A backup is kept and was read back", *nightly.finding(facts, "backup", "backup"))
 
 
 def _restore(facts: Facts) -> Part:

@@ -35,14 +35,14 @@ def svg(window: Window, width: int, most_ticks: int) -> str:
     def x(moment: float) -> float:
         return round(LEFT + (moment - begin) * scale, 1)
 
-    label = f"Attempts at the port along time: for {amount(gap)} nobody answered; " + ", ".join(
+    label = f"Attempts to reach the port over time: downtime {amount(gap)}; " + ", ".join(
         f"{count} {word}" for word, count in window.counts().items()
     )
     lines = [
         f'<svg viewBox="0 0 {width} {HEIGHT}" width="100%" role="img" aria-label="{escape(label)}" '
         'xmlns="http://www.w3.org/2000/svg">',
         f'<rect class="gap" x="{x(0)}" y="28" width="{max(1, x(window.here) - x(0)):.1f}" height="{AXIS - 28}"/>',
-        _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"nobody: {amount(gap)}", "gap-label"),
+        _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"downtime {amount(gap)}", "gap-label"),
         *(_lane(good, width) for good in LANES),
         *_marks(window, x),
         *_phases(window, x),

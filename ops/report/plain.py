@@ -89,7 +89,7 @@ def _picture(window: Window) -> list[str]:
     mark[zero:over] = "-" * (over - zero)
     mark[zero] = mark[over] = "|"
     axis = f"{f'{begin} ms':<{PICTURE_COLUMNS // 2}}{f'{end} ms':>{PICTURE_COLUMNS // 2}}"
-    legend = f"  |---| from 0 ms, when the port was let go, to the first good answer at {window.here} ms"
+    legend = f"  |---| from 0 ms, when the port was released, to the first good answer at {window.here} ms"
     return [
         "",
         f"  {''.join(signs)}",

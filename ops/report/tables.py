@@ -90,7 +90,7 @@ def handovers(rows: Sequence[Facts]) -> Table:
         for row in rows
         if row["verb"] != "stop-predecessor"
     )
-    return Table("Handovers in the host's journal", ("at", "from -> to", "nobody answered", "ended"), table_rows)
+    return Table("Handovers in the host's journal", ("at", "from -> to", "downtime", "ended"), table_rows)
 
 
 def updates(rows: Sequence[Facts]) -> Table:
