@@ -183,7 +183,7 @@ require_variable_name = Rule(
     "an environment variable's name: A-Z, 0-9, '_'", lambda value: bool(re.fullmatch(r"[A-Z_][A-Z0-9_]*", value))
 )
 require_made_secret = Rule(
-    "at least 32 characters of A-Z, a-z, 0-9, '_', '-': Grafana eats '$', and others need quoting in a database's "
+    "at least 32 characters of A-Z, a-z, 0-9, '_', '-': Grafana expands '$', and others need quoting in a database's "
     "address; make secrets makes one",
     lambda value: bool(re.fullmatch(r"[A-Za-z0-9_-]{32,512}", value)),
 )

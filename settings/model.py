@@ -60,7 +60,7 @@ class Settings(Section):
     jwt_secret: MadeSecret = Field(description="Key of the gateway's tokens (HS256).")
     postgres_password: MadeSecret = Field(description="Password of Sentinel's database.")
     health_token: MadeSecret | None = Field(
-        default=None, description="Bearer token of /metrics; open inside when not set."
+        default=None, description="Bearer token of /metrics; without one it is open on the internal networks."
     )
     grafana_admin_password: MadeSecret | None = Field(default=None, description="Password of Grafana's admin.")
     grafana_secret_key: MadeSecret | None = Field(

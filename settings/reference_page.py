@@ -20,7 +20,7 @@ from settings.field_rules import Section
 from settings.loading import PROJECT
 from settings.model import Settings
 
-_HEADER = "# Written by `python -m settings.reference_page`; docs/configuration.md says it in words.\n"
+_HEADER = "# Written by `python -m settings.reference_page`; docs/configuration.md has the same keys as tables.\n"
 
 
 def project_text() -> str:
