@@ -4,7 +4,7 @@ Owns: the declared containers, kept on the host, and the verification, which run
 backends or token changed, since they are in its request. `make verify` runs the same at any time
 (`verify/verification.py`).
 
-Deliberately does not: roll back. A person decides; the failure names the command where there is a predecessor.
+Deliberately does not: roll back. The operator decides; the failure names the command where there is a predecessor.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The PromQL queries of panels and alerts.
 
-Owns: the metrics' names, the reading of a counter that did not exist before, and the value of a quiet day.
+Owns: the metrics' names, the reading of a counter that did not exist before, and the value shown without any call.
 Deliberately does not: know panels, rules or thresholds.
 
 Three facts of the gateway shape every query (`reference/sentinel.md`, and Prometheus's handling of counters):

@@ -27,10 +27,11 @@ STDIO_START_SECONDS = 1.1
 """A stdio backend's own start, measured; the gateway discovers its backends one after the other."""
 
 GATES, GATES_THAT_INSPECT, GATES_STARTS, GATE_INSPECT_SECONDS = 7, 2, 3, 30
-"""Counts of a gate's own seconds, an inspection of the host and a start of the container in the gates' limits."""
+"""The gates' limits together: the number of gates, of inspections of the host and of starts of the container, and the
+seconds of one inspection."""
 
 AROUND_THE_CALLS_SECONDS = 60
-"""The share of Claude's entry (45) and of a session's begin (15) in a verification's limit, before its calls."""
+"""Seconds of a verification's limit for Claude's entry (45) and for opening a session (15), before its calls."""
 
 
 def problems(settings: Settings) -> Iterator[Problem]:

@@ -84,7 +84,7 @@ def allowed(field: FieldInfo) -> str:
 
 def _allowed(annotation: Any, outer: list[Any]) -> str:
     bare, inner = plain(annotation)
-    # Within a list or an object pydantic leaves a Field's own notes in the Field.
+    # Within a list or an object pydantic leaves a Field's constraints in the Field.
     metadata = [
         item for note in (*outer, *inner) for item in (note.metadata if isinstance(note, FieldInfo) else [note])
     ]

@@ -1,7 +1,7 @@
 """From Pulumi's raw configuration to `Settings`, or to a `SettingsError` that lists every problem.
 
 Owns: both spellings of a key (nested and literal dotted), and the order of the checks.
-Deliberately does not: know any rule (rules.py, cross_checks.py).
+Deliberately does not: know any rule (field_rules.py, cross_checks.py).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _SettingsInPart = create_model(
     jwt_secret=(SecretStr, SecretStr("")),
     postgres_password=(SecretStr, SecretStr("")),
 )
-"""The settings with nothing required: beside a bad value the good ones are still compared, so that every problem is
+"""The settings with nothing required, to compare the good values even if others are bad, so that every problem is
 reported at once."""
 
 
@@ -60,7 +60,7 @@ def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: st
     """Check the project's raw configuration; keys may carry the project's namespace.
 
     Raises SettingsError with every problem: of single values first, then of values that do not fit together (those
-    that rest on a bad value are left out), then secrets that stand in the clear.
+    that involve a bad value are left out), then secrets in plain text.
     """
     secret = {key.removeprefix(PROJECT + ":") for key in secret_keys}
     own = {key.removeprefix(PROJECT + ":"): value for key, value in raw.items()}
@@ -229,7 +229,7 @@ def _rests_on(problem: Problem, bad: Sequence[str]) -> bool:
 
 
 def _plain_secrets(own: Mapping[str, Any], secret: Collection[str]) -> list[Problem]:
-    allowed_text = "a value that Pulumi encrypts; this one has stood in the clear, so give a new one"
+    allowed_text = "a value that Pulumi encrypts; this one was in plain text, so give a new one"
     return [
         Problem(key, "a secret as plain text, not shown", allowed_text, "<secret>", secret=True)
         for key in SECRET_KEYS

@@ -14,7 +14,7 @@ from settings.limits import RENEW_SHARE
 from settings.model import Settings
 
 SCRAPES_IN_A_WINDOW = 4
-"""Fewer scrapes in a rate's window and one that is lost leaves no rate (Prometheus's own advice)."""
+"""With fewer scrapes in a rate's window, one lost scrape leaves no rate (Prometheus's own advice)."""
 
 
 def require_token_to_be_renewed_before_it_warns(settings: Settings) -> Iterator[Problem]:

@@ -101,7 +101,7 @@ def engine_version(path: Path) -> str:
 
 @functools.cache
 def version_of(path: Path, stamp: str) -> str:
-    """By the file's stamp: one that was missing, or another, a moment ago may have been built or replaced since."""
+    """The version of the file with that stamp: a file that was missing or another may have been built since."""
     known = _known_versions()
     if known.get(str(path), ["", ""])[0] == stamp:
         return known[str(path)][1]

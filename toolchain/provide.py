@@ -1,7 +1,7 @@
 """Engine, language host and plugins: found, else downloaded, else (the programs) built.
 
 Owns: the order of preference, `.work/toolchain/bin`, the links to installed plugins in a PULUMI_HOME of ours.
-Deliberately does not: make a plugin that can neither be found nor downloaded; it answers which those are.
+Deliberately does not: make a plugin that can neither be found nor downloaded; it returns those.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def plugins(home: Path, progress: Progress, *, retry: bool) -> list[Plugin]:
     """Put the real plugins into a PULUMI_HOME inside the repository; returns those that cannot be obtained.
 
     An installed one is linked, never copied or changed; a missing one is downloaded, given up within seconds. With
-    `retry` false a download that failed within the last hour is not tried again: a second run shall be quick.
+    `retry` false a download that failed within the last hour is not tried again, so that a second run is quick.
     """
     absent = [plugin for plugin in PLUGINS if not find.plugin(plugin, [home])]
     for plugin in list(absent):

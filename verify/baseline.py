@@ -1,7 +1,7 @@
 """`python -m verify baseline`: the predecessor's tools and answers through Claude's entry, before anything changes.
 
-Owns: the normal form. Deliberately does not: record while ContextForge is out of service; then the host's own copy is
-the answer, so that a changed input of this resource cannot turn Sentinel's answers into the baseline.
+Owns: the normal form. Deliberately does not: record while ContextForge is out of service; the host's own copy is then
+used, so that a changed input of this resource cannot turn Sentinel's answers into the baseline.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class NoBaseline(Exception):
 
 
 async def baseline(request: BaselineRequest) -> Baseline | None:
-    """The baseline, recorded or kept; None where there is none on the rollback, which it may not hold up.
+    """The baseline, recorded or kept; None where a rollback finds none, since it must not wait for one.
 
     Raises NoBaseline.
     """

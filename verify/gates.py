@@ -64,7 +64,7 @@ async def _catalogue(standby: Standby) -> str:
         restarted = "; restarted once, since a backend had been missed at its start"
     file = {"health_token_file": standby.request.health_token_file} if standby.request.health_token_file else {}
     healthy: dict[str, bool] = (await standby.inspect("metrics", **file))["backends"]
-    # The gauge follows a fixed backend only after a while; of a backend that is called, the call decides.
+    # The gauge follows a repaired backend only after a while; where the gate `calls` calls a backend, that decides.
     healthy |= {probe.name: True for probe in probes if not probe.needs_internet}
     faults = {
         probe.name: "does not offer " + probe.tool

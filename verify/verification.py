@@ -1,8 +1,8 @@
 """`python -m verify verification`: the checks of the gateway that serves, through Claude's own entry.
 
-Owns: one document of all checks: one call a backend, tokens that must be refused, the comparison with the baseline, and
-the facts of the host (who has the port, its bindings, whether every container runs as declared).
-Deliberately does not: fix anything, or roll back; that is a person's decision.
+Owns: one document of all checks: one call per backend, tokens that must be refused, the comparison with the baseline,
+and the facts of the host (the port's holder, its bindings, and whether every container runs as declared).
+Deliberately does not: fix anything, or roll back; that is the operator's decision.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ TOKENS = "tokens"
 
 @dataclass(frozen=True, kw_only=True)
 class SentinelArgs:
-    """The foundations of Sentinel; with `standby` false its container is declared and stopped."""
+    """Sentinel's host, networks and database; with `standby` false its container is declared and not running."""
 
     settings: Settings
     host: Host
@@ -207,7 +207,7 @@ class Sentinel(pulumi.ComponentResource):
         ).resource
 
     def _token(self, files: HostFiles) -> Action:
-        """The token of the handover's probe, made and renewed on the host, so that it is in no state."""
+        """The token of the handover's probe, made and renewed on the host, so that it never enters the state."""
         client = self._args.settings.client
         return self._args.host.action(
             f"{self._name}-token",

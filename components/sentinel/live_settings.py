@@ -61,7 +61,7 @@ class LiveSettingsArgs:
 
 
 class LiveSettings(pulumi.ComponentResource):
-    """Kill switch and rate limits in the running container, which starts with them: on create this only checks."""
+    """Kill switch and rate limits in the running container. A new container starts with them: a create only checks."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class LiveSettings(pulumi.ComponentResource):
                 ReloadRequest,
                 container=args.container.id,
                 tables=live(sentinel),
-                # A disabled tool is in no list, and one that is enabled again is.
+                # The gateway's list must lack a disabled tool, and have one that is enabled again.
                 hidden=sorted({*sentinel.kill_switch.disabled_tools, *(backend.tool for backend in off)}),
                 listed=sorted({backend.tool for backend in on}),
                 port=sentinel.port,

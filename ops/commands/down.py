@@ -1,4 +1,4 @@
-"""`make down`: the stack is taken down; a sandbox goes with it, the history and the data of any other stack stay."""
+"""`make down`: takes the stack down; a sandbox goes with its state, any other stack keeps its history and its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make refresh`: the present condition of the host, written into the state."""
+"""`make refresh`: brings the stack's state in line with its host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     if not (yes or sandbox.of_stack(stack)):
-        require_yes(f"Write into the state of stack {stack} the present condition of its host?")
+        require_yes(f"Bring the state of stack {stack} in line with its host?")
     result = recovery.alone(
         opened,
         f"pulumi refresh of stack {stack}",

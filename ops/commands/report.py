@@ -74,7 +74,7 @@ def _written(stack: str, report: claims.Report) -> Mapping[str, Path]:
 
 
 def _posted(stack: str, settings: Settings, report: claims.Report, *, send: bool, may_ask: bool) -> str:
-    """The fate of the short form in words; nothing is posted without SEND=1 or a yes."""
+    """One sentence on the short form: posted or why not; nothing is posted without SEND=1 or a yes."""
     webhook = settings.discord_webhook
     if webhook is None:
         return "not posted: no discord_webhook is set"

@@ -1,11 +1,11 @@
 """`make retire-contextforge`: the predecessor leaves the host for good, and the stack says so.
 
-The order, of which each step is safe to end in: list everything that goes; keep a last dump; get the operator's yes;
-give up the rollback (`predecessor.kind: absent`) and verify; take the sidecars off its networks, and verify again; only
-then remove anything. A run that was killed after the yes is finished by the next one.
+The order, in which a run may safely end after each step: list everything that goes; keep a last dump; get the
+operator's yes; give up the rollback (`predecessor.kind: absent`) and verify; take the sidecars off its networks and
+verify again; only then remove anything. A run that was killed after the yes is finished by the next one.
 
-Owns: that order and the refusals before it. Deliberately does not: remove anything (`hostctl retire` does), nor take
-networks along that nobody named.
+Owns: that order and the refusals before it. Deliberately does not: remove anything (`hostctl retire` does), or any
+network that nobody named.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _give_up_the_rollback(
 
 
 def _move_sidecars(stack: str, settings: Settings, progress: Progress) -> None:
-    """Off ContextForge's networks, and on again when a backend does not answer then."""
+    """Take the sidecars off ContextForge's networks; put them on again when a backend does not answer then."""
     for line in _run_on_host(stack, settings, "part")["left"]:
         progress.line(f"{line}: left")
     verified = verification.verify_backends(stack, settings)
@@ -177,13 +177,14 @@ def _text(stack: str, settings: Settings, document: Document, verified: Result, 
 
 
 def _run_on_host(
-    stack: str, settings: Settings, word: str, limit_seconds: float = host.LIMIT_SECONDS, **more: Any
+    stack: str, settings: Settings, action: str, limit_seconds: float = host.LIMIT_SECONDS, **members: Any
 ) -> dict[str, Any]:
-    return host.run(stack, settings, "retire", word, {**document_of(settings), **more}, limit_seconds=limit_seconds)
+    document = {**document_of(settings), **members}
+    return host.run(stack, settings, "retire", action, document, limit_seconds=limit_seconds)
 
 
 def _size(item: Document) -> str:
-    """Such as `  12.3 MB`; nothing of what has no size."""
+    """Such as `  12.3 MB`; empty for an item without a size."""
     if "bytes" not in item:
         return ""
     size = float(item["bytes"])

@@ -32,7 +32,7 @@ SHOWN_UPDATES = 15
 class Choice:
     """The destination of a rollback: its name in the question, and the whole configuration without secrets.
 
-    `number` is that of a chosen update; None is today's configuration with the switch turned.
+    `number` is that of a chosen update; None is today's configuration with `active: contextforge`.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Choice:
 
 
 def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Result:
-    """To ContextForge with today's configuration, or to what update `to` ran with.
+    """Roll back to ContextForge with today's configuration, or to the configuration of update `to`.
 
     Shows the history and the preview, asks, runs, verifies. Raises UserError, nothing changed, for an update that is
     not there, did not succeed, or whose image or predecessor is gone.
@@ -68,14 +68,14 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
     try:
         return _run(opened, stack, Snapshot(settings, deployment), progress)
     except LockHeld:
-        # Another run is at work, so this one has not begun: the file says again what that one runs with.
+        # Another run is at work, so this one has not begun: the file must again say what that one runs with.
         candidate.write_bytes(previous)
         stack_file.adopt(stack, candidate)
         raise
 
 
 def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> Choice:
-    """Raises UserError when there is no such update, or none that can be gone back to."""
+    """The destination; raises UserError where there is no such update, or none that can be restored."""
     if to is None:
         return Choice("ContextForge, with today's configuration", {**today.values, "active": "contextforge"})
     update = next((candidate for candidate in updates if candidate.number == to), None)
@@ -93,7 +93,7 @@ def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> C
             f"Update {to} ran with the secret {', '.join(sorted(lacking))}, which is no longer set and which no "
             f"history holds: set it (`pulumi config set --secret {min(lacking)}`), then run again."
         )
-    # A key that is a secret by now stays one, with the value that it has.
+    # A key that has become a secret stays one, with its present value.
     values = {key: value for key, value in update.settings.items() if key not in today.secrets}
     return Choice(f"update {to} of {update.at}", values, to)
 

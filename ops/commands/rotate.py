@@ -32,7 +32,7 @@ COSTS: Mapping[str, str] = {
     "grafana_admin_password": "Grafana restarts and its admin gets the new password; the port is not touched",
     "grafana_secret_key": "Grafana restarts with an empty database: its sessions, silences and the alerts' history "
     "end, what the program provisions is there again; the port is not touched",
-    "discord_webhook": "what alerts restarts; the port is not touched",
+    "discord_webhook": "every sender of alerts restarts; the port is not touched",
     "n8n_api_key": "nothing restarts; the port is not touched",
     "firecrawl_api_key": f"{_NEW_SENTINEL}, where a backend uses it",
     "exa_api_key": f"{_NEW_SENTINEL}, where a backend uses it",
@@ -77,7 +77,7 @@ def _handover(stack: str, progress: Progress) -> Mapping[str, Any]:
 
 
 def _new_value(key: str) -> str:
-    """Random where that is a secret's nature; else what its issuer gave, from the terminal or from stdin."""
+    """A random value where that will do; else the value that its issuer gave, from the terminal or from stdin."""
     if is_made_secret(Settings.model_fields[key]):
         return new_secret()
     if sys.stdin.isatty():

@@ -1,7 +1,7 @@
 """`make up`: the engine's update, and a summary of the stack after it.
 
 Owns: the question before an existing host changes, the document and the text.
-Deliberately does not: run the engine; `ops.engine.recovery` fixes what a killed run left, before and after it.
+Deliberately does not: run the engine; `ops.engine.recovery` does, and repairs what a killed run left.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Update:
     """One run of the engine. `settings` is the configuration it ran with, defaults included and secrets left out.
 
     `secrets` are the keys that were secret; `resources` counts by kind of step, without unchanged ones. `ended` is
-    empty where the engine did not come to its end; `around` has the engine's notes on its operator and commit.
+    empty where the engine did not finish; `around` has the engine's notes on its operator and commit.
     """
 
     number: int
@@ -50,7 +50,7 @@ class Update:
 
 
 def updates_of(opened: automation.Stack, stack: str) -> list[Update]:
-    """All of them, newest first; without a page the engine would give the last ten."""
+    """Every update, newest first, read page by page: otherwise the engine gives only the last ten."""
     summaries: list[automation.UpdateSummary] = []
     with as_user_error(f"reading the history of stack {stack}"):
         while True:
@@ -61,7 +61,7 @@ def updates_of(opened: automation.Stack, stack: str) -> list[Update]:
 
 
 def numbered(summaries: Sequence[automation.UpdateSummary]) -> list[Update]:
-    """A file backend gives updates no number (it says 0); their place, the oldest being 1, is what a service gives."""
+    """The updates with numbers: a file backend numbers each 0, so the oldest becomes 1, as with a service."""
     return [_update(summary, summary.version or len(summaries) - at) for at, summary in enumerate(summaries)]
 
 
@@ -71,7 +71,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def image_of(settings: Mapping[str, Any]) -> str | None:
-    """Sentinel's image; a literal dotted key stands over the nested one, as in the settings."""
+    """Sentinel's image; a literal dotted key overrides the nested one, as in the settings."""
     nested = settings.get("sentinel")
     image = settings.get("sentinel.image") or (
         cast(Mapping[str, Any], nested).get("image") if isinstance(nested, Mapping) else None
@@ -150,12 +150,12 @@ def _differences(before: Any, after: Any, key: str) -> Iterator[str]:
             yield from _differences(earlier.get(name), later.get(name), f"{key}.{name}" if key else str(name))
         return
     if isinstance(before, list | tuple | Mapping) or isinstance(after, list | tuple | Mapping):
-        yield f"{key} {_word(before, after)}"
+        yield f"{key} {_change_in_words(before, after)}"
         return
     yield f"{key}: {_shown(before)} -> {_shown(after)}"
 
 
-def _word(before: Any, after: Any) -> str:
+def _change_in_words(before: Any, after: Any) -> str:
     return "set" if before is None else "no longer set" if after is None else "changed"
 
 

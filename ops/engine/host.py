@@ -22,7 +22,7 @@ from settings.limits import PREDECESSOR_SECONDS
 from verify import ssh
 
 LIMIT_SECONDS = 180
-"""For a verb, beside the limits that the settings give to its steps."""
+"""Limit of a verb, on top of the limits that the settings give to its steps."""
 
 _RUNNER = (
     f"{UNPACKING}\nimport subprocess,tempfile\n"
@@ -65,14 +65,14 @@ def run(
 
 
 def _sentence(output: str, code: int) -> str:
-    """The verb's own sentence, with the lines of a log that may follow it; else the last line that there is."""
+    """The verb's own sentence, with the lines of a log that may follow it; else the last line."""
     lines = output.strip().splitlines() or [f"exit code {code} and no message"]
     own = next((at for at, line in enumerate(lines) if line.startswith("hostctl ")), len(lines) - 1)
     return "\n".join(lines[own:])
 
 
 def handover_status(stack: str, settings: Settings, resources: state.Resources) -> dict[str, Any]:
-    """The port's holder, and a handover that is unfinished or at work."""
+    """The port's holder, and a handover that is unfinished or in progress."""
     return run(stack, settings, "handover", "status", state.handover_request(resources, settings))
 
 

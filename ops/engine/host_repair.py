@@ -1,7 +1,7 @@
-"""Losses of the host since the last run that no run of the engine would notice: it skips an unchanged action.
+"""Repair of what the host lost since the last run and the engine would not notice, since it skips unchanged actions.
 
-- `hostctl`'s own file, without which no delete can run, is put back where it was lost.
-- Claude's token and entry are put back while Sentinel has the port; Claude may lose an entry, as by a new login.
+- `hostctl`'s own file, without which no delete can run, is restored.
+- Claude's token and entry are restored while Sentinel has the port; Claude may lose an entry, as by a new login.
 
 Owns: those two, before a run. Deliberately does not: check Docker's objects, which the engine's refresh compares.
 """
@@ -15,7 +15,7 @@ from settings import Settings
 
 
 def keep_program(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
-    """Put `hostctl` back: the engine's deletes run it on the host, and without it there is no rollback."""
+    """Restore `hostctl`: the engine's deletes run it on the host, and without it there is no rollback."""
     if not resources:
         return
     path = f"{settings.host.folder}/hostctl.pyz"
@@ -24,7 +24,7 @@ def keep_program(stack: str, settings: Settings, resources: state.Resources, pro
 
 
 def keep_claude(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
-    """Put token and entry back as the last run left them.
+    """Restore token and entry as the last run left them.
 
     A refusal is reported and stops nothing: the verification shows its effect.
     """

@@ -1,4 +1,4 @@
-"""Brings a stack to where the engine can run on it: toolchain, plugins, sandbox.
+"""The prerequisites of a run of the engine on a stack: toolchain, plugins, sandbox.
 
 Owns: the order, and what runs side by side.
 Deliberately does not: build or start anything; `toolchain` and the stack's sandbox do.
@@ -62,7 +62,7 @@ def alone(stack: str, progress: Progress) -> Generator[None]:
 
 
 def _require_configuration(stack: str) -> None:
-    """Raises UserError for a mistyped stack, before anything long or lasting is done for it."""
+    """Raise UserError for a mistyped stack, before anything long or lasting is done for it."""
     if not (ROOT / f"Pulumi.{stack}.yaml").exists():
         known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
         raise UserError(

@@ -2,14 +2,14 @@
 
 A killed engine leaves its lock on the stack and operations that it had begun; a killed `hostctl` leaves its journal.
 - The lock is taken away only when the process that holds it is dead, on this very machine.
-- An action that was cut off is done again by the run itself, since every action is idempotent. Where the run has no
-  reason to: one that was being made, and that the program no longer has, is taken back by its own delete; one that was
-  being taken back, and that the program has again, is done again by its own create.
-- What Docker made and the state does not know is removed when it is ours and holds nothing.
-- When the run is over, the port is where the configuration says, also where a handover failed halfway.
+- The run itself repeats an interrupted action, since every action is idempotent. It would skip two kinds, which are
+  finished here: an interrupted create that the program no longer has, by its own delete; an interrupted delete or
+  update that the program has, by its own create.
+- A Docker object that the state does not know is removed if it is ours and holds no data.
+- After the run the configured gateway has the port, even if a handover failed halfway.
 
 Owns: `up`, the only place where these commands run the engine's update; the sentences.
-Deliberately does not: touch a lock of another machine, or anything that carries no label of ours.
+Deliberately does not: touch a lock of another machine, or anything without our label.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def fix(
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
     action = f"clearing the unfinished operations of stack {stack}"
     alone(opened, action, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
-    # Only now: with the lock in hand, the run that had begun them is gone.
+    # Only now, since the refresh took the lock: the run that had begun them is gone.
     for operation in pending:
         progress.line(in_words(operation))
     _wait_for_the_host(opened, stack, settings, progress)
@@ -162,9 +162,9 @@ def finish(
     progress: Progress,
     container: str,
 ) -> None:
-    """After a run: a handover that failed halfway, or was never noted, is ended as the configuration says.
+    """Finish, after a run, a handover that failed halfway or was not recorded, as the configuration says.
 
-    `before` is the state before the run, which the predecessor's record outlives; `container` is Sentinel's name now.
+    `before` is the state before the run, which still has the handover's request; `container` is Sentinel's name now.
     """
     status = host.handover_status(stack, settings, before)
     holder = cast("Mapping[str, str]", status["holder"] or {"name": "nobody", "id": ""})
@@ -176,7 +176,7 @@ def finish(
     document = state.handover_request(state.resources_of(opened, stack), settings)
     progress.line(f"{holder['name']} has the port, and {owner(settings)} should: finishing the handover.")
     if settings.active == "sentinel":
-        # One that was stopped, by hand or by a boot, is no difference to the engine, which does not start it.
+        # The engine sees no difference in a container that was stopped by hand or by a boot, and does not start it.
         standby = {"container": document["container"], "limit_seconds": settings.sentinel.start_seconds}
         limit = host.LIMIT_SECONDS + settings.sentinel.start_seconds
         host.run(stack, settings, "sentinel", "start", standby, limit_seconds=limit)
@@ -192,7 +192,7 @@ def owner(settings: Settings) -> str:
 
 
 def in_words(operation: Operation) -> str:
-    """One sentence on an operation that was cut off."""
+    """One sentence on an interrupted operation."""
     return (
         f"A killed run was {operation['type']} {_name(operation)}: the host shows what was done, and what is missing "
         "is done again."
@@ -202,9 +202,9 @@ def in_words(operation: Operation) -> str:
 def _finish(
     opened: automation.Stack, stack: str, settings: Settings, planned: Mapping[str, str], progress: Progress
 ) -> None:
-    """Run the verbs that the coming run has no reason to run. `planned` is its step for each resource that it has.
+    """Run the verbs that the coming run would skip. `planned` has its step for each resource of the program.
 
-    Secrets are read for this alone; they go from the state to the verb's stdin.
+    Secrets are decrypted for this alone; they go from the state to the verb's stdin.
     """
     deployment = state.deployment_of(opened, stack, secrets=True)
     recorded = {known["urn"]: known for known in state.resources_in(deployment) if not known.get("delete")}

@@ -1,7 +1,7 @@
 """The engine by Pulumi's Automation API, over the repository's own program.
 
 Owns: opening a stack, its preview, ending the engine in order on Ctrl-C, one sentence out of the engine's errors.
-Deliberately does not: go around the Automation API, nor show a secret: outputs that are secret stay out of results.
+Deliberately does not: bypass the Automation API, or show a secret: secret outputs stay out of results.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class _Reader(threading.Thread):
 
 
 def open_stack(stack: str, progress: Progress, *, create: bool = True) -> automation.Stack:
-    """The stack in the repository's own workspace; made when it does not exist yet and `create`."""
+    """The stack in the repository's own workspace; with `create` it is made where it does not exist yet."""
     if not create:
         environment.require_state(stack)
     variables = environment.complete(stack)
@@ -176,7 +176,7 @@ def color() -> str:
 
 
 def reason(text: str) -> str:
-    """The first error that the engine names, without its decoration; the whole of it stands in its own output."""
+    """The first error that the engine names, without its decoration; the engine's own output has the full text."""
     lines = [line.strip() for line in text.splitlines()]
     named = [re.sub(r"^.*?\berror: ", "", line) for line in lines if re.search(r"(^|\s)error: ", line)]
     useful = [line for line in named if not line.startswith(("update failed", "preview failed", "resource monitor"))]

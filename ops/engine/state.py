@@ -1,4 +1,4 @@
-"""The stack's settings and its exported state as values: what a command knows before it does anything.
+"""The stack's settings and its exported state as values, read before a command changes anything.
 
 Owns: reading both, and finding in the state what the program's components registered as their outputs.
 Deliberately does not: search the state's commands, or decrypt a secret.
@@ -102,10 +102,10 @@ def require_deployed(stack: str, outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_same_host(stack: str, deployment: Mapping[str, Any], settings: Settings) -> None:
-    """Raises UserError where the settings name another host than the stack is deployed on.
+    """Raise UserError where the settings name another kind of host than the stack is deployed on.
 
-    The engine would make every action anew in the new way and then delete each in the old one, the handover too, so
-    that the port would end at the predecessor.
+    The engine would replace every action: create all of them over the new connection, then delete all of them over the
+    old one, the handover too, and so give the port to the predecessor.
     """
     deployed = outputs_in(deployment).get("host")
     if deployed and deployed != settings.host.kind:
@@ -153,7 +153,7 @@ def handover_request(resources: Resources, settings: Settings) -> dict[str, Any]
 
 
 def _outputs(resources: Resources, kind: str) -> dict[str, Any]:
-    """Plain outputs of the one resource of that type; of two the one that does not wait to be deleted."""
+    """Plain outputs of the one resource of that type; of two, the one that is not pending deletion."""
     matching = sorted(
         (resource for resource in resources if resource.get("type") == kind),
         key=lambda resource: bool(resource.get("delete")),

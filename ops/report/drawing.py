@@ -1,6 +1,6 @@
 """The downtime's picture as inline SVG: attempts along time on two lanes, the phases of the handover beneath.
 
-Owns: scale, marks, labels. A mark says by its lane what its colour says, so that nobody needs the colour. Colours are
+Owns: scale, marks, labels. A mark's lane says the same as its colour, so that nobody needs the colour. Colours are
 those of the page (CSS variables). Deliberately does not: load anything.
 """
 

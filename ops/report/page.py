@@ -1,6 +1,6 @@
 """The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
 
-Owns: markup and style, for a telephone, a desk, paper, and a dark room. Everything that is not this file's own text is
+Owns: markup and style, for phones, desktops, print and dark mode. Everything that is not this file's own text is
 escaped. Deliberately does not: know what is claimed (`claims`).
 """
 

@@ -1,6 +1,6 @@
 """The report's tables, and how times, digests and amounts are written.
 
-Owns: their columns: few, so that they fit a telephone. Deliberately does not: judge, or know HTML.
+Owns: their columns, few enough for a phone. Deliberately does not: judge, or know HTML.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_UPDATES = 12
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, a smaller note under it, and what its colour says."""
+    """A text, a smaller note under it, and the meaning of its colour."""
 
     text: str
     note: str = ""
