@@ -99,7 +99,7 @@ def failed_share(over: str, *matchers: str) -> str:
 
 
 def backend_health() -> str:
-    """1 healthy, 0 not, one series a backend."""
+    """1 healthy, 0 not, one series per backend."""
     return zero_when_absent(f"min by (backend) ({HEALTHY}{{{BACKENDS}}})", backend="gateway not seen")
 
 

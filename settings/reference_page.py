@@ -52,7 +52,7 @@ def _declaration(field: FieldInfo) -> dict[str, Any]:
 
 
 def configuration_text() -> str:
-    """docs/configuration.md: one table a section, then the backends, then the secrets."""
+    """docs/configuration.md: one table per section, then the backends, then the secrets."""
     lines = [
         "# Configuration",
         "",

@@ -63,13 +63,15 @@ def _lines(axes: Axes, drawn: Drawn, span: Span) -> None:
     overridden = _overrides(drawn.panel)
     colors = iter(LINES * 4)
     handles: list[Any] = []
-    for series in (one for one in drawn.series if one.legend not in overridden):
+    own_axis = [series for series in drawn.series if series.legend in overridden]
+    shared_axis = [series for series in drawn.series if series.legend not in overridden]
+    for series in shared_axis:
         handles += axes.plot(_numbers(series), series.values, color=next(colors), linewidth=1.4, label=series.legend)
     _unit(axes, defaults["unit"])
-    highest = max((value for one in drawn.series if one.legend not in overridden for value in one.values), default=0)
+    highest = max((value for series in shared_axis for value in series.values), default=0)
     _thresholds(axes, defaults["thresholds"]["steps"], highest)
     axes.set_ylim(bottom=0, top=max(highest * 1.15, _least_top(defaults["unit"])))
-    for series in (one for one in drawn.series if one.legend in overridden):
+    for series in own_axis:
         right = axes.twinx()
         handles += right.plot(
             _numbers(series),

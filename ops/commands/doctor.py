@@ -39,11 +39,13 @@ def _own_rows(stack: str) -> list[Row]:
     plugins = find.plugins(homes)
     rows: list[Row] = []
     for program in PROGRAMS:
-        found = programs.get(program.executable)
-        rows.append(_row(program.part, str(found.path) if found else "", found.version if found else ""))
+        installed = programs.get(program.executable)
+        rows.append(
+            _row(program.part, str(installed.path) if installed else "", installed.version if installed else "")
+        )
     for plugin in PLUGINS:
-        found = plugins.get(plugin.name)
-        rows.append(_row(plugin.part, str(found.path) if found else "", found.version if found else ""))
+        installed = plugins.get(plugin.name)
+        rows.append(_row(plugin.part, str(installed.path) if installed else "", installed.version if installed else ""))
     rows.append(_row("python", sys.executable, platform.python_version()))
     rows.append(_program("docker", shutil.which("docker")))
     rows.append(_program("uv", shutil.which("uv") or shutil.which("uv", path=str(VENV / "bin"))))

@@ -1,4 +1,4 @@
-"""`make reboot-check`: writes the marker anew before a boot of the host, prints the check's result after it.
+"""`make reboot-check`: renews the marker before a boot of the host, prints the check's result after it.
 
 Owns: the query, waiting for a check that is at work, the table.
 Deliberately does not: restart the host, or check anything. The host does that after each boot without a command
