@@ -3,7 +3,7 @@
 Owns: its request, the job on the host (a block in the operator's script, else a job of the host's scheduler), and its
 file among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
 
-Deliberately does not: run the job, remove a backup on the rollback, or touch a crontab of the operator's.
+Deliberately does not: run the job, remove a backup on a rollback, or touch a crontab of the operator's.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ async def baseline(request: BaselineRequest) -> Baseline | None:
     except TimeoutError:
         raise NoBaseline(f"ContextForge gave no baseline within {request.limit_seconds:.0f} s") from None
     if kept["baseline"] is None and request.active == "contextforge":
-        print("baseline: none was kept; the rollback goes on without one", file=sys.stderr)
+        print("baseline: none was kept; this rollback continues without one", file=sys.stderr)
         return None
     if kept["baseline"] is None:
         raise NoBaseline(

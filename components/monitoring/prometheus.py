@@ -1,4 +1,4 @@
-"""Prometheus, which scrapes Sentinel from its standby on.
+"""Prometheus, which scrapes Sentinel from standby on.
 
 Owns: its configuration, the check of it by the image's own `promtool` before the running container is touched, its
 container, its volume, the wait until Sentinel's target is up, and the mark of a cutover on the dashboard.

@@ -187,7 +187,7 @@ def finish(
 
 
 def owner(settings: Settings) -> str:
-    """The gateway that should have the port; where ContextForge never ran, the rollback leaves it to nobody."""
+    """The gateway that should have the port; where ContextForge never ran, a rollback leaves it to nobody."""
     return "nobody" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
 
 
