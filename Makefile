@@ -22,7 +22,7 @@ up: venv ## install what is missing, then pulumi up; says what runs where
 preview: venv ## the changes that up would make
 	@$(OPS) preview $(WITH)
 
-refresh: venv ## write the host's present condition into the state
+refresh: venv ## bring the stack's state in line with its host
 	@$(OPS) refresh $(WITH)
 
 dashboards: venv ## write the dashboard's JSON from its code
@@ -43,7 +43,7 @@ rollback: venv ## the rollback: to ContextForge, or TO=N to what update N ran wi
 report: venv ## one page of evidence of the last cutover, into reports/; SEND=1 posts its short form
 	@$(OPS) report $(WITH) $(if $(SEND),--send)
 
-stop-predecessor: venv ## stop the paused predecessor; the rollback then takes its start
+stop-predecessor: venv ## stop the paused predecessor; a rollback then waits for its start
 	@$(OPS) stop-predecessor $(WITH)
 
 retire-contextforge: venv ## ContextForge leaves the host for good; STALE=1 takes networks along that nobody is on

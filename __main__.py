@@ -1,4 +1,4 @@
-"""The cutover as one program: four phases, each only after what it stands on."""
+"""The cutover as one program of four phases, each after those that it depends on."""
 
 import pulumi
 

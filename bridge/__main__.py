@@ -91,9 +91,9 @@ async def _renew_with_missing(
     while True:
         available = ", ".join(await backends.available())
         if not sessions.none_open.is_set():
-            _log.warning("%s accepts connections now: the gateway starts anew when no session is open", available)
+            _log.warning("%s accepts connections now: the gateway restarts when no session is open", available)
             await sessions.none_open.wait()
-        _log.info("the gateway starts anew, with %s", available)
+        _log.info("the gateway restarts, with %s", available)
         await gateway.renew(stop_seconds)
 
 

@@ -15,7 +15,7 @@ LEEWAY_SECONDS = 60
 """As in the gateway (`reference/sentinel.md`): two clocks of one host may differ by that."""
 
 GATEWAY_TOKEN_SECONDS = 365 * 24 * 3600
-"""The gateway checks its session's token at its start; a container that runs for a year is started anew before."""
+"""The gateway checks its session's token at its start; no container runs for a year without a restart."""
 
 
 class TokenRefused(Exception):

@@ -1,9 +1,9 @@
 """The baseline: the predecessor's tools and answers through Claude's entry, before anything changes.
 
-Owns: the record in the state, and a copy on the host, which is the answer whenever ContextForge is out of service: a
-baseline is never taken from Sentinel's own answers.
+Owns: the baseline in the state, and a copy on the host, which is used while ContextForge is out of service, so that a
+baseline is never taken from Sentinel's answers.
 
-Deliberately does not: judge. A backend that is broken already is reported, and need not be better afterwards.
+Deliberately does not: judge. A backend that already fails is reported, and may fail afterwards too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class BaselineArgs:
 
 
 class Baseline(pulumi.ComponentResource):
-    """Tools with their schemas' hashes and one harmless call a backend: `verify.documents.Baseline`."""
+    """Tools with their schemas' hashes, and one harmless call per backend: `verify.documents.Baseline`."""
 
     document: pulumi.Output[dict[str, object]]
 
@@ -53,7 +53,7 @@ class Baseline(pulumi.ComponentResource):
             "baseline",
             BaselineRequest,
             {
-                # Taken anew at the cutover, since a staged one may be days old; on the rollback the kept one answers.
+                # A change of it takes a new baseline at the cutover, since that of a staged stack may be days old.
                 "active": settings.active,
                 "claude": _of_the_predecessor(settings, host),
                 "gateway": settings.predecessor.gateway,

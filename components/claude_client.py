@@ -6,7 +6,7 @@ the run while ContextForge still serves; and `ClaudeClient`, the token, our entr
 the program that prints Claude's header.
 
 Deliberately does not: put the token or Claude's file into the program, its state or the engine's events. The record
-stays on the host (0600); only its path and its hash come back.
+stays on the host (0600); only its path and its hash are in the state.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ class ClaudeRecordArgs:
 
 
 class ClaudeRecord(pulumi.ComponentResource):
-    """The record of Claude's entries and token file; `record` is its path on the host and its hash. Its delete restores
-    what is still changed.
+    """The record of Claude's entries and token file; `record` is its path on the host and its hash.
+
+    Its delete restores what is still changed.
     """
 
     record: pulumi.Output[dict[str, object]]
@@ -94,13 +95,13 @@ class ClaudeClient(pulumi.ComponentResource):
         }
         token = host.action(
             f"{name}-token",
-            # Its delete leaves the file: it may be ContextForge's own, which the record puts back.
+            # Its delete leaves the file: it may be ContextForge's own, which the record restores.
             Operation("token", create="write", delete="forget"),
             request(
                 TokenRequest,
                 path=client.token_file,
                 request_file=f"{host.folder}/{TOKENS}/{CLAUDE}.json",
-                # A literal header must follow a token that the nightly job renews.
+                # An entry with a literal header must change when the nightly job renews the token.
                 entry=entry if client.authorization == "literal" else {},
                 secret_file=args.sentinel.secret_file,
                 issuer=ISSUER,

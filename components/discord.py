@@ -26,7 +26,7 @@ _FILE = "webhook"
 
 @dataclass(frozen=True, kw_only=True)
 class DiscordArgs:
-    """The webhook, and the uid that reads its file inside a container; on the host that is root's."""
+    """The webhook, and the uid that reads its file inside Grafana's container; on the host root reads it."""
 
     webhook: SecretStr
     reader: int
@@ -34,7 +34,7 @@ class DiscordArgs:
 
 
 class Discord(pulumi.ComponentResource):
-    """The webhook. `webhook_file` is its path on the host, which changes with it."""
+    """The webhook's file and its check. `webhook_file`, its path on the host, changes with the webhook."""
 
     webhook_file: pulumi.Output[str]
 

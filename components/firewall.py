@@ -1,9 +1,9 @@
-"""The firewall: what listens on loopback stays unreachable from outside, even where a loopback bind was lost.
+"""The firewall: what listens on loopback stays unreachable from outside, even if a loopback bind is lost.
 
 Owns: the rules for every loopback port of this stack, and their managed block in the operator's firewall script. The
 block is in the resource's inputs, so that a preview shows each line that would change.
 
-Deliberately does not: touch any other rule or line, guard the port of ssh, or follow `active`. Rolling back keeps it.
+Deliberately does not: touch any other rule or line, guard ssh's port, or follow `active`: a rollback keeps the rules.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ class Firewall(pulumi.ComponentResource):
         self.register_outputs({"report": self.report, "request": applied.request})
 
     def _interfaces(self) -> pulumi.Input[list[str]]:
-        """As configured; else found on the host once and recorded, so that a route that changes moves no rule."""
+        """As configured; with `auto` as the host records it the first time, so that a changed route moves no rule."""
         if self._settings.firewall.interface != "auto":
             return [self._settings.firewall.interface]
-        found = self._host.action(
+        detected = self._host.action(
             f"{self._name}-interface",
             Operation("firewall", create="find", delete="forget"),
             request(InterfaceRequest, folder=self._folder),
             parent=self,
         )
-        return found.result.apply(_texts)
+        return detected.result.apply(_texts)
 
     @property
     def _folder(self) -> str:
@@ -92,8 +92,8 @@ def guarded_ports(settings: Settings) -> list[int]:
 
 def loopback_ports(settings: Settings) -> list[int]:
     """The ports that this stack publishes, on loopback alone, in ascending order."""
-    watching = [one.port for one in (settings.prometheus, settings.grafana) if one.enabled]
-    return sorted({settings.sentinel.port, settings.sentinel.health_port, *watching})
+    monitoring = [service.port for service in (settings.prometheus, settings.grafana) if service.enabled]
+    return sorted({settings.sentinel.port, settings.sentinel.health_port, *monitoring})
 
 
 def _texts(result: dict[str, object]) -> list[str]:

@@ -3,9 +3,9 @@
 Owns: the request. A failed gate ends the run with its name, its expectation and finding, and the container's last log
 lines; the container is kept for inspection, and the gateway that serves has not been touched.
 
-Deliberately does not: hold up the rollback. `active` is part of the request, so that the gates run again when the port
-is about to change hands, which may be days after the container was made. During the rollback, or with a container that
-has the port already, all are skipped (`verify/gates_run.py`).
+Deliberately does not: delay a rollback. `active` is part of the request, so that the gates run again when the port is
+about to change hands, which may be days after the container was made. During a rollback, or with a container that
+already has the port, all are skipped (`verify/gates_run.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The handover: one atomic step on the host that gives the port to Sentinel, or back to ContextForge.
 
-Owns: the port's holder. `create` and `update` cut over, from ContextForge or from an older Sentinel; `delete` rolls
-back to ContextForge, and does nothing when its container is not the holder.
+Owns: the move of the port. `create` and `update` cut over, from ContextForge or from an older Sentinel; `delete` rolls
+back to ContextForge, and does nothing when its container does not have the port.
 
 Deliberately does not: start, stop or delete a container of Sentinel's. After any failure inside, the previous holder
 serves again within the same step (`hostctl/handover`, its journal and its undo).

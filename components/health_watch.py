@@ -1,10 +1,11 @@
-"""The uptime check: n8n's own probes of the gateway, Prometheus and Grafana, so that a dead alert path is reported.
+"""The uptime check: n8n's own probes of the gateway, Prometheus and Grafana, so that dead monitoring is reported too.
 
-Owns: the workflow in n8n while Sentinel holds the port, the key's file that `hostctl n8n` reads on the host, and the
-membership of Prometheus and Grafana in n8n's networks (`networks.also`); Sentinel joins these at the handover.
+Owns: the workflow in n8n while Sentinel holds the port, the file with n8n's API key that `hostctl n8n` reads on the
+host, and the membership of Prometheus and Grafana in n8n's networks (`networks.also`); Sentinel joins these at the
+handover.
 
-Deliberately does not: run n8n, or outlive the rollback. The workflow is removed first, so that a gateway that is out of
-service on purpose alarms nobody.
+Deliberately does not: run n8n, or outlive a rollback. That removes the workflow first, so that a gateway that is out of
+service on purpose raises no alarm.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ FAILURES = 2
 OWNER = 0
 """Only root, who runs `hostctl`, reads the key."""
 WAIT_SECONDS = 60
-"""For an n8n that is starting."""
+"""Limit for an n8n that is still starting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +92,12 @@ class HealthWatch(pulumi.ComponentResource):
         )
 
     def _reached(self) -> list[Action]:
-        """Both containers joined to each of n8n's networks, again when a container has been replaced."""
+        """The joins of both containers to each of n8n's networks, repeated when a container has been replaced."""
         monitoring = {
             prometheus_component.ALIAS: self._args.prometheus,
             grafana_component.ALIAS: self._args.grafana,
         }
-        present = {alias: one.container for alias, one in monitoring.items() if one is not None}
+        present = {alias: component.container for alias, component in monitoring.items() if component is not None}
         if not present:
             return []
         return [
@@ -106,8 +107,8 @@ class HealthWatch(pulumi.ComponentResource):
                 request(
                     NetworkRequest,
                     network=network,
-                    members=[{"container": one.name, "aliases": [alias]} for alias, one in present.items()],
-                    containers=[one.id for one in present.values()],
+                    members=[{"container": container.name, "aliases": [alias]} for alias, container in present.items()],
+                    containers=[container.id for container in present.values()],
                 ),
                 parent=self,
             )

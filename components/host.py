@@ -30,7 +30,7 @@ from hostctl.schedule.job import Scheduler
 from settings.gateway_sections import Host as HostSettings
 from verify import ssh
 
-__all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "way"]
+__all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "host_for_verify"]
 
 Document = Mapping[str, object]
 
@@ -151,10 +151,11 @@ class Host(pulumi.ComponentResource):
         secret: bool = False,
         triggers: Sequence[pulumi.Input[str]] | None = None,
     ) -> Action:
-        """Registers one verb of `hostctl` as a resource.
+        """Register one verb of `hostctl` as a resource.
 
-        With `secret` the document and both outputs are secrets and nothing is logged: the published plugin echoes and
-        stores in clear what a command prints, whatever came in. Else the verb's progress on stderr is shown.
+        With `secret` the document and both outputs are secrets and nothing is logged: the published plugin shows and
+        stores a command's output in plain text, even if its input was secret. Otherwise the verb's progress on stderr
+        is shown.
         """
         known = pulumi.Output.from_input(document).apply(lambda known: {**known, "docker_socket": self.docker_socket})
         requested = pulumi.Output.secret(known) if secret else known
@@ -184,13 +185,13 @@ class Host(pulumi.ComponentResource):
         parent: pulumi.Resource,
         depends_on: Sequence[pulumi.Resource] = (),
     ) -> Action:
-        """Registers one command of `python -m verify`, run on this machine; its table and its progress are shown.
+        """Register one command of `python -m verify`, run on this machine; its table and its progress are shown.
 
         `members` are those of the request beside `host`. Neither the request nor the answer holds a secret: the tokens
         that it reads stay in its memory.
         """
         line = f"{_PYTHON} -m verify {verb}"
-        known = pulumi.Output.all(**{"host": way(self._settings), **members})
+        known = pulumi.Output.all(**{"host": host_for_verify(self._settings), **members})
         requested = known.apply(lambda known: request.model_validate(known).model_dump(mode="json"))
         resource = command.local.Command(
             name,
@@ -203,8 +204,8 @@ class Host(pulumi.ComponentResource):
         )
         return Action(resource, resource.stdout.apply(_document), requested)
 
-    def _line(self, verb: str, word: str) -> str:
-        return f"python3 -I -S {shlex.quote(self._program)} {verb} {word}"
+    def _line(self, verb: str, action: str) -> str:
+        return f"python3 -I -S {shlex.quote(self._program)} {verb} {action}"
 
     def _command(
         self,
@@ -251,22 +252,22 @@ class Host(pulumi.ComponentResource):
             user=settings.user,
             port=settings.port,
             private_key=pulumi.Output.secret(key) if key else None,
-            # Without it the published plugin takes any host's word for who it is.
+            # Without it the published plugin accepts any host.
             host_key=settings.host_key,
         )
 
 
-def way(settings: HostSettings) -> dict[str, object]:
-    """The host as `verify` reaches it: `verify.documents.Host`."""
-    near: dict[str, object] = {
+def host_for_verify(settings: HostSettings) -> dict[str, object]:
+    """The host as a member of a request of `verify`: `verify.documents.Host`."""
+    common: dict[str, object] = {
         "kind": settings.kind,
         "program": f"{settings.folder}/hostctl.pyz",
         "docker_socket": settings.docker_socket,
     }
     if settings.kind == "local":
-        return near
+        return common
     return {
-        **near,
+        **common,
         "address": settings.address,
         "user": settings.user,
         "port": settings.port,
@@ -286,5 +287,5 @@ def _docker_host(settings: HostSettings) -> str:
 
 
 def _ssh_options(settings: HostSettings) -> list[str] | None:
-    """For the `ssh` that carries Docker."""
+    """Options of the `ssh` by which the provider reaches Docker."""
     return None if settings.kind == "local" else ssh.options(settings.private_key_file, settings.host_key)

@@ -1,9 +1,9 @@
 """The nightly job: a backup that is read back, retention of the audit log, a weekly restore drill, and tokens renewed.
 
-Owns: its request, the job on the host (a block in the operator's script, else one of the host's scheduler), and its
-place among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
+Owns: its request, the job on the host (a block in the operator's script, else a job of the host's scheduler), and its
+file among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
 
-Deliberately does not: run the job, remove a backup on the rollback, or touch a crontab of the operator's.
+Deliberately does not: run the job, remove a backup on a rollback, or touch a crontab of the operator's.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Nightly(pulumi.ComponentResource):
 
 
 def nightly_request(settings: Settings) -> NightlyRequest:
-    """The request of `hostctl nightly` and `hostctl backup`; the settings hold all of it."""
+    """The request of `hostctl nightly` and `hostctl backup`, made from the settings alone."""
     nightly, host = settings.nightly, settings.host
     marks = Marks(f"{host.folder}/{PROMETHEUS}{MARKS_SUFFIX}", f"127.0.0.1:{PORT}")
     return NightlyRequest(

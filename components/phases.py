@@ -1,7 +1,7 @@
 """The four phases of the program: prepare, start the standby gateway, cut over, operate.
 
 Each function declares the components of its phase, in the order of the design's graph, and returns those that later
-phases stand on. Nobody notices the first two. The third is in the program only while Sentinel has the port.
+phases need. The first two change nothing for a client; the third is in the program only with `active: sentinel`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["CutOver", "Prepared", "Standby", "cut_over", "operate", "prepare", "
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """The host and what was recorded of it. `claude_record` is there while Sentinel is to have the port."""
+    """The host and its records. `claude_record` is None unless Sentinel is to have the port."""
 
     host: Host
     firewall: Firewall | None
@@ -72,7 +72,7 @@ class CutOver:
 
 
 def prepare(settings: Settings) -> Prepared:
-    """Record what is there; nothing has changed for anybody."""
+    """Record the host as it is; nothing changes for a client."""
     host = Host("host", HostArgs(settings=settings.host, archive=archive()))
     firewall = Firewall("firewall", FirewallArgs(settings=settings, host=host)) if settings.firewall.enabled else None
     predecessor = Predecessor("predecessor", PredecessorArgs(settings=settings, host=host), _after(firewall))
@@ -151,7 +151,7 @@ def start_standby(settings: Settings, prepared: Prepared) -> Standby:
 
 
 def cut_over(settings: Settings, prepared: Prepared, standby: Standby) -> CutOver | None:
-    """Hand the port to Sentinel, lead Claude to it, and verify every backend; None while ContextForge has the port."""
+    """Hand the port to Sentinel, connect Claude, and verify every backend; None while ContextForge has the port."""
     if prepared.claude_record is None:
         return None
     host, sentinel = prepared.host, standby.sentinel
@@ -234,5 +234,5 @@ def operate(settings: Settings, prepared: Prepared, standby: Standby, served: Cu
 
 
 def _after(*resources: pulumi.Resource | None) -> pulumi.ResourceOptions:
-    """Options that wait for those of the resources that this stack has."""
+    """Options that depend on the resources; None is one that this stack does not have."""
     return pulumi.ResourceOptions(depends_on=[resource for resource in resources if resource is not None])

@@ -3,7 +3,7 @@
 Owns: the container, its password file, and its volume.
 
 Deliberately does not: publish a port, reach the outside, put the password into the environment, or ever delete the
-volume. `pulumi destroy` forgets the volume and keeps it on the host; the next `up` takes it again.
+volume. `pulumi destroy` forgets the volume and keeps it on the host; the next `up` uses it again.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class PostgresArgs:
 
 
 class Postgres(pulumi.ComponentResource):
-    """One Postgres, healthy before anything depends on it. `url` is a secret: what Sentinel connects with.
+    """One Postgres, healthy before anything depends on it. `url`, with which Sentinel connects, is a secret.
 
-    `expected` are the facts that must be seen of its container.
+    `expected` are the facts that its container must show.
     """
 
     url: pulumi.Output[str]
@@ -102,7 +102,7 @@ class Postgres(pulumi.ComponentResource):
         self.expected = expected(self.container.name, spec, [networks.internal])
         host.action(
             f"{name}-password",
-            # No delete: the role goes with the volume, or stays with it.
+            # No delete: the role stays or goes with the volume.
             Operation("postgres", create="password"),
             request(
                 PasswordRequest,

@@ -45,7 +45,7 @@ class Predecessor(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackCheckArgs:
-    """The predecessor to come back to."""
+    """The predecessor that a rollback needs."""
 
     settings: Settings
     host: Host
@@ -78,6 +78,6 @@ def _request(settings: Settings, host: Host) -> pulumi.Output[dict[str, object]]
         project=predecessor.project,
         gateway=predecessor.gateway,
         port=settings.sentinel.port,
-        # The handover's journal: it describes a predecessor that is out of service now as it was.
+        # The handover's journal describes a predecessor that is already out of service as it was before.
         folder=f"{host.folder}/handover",
     )

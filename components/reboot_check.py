@@ -1,12 +1,12 @@
-"""After each boot of the host: everything came back or not, kept on the host and sent to Discord.
+"""The check after each boot of the host: its result is kept on the host and sent to Discord.
 
-Owns: the marker (what must be true after a boot, and what ran when it was written), the host's own job that checks it
-after the boot.
+Owns: the marker (what must be true after a boot, and what ran when it was written), and the host's own job that checks
+it after the boot.
 
-It is in the program, whoever has the port: a host restarts when it likes, and no command runs before it. `make
-reboot-check` shows the result.
+It is in the program whichever gateway has the port: a host may restart at any time, and no command runs before that.
+`make reboot-check` shows the result.
 
-Deliberately does not: fix anything, or decide who has the port. Restart policies did that before the boot.
+Deliberately does not: fix anything, or decide who has the port. Restart policies, set before the boot, do that.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["RebootCheck", "RebootCheckArgs"]
 
 @dataclass(frozen=True, kw_only=True)
 class RebootCheckArgs:
-    """The parts that must come back. `standby`: Sentinel runs, whoever has the port."""
+    """The parts that must come back. `standby`: Sentinel runs, whichever gateway has the port."""
 
     settings: Settings
     host: Host
@@ -95,16 +95,18 @@ class RebootCheck(pulumi.ComponentResource):
         self.register_outputs({"report": self.report})
 
     def _containers(self) -> list[pulumi.Input[str]]:
-        """Names of those that must run whoever has the port."""
-        watching = [one.container.name for one in (self._args.prometheus, self._args.grafana) if one]
+        """Names of those that must run whichever gateway has the port."""
+        monitoring = [
+            component.container.name for component in (self._args.prometheus, self._args.grafana) if component
+        ]
         backends = [backend.container for backend in self._args.settings.backends if backend.container]
-        return [self._args.postgres.container.name, *watching, *backends]
+        return [self._args.postgres.container.name, *monitoring, *backends]
 
     def _claude(self) -> Mapping[str, str]:
-        """The entry by which Claude reaches whoever has the port."""
+        """The entry by which Claude reaches the gateway that has the port."""
         ours, settings = place(self._args.settings, self._args.host.folder), self._args.settings
-        theirs = {"entry": settings.predecessor.entry, "replaces": ""}
-        return ours if settings.active == "sentinel" else {**ours, **theirs}
+        predecessors = {"entry": settings.predecessor.entry, "replaces": ""}
+        return ours if settings.active == "sentinel" else {**ours, **predecessors}
 
     def _probes(self) -> list[dict[str, object]]:
         """The backends' probes; each tool under the name that the gateway with the port offers."""
@@ -118,14 +120,14 @@ class RebootCheck(pulumi.ComponentResource):
         settings, grafana = self._args.settings, self._args.grafana
         if self._args.prometheus is None:
             return {}
-        watched: dict[str, pulumi.Input[object]] = {
+        members: dict[str, pulumi.Input[object]] = {
             "prometheus_port": settings.prometheus.port,
             "jobs": ["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
         }
         if grafana is None:
-            return watched
+            return members
         return {
-            **watched,
+            **members,
             "grafana_port": settings.grafana.port,
             "grafana_user": GRAFANA_ADMIN,
             "grafana_password_file": grafana.admin_password_file,

@@ -4,7 +4,7 @@ Owns: the declared containers, kept on the host, and the verification, which run
 backends or token changed, since they are in its request. `make verify` runs the same at any time
 (`verify/verification.py`).
 
-Deliberately does not: roll back. A person decides; the failure names the command where there is a predecessor.
+Deliberately does not: roll back. The operator decides; the failure names the command where there is a predecessor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from components.base.probes import probes
 from components.base.request import request
 from components.baseline import Baseline, is_wanted
 from components.claude_client import ClaudeClient, place
-from components.host import Host, Operation, way
+from components.host import Host, Operation, host_for_verify
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
 from hostctl.verification.expected import ExpectedRequest
@@ -83,7 +83,7 @@ def known_members(settings: Settings) -> Mapping[str, object]:
     folder = settings.host.folder
     ours = place(settings, folder)
     return {
-        "host": way(settings.host),
+        "host": host_for_verify(settings.host),
         "claude": {"sentinel": ours, "contextforge": {**ours, "entry": settings.predecessor.entry, "replaces": ""}},
         "gateway": settings.predecessor.gateway_there,
         "port": settings.sentinel.port,

@@ -33,7 +33,7 @@ class StepFailed(UserError):
 
 @dataclass(frozen=True)
 class LongStep:
-    """Something that takes a while: its name for the operator, and what does it."""
+    """A step that takes a while: its name for the operator, and the function that does it."""
 
     name: str
     run: Callable[[Step], None]
@@ -149,7 +149,7 @@ class Progress:
         Ctrl-C (KeyboardInterrupt) ends the children of every step first.
         """
         errors: list[BaseException] = []
-        # Events, since a `join` that a signal broke off takes a running thread for ended (Python 3.11).
+        # Events, since a `join` that a signal interrupted takes a running thread for ended (Python 3.11).
         ended = [threading.Event() for _ in steps]
         threads = [
             threading.Thread(target=self._run, args=(step, errors, event), daemon=True)

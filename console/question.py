@@ -8,7 +8,7 @@ from console.errors import UserError
 
 
 def can_answer() -> bool:
-    """True where a person sits at stdin."""
+    """True where stdin is a terminal."""
     return sys.stdin.isatty()
 
 
@@ -21,8 +21,8 @@ def agreed(question: str) -> bool:
 
 
 def require_yes(question: str) -> None:
-    """Raises UserError where nobody can answer, or the answer is not yes; neither is a failure of a step."""
+    """Raise UserError unless the operator answers yes."""
     if not can_answer():
-        raise UserError(f"{question} Nobody can answer here; say YES=1 to go on.")
+        raise UserError(f"{question} Nobody can answer, since stdin is not a terminal: pass YES=1 to continue.")
     if not agreed(question):
         raise UserError("Nothing was changed.")

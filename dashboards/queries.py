@@ -1,6 +1,6 @@
 """The PromQL queries of panels and alerts.
 
-Owns: the metrics' names, the reading of a counter that did not exist before, and the value of a quiet day.
+Owns: the metrics' names, the reading of a counter that did not exist before, and the value shown without any call.
 Deliberately does not: know panels, rules or thresholds.
 
 Three facts of the gateway shape every query (`reference/sentinel.md`, and Prometheus's handling of counters):
@@ -99,7 +99,7 @@ def failed_share(over: str, *matchers: str) -> str:
 
 
 def backend_health() -> str:
-    """1 healthy, 0 not, one series a backend."""
+    """1 healthy, 0 not, one series per backend."""
     return zero_when_absent(f"min by (backend) ({HEALTHY}{{{BACKENDS}}})", backend="gateway not seen")
 
 

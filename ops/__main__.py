@@ -64,13 +64,13 @@ def main() -> int:
     except UserError as error:
         return _refused(_with_link(error, arguments.command), arguments)
     except OSError as error:
-        # A full disk, or a file of another user; a program that is missing has had its own sentence before.
+        # A full disk, or a file of another user; a missing program has already raised a sentence of its own.
         where = f" at {error.filename}" if error.filename else ""
         fix = f"fix that, then run `make {arguments.command}` again."
         return _refused(f"{error.strerror or error}{where}: {fix}", arguments)
     except KeyboardInterrupt:
         progress.end_children()
-        print(f"Interrupted; `make {arguments.command}` goes on from here.", file=sys.stderr)
+        print(f"Interrupted: run `make {arguments.command}` again to continue.", file=sys.stderr)
         return INTERRUPTED
     text = json.dumps(result.document) if arguments.json else result.text
     if text:
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 def function_of(command: str) -> Callable[..., Result]:
-    """The command's function; imported only now, since most commands need no more than their own part of the house."""
+    """The command's function; imported only now, since most commands need only a small part of the code."""
     name = command.replace("-", "_")
     return getattr(importlib.import_module(f"ops.commands.{name}"), name)
 

@@ -52,10 +52,10 @@ def require_program_without_fetching(settings: Settings) -> Iterator[Problem]:
                 "a program that is already in the image: this command fetches code at start, finds no egress while "
                 "the container is standby, and would run unpinned code next to the secrets"
             )
-            given = (
+            program = (
                 backend.command if fetches_code_at_start(backend.command, ()) else f"{backend.command} with its args"
             )
-            yield Problem(f"backends[{number}].command", given, allowed, "<program>")
+            yield Problem(f"backends[{number}].command", program, allowed, "<program>")
 
 
 def require_sidecar_to_be_reachable(settings: Settings) -> Iterator[Problem]:

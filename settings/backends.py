@@ -23,11 +23,11 @@ from settings.field_rules import (
 
 
 class Expectation(Section):
-    """A good answer; "not an error" alone is not enough (context7 answers errors as text)."""
+    """Conditions of a good answer; the absence of an error is not enough: context7 returns its errors as text."""
 
     result: Literal["text", "structured", "any"] = Field(default="any", description="Kind of the result.")
-    contains: tuple[str, ...] = Field(default=(), description="Texts that the answer must hold.")
-    excludes: tuple[str, ...] = Field(default=(), description="Texts that the answer must not hold.")
+    contains: tuple[str, ...] = Field(default=(), description="Texts that the answer must contain.")
+    excludes: tuple[str, ...] = Field(default=(), description="Texts that the answer must not contain.")
     json_path: str | None = Field(default=None, description="Dotted path that must exist in the structured answer.")
 
 
@@ -41,7 +41,7 @@ class Backend(Section):
         default=None, description="Program in the image; needed with kind stdio; may fetch nothing at start."
     )
     args: tuple[str, ...] = Field(default=(), description="Arguments of the program.")
-    environment: dict[VariableName, str] = Field(default={}, description="Environment variables that are no secrets.")
+    environment: dict[VariableName, str] = Field(default={}, description="Environment variables that are not secret.")
     environment_secrets: dict[VariableName, str] = Field(
         default={}, description="Environment variables and the secret key whose value each gets."
     )
@@ -49,14 +49,14 @@ class Backend(Section):
     arguments: dict[str, Any] = Field(default={}, description="Arguments of the harmless call.")
     expect: Expectation = Field(default_factory=Expectation, description="Conditions that its answer must meet.")
     optional: bool = Field(default=False, description="May fail; the report repeats the reason.")
-    allowed_failure: bool = Field(default=False, description="Fails already at the predecessor; an answer is reported.")
-    reason: str | None = Field(default=None, description="Reason why it is optional or may fail; needed then.")
+    allowed_failure: bool = Field(default=False, description="Already fails at the predecessor; success is reported.")
+    reason: str | None = Field(default=None, description="Why it is optional or may fail; needed in these cases.")
     container: DockerName | None = Field(
         default=None, description="Existing sidecar container on the host, for kind http."
     )
     aliases: tuple[DockerName, ...] = Field(default=(), description="Names of that container on the internal network.")
     upstream_hosts: tuple[UpstreamHost, ...] = Field(
-        default=(), description="Outside hosts that it must reach, by port 443 or as HOST:PORT."
+        default=(), description="Outside hosts that it must reach, on port 443 or given as HOST:PORT."
     )
     timeout_seconds: Seconds = Field(default=30, description="Seconds for one call through the gateway.")
     needs_internet: bool = Field(

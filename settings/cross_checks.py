@@ -27,10 +27,11 @@ STDIO_START_SECONDS = 1.1
 """A stdio backend's own start, measured; the gateway discovers its backends one after the other."""
 
 GATES, GATES_THAT_INSPECT, GATES_STARTS, GATE_INSPECT_SECONDS = 7, 2, 3, 30
-"""Counts of a gate's own seconds, an inspection of the host and a start of the container in the gates' limits."""
+"""The gates' limits together: the number of gates, of inspections of the host and of starts of the container, and the
+seconds of one inspection."""
 
 AROUND_THE_CALLS_SECONDS = 60
-"""The share of Claude's entry (45) and of a session's begin (15) in a verification's limit, before its calls."""
+"""Seconds of a verification's limit for Claude's entry (45) and for opening a session (15), before its calls."""
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
@@ -89,10 +90,10 @@ def require_start_to_hold_the_backends(settings: Settings) -> Iterator[Problem]:
         least += waits
         allowed += f", after backends_seconds ({waits}) for the HTTP ones"
         related = ("backends", "sentinel.backends_seconds")
-    given = settings.sentinel.start_seconds
-    if given < least:
+    configured = settings.sentinel.start_seconds
+    if configured < least:
         allowed = f"at least {least}: {allowed}"
-        yield Problem("sentinel.start_seconds", str(given), allowed, str(max(180, least)), related=related)
+        yield Problem("sentinel.start_seconds", str(configured), allowed, str(max(180, least)), related=related)
 
 
 def require_start_to_hold_the_health_checks(settings: Settings) -> Iterator[Problem]:
@@ -132,11 +133,11 @@ def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
     }
     if settings.predecessor.kind == "contextforge":
         steps["ContextForge's return"] = PREDECESSOR_SECONDS
-    least, given = sum(steps.values()), settings.run.limit_seconds
-    if given < least:
+    least, configured = sum(steps.values()), settings.run.limit_seconds
+    if configured < least:
         allowed = f"at least {least}, the sum of {', '.join(f'{key} ({value})' for key, value in steps.items())}"
         related = ("sentinel.drain_seconds", *(key for key in steps if "." in key))
-        yield Problem("run.limit_seconds", str(given), allowed, str(max(1800, least)), related=related)
+        yield Problem("run.limit_seconds", str(configured), allowed, str(max(1800, least)), related=related)
 
 
 def call_seconds(settings: Settings, backend: Backend) -> int:
@@ -153,14 +154,14 @@ def gates_seconds(settings: Settings) -> int:
 
 
 def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Problem]:
-    given = settings.sentinel.memory_mb
-    if settings.sentinel.serve == "bridge" and given < BRIDGE_MEMORY_MB:
+    configured = settings.sentinel.memory_mb
+    if settings.sentinel.serve == "bridge" and configured < BRIDGE_MEMORY_MB:
         allowed = f"at least {BRIDGE_MEMORY_MB}: measured, bridge 33 MB and gateway 31 MB, before any backend"
-        yield Problem("sentinel.memory_mb", str(given), allowed, "1024", related=("sentinel.serve",))
-    elif settings.alerts.memory_target_mb > given:
+        yield Problem("sentinel.memory_mb", str(configured), allowed, "1024", related=("sentinel.serve",))
+    elif settings.alerts.memory_target_mb > configured:
         target = str(settings.alerts.memory_target_mb)
-        allowed = f"at most sentinel.memory_mb ({given}), or the container dies before the alert"
-        value = str(min(100, given))
+        allowed = f"at most sentinel.memory_mb ({configured}), or the container dies before the alert"
+        value = str(min(100, configured))
         yield Problem("alerts.memory_target_mb", target, allowed, value, related=("sentinel.memory_mb",))
 
 
@@ -168,11 +169,11 @@ def require_native_without_bridge_options(settings: Settings) -> Iterator[Proble
     if settings.sentinel.serve == "bridge":
         return
     for name in ("layers", "backends_seconds", "session_idle_seconds"):
-        given = getattr(settings.sentinel, name)
+        configured = getattr(settings.sentinel, name)
         default = Sentinel.model_fields[name].default
-        if given != default:
+        if configured != default:
             allowed = f"its default ({default}), because sentinel.serve is native and only the bridge knows it"
-            yield Problem(f"sentinel.{name}", str(given), allowed, str(default), related=("sentinel.serve",))
+            yield Problem(f"sentinel.{name}", str(configured), allowed, str(default), related=("sentinel.serve",))
 
 
 def require_a_tag_for_what_is_built(settings: Settings) -> Iterator[Problem]:

@@ -39,7 +39,7 @@ def plain(annotation: Any) -> tuple[Any, list[Any]]:
             annotation = inner
             continue
         if get_origin(annotation) in (Union, types.UnionType):
-            remaining = [one for one in get_args(annotation) if one is not type(None)]
+            remaining = [member for member in get_args(annotation) if member is not type(None)]
             if len(remaining) == 1:
                 annotation = remaining[0]
                 continue
@@ -57,15 +57,15 @@ def section_of(annotation: Any) -> type[Section] | None:
 def field_at(location: Sequence[str | int]) -> FieldInfo | None:
     """The field in which a location lies, or None when the model has no such key."""
     section: type[Section] | None = Settings
-    found: FieldInfo | None = None
+    field: FieldInfo | None = None
     for part in location:
         if isinstance(part, int) or section is None:
             continue
-        found = section.model_fields.get(part)
-        if found is None:
+        field = section.model_fields.get(part)
+        if field is None:
             return None
-        section = section_of(found.annotation)
-    return found
+        section = section_of(field.annotation)
+    return field
 
 
 def is_structure(location: Sequence[str | int]) -> bool:
@@ -84,14 +84,16 @@ def allowed(field: FieldInfo) -> str:
 
 def _allowed(annotation: Any, outer: list[Any]) -> str:
     bare, inner = plain(annotation)
-    # Within a list or an object pydantic leaves a Field's own notes in the Field.
-    metadata = [one for note in (*outer, *inner) for one in (note.metadata if isinstance(note, FieldInfo) else [note])]
+    # Within a list or an object pydantic leaves a Field's constraints in the Field.
+    metadata = [
+        item for note in (*outer, *inner) for item in (note.metadata if isinstance(note, FieldInfo) else [note])
+    ]
     for note in metadata:
         rule = getattr(note, "func", None)
         if isinstance(rule, Rule | SecretRule):
             return rule.allowed
     if get_origin(bare) is Literal:
-        return _choice([str(one) for one in get_args(bare)])
+        return _choice([str(item) for item in get_args(bare)])
     if bare is bool:
         return "true or false"
     if bare in (int, float):
@@ -147,10 +149,10 @@ def fixing_value(key: str, field: FieldInfo, given: object) -> str | None:
     bare, _ = plain(field.annotation)
     if get_origin(bare) in (tuple, dict) or section_of(field.annotation):
         return None
-    candidates = [str(one) for one in field.examples or []]
+    candidates = [str(choice) for choice in field.examples or []]
     default = default_text(key, field)
     candidates += [default] if default is not None else []
-    candidates += [str(one) for one in get_args(bare)] if get_origin(bare) is Literal else []
+    candidates += [str(choice) for choice in get_args(bare)] if get_origin(bare) is Literal else []
     for candidate in candidates:
         if candidate != str(given) and not candidate.startswith("<"):
             return candidate

@@ -62,7 +62,7 @@ def _text(error: SettingsError) -> str:
             problem.key,
             f"  given:   {problem.given}",
             f"  allowed: {problem.allowed}",
-            f"  fix:    {fixing_line(problem, error.literal_keys, error.stack)}",
+            f"  fix:     {fixing_line(problem, error.literal_keys, error.stack)}",
         ]
     return "\n".join(lines)
 

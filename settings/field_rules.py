@@ -60,9 +60,9 @@ class Section(BaseModel):
         """Pulumi's schema knows no null: an optional key's default there is the empty text."""
         if not isinstance(raw, Mapping):
             return raw
-        given = cast(Mapping[str, Any], raw)
+        values = cast(Mapping[str, Any], raw)
         optional = {name for name, field in cls.model_fields.items() if field.default is None or field.default == ""}
-        return {name: value for name, value in given.items() if value not in ("", None) or name not in optional}
+        return {name: value for name, value in values.items() if value not in ("", None) or name not in optional}
 
 
 def refused(allowed: LiteralString) -> PydanticCustomError:
@@ -183,7 +183,7 @@ require_variable_name = Rule(
     "an environment variable's name: A-Z, 0-9, '_'", lambda value: bool(re.fullmatch(r"[A-Z_][A-Z0-9_]*", value))
 )
 require_made_secret = Rule(
-    "at least 32 characters of A-Z, a-z, 0-9, '_', '-': Grafana eats '$', and others need quoting in a database's "
+    "at least 32 characters of A-Z, a-z, 0-9, '_', '-': Grafana expands '$', and others need quoting in a database's "
     "address; make secrets makes one",
     lambda value: bool(re.fullmatch(r"[A-Za-z0-9_-]{32,512}", value)),
 )

@@ -37,7 +37,7 @@ class Host(Section):
     """The machine that is changed: this one, or one reached by ssh."""
 
     kind: Literal["local", "ssh"] = Field(
-        default="local", description="Place of the actions: this machine, or one over ssh."
+        default="local", description="local: the host is this machine; ssh: another one, reached by ssh."
     )
     address: HostName | None = Field(default=None, description="Name or address for ssh; needed with kind ssh.")
     user: UserName | None = Field(default=None, description="User for ssh; needed with kind ssh.")
@@ -55,21 +55,21 @@ class Host(Section):
         default="/var/lib/sentinel-cutover", description="The product's own folder on the host."
     )
     scheduler: Literal["auto", "systemd", "cron"] = Field(
-        default="auto", description="What runs the product's jobs on the host; auto: systemd where it runs, else cron."
+        default="auto", description="Scheduler of the host's jobs; auto: systemd where it runs, otherwise cron."
     )
     cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files, for cron.")
     home: AbsolutePath = Field(description="Home directory of the operator on the host.", examples=["/home/operator"])
 
 
 class Networks(Section):
-    """The networks beside the two that the product makes."""
+    """Networks beyond the two that the product creates."""
 
     also: tuple[DockerName, ...] = Field(
         default=(), description="Existing networks that Sentinel joins at the handover, such as n8n's own."
     )
     sidecars_out: bool = Field(
         default=False,
-        description="The backends' own containers join the edge network too: their egress without ContextForge's.",
+        description="Join the sidecars to the edge network too: they then have egress without ContextForge's networks.",
     )
 
 
@@ -77,7 +77,7 @@ class Predecessor(Section):
     """The gateway that hands the port over and takes it back."""
 
     kind: Literal["contextforge", "absent"] = Field(
-        default="contextforge", description="Holder of the port before; absent is a plain install."
+        default="contextforge", description="Gateway that had the port before; absent: none, a plain install."
     )
     project: DockerName = Field(
         default="mcp-context-forge", description="Compose project of ContextForge's containers."
@@ -88,7 +88,7 @@ class Predecessor(Section):
     )
     release: Literal["pause", "stop"] = Field(
         default="pause",
-        description="Way of letting the port go: pause (back in 0.2 s) or stop (back after its own start).",
+        description="Release of the port: pause (rollback in 0.2 s) or stop (rollback after ContextForge's own start).",
     )
     retire_days: Annotated[Whole, Field(ge=0, le=3650)] = Field(
         default=14, description="Days without a rollback after which ContextForge may be retired."
@@ -113,15 +113,15 @@ class KillSwitch(Section):
 
     disabled_tools: tuple[ToolName, ...] = Field(default=(), description="Tools that are refused and not listed.")
     disabled_backends: tuple[BackendName, ...] = Field(
-        default=(), description="Backends whose every tool is refused and not listed."
+        default=(), description="Backends all of whose tools are refused and not listed."
     )
 
 
 class RateLimits(Section):
-    """Calls a minute; a change reaches the running gateway, whose counts then begin anew."""
+    """Calls per minute; a change reaches the running gateway, which then starts its counts again."""
 
-    default_rpm: Rate = Field(default=1000, description="Calls of one tool in a minute.")
-    per_tool: dict[ToolName, Rate] = Field(default={}, description="Calls in a minute of the tools named here.")
+    default_rpm: Rate = Field(default=1000, description="Calls of one tool per minute.")
+    per_tool: dict[ToolName, Rate] = Field(default={}, description="Calls per minute of the tools named here.")
 
 
 class Sentinel(Section):
@@ -130,17 +130,17 @@ class Sentinel(Section):
     image: Image = Field(description="The operator's image of Sentinel.", examples=["sentinel-gateway:0.1.0"])
     context: AbsolutePath | None = Field(
         default=None,
-        description="Folder on the host with Sentinel's Dockerfile: `docker build` makes image of it, once a tag.",
+        description="Folder on the host with Sentinel's Dockerfile: `docker build` makes the image, once for each tag.",
     )
     serve: Literal["bridge", "native"] = Field(
         default="bridge",
-        description="bridge: the product's bridge binds the port; native: the image binds it, "
-        "its secrets one file each in /run/secrets.",
+        description="bridge: the product's bridge binds the port; native: the image binds it and reads each secret "
+        "from a file in /run/secrets.",
     )
     layers: Literal["all", "bridge", "none"] = Field(
         default="all",
-        description="Bridge only: parts laid over the image, on the host. all: Python, Node, the pinned servers and "
-        "the bridge; bridge: the bridge, the rest is in the image; none: all of it is.",
+        description="Bridge only: layers that the host builds on the image. all: Python, Node, the pinned servers and "
+        "the bridge; bridge: the bridge, since the image has the others; none: the image has everything.",
     )
     standby: bool = Field(default=True, description="With active contextforge: keep Sentinel running, unpublished.")
     uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(
@@ -172,9 +172,11 @@ class Sentinel(Section):
     audit_enabled: bool = Field(default=True, description="Write a row for each call into the table audit_log.")
     session_idle_seconds: Seconds = Field(default=3600, description="Bridge only: seconds until an idle session ends.")
     kill_switch: KillSwitch = Field(
-        default_factory=KillSwitch, description="Refused tools and backends; taken over live."
+        default_factory=KillSwitch, description="Refused tools and backends; applied to the running gateway."
     )
-    rate_limits: RateLimits = Field(default_factory=RateLimits, description="Calls a minute; taken over live.")
+    rate_limits: RateLimits = Field(
+        default_factory=RateLimits, description="Calls per minute; applied to the running gateway."
+    )
 
     @property
     def stop_seconds(self) -> int:
@@ -198,4 +200,4 @@ class Client(Section):
     token_file: AbsolutePath = Field(
         default="", validate_default=True, description="File of Claude's token, mode 0600."
     )
-    token_days: Days = Field(default=90, description="Life of a token in days.")
+    token_days: Days = Field(default=90, description="Lifetime of a token in days.")

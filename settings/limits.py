@@ -1,7 +1,7 @@
 """Limits that no operator has needed to change: constants of the program, beside the limits that are settings.
 
 Owns: these figures, for the documents of the actions and for the rules that compare them with settings.
-Deliberately does not: hold a limit of a single component, which stands in that component.
+Deliberately does not: hold a limit that a single component uses; it is in that component's file.
 """
 
 from __future__ import annotations

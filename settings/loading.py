@@ -1,7 +1,7 @@
 """From Pulumi's raw configuration to `Settings`, or to a `SettingsError` that lists every problem.
 
 Owns: both spellings of a key (nested and literal dotted), and the order of the checks.
-Deliberately does not: know any rule (rules.py, cross_checks.py).
+Deliberately does not: know any rule (field_rules.py, cross_checks.py).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _SettingsInPart = create_model(
     jwt_secret=(SecretStr, SecretStr("")),
     postgres_password=(SecretStr, SecretStr("")),
 )
-"""The settings with nothing required: beside a bad value the good ones are still compared, so that every problem is
+"""The settings with nothing required, to compare the good values even if others are bad, so that every problem is
 reported at once."""
 
 
@@ -60,7 +60,7 @@ def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: st
     """Check the project's raw configuration; keys may carry the project's namespace.
 
     Raises SettingsError with every problem: of single values first, then of values that do not fit together (those
-    that rest on a bad value are left out), then secrets that stand in the clear.
+    that involve a bad value are left out), then secrets in plain text.
     """
     secret = {key.removeprefix(PROJECT + ":") for key in secret_keys}
     own = {key.removeprefix(PROJECT + ":"): value for key, value in raw.items()}
@@ -72,17 +72,17 @@ def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: st
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        found = [_problem(tree, cast(Any, detail)) for detail in error.errors(include_url=False)]
+        invalid = [_problem(tree, cast(Any, detail)) for detail in error.errors(include_url=False)]
         backends_seen = any(key.startswith("backends") for key in bad) or bool(tree.get("backends"))
-        problems += [problem for problem in found if not (backends_seen and problem.related == ("backends",))]
+        problems += [problem for problem in invalid if not (backends_seen and problem.related == ("backends",))]
         locations = [[part for part in detail["loc"] if part != "[key]"] for detail in error.errors()]
-        bad += [problem.key for problem in found]
+        bad += [problem.key for problem in invalid]
         bad += [spelled(location[:2]) for location in locations if location[:1] == ["backends"]]
         settings_to_compare = _in_part(tree, locations)
     else:
         settings_to_compare = settings
     if settings_to_compare is not None:
-        problems += [one for one in cross_checks.problems(settings_to_compare) if not _rests_on(one, bad)]
+        problems += [problem for problem in cross_checks.problems(settings_to_compare) if not _rests_on(problem, bad)]
     problems += _plain_secrets(own, secret)
     if problems or settings is None:
         values = _texts(value for key, value in own.items() if key in secret or key.split(".")[0] in SECRET_KEYS)
@@ -222,14 +222,14 @@ def _drop(place: dict[str, Any], location: Sequence[str | int]) -> None:
 def _rests_on(problem: Problem, bad: Sequence[str]) -> bool:
     keys = (problem.key, *problem.related)
     return any(
-        key == one or key.startswith((f"{one}.", f"{one}[")) or one.startswith((f"{key}.", f"{key}["))
+        key == bad_key or key.startswith((f"{bad_key}.", f"{bad_key}[")) or bad_key.startswith((f"{key}.", f"{key}["))
         for key in keys
-        for one in bad
+        for bad_key in bad
     )
 
 
 def _plain_secrets(own: Mapping[str, Any], secret: Collection[str]) -> list[Problem]:
-    allowed_text = "a value that Pulumi encrypts; this one has stood in the clear, so give a new one"
+    allowed_text = "a value that Pulumi encrypts; this one was in plain text, so give a new one"
     return [
         Problem(key, "a secret as plain text, not shown", allowed_text, "<secret>", secret=True)
         for key in SECRET_KEYS
@@ -238,20 +238,20 @@ def _plain_secrets(own: Mapping[str, Any], secret: Collection[str]) -> list[Prob
 
 
 def _texts(values: Any) -> set[str]:
-    found: set[str] = set()
+    texts: set[str] = set()
     for value in values:
         if isinstance(value, Mapping):
-            found |= _texts(cast(Mapping[str, Any], value).values())
+            texts |= _texts(cast(Mapping[str, Any], value).values())
         elif isinstance(value, list | tuple):
-            found |= _texts(cast(Sequence[Any], value))
+            texts |= _texts(cast(Sequence[Any], value))
         elif value is not None:
-            found.add(str(value))
+            texts.add(str(value))
             if isinstance(value, str) and value[:1] in ("{", "["):
                 try:
-                    found |= _texts([json.loads(value)])
+                    texts |= _texts([json.loads(value)])
                 except (ValueError, RecursionError):
                     continue
-    return found
+    return texts
 
 
 def _without(secrets: Collection[str], problem: Problem) -> Problem:

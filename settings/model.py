@@ -60,7 +60,7 @@ class Settings(Section):
     jwt_secret: MadeSecret = Field(description="Key of the gateway's tokens (HS256).")
     postgres_password: MadeSecret = Field(description="Password of Sentinel's database.")
     health_token: MadeSecret | None = Field(
-        default=None, description="Bearer token of /metrics; open inside when not set."
+        default=None, description="Bearer token of /metrics; without one it is open on the internal networks."
     )
     grafana_admin_password: MadeSecret | None = Field(default=None, description="Password of Grafana's admin.")
     grafana_secret_key: MadeSecret | None = Field(
@@ -88,10 +88,10 @@ class Settings(Section):
         home = cast(Mapping[str, Any], host).get("home") if isinstance(host, Mapping) else None
         for key, below in PATHS_BELOW_HOME.items():
             section, _, field_name = key.partition(".")
-            given = filled[section]
-            if isinstance(given, Mapping) and cast(Mapping[str, Any], given).get(field_name) in ("", None):
+            values = filled[section]
+            if isinstance(values, Mapping) and cast(Mapping[str, Any], values).get(field_name) in ("", None):
                 path = f"{home.rstrip('/')}/{below}" if isinstance(home, str) and home.startswith("/") else f"/{below}"
-                filled[section] = {**cast(Mapping[str, Any], given), field_name: path}
+                filled[section] = {**cast(Mapping[str, Any], values), field_name: path}
         return filled
 
     def secret(self, key: str) -> SecretStr | None:

@@ -14,7 +14,7 @@ from settings.limits import RENEW_SHARE
 from settings.model import Settings
 
 SCRAPES_IN_A_WINDOW = 4
-"""Fewer scrapes in a rate's window and one that is lost leaves no rate (Prometheus's own advice)."""
+"""With fewer scrapes in a rate's window, one lost scrape leaves no rate (Prometheus's own advice)."""
 
 
 def require_token_to_be_renewed_before_it_warns(settings: Settings) -> Iterator[Problem]:
@@ -29,9 +29,9 @@ def require_token_to_be_renewed_before_it_warns(settings: Settings) -> Iterator[
         yield Problem("alerts.token_warning_days", str(alerts.token_warning_days), allowed, value, related=related)
     if alerts.token_critical_days > alerts.token_warning_days:
         allowed = f"at most token_warning_days ({alerts.token_warning_days})"
-        given, related = str(alerts.token_critical_days), ("alerts.token_warning_days",)
+        configured, related = str(alerts.token_critical_days), ("alerts.token_warning_days",)
         yield Problem(
-            "alerts.token_critical_days", given, allowed, str(min(3, alerts.token_warning_days)), related=related
+            "alerts.token_critical_days", configured, allowed, str(min(3, alerts.token_warning_days)), related=related
         )
 
 
@@ -48,12 +48,12 @@ def require_alert_windows_that_scrapes_fill(settings: Settings) -> Iterator[Prob
 
 
 def require_latency_that_a_bucket_shows(settings: Settings) -> Iterator[Problem]:
-    given = settings.alerts.latency_seconds
-    if given not in BUCKETS_SECONDS:
-        shown = ", ".join(f"{bucket:g}" for bucket in BUCKETS_SECONDS)
-        nearest = min(BUCKETS_SECONDS, key=lambda bucket: abs(bucket - given))
-        allowed = f"one of the histogram's buckets ({shown}): it counts calls at no other threshold"
-        yield Problem("alerts.latency_seconds", f"{given:g}", allowed, f"{nearest:g}")
+    configured = settings.alerts.latency_seconds
+    if configured not in BUCKETS_SECONDS:
+        listed = ", ".join(f"{bucket:g}" for bucket in BUCKETS_SECONDS)
+        nearest = min(BUCKETS_SECONDS, key=lambda bucket: abs(bucket - configured))
+        allowed = f"one of the histogram's buckets ({listed}): it counts calls at no other threshold"
+        yield Problem("alerts.latency_seconds", f"{configured:g}", allowed, f"{nearest:g}")
 
 
 def require_prometheus_for_grafana(settings: Settings) -> Iterator[Problem]:

@@ -44,7 +44,7 @@ class Verification(Section):
 
 
 class Firewall(Section):
-    """Rules that hold even where a loopback bind was lost."""
+    """Rules that keep the ports closed to the outside even if a loopback bind is lost."""
 
     enabled: bool = Field(default=True, description="Keep the managed block in the host's firewall script.")
     interface: InterfaceName = Field(
@@ -71,13 +71,13 @@ class Prometheus(Section):
     memory_mb: MemoryMb = Field(default=256, description="Memory limit in MB.")
     retention_days: Days = Field(default=15, description="Days for which series are kept.")
     retention_mb: Annotated[Whole, Field(ge=64, le=1048576)] = Field(
-        default=512, description="Megabytes of series kept."
+        default=512, description="Disk space for series in MB; the oldest go first."
     )
     scrape_seconds: Annotated[Whole, Field(ge=5, le=300)] = Field(
         default=15, description="Seconds between two scrapes."
     )
     sample_limit: Annotated[Whole, Field(ge=500, le=100000)] = Field(
-        default=5000, description="Most samples of one scrape."
+        default=5000, description="Maximum number of samples in one scrape."
     )
 
 
@@ -95,9 +95,9 @@ class Alerts(Section):
     """Thresholds of the alert rules."""
 
     error_share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.1, description="Share of failed calls that alerts."
+        default=0.1, description="Share of failed calls above which an alert fires."
     )
-    error_minutes: Minutes = Field(default=5, description="Minutes over which that share is taken.")
+    error_minutes: Minutes = Field(default=5, description="Minutes over which that share is measured.")
     latency_seconds: Annotated[float, Field(gt=0, le=LARGEST_BUCKET_SECONDS)] = Field(
         default=10,
         description="Seconds that 99 % of calls stay below: a bucket of the histogram, of which 10 is the largest.",
@@ -107,7 +107,9 @@ class Alerts(Section):
     evaluate_seconds: Annotated[Whole, Field(ge=10, le=300, multiple_of=10)] = Field(
         default=30, description="Seconds between two evaluations of the rules; Grafana counts in tens."
     )
-    wait_seconds: Seconds = Field(default=15, description="Seconds for which alerts gather before the first message.")
+    wait_seconds: Seconds = Field(
+        default=15, description="Seconds for which alerts are grouped before the first message."
+    )
     news_seconds: Seconds = Field(
         default=60, description="Seconds between two messages about the same alert when something changed."
     )
@@ -121,8 +123,8 @@ class Alerts(Section):
     backup_hours: Annotated[Whole, Field(ge=25, le=744)] = Field(
         default=26, description="Hours after which the last good backup is too old; a nightly job needs more than 24."
     )
-    token_warning_days: Days = Field(default=14, description="Days of a token's life left that warn.")
-    token_critical_days: Days = Field(default=3, description="Days of a token's life left that are critical.")
+    token_warning_days: Days = Field(default=14, description="A warning fires below this many days of a token.")
+    token_critical_days: Days = Field(default=3, description="A critical alert fires below this many days of a token.")
 
 
 class Resources(Section):
@@ -140,7 +142,7 @@ class HealthWatch(Section):
         default=True, description="n8n runs in a container, in a network of networks.also; false: on the host."
     )
     minutes: WatchMinutes = Field(
-        default=5, description="Minutes between two checks: whole ones, or a part of one for a test."
+        default=5, description="Minutes between two checks: whole minutes, or a part of one for a test."
     )
 
 
@@ -150,7 +152,7 @@ class Nightly(Section):
     enabled: bool = Field(default=True, description="Keep the nightly job.")
     script: AbsolutePath | None = Field(
         default=None,
-        description="Your script on the host whose block runs the job; without one host.scheduler does.",
+        description="Your own script on the host, which gets a block that runs the job; without one, host.scheduler.",
     )
     folder: AbsolutePath = Field(default="", validate_default=True, description="Folder of the backups.")
     at: ClockTime = Field(default="03:17", description="Time of day in UTC, without a script.")
@@ -166,7 +168,7 @@ class Reboot(Section):
 
     enabled: bool = Field(default=True, description="Have the host check itself after a boot.")
     limit_seconds: Seconds = Field(
-        default=300, description="Seconds after which a part that has not come back counts as not well."
+        default=300, description="Seconds after which a part that has not come back counts as failed."
     )
 
 
@@ -174,5 +176,5 @@ class Run(Section):
     """Limits of one `pulumi up`."""
 
     limit_seconds: Annotated[Whole, Field(ge=60, le=86400)] = Field(
-        default=1800, description="Seconds after which a run is given up; must hold the limits of all its steps."
+        default=1800, description="Seconds for a whole run; at least the sum of the limits of its steps."
     )

@@ -20,7 +20,7 @@ from settings.field_rules import Section
 from settings.loading import PROJECT
 from settings.model import Settings
 
-_HEADER = "# Written by `python -m settings.reference_page`; docs/configuration.md says it in words.\n"
+_HEADER = "# Written by `python -m settings.reference_page`; docs/configuration.md has the same keys as tables.\n"
 
 
 def project_text() -> str:
@@ -52,7 +52,7 @@ def _declaration(field: FieldInfo) -> dict[str, Any]:
 
 
 def configuration_text() -> str:
-    """docs/configuration.md: one table a section, then the backends, then the secrets."""
+    """docs/configuration.md: one table per section, then the backends, then the secrets."""
     lines = [
         "# Configuration",
         "",
@@ -71,7 +71,7 @@ def configuration_text() -> str:
     for name, field in Settings.model_fields.items():
         section = section_of(field.annotation)
         if section is not None and section is not Backend:
-            keys = [(f"{name}.{inner}", one) for inner, one in section.model_fields.items()]
+            keys = [(f"{name}.{inner}", field) for inner, field in section.model_fields.items()]
             lines += _table(name, keys, _first_line(section))
             lines += _inner_tables(name, section)
     lines += _table("backends", _elements("backends[N]", Backend), _first_line(Backend))
@@ -91,9 +91,9 @@ def _inner_tables(name: str, section: type[Section]) -> list[str]:
     inner = {key: section_of(field.annotation) for key, field in section.model_fields.items()}
     return [
         line
-        for key, one in inner.items()
-        if one is not None
-        for line in _table(f"{name}.{key}", _elements(f"{name}.{key}", one), _first_line(one))
+        for key, inner_section in inner.items()
+        if inner_section is not None
+        for line in _table(f"{name}.{key}", _elements(f"{name}.{key}", inner_section), _first_line(inner_section))
     ]
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # From a bare machine to .venv exactly as requirements.lock says. Owns .venv and nothing else; returns at once when the
-# lock is the one that .venv was made from. What it says goes to stderr.
+# lock is the one that .venv was made from. Its output goes to stderr.
 set -eu
 cd "$(dirname "$0")/.."
 VENV=.venv

@@ -1,7 +1,7 @@
-"""Builds the engine and the Python language host from their Go modules, where the official download cannot be had.
+"""The build of the engine and the Python language host from their Go modules, where they cannot be downloaded.
 
-Two small modules of ours, `engine/` and `languagehost/`, pin the versions; their go.sum is what the sources are checked
-with. Measured: engine 5 min, language host 1 min on 2 cores, from nothing.
+Two small modules of ours, `engine/` and `languagehost/`, pin the versions, and their go.sum verifies the sources.
+Measured: engine 5 min, language host 1 min on 2 cores, from nothing.
 
 Owns: the build, and finding or installing a Go that can do it.
 Deliberately does not: touch a Go that is installed, nor keep a Go of its own.
@@ -117,5 +117,5 @@ def _build(module: str, package: str, executable: str, into: Path, step: Step) -
 
 
 def _switching() -> dict[str, str]:
-    """Plain binaries that need no C library; and the newer Go that go.mod may ask for is allowed to be fetched."""
+    """Variables for binaries that need no C library; Go may fetch the newer version that go.mod requires."""
     return {"GOTOOLCHAIN": "auto", "CGO_ENABLED": "0"}

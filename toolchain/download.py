@@ -68,8 +68,8 @@ def engine(into: Path, sums: str, step: Step, releases: str = RELEASES) -> None:
         digest = _fetch(f"{releases}/{name}", archive, step)
         if digest != expected[name]:
             raise UserError(
-                f"The SHA-256 of {releases}/{name} is {digest}, its release says {expected[name]}: nothing of it was "
-                "used; run again, and if it stays so ask whoever runs your network."
+                f"The SHA-256 of {releases}/{name} is {digest}, but its release says {expected[name]}, so the file was "
+                "not used: run again, and if that does not help ask whoever runs your network."
             )
         archive.seek(0)
         _unpack(archive, into)

@@ -81,12 +81,14 @@ def plugin(wanted: Plugin, homes: Sequence[Path] | None = None) -> Path | None:
 
 
 def plugins(homes: Sequence[Path] | None = None) -> dict[str, Found]:
-    found: dict[str, Found] = {}
+    installed: dict[str, Found] = {}
     for wanted in PLUGINS:
         folder = plugin(wanted, homes)
         if folder:
-            found[wanted.name] = Found(wanted.part, folder.resolve(), wanted.version, ours=folder.is_relative_to(BIN))
-    return found
+            installed[wanted.name] = Found(
+                wanted.part, folder.resolve(), wanted.version, ours=folder.is_relative_to(BIN)
+            )
+    return installed
 
 
 def engine_version(path: Path) -> str:
@@ -99,13 +101,15 @@ def engine_version(path: Path) -> str:
 
 @functools.cache
 def version_of(path: Path, stamp: str) -> str:
-    """By the file's stamp: one that was missing, or another, a moment ago may have been built or replaced since."""
+    """The version of the file with that stamp: a file that was missing or another may have been built since."""
     known = _known_versions()
     if known.get(str(path), ["", ""])[0] == stamp:
         return known[str(path)][1]
     version = _printed_version(path)
     if is_right(version):
-        _remember({**{name: one for name, one in known.items() if Path(name).exists()}, str(path): [stamp, version]})
+        _remember(
+            {**{name: entry for name, entry in known.items() if Path(name).exists()}, str(path): [stamp, version]}
+        )
     return version
 
 

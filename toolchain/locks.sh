@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings every lock of Python packages in line with what it is made from: a pin that still fits stays, unless --upgrade
-# is given. With hashes, and without the address of a package host, so that a lock serves whichever one a machine uses.
+# Updates every lock of Python packages from its sources: a pin that still fits stays, unless --upgrade is given. With
+# hashes, and without the address of a package host, so that a lock works with whichever one a machine uses.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo "$PWD/.venv/bin/uv")

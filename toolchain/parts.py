@@ -56,7 +56,7 @@ def program_folders(environment: Mapping[str, str] = os.environ, root: Path = RO
     """Folders in which an engine may be installed already, best first.
 
     Folders inside the repository are left out: they hold our own shims (such as those of a stack's sandbox, which
-    `make env` puts into PATH), and a shim that finds its own folder never ends.
+    `make env` puts into PATH), and a shim that finds its own folder would call itself forever.
     """
     path = [Path(folder) for folder in environment.get("PATH", "").split(os.pathsep) if folder]
     folders = path + [home / "bin" for home in pulumi_homes(environment, root)]
@@ -64,7 +64,7 @@ def program_folders(environment: Mapping[str, str] = os.environ, root: Path = RO
 
 
 def pulumi_homes(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> list[Path]:
-    """The operator's own PULUMI_HOME folders, best first; those inside the repository are no place of theirs."""
+    """The operator's own PULUMI_HOME folders, best first; those inside the repository are ours."""
     homes = [Path(environment["PULUMI_HOME"])] if environment.get("PULUMI_HOME") else []
     if environment.get("HOME"):
         homes.append(Path(environment["HOME"]) / ".pulumi")

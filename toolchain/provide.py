@@ -1,7 +1,7 @@
 """Engine, language host and plugins: found, else downloaded, else (the programs) built.
 
 Owns: the order of preference, `.work/toolchain/bin`, the links to installed plugins in a PULUMI_HOME of ours.
-Deliberately does not: make a plugin that can neither be found nor downloaded; it answers which those are.
+Deliberately does not: make a plugin that can neither be found nor downloaded; it returns those.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def plugins(home: Path, progress: Progress, *, retry: bool) -> list[Plugin]:
     """Put the real plugins into a PULUMI_HOME inside the repository; returns those that cannot be obtained.
 
     An installed one is linked, never copied or changed; a missing one is downloaded, given up within seconds. With
-    `retry` false a download that failed within the last hour is not tried again: a second run shall be quick.
+    `retry` false a download that failed within the last hour is not tried again, so that a second run is quick.
     """
-    absent = [wanted for wanted in PLUGINS if not find.plugin(wanted, [home])]
-    for wanted in list(absent):
-        installed = find.plugin(wanted)
+    absent = [plugin for plugin in PLUGINS if not find.plugin(plugin, [home])]
+    for plugin in list(absent):
+        installed = find.plugin(plugin)
         if installed:
-            _link(installed, home / "plugins" / wanted.folder)
-            absent.remove(wanted)
+            _link(installed, home / "plugins" / plugin.folder)
+            absent.remove(plugin)
     given_up = home / "downloads-given-up"
     if not absent or (not retry and _seconds_old(given_up) < RETRY_AFTER_SECONDS):
         return absent
@@ -63,7 +63,7 @@ def plugins(home: Path, progress: Progress, *, retry: bool) -> list[Plugin]:
             step.write(str(error))
         else:
             pulumi = find.programs()[ENGINE.executable].path
-            absent = [wanted for wanted in absent if not download.plugin(wanted, home, pulumi, step)]
+            absent = [plugin for plugin in absent if not download.plugin(plugin, home, pulumi, step)]
     home.mkdir(parents=True, exist_ok=True)
     given_up.touch()
     return absent
@@ -78,8 +78,8 @@ def _download_or_build(sums: str, builds: Sequence[LongStep], into: Path, step: 
         download.engine(into, sums, step)
     except download.NotReachable as error:
         step.write(str(error))
-        for one in builds:
-            one.run(step)
+        for long_step in builds:
+            long_step.run(step)
 
 
 def _link(installed: Path, place: Path) -> None:

@@ -35,8 +35,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _baseline(content: bytes) -> int:
-    found = asyncio.run(baseline(read_document(BaselineRequest, content)))
-    print("null" if found is None else found.model_dump_json())
+    recorded = asyncio.run(baseline(read_document(BaselineRequest, content)))
+    print("null" if recorded is None else recorded.model_dump_json())
     return 0
 
 

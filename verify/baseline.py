@@ -1,7 +1,7 @@
 """`python -m verify baseline`: the predecessor's tools and answers through Claude's entry, before anything changes.
 
-Owns: the normal form. Deliberately does not: record while ContextForge is out of service; then the host's own copy is
-the answer, so that a changed input of this resource cannot turn Sentinel's answers into the baseline.
+Owns: the normal form. Deliberately does not: record while ContextForge is out of service; the host's own copy is then
+used, so that a changed input of this resource cannot turn Sentinel's answers into the baseline.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class NoBaseline(Exception):
 
 
 async def baseline(request: BaselineRequest) -> Baseline | None:
-    """The baseline, recorded or kept; None where there is none on the rollback, which it may not hold up.
+    """The baseline, recorded or kept; None where a rollback finds none, since it must not wait for one.
 
     Raises NoBaseline.
     """
@@ -39,12 +39,12 @@ async def baseline(request: BaselineRequest) -> Baseline | None:
     except TimeoutError:
         raise NoBaseline(f"ContextForge gave no baseline within {request.limit_seconds:.0f} s") from None
     if kept["baseline"] is None and request.active == "contextforge":
-        print("baseline: none was kept, and this is the rollback, which it may not hold up", file=sys.stderr)
+        print("baseline: none was kept; this rollback continues without one", file=sys.stderr)
         return None
     if kept["baseline"] is None:
         raise NoBaseline(
-            "ContextForge is out of service and no baseline was kept on the host: give it the port back (active "
-            "contextforge) and run again, or set verification.baseline to false"
+            "ContextForge is out of service and no baseline was kept on the host: roll back (active contextforge) and "
+            "run again, or set verification.baseline to false"
         )
     print("baseline: ContextForge is out of service; the one that was kept on the host stays valid", file=sys.stderr)
     return Baseline.model_validate(kept["baseline"])
@@ -81,7 +81,7 @@ def _notes(request: BaselineRequest, outcomes: list[Outcome]) -> list[str]:
         elif outcome.result != "ok":
             reason = f" ({probe.reason})" if probe.reason else ""
             lines.append(
-                f"baseline: {outcome.name} is {outcome.result} at ContextForge already{reason}, so it need not be "
-                f"better afterwards: {outcome.detail}"
+                f"baseline: {outcome.name} is {outcome.result} at ContextForge already{reason}, so it may fail "
+                f"afterwards too: {outcome.detail}"
             )
     return lines

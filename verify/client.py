@@ -87,33 +87,33 @@ class _Refusals:
 
 async def with_session(endpoint: Endpoint, longest: float, work: Callable[[Session], Awaitable[Value]]) -> Value:
     """The result of `work` in a new session, of which no call takes more than `longest` seconds. Raises NoSession."""
-    refusals, done = _Refusals(), list[Value]()
+    refusals, results = _Refusals(), list[Value]()
     try:
         if isinstance(endpoint, HttpEndpoint):
             async with _http(endpoint, longest, refusals) as http:
-                done.append(await _worked(Client(streamable_http_client(endpoint.url, http_client=http)), work))
+                results.append(await _worked(Client(streamable_http_client(endpoint.url, http_client=http)), work))
         else:
             program = endpoint.transport() if isinstance(endpoint, RemoteProgram) else endpoint
-            done.append(await _worked(Client(program), work))
+            results.append(await _worked(Client(program), work))
     except Exception as error:  # The SDK's task groups wrap every error; each of them means: no session.
-        if not done:
+        if not results:
             if refusals.seen:
                 raise NoSession("auth", "the gateway refuses the token") from None
             raise NoSession("unreachable", _cause(error)) from None
-    return done[0]
+    return results[0]
 
 
 async def _worked(connecting: Client, work: Callable[[Session], Awaitable[Value]]) -> Value:
-    result = list[Value]()
+    results = list[Value]()
     try:
         async with asyncio.timeout(CONNECT_SECONDS) as limit, connecting as client:
             tools = await _offered(client)
             limit.reschedule(None)
-            result.append(await work(Session(client, tools)))
+            results.append(await work(Session(client, tools)))
     except Exception:
-        if not result:
+        if not results:
             raise
-    return result[0]
+    return results[0]
 
 
 async def refuses_token(endpoint: HttpEndpoint) -> bool:
@@ -149,14 +149,14 @@ def schema_hash(schema: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(_normal(schema), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _normal(found: Any) -> Any:
-    if isinstance(found, dict):
-        table = cast("dict[str, Any]", found)
+def _normal(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        table = cast("dict[str, Any]", schema)
         return {key: _normal(value) for key, value in table.items() if key not in _SCHEMA_NOTES and value is not None}
-    if isinstance(found, list):
-        rows = [_normal(item) for item in cast("list[Any]", found)]
+    if isinstance(schema, list):
+        rows = [_normal(item) for item in cast("list[Any]", schema)]
         return sorted(rows, key=lambda item: json.dumps(item, sort_keys=True))
-    return found
+    return schema
 
 
 def _http(endpoint: HttpEndpoint, longest: float, refusals: _Refusals) -> httpx2.AsyncClient:

@@ -32,7 +32,7 @@ class Comparison:
 def compared(baseline: Baseline, offered: Mapping[str, str], probes: Sequence[Probe]) -> Comparison:
     """`offered` are Sentinel's tools with their schemas' hashes; `probes` one for each backend of the settings."""
     backends = [probe.name for probe in probes]
-    off = {offered_name("contextforge", one.name, tool) for one in probes for tool in one.disabled_tools}
+    off = {offered_name("contextforge", probe.name, tool) for probe in probes for tool in probe.disabled_tools}
     ours = {offered_name("contextforge", backend, tool): tool for backend in backends for tool in offered}
     missing: dict[str, list[str]] = {}
     changed: list[str] = []

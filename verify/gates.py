@@ -64,7 +64,7 @@ async def _catalogue(standby: Standby) -> str:
         restarted = "; restarted once, since a backend had been missed at its start"
     file = {"health_token_file": standby.request.health_token_file} if standby.request.health_token_file else {}
     healthy: dict[str, bool] = (await standby.inspect("metrics", **file))["backends"]
-    # The gauge follows a fixed backend only after a while; of a backend that is called, the call decides.
+    # The gauge follows a repaired backend only after a while; where the gate `calls` calls a backend, that decides.
     healthy |= {probe.name: True for probe in probes if not probe.needs_internet}
     faults = {
         probe.name: "does not offer " + probe.tool
@@ -81,14 +81,14 @@ async def _tools(standby: Standby) -> str:
     baseline = standby.request.baseline
     if baseline is None:
         return "not compared: there is no baseline"
-    found = compared(baseline, standby.tools, standby.request.probes)
-    faults = {name: "lacks " + ", ".join(tools) for name, tools in found.missing.items()}
+    comparison = compared(baseline, standby.tools, standby.request.probes)
+    faults = {name: "lacks " + ", ".join(tools) for name, tools in comparison.missing.items()}
     _refuse(standby, faults, "bring the backend's own version to what ContextForge uses, then run again")
-    parts = [f"{len(found.renamed)} of the baseline under Sentinel's names"]
-    parts += [f"switched off: {', '.join(found.switched_off)}"] if found.switched_off else []
-    parts += [f"new: {', '.join(found.new)}"] if found.new else []
-    parts += [f"another schema: {', '.join(found.changed)}"] if found.changed else []
-    parts += [f"of no backend of ours: {', '.join(found.foreign)}"] if found.foreign else []
+    parts = [f"{len(comparison.renamed)} of the baseline under Sentinel's names"]
+    parts += [f"switched off: {', '.join(comparison.switched_off)}"] if comparison.switched_off else []
+    parts += [f"new: {', '.join(comparison.new)}"] if comparison.new else []
+    parts += [f"another schema: {', '.join(comparison.changed)}"] if comparison.changed else []
+    parts += [f"of no backend of ours: {', '.join(comparison.foreign)}"] if comparison.foreign else []
     return "; ".join(parts) + _allowed(standby, faults)
 
 

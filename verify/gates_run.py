@@ -3,7 +3,7 @@
 Owns: when gates are skipped, their limits, and the report of a failed one.
 Deliberately does not: touch the gateway that serves; a container that has the port already is past its gates. During
 the rollback (`active: contextforge` while ContextForge does not have the port) all gates are skipped, since none may
-hold that up.
+delay that.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _skipped(request: GatesRequest, facts: Mapping[str, Any]) -> str:
     if facts["serves"]:
         return f"{facts['name']} has the port already"
     if request.active == "contextforge" and request.gateway and facts["active"] != "contextforge":
-        return "this is the rollback, which no gate may hold up"
+        return "this is the rollback, which no gate may delay"
     return ""
 
 

@@ -85,7 +85,7 @@ class HostConnection:
                     await process.wait()
 
     def is_remote(self) -> bool:
-        """True when a port is forwarded to a socket, so that its address on the host stands in no URL."""
+        """True when a port is forwarded to a socket, so that no URL contains its address on the host."""
         return self._host.kind == "ssh"
 
     def program(

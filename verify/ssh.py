@@ -1,7 +1,7 @@
 """ssh to the host: options that trust the one host key of the settings, whatever is in the user's known hosts.
 
-Owns: the options and the command line. Deliberately does not: connect. Both the published Docker plugin and
-`verify` connect with these options.
+Owns: the options and the command line. Deliberately does not: connect. Both the published Docker plugin and `verify`
+connect with these options.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`python -m verify verification`: the checks of the gateway that serves, through Claude's own entry.
 
-Owns: one document of all checks: one call a backend, tokens that must be refused, the comparison with the baseline, and
-the facts of the host (who has the port, its bindings, whether every container runs as declared).
-Deliberately does not: fix anything, or roll back; that is a person's decision.
+Owns: one document of all checks: one call per backend, tokens that must be refused, the comparison with the baseline,
+and the facts of the host (the port's holder, its bindings, and whether every container runs as declared).
+Deliberately does not: fix anything, or roll back; that is the operator's decision.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ async def _firewall(host: HostConnection, request: VerificationRequest) -> Docum
         answer = await host.hostctl("firewall", "probe", document, HOST_SECONDS)
     except HostRefused as error:
         return {"firewall": {"ok": True, "shows": f"nothing, since the probe could not run: {error}"}}
-    opened = [f"{one['address']} port {one['port']}" for one in answer["open"]]
+    opened = [f"{connection['address']} port {connection['port']}" for connection in answer["open"]]
     details = {key: answer[key] for key in ("addresses", "untried", "ports", "shows", "does_not_show")}
     return {"firewall": {"ok": not opened, "open": opened, **details}}
 
@@ -119,7 +119,7 @@ async def _tokens(claude: Entry, active: Active) -> Document:
     refused: list[str] = []
     for name, values in wrong.items():
         for value in values:
-            headers = {key: one for key, one in endpoint.headers.items() if key.lower() != "authorization"}
+            headers = {key: content for key, content in endpoint.headers.items() if key.lower() != "authorization"}
             with_wrong = HttpEndpoint(endpoint.url, {**headers, "Authorization": value}, endpoint.transport)
             if not await refuses_token(with_wrong):
                 return {"ok": False, "refused": refused, "detail": f"{name} token is accepted"}
@@ -133,7 +133,7 @@ def _compared(
     """The comparison with the baseline: a missing tool counts; a new, changed or switched-off one is only reported."""
     if request.baseline is None or active != "sentinel" or not tools:
         return {"ok": True, "detail": "not compared"}
-    found = compared(request.baseline, tools, request.probes)
+    comparison = compared(request.baseline, tools, request.probes)
     why_allowed = _why_allowed(request)
     before = {backend.name: backend.kind for backend in request.baseline.backends if backend.result == "ok"}
     kinds = [
@@ -142,14 +142,14 @@ def _compared(
         if outcome.kind and outcome.kind != before.get(outcome.name, outcome.kind)
     ]
     return {
-        "ok": not [name for name in found.missing if not why_allowed[name]],
-        "missing": {name: list(names) for name, names in found.missing.items()},
-        "switched_off": list(found.switched_off),
-        "new": list(found.new),
-        "another_schema": list(found.changed),
+        "ok": not [name for name in comparison.missing if not why_allowed[name]],
+        "missing": {name: list(names) for name, names in comparison.missing.items()},
+        "switched_off": list(comparison.switched_off),
+        "new": list(comparison.new),
+        "another_schema": list(comparison.changed),
         "another_kind": kinds,
-        "of_no_backend": list(found.foreign),
-        "renamed": dict(found.renamed),
+        "of_no_backend": list(comparison.foreign),
+        "renamed": dict(comparison.renamed),
     }
 
 

@@ -4,11 +4,11 @@ Owns: the settings that all of them share. All capabilities dropped and added ba
 root with tmpfs by name, a memory limit without swap, `unless-stopped`, log rotation as in Docker's own configuration on
 the host (10m x 3), a health check, published ports on loopback only.
 
-Deliberately does not: know any service. A property that a component does not set is off.
+Deliberately does not: know any service. A property that a component leaves out is off.
 
 Traps of the published plugin that this module guards against (measured; `tests/engine/plugins`): without
 `memory_swap` every later preview shows a change; a changed health check, tmpfs or init is reported as applied and is
-not, so those replace; a duration that is not in Go's own spelling shows a change after the create.
+not, so those replace; a duration that is not in Go's own spelling shows a change right after the create.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def expected(name: pulumi.Input[str], spec: ContainerSpec, networks: Sequence[pu
     """The facts that `docker inspect` must show of the container while it serves (`hostctl/verification/expected.py`).
 
     The plugin may report a change that never reached the container, so the comparison does without the plugin.
-    `networks` are all that it is on then. A setting of the image that the spec leaves open is no fact.
+    `networks` are all those that it is on while it serves. A setting that the spec leaves to the image is not compared.
     """
     facts = _merged(fact.expected for fact in _facts(spec))
     return {"name": name, "running": True, **facts, "networks": pulumi.Output.all(*networks).apply(sorted)}
@@ -143,7 +143,7 @@ def expected(name: pulumi.Input[str], spec: ContainerSpec, networks: Sequence[pu
 
 @dataclass(frozen=True)
 class _Fact:
-    """One property of a container in two languages: the plugin's arguments, and the facts of `docker inspect`."""
+    """One property of a container in two forms: the plugin's arguments, and the facts of `docker inspect`."""
 
     declared: Mapping[str, Any]
     expected: Mapping[str, object]
@@ -168,7 +168,7 @@ def _facts(spec: ContainerSpec) -> list[_Fact]:
         ),
         _Fact(
             {"envs": [f"{key}={value}" for key, value in sorted(spec.environment.items())]},
-            # Names alone: anybody on the host may read what is kept for the comparison.
+            # The names alone: anybody on the host may read the file that is kept for the comparison.
             {"variables": sorted(spec.environment)},
         ),
         _Fact({"tmpfs": dict(spec.tmpfs)}, {"tmpfs": dict(spec.tmpfs)}),
@@ -248,7 +248,7 @@ def _networks(spec: ContainerSpec) -> list[docker.ContainerNetworksAdvancedArgs]
 
 
 def _labels(spec: ContainerSpec) -> dict[str, pulumi.Input[str]]:
-    """Ports stand in a label too: a changed port alone makes no difference to the plugin where `ports` is ignored."""
+    """The labels, with one that repeats the ports: where `ports` is ignored the plugin sees no change of a port."""
     ports: dict[str, pulumi.Input[str]] = (
         {"sentinel-cutover.ports": ",".join(map(str, spec.ports))} if spec.ports else {}
     )

@@ -1,9 +1,9 @@
 """Files that a container needs, written on the host and mounted read-only.
 
-Owns: one folder for one set of contents, named by their hash, so that a changed file is a new folder and, by the mount
-and the label, a new container, while the old container keeps the files that it runs with. A given `identity`
-names the folder instead: any other change replaces a file in place, in one step, for a container that has the folder
-mounted whole (a file that is mounted alone would stay the old one).
+Owns: one folder for each set of contents, named by their hash: a changed file is a new folder and, by the mount and the
+label, a new container, while the old container keeps the files that it runs with. With an `identity`, its hash names
+the folder instead, and any other change replaces a file in place, in one step. The container must then mount the whole
+folder, since a file that is mounted alone would stay the old one.
 
 Deliberately does not: use the plugin's `uploads`, which Docker refuses on a container with a read-only root (measured).
 """
@@ -54,8 +54,8 @@ class HostFiles(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sentinel-cutover:index:HostFiles", name, None, opts)
         contents = pulumi.Output.all(**{file: value.content for file, value in files.items()})
-        named = contents if identity is None else pulumi.Output.from_input(dict(identity))
-        self.hash = pulumi.Output.unsecret(named.apply(_hash))
+        hashed = contents if identity is None else pulumi.Output.from_input(dict(identity))
+        self.hash = pulumi.Output.unsecret(hashed.apply(_hash))
         self._folder = self.hash.apply(lambda digest: f"{host.folder}/{name}-{digest}")
         self.written = host.action(
             f"{name}-written",

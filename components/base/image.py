@@ -1,9 +1,9 @@
-"""An image on the host, before anything is made from it.
+"""Images on the host, before a container runs one.
 
 Owns: `hostctl images ready`, which pulls a missing image or says how to get it; `hostctl images build-context`, which
 has Docker build it on the host from the operator's sources; the plugin's own resource, which knows the image's id; and
 `hostctl images build`, which builds on such an image with a few files.
-Deliberately does not: remove an image; a rollback starts the former one.
+Deliberately does not: remove an image; a rollback may need the earlier one.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def image_on_host(
 def image_built_on_host(
     name: str, layer: Layer, base: Base, *, host: Host, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
-    """The id of the image of that layer over that base: built unless the host has one of the same content."""
+    """The id of the image of that layer over that base: built unless the host has one with the same content."""
     document = request(
         BuildRequest,
         name=f"sentinel-cutover/{layer.name}",

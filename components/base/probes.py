@@ -32,7 +32,7 @@ def _probe(settings: Settings, backend: Backend) -> Probe:
         optional=backend.optional or switched_off,
         allowed_failure=backend.allowed_failure,
         reason="switched off by sentinel.kill_switch" if switched_off else backend.reason or "",
-        # Every probe has all of them, since only the running gateway knows whose tool each is.
+        # Every probe has all of them, since only the running gateway knows which backend each tool belongs to.
         disabled_tools=settings.sentinel.kill_switch.disabled_tools,
         needs_internet=backend.needs_internet,
         upstream_hosts=backend.upstream_hosts,

@@ -1,6 +1,7 @@
-"""A host verb's request, built out of a component's inputs.
+"""A host verb's request, built from a component's inputs.
 
-Owns: reading the inputs, once all are known, with the verb's own reader: only what the verb accepts is registered.
+Owns: the check of the inputs, once all are known, by the verb's own reader, so that only what the verb accepts is
+registered.
 Deliberately does not: know any verb.
 """
 
@@ -17,7 +18,7 @@ __all__ = ["request"]
 
 
 def request(kind: type[Any], /, **members: pulumi.Input[Any]) -> pulumi.Output[dict[str, object]]:
-    """The document of a request of type `kind`; a member that it does not have is an error of the program."""
+    """The document of a request of type `kind`; raises TypeError for a member that it does not have."""
     return pulumi.Output.all(**members).apply(lambda known: _document(kind, known))
 
 

@@ -1,8 +1,8 @@
-"""Prometheus's and Grafana's common container.
+"""The container of Prometheus and of Grafana, as far as the two are alike.
 
-Owns: the networks they join (the edge for their loopback port, the internal one to see Sentinel), the one volume, the
+Owns: the networks they join (the edge for their loopback port, the internal one to reach Sentinel), the one volume, the
 label by which changed files make a new container, and the time they get to write at a stop.
-Deliberately does not: know a configuration, nor what is healthy; each component says that itself.
+Deliberately does not: know a configuration or a health check; each component brings its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STOP_SECONDS = 30
 
 @dataclass(frozen=True)
 class Watcher:
-    """One of them. `uid` is the image's own user and group, `port` the one inside, `data` its volume's path inside."""
+    """One of the two. `uid` is the image's user and group; `port` and `data`, the volume's path, are those inside."""
 
     name: str
     alias: str

@@ -3,14 +3,14 @@
 Owns: its provisioning files, its secrets as files, its container and its volume. Discord's webhook is a file of
 `components/discord.py`.
 
-Deliberately does not: keep anything by hand in its database: data source, dashboard, rules, contact point and policy
-come from files on every start, and a changed file is a new container over the same volume. It takes no part in the
-handover and stays on the rollback. A bad alerting file makes Grafana exit at its start, which `pulumi up` reports; a
+Deliberately does not: rely on anything in its database: data source, dashboard, rules, contact point and policy come
+from files on every start, and a changed file is a new container over the same volume. It takes no part in the
+handover, and a rollback keeps it. A bad alerting file makes Grafana exit at its start, which `pulumi up` reports; a
 test holds our files to the formats that it reads.
 
-Two secrets count only when the database is made: the admin's password, which `hostctl grafana password` brings into it,
-and the key that encrypts its secrets. With a database of another key Grafana does not start; so the database's name has
-the key's hash, and another key begins an empty one.
+Grafana reads two secrets only when it creates its database: the admin's password, which `hostctl grafana password`
+therefore changes in the database, and the key that encrypts its secrets. It does not start with the database of another
+key, so the database's name contains the key's hash, and another key starts an empty one.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Grafana(pulumi.ComponentResource):
         )
         host.action(
             f"{name}-password",
-            # No delete: it goes with the volume, or stays with it.
+            # No delete: the password stays or goes with the volume.
             Operation("grafana", create="password"),
             request(
                 PasswordRequest,
@@ -175,7 +175,7 @@ class Grafana(pulumi.ComponentResource):
         }
 
     def _secret(self, key: str) -> pulumi.Output[str]:
-        """A secret that the settings refuse to do without while Grafana is enabled."""
+        """A secret that the settings require while Grafana is enabled."""
         return secret_output(cast(SecretStr, self._args.settings.secret(key)))
 
     def _watcher(self) -> Watcher:

@@ -1,13 +1,13 @@
-"""Prometheus, which scrapes Sentinel from its standby on.
+"""Prometheus, which scrapes Sentinel from standby on.
 
 Owns: its configuration, the check of it by the image's own `promtool` before the running container is touched, its
 container, its volume, the wait until Sentinel's target is up, and the mark of a cutover on the dashboard.
 
-Deliberately does not: hold rules or send alerts (Grafana does), take part in the handover, or leave on the rollback. A
-changed configuration makes a new container over the same volume; `pulumi destroy` keeps the volume.
+Deliberately does not: evaluate rules or send alerts (Grafana does), take part in the handover, or end with a rollback.
+A changed configuration makes a new container over the same volume; `pulumi destroy` keeps the volume.
 
-Retention is set by flags: 3.13 calls them deprecated and obeys them, 2.53 knows nothing else, and the form of the
-configuration file was read wrongly before 3.11 (`reference/formats.md`, section 7).
+Retention is set by flags: 3.13 deprecates and still honours them, 2.53 has nothing else, and versions before 3.11
+misread the setting in the configuration file (`reference/formats.md`, section 7).
 
 It joins the edge and the internal network at once. Docker publishes its port on the edge, whatever their order: the
 published plugin keeps networks as a set and connects before it starts (measured on the lab's Docker).
@@ -51,12 +51,12 @@ __all__ = [
 ]
 
 NAME = "sentinel-prometheus"
-"""Of the component and of the container."""
+"""The component's and the container's name."""
 
 ALIAS = "prometheus"
 PORT = 9090
 MARKS_SUFFIX = "-marks"
-"""Of the folder of marks, after the component's name."""
+"""The end of the name of the folder of marks, after the component's name."""
 
 USER = 65534
 """`nobody`, who owns the image's folder."""
@@ -76,7 +76,7 @@ def prometheus_yml(settings: Settings) -> str:
 
     The job `cutover` has a target only while a mark lies in its folder: Prometheus itself, with every sample dropped,
     so that nothing but `up`, with the mark's labels, is kept. The jobs `host` and `resources` scrape the files that the
-    host's own jobs write there: Prometheus serves the folder itself, below its own `/user`, so that no exporter is.
+    host's own jobs write there: Prometheus itself serves the folder, below `/user`, so that no exporter is needed.
     """
     seconds = settings.prometheus.scrape_seconds
     sentinel: dict[str, Any] = {
@@ -246,9 +246,9 @@ class CutoverMarkArgs:
 
 
 class CutoverMark(pulumi.ComponentResource):
-    """While Sentinel holds the port: one file that says so to Prometheus, without touching its container.
+    """A file that shows Prometheus, without touching its container, that Sentinel holds the port.
 
-    It is made after the handover and removed before the port goes back, so the dashboard shows both.
+    It is made after the cutover and removed before the rollback, so the dashboard shows both.
     """
 
     def __init__(self, name: str, args: CutoverMarkArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -1,7 +1,7 @@
 """Memory and CPU of the stack's containers.
 
-Owns: `Statistics`, the job that reads Docker's statistics once a minute into a file that Prometheus scrapes: no
-container more, no socket mounted, and the memory of bridge and gateway alone, which is what the target means.
+Owns: `Statistics`, the job that reads Docker's statistics once a minute into a file that Prometheus scrapes: no extra
+container, no mounted socket, and the memory of bridge and gateway alone, to which the target applies.
 
 Deliberately does not: take part in the cutover, or draw (`dashboards/resources.py`).
 """

@@ -1,4 +1,4 @@
-// Code node "Acknowledged": a message that Discord took is remembered as reported; the others are due again at the next probe.
+// Code node "Acknowledged": a message that Discord accepted counts as reported; the others are due again at the next probe.
 const memory = $getWorkflowStaticData('global');
 const watched = { ...(memory.watched ?? {}) };
 const due = $('What changed').all();

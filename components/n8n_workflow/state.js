@@ -1,11 +1,11 @@
 // Code node "What changed": each probe's answer against the remembered state; one item for every embed that is due.
-// TARGETS and FAILURES stand above, written by components/n8n_workflow/workflow.py. An embed stays due until Discord took it.
+// components/n8n_workflow/workflow.py writes TARGETS and FAILURES above this. An embed stays due until Discord accepts it.
 const memory = $getWorkflowStaticData('global');
 const watched = { ...(memory.watched ?? {}) };
 const now = Date.now();
 const clock = (milliseconds) => new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' ') + ' UTC';
 const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value ?? ''));
-const words = (value) => text(value).replace(/\s+/g, ' ').slice(0, 300);
+const oneLine = (value) => text(value).replace(/\s+/g, ' ').slice(0, 300);
 
 function length(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
@@ -17,10 +17,10 @@ function outcome(answer) {
   const status = Number(answer?.statusCode) || 0;
   if (status === 200) return { good: true, status: 'HTTP 200', error: '' };
   if (status) {
-    return { good: false, status: `HTTP ${status}`, error: words(answer.body ?? answer.data ?? answer.statusMessage) };
+    return { good: false, status: `HTTP ${status}`, error: oneLine(answer.body ?? answer.data ?? answer.statusMessage) };
   }
   const error = answer?.error;
-  return { good: false, status: 'no answer', error: words(error?.message ?? error ?? 'no reason given') };
+  return { good: false, status: 'no answer', error: oneLine(error?.message ?? error ?? 'no reason given') };
 }
 
 const answers = $input.all();

@@ -2,9 +2,8 @@
 
     Every 5 minutes -> Targets -> GET -> What changed -> Discord -> Acknowledged
 
-Owns: its nodes and their order, the texts of each target's embeds; the two programs of its Code nodes are beside this
-file.
-Its memory is n8n's static data of the workflow, which survives an update in place and a restart of n8n.
+Owns: its nodes and their order, and the texts of each target's embeds; the two programs of its Code nodes are beside
+this file. Its memory is n8n's static data of the workflow, which survives an update in place and a restart of n8n.
 
 Deliberately does not: hold the webhook. The Discord node names a credential, which `hostctl n8n` makes and enters.
 """
@@ -26,8 +25,8 @@ NAME = "Sentinel health watch"
 DISCORD = "n8n-nodes-base.discord"
 LONGEST_PROBE_SECONDS = 10
 LIMIT_SECONDS = 90
-"""Of one run: a probe that times out, then three tries at Discord. Runs must not overlap, since none sees another's
-memory; so a probe may take a third of the time between two, and ten seconds at most."""
+"""Limit of one run: a probe that times out, then three tries at Discord. Runs must not overlap, since neither would see
+the other's memory; so a probe may take a third of the time between two runs, and ten seconds at most."""
 
 _HERE = Path(__file__).parent
 MARK = "5e471e1a-0a7c-4d1e-9c00-000000000001"
@@ -47,36 +46,36 @@ class Target:
 
 def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) -> list[Target]:
     """The services of this stack, by the `host:port` at which n8n reaches each."""
-    found = [
+    probed = [
         Target(
             "gateway",
             f"http://{gateway}/health",
             "Sentinel is down",
             "Sentinel is back",
-            "Claude's tools fail. First check: make status. The rollback: make rollback.",
+            "Claude's tools fail. First check: make status. To roll back: make rollback.",
         )
     ]
     if settings.prometheus.enabled:
-        found.append(
+        probed.append(
             Target(
                 "prometheus",
                 f"http://{prometheus}/-/ready",
                 "Prometheus is down",
                 "Prometheus is back",
-                "The alerts see nothing; the gateway itself is not touched. First check: docker logs.",
+                "No alert can fire; the gateway itself is not affected. First check: docker logs.",
             )
         )
     if settings.prometheus.enabled and settings.grafana.enabled:
-        found.append(
+        probed.append(
             Target(
                 "grafana",
                 f"http://{grafana}/api/health",
                 "Grafana is down",
                 "Grafana is back",
-                "No alert would be sent; the gateway itself is not touched. First check: docker logs.",
+                "No alert can be sent; the gateway itself is not affected. First check: docker logs.",
             )
         )
-    return found
+    return probed
 
 
 def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Mapping[str, Any]:
@@ -155,12 +154,12 @@ def _code(program: str) -> Mapping[str, str]:
 
 
 def _listed(watched: Sequence[Target]) -> str:
-    items = json.dumps([{"json": {"name": one.name, "url": one.url}} for one in watched], indent=1)
+    items = json.dumps([{"json": {"name": target.name, "url": target.url}} for target in watched], indent=1)
     return f"return {items};\n"
 
 
 def _judged(watched: Sequence[Target], failures: int) -> str:
-    texts = json.dumps([{key: value for key, value in asdict(one).items() if key != "url"} for one in watched])
+    texts = json.dumps([{key: value for key, value in asdict(target).items() if key != "url"} for target in watched])
     return f"const TARGETS = {texts};\nconst FAILURES = {failures};\n{_program('state.js')}"
 
 

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 ALIAS = "sentinel-gateway"
-"""Name of the serving gateway on every network of ours; it stays the same over versions."""
+"""Name of the gateway on the product's networks, the same for every version."""
 ISSUER = "sentinel-gateway"
 AUDIENCE = "sentinel-api"
 ROLE = "admin"
@@ -90,7 +90,7 @@ def bridge_json(settings: Sentinel, backends: Sequence[Backend], variables: Sequ
     waited_for = {
         backend.name: _address(backend.url) for backend in backends if backend.url and not backend.needs_internet
     }
-    # Waiting and start have the container's time together, so that the bridge can still say which of them failed.
+    # Waiting for backends and the start share the container's time, so that the bridge can report which of them failed.
     start_seconds = settings.start_seconds - (settings.backends_seconds if waited_for else 0)
     return json.dumps(
         {

@@ -43,7 +43,7 @@ TOKENS = "tokens"
 
 @dataclass(frozen=True, kw_only=True)
 class SentinelArgs:
-    """The foundations of Sentinel; with `standby` false its container is declared and stopped."""
+    """Sentinel's host, networks and database; with `standby` false its container is declared and not running."""
 
     settings: Settings
     host: Host
@@ -190,11 +190,11 @@ class Sentinel(pulumi.ComponentResource):
         if not sidecars:
             return ()
         internal, edge = self._args.networks.internal, self._args.networks.edge
-        named = [{"container": one.container, "aliases": list(one.aliases)} for one in sidecars]
-        joined = self._membership("sidecars", internal, named)
+        members = [{"container": backend.container, "aliases": list(backend.aliases)} for backend in sidecars]
+        joined = self._membership("sidecars", internal, members)
         if not self._args.settings.networks.sidecars_out:
             return (joined,)
-        return (joined, self._membership("sidecars-out", edge, [{**one, "aliases": []} for one in named]))
+        return (joined, self._membership("sidecars-out", edge, [{**member, "aliases": []} for member in members]))
 
     def _membership(
         self, suffix: str, network: pulumi.Input[str], members: Sequence[Mapping[str, object]]
@@ -207,7 +207,7 @@ class Sentinel(pulumi.ComponentResource):
         ).resource
 
     def _token(self, files: HostFiles) -> Action:
-        """The token of the handover's probe, made and renewed on the host, so that it is in no state."""
+        """The token of the handover's probe, made and renewed on the host, so that it never enters the state."""
         client = self._args.settings.client
         return self._args.host.action(
             f"{self._name}-token",

@@ -61,7 +61,7 @@ class LiveSettingsArgs:
 
 
 class LiveSettings(pulumi.ComponentResource):
-    """Kill switch and rate limits in the running container, which starts with them: on create this only checks."""
+    """Kill switch and rate limits in the running container. A new container starts with them: a create only checks."""
 
     def __init__(
         self,
@@ -74,7 +74,11 @@ class LiveSettings(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:LiveSettings", name, None, opts)
         settings, sentinel = args.settings, args.settings.sentinel
         off = [backend for backend in settings.backends if is_switched_off(settings, backend)]
-        on = [one for one in settings.backends if one not in off and not (one.optional or one.allowed_failure)]
+        on = [
+            backend
+            for backend in settings.backends
+            if backend not in off and not (backend.optional or backend.allowed_failure)
+        ]
         args.host.action(
             f"{name}-reload",
             Operation("sentinel", create="reload"),
@@ -82,9 +86,9 @@ class LiveSettings(pulumi.ComponentResource):
                 ReloadRequest,
                 container=args.container.id,
                 tables=live(sentinel),
-                # A disabled tool is in no list, and one that is enabled again is.
-                hidden=sorted({*sentinel.kill_switch.disabled_tools, *(one.tool for one in off)}),
-                listed=sorted({one.tool for one in on}),
+                # The gateway's list must lack a disabled tool, and have one that is enabled again.
+                hidden=sorted({*sentinel.kill_switch.disabled_tools, *(backend.tool for backend in off)}),
+                listed=sorted({backend.tool for backend in on}),
                 port=sentinel.port,
                 probe={"path": "/mcp", "token_file": args.token_file},
                 logs_reload=sentinel.serve == "bridge" and sentinel.log_level in _LEVELS_THAT_SHOW_A_RELOAD,

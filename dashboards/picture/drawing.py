@@ -40,11 +40,11 @@ def draw(drawn: Sequence[Drawn], span: Span, title: str, file: Path) -> None:
     """Write the PNG, dark on white, times in UTC."""
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DOTS, facecolor="white")
     FigureCanvasAgg(figure)
-    rows = max(one.panel["gridPos"]["y"] + one.panel["gridPos"]["h"] for one in drawn)
-    for one in drawn:
-        axes = figure.add_axes(_place(one.panel["gridPos"], rows))
-        axes.set_title(one.panel["title"], loc="left", fontsize=11, fontweight="bold")
-        (_states if one.panel["type"] == "state-timeline" else _lines)(axes, one, span)
+    rows = max(chart.panel["gridPos"]["y"] + chart.panel["gridPos"]["h"] for chart in drawn)
+    for chart in drawn:
+        axes = figure.add_axes(_place(chart.panel["gridPos"], rows))
+        axes.set_title(chart.panel["title"], loc="left", fontsize=11, fontweight="bold")
+        (_states if chart.panel["type"] == "state-timeline" else _lines)(axes, chart, span)
         _time_axis(axes, span)
     figure.suptitle(title, x=0.02, y=0.985, ha="left", fontsize=13)
     figure.savefig(file, format="png", pil_kwargs={"optimize": True})
@@ -63,13 +63,15 @@ def _lines(axes: Axes, drawn: Drawn, span: Span) -> None:
     overridden = _overrides(drawn.panel)
     colors = iter(LINES * 4)
     handles: list[Any] = []
-    for series in (one for one in drawn.series if one.legend not in overridden):
+    own_axis = [series for series in drawn.series if series.legend in overridden]
+    shared_axis = [series for series in drawn.series if series.legend not in overridden]
+    for series in shared_axis:
         handles += axes.plot(_numbers(series), series.values, color=next(colors), linewidth=1.4, label=series.legend)
     _unit(axes, defaults["unit"])
-    highest = max((value for one in drawn.series if one.legend not in overridden for value in one.values), default=0)
+    highest = max((value for series in shared_axis for value in series.values), default=0)
     _thresholds(axes, defaults["thresholds"]["steps"], highest)
     axes.set_ylim(bottom=0, top=max(highest * 1.15, _least_top(defaults["unit"])))
-    for series in (one for one in drawn.series if one.legend in overridden):
+    for series in own_axis:
         right = axes.twinx()
         handles += right.plot(
             _numbers(series),
@@ -88,7 +90,7 @@ def _lines(axes: Axes, drawn: Drawn, span: Span) -> None:
 def _states(axes: Axes, drawn: Drawn, span: Span) -> None:
     """A row for each series, coloured by the panel's mapping of its values."""
     states: Mapping[str, Any] = drawn.panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
-    ordered = sorted(drawn.series, key=lambda one: one.legend, reverse=True)
+    ordered = sorted(drawn.series, key=lambda series: series.legend, reverse=True)
     step = timedelta(seconds=span.step)
     for row, series in enumerate(ordered):
         for at, (moment, value) in enumerate(zip(series.moments, series.values, strict=True)):
@@ -97,9 +99,9 @@ def _states(axes: Axes, drawn: Drawn, span: Span) -> None:
             color = COLORS[states[f"{value:g}"]["color"]]
             left, days = _number(moment), width / timedelta(days=1)
             axes.barh(row, days, left=left, height=0.7, color=color, linewidth=0)
-    axes.set_yticks(range(len(ordered)), [one.legend for one in ordered], fontsize=8)
+    axes.set_yticks(range(len(ordered)), [series.legend for series in ordered], fontsize=8)
     axes.set_ylim(-0.6, max(len(ordered), 1) - 0.4)
-    patches = [Patch(color=COLORS[one["color"]], label=one["text"]) for one in states.values()]
+    patches = [Patch(color=COLORS[state["color"]], label=state["text"]) for state in states.values()]
     axes.legend(handles=patches, **_LEGEND, ncols=len(patches))
 
 
@@ -152,8 +154,8 @@ def _time_axis(axes: Axes, span: Span) -> None:
 def _overrides(panel: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """{legend: {property: value}} of the overridden series."""
     return {
-        one["matcher"]["options"]: {each["id"]: each["value"] for each in one["properties"]}
-        for one in panel["fieldConfig"]["overrides"]
+        override["matcher"]["options"]: {setting["id"]: setting["value"] for setting in override["properties"]}
+        for override in panel["fieldConfig"]["overrides"]
     }
 
 

@@ -55,7 +55,7 @@ class Span:
 def drawn_panels(address: str, dashboard: Mapping[str, Any], span: Span) -> list[Drawn]:
     """Every panel with its series, the dashboard's order; raises OSError when Prometheus does not answer."""
     return [
-        Drawn(panel, [one for target in panel["targets"] for one in _series(address, target, span)])
+        Drawn(panel, [series for target in panel["targets"] for series in _series(address, target, span)])
         for panel in dashboard["panels"]
     ]
 
@@ -69,19 +69,19 @@ def expression(query: str) -> str:
 
 def legend(template: str, labels: Mapping[str, str]) -> str:
     """`{{tool}} {{status}}` of a series; a missing label is left out, as by Grafana."""
-    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: labels.get(found[1], ""), template).strip()
+    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda match: labels.get(match[1], ""), template).strip()
 
 
 def _series(address: str, target: Mapping[str, Any], span: Span) -> list[Series]:
     parameters = {"query": expression(target["expr"]), "start": span.start, "end": span.end, "step": span.step}
     body = urllib.parse.urlencode(parameters).encode()
     with urllib.request.urlopen(f"{address}/api/v1/query_range", body, timeout=QUERY_SECONDS) as answer:
-        found: Any = json.load(answer)["data"]["result"]
+        results: Any = json.load(answer)["data"]["result"]
     return [
         Series(
-            legend(target["legendFormat"], one["metric"]),
-            tuple(datetime.fromtimestamp(float(at), UTC) for at, _ in one["values"]),
-            tuple(float(value) for _, value in one["values"]),
+            legend(target["legendFormat"], result["metric"]),
+            tuple(datetime.fromtimestamp(float(at), UTC) for at, _ in result["values"]),
+            tuple(float(value) for _, value in result["values"]),
         )
-        for one in found
+        for result in results
     ]

@@ -1,6 +1,6 @@
-"""`make alert-drill`: one marked test message by each way on which an alert reaches the operator.
+"""`make alert-drill`: one marked test message by each way in which an alert reaches the operator.
 
-Owns: the ways, the message and its mark, one result a way. Each way uses the sender of its alerts, so that a message
+Owns: the ways, the message and its mark, one result per way. Each way uses the sender of its alerts, so that a message
 that arrives proves the secret, the network and the text. The webhook is checked before them, which posts nothing.
 Deliberately does not: make anything fail so that an alert fires (the lab's tests do); nor see the channel: the operator
 finds the message there.
@@ -32,7 +32,7 @@ from settings.names import GRAFANA_ADMIN
 GREY = 9807270
 """Neither red nor green: nothing failed, and nothing recovered."""
 LIMIT_SECONDS = 30.0
-"""For one way, with the wait that Discord demands after a 429."""
+"""Limit of one way, with the wait that Discord demands after a 429."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,6 @@ def run_ways(drill: Drill, ways: Sequence[tuple[str, Way]], progress: Progress) 
         lines.append(f"Now find in the channel: Alert test {drill.mark}")
     elif "failed" not in results:
         lines.append(
-            "No message was sent: this stack has no way for alerts. Set grafana.enabled, or health_watch.enabled."
+            "No message was sent: nothing in this stack sends alerts. Set grafana.enabled, or health_watch.enabled."
         )
     return Result({"ok": ok, "mark": drill.mark, "at": at, "ways": rows}, "\n".join(lines), ok)

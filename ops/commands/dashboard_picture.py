@@ -26,17 +26,19 @@ def dashboard_picture(stack: str, progress: Progress, *, minutes: float) -> Resu
     settings = settings_of(open_stack(stack, progress, create=False), stack)
     file = WORK / f"dashboard-{stack}.png"
     command = [sys.executable, "-m", "dashboards.picture", *_span(settings, minutes), "--out", str(file)]
-    around = sandbox.of_stack(stack)
-    done = subprocess.run(
-        list(around.on_host(command)) if around else command,
+    stack_sandbox = sandbox.of_stack(stack)
+    completed = subprocess.run(
+        list(stack_sandbox.on_host(command)) if stack_sandbox else command,
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=LIMIT_SECONDS,
         check=False,
     )
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:] or ["The picture could not be drawn, and no reason was given."]
+    if completed.returncode:
+        reason = completed.stderr.strip().splitlines()[-1:] or [
+            "The picture could not be drawn, and no reason was given."
+        ]
         raise UserError(reason[0] + _tunnel(settings))
     return Result({"ok": True, "file": str(file), "minutes": minutes}, f"{file}")
 

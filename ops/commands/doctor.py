@@ -26,9 +26,9 @@ Row = Mapping[str, str]
 
 def doctor(stack: str, progress: Progress) -> Result:
     """`ok` when nothing that the stack needs is missing; uv and Go are needed only where something must be made."""
-    around = sandbox.of_stack(stack)
-    theirs = list(around.doctor()) if around else []
-    rows = [row for row in _own_rows(stack) if not _is_replaced(row, theirs)] + theirs
+    stack_sandbox = sandbox.of_stack(stack)
+    sandbox_rows = list(stack_sandbox.doctor()) if stack_sandbox else []
+    rows = [row for row in _own_rows(stack) if not _is_replaced(row, sandbox_rows)] + sandbox_rows
     needed = [row for row in rows if row["part"] not in {"go", "uv"}]
     return Result(rows, _table(rows), ok=all(row["kind"] != "missing" for row in needed))
 
@@ -39,11 +39,13 @@ def _own_rows(stack: str) -> list[Row]:
     plugins = find.plugins(homes)
     rows: list[Row] = []
     for program in PROGRAMS:
-        found = programs.get(program.executable)
-        rows.append(_row(program.part, str(found.path) if found else "", found.version if found else ""))
+        installed = programs.get(program.executable)
+        rows.append(
+            _row(program.part, str(installed.path) if installed else "", installed.version if installed else "")
+        )
     for plugin in PLUGINS:
-        found = plugins.get(plugin.name)
-        rows.append(_row(plugin.part, str(found.path) if found else "", found.version if found else ""))
+        installed = plugins.get(plugin.name)
+        rows.append(_row(plugin.part, str(installed.path) if installed else "", installed.version if installed else ""))
     rows.append(_row("python", sys.executable, platform.python_version()))
     rows.append(_program("docker", shutil.which("docker")))
     rows.append(_program("uv", shutil.which("uv") or shutil.which("uv", path=str(VENV / "bin"))))
@@ -51,9 +53,12 @@ def _own_rows(stack: str) -> list[Row]:
     return [*rows, _program("go", str(go) if go else None, "version")]
 
 
-def _is_replaced(row: Row, theirs: Sequence[Row]) -> bool:
+def _is_replaced(row: Row, sandbox_rows: Sequence[Row]) -> bool:
     """A row of the sandbox says more about the same part: `plugin docker (lab)` about `plugin docker`."""
-    return any(other["part"] == row["part"] or other["part"].startswith(row["part"] + " (") for other in theirs)
+    return any(
+        sandbox_row["part"] == row["part"] or sandbox_row["part"].startswith(row["part"] + " (")
+        for sandbox_row in sandbox_rows
+    )
 
 
 def _program(part: str, path: str | None, argument: str = "--version") -> Row:

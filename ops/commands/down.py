@@ -1,4 +1,4 @@
-"""`make down`: the stack is taken down; a sandbox goes with it, the history and the data of any other stack stay."""
+"""`make down`: takes the stack down; a sandbox goes with its state, any other stack keeps its history and its data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from settings import Settings
 
 def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     """Take the stack down after a preview and a yes."""
-    around = sandbox.of_stack(stack)
-    if around:
+    stack_sandbox = sandbox.of_stack(stack)
+    if stack_sandbox:
         with prerequisites.alone(stack, progress):
-            around.remove(progress)
+            stack_sandbox.remove(progress)
         return Result({"ok": True, "stack": stack}, f"Stack {stack}, its sandbox and its state are gone.")
     environment.require_state(stack)
     prerequisites.make_ready(stack, progress)
@@ -50,5 +50,5 @@ def _ask(opened: automation.Stack, stack: str, settings: Settings, progress: Pro
             on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False, preview_only=True
         )
     nobody = settings.predecessor.kind == "absent"
-    heir = "nobody has the port then" if nobody else "the predecessor gets the port"
-    require_yes(f"Destroy stack {stack}: {heir}, Sentinel is removed, its data is kept?")
+    outcome = "nobody has the port then" if nobody else "the predecessor gets the port"
+    require_yes(f"Destroy stack {stack}: {outcome}, Sentinel is removed, its data is kept?")

@@ -12,5 +12,5 @@ def env(stack: str, progress: Progress) -> Result:
     """The stack's variables; the engine itself need not be there yet."""
     chosen = environment.variables(stack)
     if find.missing(find.programs()):
-        progress.line("The engine is not there yet; `make up` provides it, then run this again.")
+        progress.line("Pulumi's engine is not installed yet: run `make up`, which provides it, then run this again.")
     return Result(chosen, "\n".join(environment.exports(chosen)))

@@ -80,11 +80,11 @@ def pin(stack: str, progress: Progress, folder: Path = ROOT) -> Result:
     rows: list[dict[str, Any]] = []
     built = _built(text)
 
-    def pinned(found: re.Match[str]) -> str:
-        if found["name"] in built:
-            return found[0]
-        progress.line(f"Requesting the digest of {found['name']} …")
-        row, written = _pinned(found)
+    def pinned(match: re.Match[str]) -> str:
+        if match["name"] in built:
+            return match[0]
+        progress.line(f"Requesting the digest of {match['name']} …")
+        row, written = _pinned(match)
         rows.append(row)
         return written
 
@@ -120,21 +120,21 @@ def digest(name: str) -> str:
     return answer
 
 
-def _pinned(found: re.Match[str]) -> tuple[dict[str, Any], str]:
-    row: dict[str, Any] = {"image": found["name"], "result": "unknown", "digest": "", "reason": ""}
+def _pinned(match: re.Match[str]) -> tuple[dict[str, Any], str]:
+    row: dict[str, Any] = {"image": match["name"], "result": "unknown", "digest": "", "reason": ""}
     try:
-        row["digest"] = digest(found["name"])
+        row["digest"] = digest(match["name"])
     except Unknown as why:
-        return row | {"reason": str(why)}, found[0]
-    written = f"{found['before']}{found['name']}@{row['digest']}"
-    return row | {"result": "same" if written == found[0] else "pinned"}, written
+        return row | {"reason": str(why)}, match[0]
+    written = f"{match['before']}{match['name']}@{row['digest']}"
+    return row | {"result": "same" if written == match[0] else "pinned"}, written
 
 
 def _built(text: str) -> set[str]:
     """The images that no registry has, since their section names a folder to build them from."""
     read = cast("dict[str, Any] | None", yaml.safe_load(text)) or {}
     sections = cast("dict[str, Any]", read.get("config") or {}).values()
-    return {one["image"] for one in sections if isinstance(one, dict) and "context" in one}
+    return {section["image"] for section in sections if isinstance(section, dict) and "context" in section}
 
 
 def _head(reference: Reference, headers: dict[str, str]) -> str:

@@ -14,5 +14,5 @@ def preview(stack: str, progress: Progress) -> Result:
     opened = open_stack(stack, progress)
     snapshot = state.snapshot_of(opened, stack)
     state.require_same_host(stack, snapshot.deployment, snapshot.settings)
-    found = run.preview(opened, stack, progress)
-    return Result({"ok": True, "changes": found}, changes.all_in_words(found))
+    changed = run.preview(opened, stack, progress)
+    return Result({"ok": True, "changes": changed}, changes.all_in_words(changed))

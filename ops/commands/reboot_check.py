@@ -1,4 +1,4 @@
-"""`make reboot-check`: writes the marker anew before a boot of the host, prints the check's result after it.
+"""`make reboot-check`: renews the marker before a boot of the host, prints the check's result after it.
 
 Owns: the query, waiting for a check that is at work, the table.
 Deliberately does not: restart the host, or check anything. The host does that after each boot without a command
@@ -40,15 +40,15 @@ def reboot_check(stack: str, progress: Progress, *, again: bool) -> Result:
 
 def of_host(stack: str, settings: Settings, query: Query, progress: Progress, *, again: bool) -> Result:
     """The result by the host's answers."""
-    shown = _when_done(query, progress, settings.reboot.limit_seconds + 60)
-    if not shown["armed"]:
+    answer = _when_done(query, progress, settings.reboot.limit_seconds + 60)
+    if not answer["armed"]:
         raise UserError(f"The host of stack {stack} has no check after a boot yet: `make up STACK={stack}` sets it up.")
-    if shown["overdue"] and not again:
+    if answer["overdue"] and not again:
         raise UserError(
-            f"The host of stack {stack} has booted since {shown['marked_at']} and checked nothing: see that its "
+            f"The host of stack {stack} has booted since {answer['marked_at']} and checked nothing: see that its "
             "systemd or cron runs sentinel-cutover-reboot-check."
         )
-    if shown["result"] is None or again:
+    if answer["result"] is None or again:
         marked = query("mark")
         text = (
             f"The marker is written: {len(marked['watched'])} containers must come back.\n"
@@ -56,22 +56,22 @@ def of_host(stack: str, settings: Settings, query: Query, progress: Progress, *,
         )
         document = {"ok": False, "state": "marked", "marked_at": marked["marked_at"], "watched": marked["watched"]}
         return Result(document, text, ok=False)
-    result: Mapping[str, Any] = shown["result"]
+    result: Mapping[str, Any] = answer["result"]
     return Result({"state": "checked", **result}, _text(result), ok=bool(result["ok"]))
 
 
 def _when_done(query: Query, progress: Progress, limit: float) -> dict[str, Any]:
     """The host's answer once no check is at work, or after the limit."""
     end = time.monotonic() + limit
-    shown = query("show")
-    if shown["running"]:
+    answer = query("show")
+    if answer["running"]:
         progress.line("The host's check is at work; waiting for it …")
-    while shown["running"] and time.monotonic() < end:
+    while answer["running"] and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
-        shown = query("show")
-    return shown
+        answer = query("show")
+    return answer
 
 
 def _text(result: Mapping[str, Any]) -> str:
-    rows = [f"{one['part']:<11} {'ok' if one['ok'] else 'NOT OK':<7} {one['detail']}" for one in result["parts"]]
+    rows = [f"{part['part']:<11} {'ok' if part['ok'] else 'NOT OK':<7} {part['detail']}" for part in result["parts"]]
     return "\n".join([*rows, sentence(dict(result)), f"Discord     {result.get('message', 'being sent')}"])

@@ -1,4 +1,4 @@
-"""`make refresh`: the present condition of the host, written into the state."""
+"""`make refresh`: brings the stack's state in line with its host."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     if not (yes or sandbox.of_stack(stack)):
-        require_yes(f"Write into the state of stack {stack} the present condition of its host?")
-    done = recovery.alone(
+        require_yes(f"Bring the state of stack {stack} in line with its host?")
+    result = recovery.alone(
         opened,
         f"pulumi refresh of stack {stack}",
         progress,
         lambda: opened.refresh(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    found = changes.counts(done.summary.resource_changes)
-    return Result({"ok": True, "changes": found}, changes.all_in_words(found))
+    changed = changes.counts(result.summary.resource_changes)
+    return Result({"ok": True, "changes": changed}, changes.all_in_words(changed))

@@ -31,24 +31,24 @@ def report(stack: str, progress: Progress, *, send: bool, yes: bool) -> Result:
     A claim that could not be checked is reported and fails nothing. Raises UserError for a stack without a handover.
     """
     gathered = evidence.gathered(stack, progress)
-    found = claims.Report.of(gathered.facts)
-    files = _written(stack, found)
+    page_report = claims.Report.of(gathered.facts)
+    files = _written(stack, page_report)
     progress.line(f"The report of stack {stack}: {files['html']}")
-    posted = _posted(stack, gathered.settings, found, send=send, may_ask=not yes)
+    posted = _posted(stack, gathered.settings, page_report, send=send, may_ask=not yes)
     document = {
-        "ok": found.failed == 0,
-        "number": found.number,
-        "headline": found.headline,
-        **{verdict.replace(" ", "_"): names for verdict, names in found.by_verdict().items()},
+        "ok": page_report.failed == 0,
+        "number": page_report.number,
+        "headline": page_report.headline,
+        **{verdict.replace(" ", "_"): names for verdict, names in page_report.by_verdict().items()},
         "files": {kind: str(path) for kind, path in files.items()},
         "posted": posted,
-        "parts": [asdict(part) for part in found.parts],
+        "parts": [asdict(part) for part in page_report.parts],
         "evidence": gathered.facts,
     }
     text = "\n".join(
-        [plain.short(found), f"page     {files['html']}", f"text     {files['text']}", f"discord  {posted}"]
+        [plain.short(page_report), f"page     {files['html']}", f"text     {files['text']}", f"discord  {posted}"]
     )
-    return Result(document, text, ok=found.failed == 0)
+    return Result(document, text, ok=page_report.failed == 0)
 
 
 def post(stack: str, settings: Settings, webhook: SecretStr, message: str) -> str:
@@ -74,7 +74,7 @@ def _written(stack: str, report: claims.Report) -> Mapping[str, Path]:
 
 
 def _posted(stack: str, settings: Settings, report: claims.Report, *, send: bool, may_ask: bool) -> str:
-    """The fate of the short form in words; nothing is posted without SEND=1 or a yes."""
+    """One sentence on the short form: posted or why not; nothing is posted without SEND=1 or a yes."""
     webhook = settings.discord_webhook
     if webhook is None:
         return "not posted: no discord_webhook is set"

@@ -20,12 +20,15 @@ def restore(stack: str, progress: Progress, *, from_: str, yes: bool) -> Result:
             "name; rows that came after the backup are only there."
         )
     progress.line(f"Restore: {from_} beside the live database, then in its place …")
-    done = backups.run(stack, settings, "restore", file=from_)
-    compared = "as counted at its time" if done["compared"] else "compared with nothing: no .json stood beside it"
+    answer = backups.run(stack, settings, "restore", file=from_)
+    compared = (
+        "as many as were backed up" if answer["compared"] else "not compared: there is no .json beside the backup"
+    )
+    before, after = backups.rows(answer["before"]["rows"]), backups.rows(answer["after"]["rows"])
     text = (
-        f"restored   {done['file']}, taken {done['taken']}: {backups.rows(done['after']['rows'])} rows, {compared}\n"
-        f"closed     {done['closed_ms']} ms, in which the gateway's rows wait\n"
-        f"kept       the former {backups.rows(done['before']['rows'])} rows as database {done['kept']}\n"
+        f"restored   {answer['file']}, taken {answer['taken']}: {after} rows, {compared}\n"
+        f"closed     {answer['closed_ms']} ms, in which the gateway's audit rows waited\n"
+        f"kept       the former {before} rows as database {answer['kept']}\n"
         f"next       make verify"
     )
-    return Result({"ok": True, **done}, text)
+    return Result({"ok": True, **answer}, text)

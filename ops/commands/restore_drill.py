@@ -12,7 +12,7 @@ def restore_drill(stack: str, progress: Progress) -> Result:
     progress.line("Restore drill: the newest backup into a one-shot Postgres …")
     drill = backups.run(stack, backups.deployed_settings(stack, progress), "drill")
     good = drill["result"] == "good"
-    held = f"{backups.rows(drill['rows'])} rows, newest {drill['newest'] or 'none'}, as at its time" if good else ""
+    summary = f"{backups.rows(drill['rows'])} rows, newest {drill['newest'] or 'none'}, as backed up" if good else ""
     file = drill["file"] or "no backup"
-    text = f"{drill['result']:<10} {file} in {backups.seconds(drill['ms'])}: {held or drill['reason']}"
+    text = f"{drill['result']:<10} {file} in {backups.seconds(drill['ms'])}: {summary or drill['reason']}"
     return Result({"ok": good, **drill}, text, ok=good)

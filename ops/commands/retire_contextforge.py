@@ -1,11 +1,11 @@
 """`make retire-contextforge`: the predecessor leaves the host for good, and the stack says so.
 
-The order, of which each step is safe to end in: list everything that goes; keep a last dump; get the operator's yes;
-give up the rollback (`predecessor.kind: absent`) and verify; take the sidecars off its networks, and verify again; only
-then remove anything. A run that was killed after the yes is finished by the next one.
+The order, in which a run may safely end after each step: list everything that goes; keep a last dump; get the
+operator's yes; give up the rollback (`predecessor.kind: absent`) and verify; take the sidecars off its networks and
+verify again; only then remove anything. A run that was killed after the yes is finished by the next one.
 
-Owns: that order and the refusals before it. Deliberately does not: remove anything (`hostctl retire` does), nor take
-networks along that nobody named.
+Owns: that order and the refusals before it. Deliberately does not: remove anything (`hostctl retire` does), or any
+network that nobody named.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ def retire_contextforge(stack: str, progress: Progress, *, stale: bool, yes: boo
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     settings = state.settings_of(opened, stack)
-    seen = _run_on_host(stack, settings, "inspect")
-    begun, gone = bool(seen["begun"]), bool(seen["retired"])
+    inspected = _run_on_host(stack, settings, "inspect")
+    begun, gone = bool(inspected["begun"]), bool(inspected["retired"])
     if gone or (settings.predecessor.kind == "absent" and not begun):
-        return _after(stack, settings, seen, stale=stale, yes=yes)
-    refused = _refused(opened, stack, settings, seen, begun=begun)
-    if refused:
-        document = {"ok": False, "refused": refused, "allowed_from": seen["allowed_from"] or None}
-        return Result(document, "\n".join(f"refused    {one}" for one in refused), ok=False)
+        return _after(stack, settings, inspected, stale=stale, yes=yes)
+    reasons = _refused(opened, stack, settings, inspected, begun=begun)
+    if reasons:
+        document = {"ok": False, "refused": reasons, "allowed_from": inspected["allowed_from"] or None}
+        return Result(document, "\n".join(f"refused    {reason}" for reason in reasons), ok=False)
     if not begun:
-        for line in listing(seen["inventory"], seen["notes"]):
+        for line in listing(inspected["inventory"], inspected["notes"]):
             progress.line(line)
-        kept = _run_on_host(stack, settings, "dump", DUMP_SECONDS)
-        progress.line(f"The last dump of its database is kept as {kept['dump']['path']}, read back whole.")
+        dumped = _run_on_host(stack, settings, "dump", DUMP_SECONDS)
+        progress.line(f"The last dump of its database is kept as {dumped['dump']['path']}, read back whole.")
         if not (yes or sandbox.of_stack(stack)):
             require_yes(f"Remove ContextForge of stack {stack} for good? There is no rollback afterwards.")
         _run_on_host(stack, settings, "begin")
-    settings = _give_up_the_rollback(opened, stack, settings, progress, _loses_egress(seen))
+    settings = _give_up_the_rollback(opened, stack, settings, progress, _loses_egress(inspected))
     _move_sidecars(stack, settings, progress)
     removed = _run_on_host(stack, settings, "remove", REMOVE_SECONDS)
     return _after(stack, settings, _run_on_host(stack, settings, "inspect"), stale=stale, yes=yes, removed=removed)
@@ -76,26 +76,28 @@ def document_of(settings: Settings) -> dict[str, Any]:
 def listing(inventory: Mapping[str, Sequence[Document]], notes: Sequence[str] = ()) -> list[str]:
     """Everything that goes, with its size, everything that stays, and the operator's own tasks."""
     lines = [
-        f"{kind if not at else '':<11}{one.get('name') or one.get('path')}{_size(one)}"
+        f"{kind if not at else '':<11}{item.get('name') or item.get('path')}{_size(item)}"
         for kind in KINDS
-        for at, one in enumerate(inventory[kind])
+        for at, item in enumerate(inventory[kind])
     ]
-    lines += [f"{'moves':<11}{one['name']} off {', '.join(one['networks'])}" for one in inventory["sidecars"]]
-    lines += [f"{'stays':<11}{one['name']}: {one['because']}" for one in inventory["kept"]]
-    lines += [f"{'stale':<11}{one['name']}: no container is on it; STALE=1 removes it" for one in inventory["stale"]]
-    return [*lines, *(f"{'note':<11}{one}" for one in notes)]
+    lines += [f"{'moves':<11}{item['name']} off {', '.join(item['networks'])}" for item in inventory["sidecars"]]
+    lines += [f"{'stays':<11}{item['name']}: {item['because']}" for item in inventory["kept"]]
+    lines += [f"{'stale':<11}{item['name']}: no container is on it; STALE=1 removes it" for item in inventory["stale"]]
+    return [*lines, *(f"{'note':<11}{item}" for item in notes)]
 
 
-def _refused(opened: automation.Stack, stack: str, settings: Settings, seen: Document, *, begun: bool) -> list[str]:
+def _refused(
+    opened: automation.Stack, stack: str, settings: Settings, inspected: Document, *, begun: bool
+) -> list[str]:
     """Reasons to refuse: days and proof until the yes has been given, the port's owner always."""
     active = state.outputs_of(opened, stack).get("active")
     if active != "sentinel" or settings.active != "sentinel":
         return [f"{active or 'nobody'} has the port of stack {stack}: cut over first (`make up STACK={stack}`)"]
-    return [] if begun else cast("list[str]", seen["refused"])
+    return [] if begun else cast("list[str]", inspected["refused"])
 
 
-def _loses_egress(seen: Document) -> bool:
-    return any(not one["egress"] for one in seen["inventory"]["sidecars"])
+def _loses_egress(inspected: Document) -> bool:
+    return any(not sidecar["egress"] for sidecar in inspected["inventory"]["sidecars"])
 
 
 def _give_up_the_rollback(
@@ -122,7 +124,7 @@ def _give_up_the_rollback(
 
 
 def _move_sidecars(stack: str, settings: Settings, progress: Progress) -> None:
-    """Off ContextForge's networks, and on again when a backend does not answer then."""
+    """Take the sidecars off ContextForge's networks; put them on again when a backend does not answer then."""
     for line in _run_on_host(stack, settings, "part")["left"]:
         progress.line(f"{line}: left")
     verified = verification.verify_backends(stack, settings)
@@ -137,14 +139,14 @@ def _move_sidecars(stack: str, settings: Settings, progress: Progress) -> None:
 def _after(
     stack: str,
     settings: Settings,
-    seen: Document,
+    inspected: Document,
     *,
     stale: bool,
     yes: bool,
     removed: Document | None = None,
 ) -> Result:
     """The end, also of a run that had nothing to do: stale networks, and one more verification."""
-    offered = [str(one["name"]) for one in seen["inventory"]["stale"]]
+    offered = [str(item["name"]) for item in inspected["inventory"]["stale"]]
     taken: Document = {"removed": [], "kept": []}
     if offered and (stale or (not yes and agreed(f"Remove networks without any container ({', '.join(offered)})?"))):
         taken = _run_on_host(stack, settings, "stale", names=offered)
@@ -153,13 +155,13 @@ def _after(
     document: Document = {
         "ok": verified.ok,
         "changed": removed is not None,
-        "retired_at": seen["retired"] or None,
-        "removed": {kind: [one.get("name") or one.get("path") for one in inventory[kind]] for kind in KINDS},
+        "retired_at": inspected["retired"] or None,
+        "removed": {kind: [item.get("name") or item.get("path") for item in inventory[kind]] for kind in KINDS},
         "in_use": removed["left"] if removed else [],
         "stale": {"offered": offered, **taken},
         "verify": verified.document,
     }
-    return Result(document, "\n".join(_text(stack, settings, document, verified, seen["notes"])), ok=verified.ok)
+    return Result(document, "\n".join(_text(stack, settings, document, verified, inspected["notes"])), ok=verified.ok)
 
 
 def _text(stack: str, settings: Settings, document: Document, verified: Result, notes: Iterable[str]) -> list[str]:
@@ -168,23 +170,24 @@ def _text(stack: str, settings: Settings, document: Document, verified: Result, 
     left = [name for name in document["stale"]["offered"] if name not in document["stale"]["removed"]]
     lines = [f"retired    {removed}"]
     lines.append(f"kept       {settings.host.folder}/retired, on the host: the last dump, and the files that start it")
-    lines += [f"in use     {one}" for one in document["in_use"]]
+    lines += [f"in use     {item}" for item in document["in_use"]]
     lines += [f"stale      {name}: no container is on it; STALE=1 removes it" for name in left]
-    lines += [f"note       {one}" for one in notes]
+    lines += [f"note       {item}" for item in notes]
     return [*lines, *verification.lines(verified), f"next       make status STACK={stack}"]
 
 
 def _run_on_host(
-    stack: str, settings: Settings, word: str, limit_seconds: float = host.LIMIT_SECONDS, **more: Any
+    stack: str, settings: Settings, action: str, limit_seconds: float = host.LIMIT_SECONDS, **members: Any
 ) -> dict[str, Any]:
-    return host.run(stack, settings, "retire", word, {**document_of(settings), **more}, limit_seconds=limit_seconds)
+    document = {**document_of(settings), **members}
+    return host.run(stack, settings, "retire", action, document, limit_seconds=limit_seconds)
 
 
-def _size(one: Document) -> str:
-    """Such as `  12.3 MB`; nothing of what has no size."""
-    if "bytes" not in one:
+def _size(item: Document) -> str:
+    """Such as `  12.3 MB`; empty for an item without a size."""
+    if "bytes" not in item:
         return ""
-    size = float(one["bytes"])
+    size = float(item["bytes"])
     for unit in ("B", "KB", "MB"):
         if size < 1000:
             return f"  {size:.3g} {unit}"

@@ -32,7 +32,7 @@ SHOWN_UPDATES = 15
 class Choice:
     """The destination of a rollback: its name in the question, and the whole configuration without secrets.
 
-    `number` is that of a chosen update; None is today's configuration with the switch turned.
+    `number` is that of a chosen update; None is today's configuration with `active: contextforge`.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Choice:
 
 
 def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Result:
-    """To ContextForge with today's configuration, or to what update `to` ran with.
+    """Roll back to ContextForge with today's configuration, or to the configuration of update `to`.
 
     Shows the history and the preview, asks, runs, verifies. Raises UserError, nothing changed, for an update that is
     not there, did not succeed, or whose image or predecessor is gone.
@@ -61,47 +61,47 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
     _show(today, choice, progress)
     run.preview(opened, stack, progress, candidate)
     if not (yes or sandbox.of_stack(stack)):
-        require_yes(f"Take stack {stack} back to {choice.name}?")
+        require_yes(f"Roll stack {stack} back to {choice.name}?")
         deployment = state.deployment_of(opened, stack)
     previous = stack_file.file_of(stack).read_bytes()
     stack_file.adopt(stack, candidate)
     try:
         return _run(opened, stack, Snapshot(settings, deployment), progress)
     except LockHeld:
-        # Another run is at work, so this one has not begun: the file says again what that one runs with.
+        # Another run is at work, so this one has not begun: the file must again say what that one runs with.
         candidate.write_bytes(previous)
         stack_file.adopt(stack, candidate)
         raise
 
 
 def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> Choice:
-    """Raises UserError when there is no such update, or none that can be gone back to."""
+    """The destination; raises UserError where there is no such update, or none that can be restored."""
     if to is None:
         return Choice("ContextForge, with today's configuration", {**today.values, "active": "contextforge"})
-    found = next((one for one in updates if one.number == to), None)
-    if found is None:
+    update = next((candidate for candidate in updates if candidate.number == to), None)
+    if update is None:
         known = f"they are 1 to {updates[0].number}" if updates else "there is none yet"
         raise UserError(f"There is no update {to}: {known} (`make history`).")
-    if found.kind not in ("update", "refresh") or found.result != "succeeded":
+    if update.kind not in ("update", "refresh") or update.result != "succeeded":
         raise UserError(
-            f"Update {to} (a run of {found.kind}) ended as {found.result}: choose an update that succeeded "
+            f"Update {to} (a run of {update.kind}) ended as {update.result}: choose an update that succeeded "
             "(`make history`)."
         )
-    lacking = found.secrets - today.secrets
+    lacking = update.secrets - today.secrets
     if lacking:
         raise UserError(
             f"Update {to} ran with the secret {', '.join(sorted(lacking))}, which is no longer set and which no "
             f"history holds: set it (`pulumi config set --secret {min(lacking)}`), then run again."
         )
-    # A key that is a secret by now stays one, with the value that it has.
-    values = {key: value for key, value in found.settings.items() if key not in today.secrets}
-    return Choice(f"update {to} of {found.at}", values, to)
+    # A key that has become a secret stays one, with its present value.
+    values = {key: value for key, value in update.settings.items() if key not in today.secrets}
+    return Choice(f"update {to} of {update.at}", values, to)
 
 
 def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
     """The chosen configuration as today's program reads it; raises UserError where it no longer can."""
     config = state.configuration_of(opened, stack)
-    secrets = {name.removeprefix(f"{PROJECT}:"): one.value for name, one in config.items() if one.secret}
+    secrets = {name.removeprefix(f"{PROJECT}:"): entry.value for name, entry in config.items() if entry.secret}
     try:
         # A copy: literal dotted keys are laid over the nested ones in place.
         return load(deepcopy({**choice.values, **secrets}), set(secrets), stack=stack)
@@ -126,7 +126,7 @@ def _refuse_what_is_gone(
             {"images": images_of(choice, settings), "predecessor": record, "retired_folder": retired},
         )
     except UserError as error:
-        raise UserError(f"Nothing was changed, there is no way to {choice.name}: {error}") from None
+        raise UserError(f"Nothing was changed: a rollback to {choice.name} is not possible: {error}") from None
     if settings.active == "contextforge" and settings.predecessor.kind == "absent":
         raise UserError(
             f"Nothing was changed: {choice.name} would leave port {settings.sentinel.port} to nobody, since "
@@ -141,31 +141,31 @@ def images_of(choice: Choice, settings: Settings) -> list[str]:
     Of a chosen update every one that its containers would run (the bridge's is made over Sentinel's); with today's
     configuration none of the monitoring, which may not keep ContextForge from the port.
     """
-    found = [image_of(choice.values), settings.postgres.image]
+    images = [image_of(choice.values), settings.postgres.image]
     if choice.number is not None:
-        found += [
+        images += [
             settings.prometheus.image if settings.prometheus.enabled else None,
             settings.grafana.image if settings.grafana.enabled else None,
         ]
-    return [image for image in found if image]
+    return [image for image in images if image]
 
 
 def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
     different = "; ".join(differences(today.values, choice.values)) or "nothing"
-    progress.line(f"Back to {choice.name}; changes in the configuration: {different}.")
+    progress.line(f"Rollback to {choice.name}; changes in the configuration: {different}.")
 
 
 def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> Result:
     settings = snapshot.settings
     before = _last(stack, settings)
     try:
-        done = recovery.up(opened, stack, snapshot, progress)
+        result = recovery.up(opened, stack, snapshot, progress)
     except LockHeld:
         raise
     except EngineFailed as error:
         raise EngineFailed(
-            f"{error} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then `make up STACK={stack}` "
-            "goes on."
+            f"{error} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then run "
+            f"`make up STACK={stack}` to continue."
         ) from None
     verified = verification.verify_backends(stack, settings)
     now = host.handover_status(stack, settings, state.resources_of(opened, stack))
@@ -177,7 +177,7 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
         "active": now["active"],
         "downtime_ms": last["downtime_ms"] if moved else 0,
         "verify": verified.document,
-        "changes": changes.counts(done.summary.resource_changes),
+        "changes": changes.counts(result.summary.resource_changes),
     }
     return Result(document, _text(stack, document, last if moved else {}, verified), ok)
 
@@ -189,7 +189,7 @@ def _last(stack: str, settings: Settings) -> Mapping[str, Any]:
 def _text(stack: str, document: Mapping[str, Any], last: Mapping[str, Any], verified: Result) -> str:
     lines = [changes.in_words(document["changes"]), f"serving    {document['active']} owns the port"]
     if last:
-        lines.append(f"handover   {last['from']} -> {last['to']}, nobody answered for {last['downtime_ms']} ms")
+        lines.append(f"handover   {last['from']} -> {last['to']}, downtime {last['downtime_ms']} ms")
     lines += verification.lines(verified)
     lines.append(f"next       make status STACK={stack} · make up STACK={stack} · make history STACK={stack}")
     return "\n".join(lines)

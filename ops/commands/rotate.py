@@ -23,7 +23,7 @@ from ops.engine.stack_secrets import new_secret, runner, set_secret
 from settings.describe import is_made_secret
 from settings.model import SECRET_KEYS, Settings
 
-_NEW_SENTINEL = "a new Sentinel takes the port from the old one, so that it is unanswered for one handover"
+_NEW_SENTINEL = "a new Sentinel takes the port from the old one, with the downtime of one handover"
 COSTS: Mapping[str, str] = {
     "jwt_secret": f"{_NEW_SENTINEL}; tokens of the old secret are refused from then on, Claude's is renewed at once",
     "postgres_password": f"Postgres restarts and its role gets the new password; then {_NEW_SENTINEL}; until then the "
@@ -32,7 +32,7 @@ COSTS: Mapping[str, str] = {
     "grafana_admin_password": "Grafana restarts and its admin gets the new password; the port is not touched",
     "grafana_secret_key": "Grafana restarts with an empty database: its sessions, silences and the alerts' history "
     "end, what the program provisions is there again; the port is not touched",
-    "discord_webhook": "what alerts restarts; the port is not touched",
+    "discord_webhook": "every sender of alerts restarts; the port is not touched",
     "n8n_api_key": "nothing restarts; the port is not touched",
     "firecrawl_api_key": f"{_NEW_SENTINEL}, where a backend uses it",
     "exa_api_key": f"{_NEW_SENTINEL}, where a backend uses it",
@@ -57,8 +57,8 @@ def rotate(stack: str, progress: Progress, *, secret: str, yes: bool) -> Result:
         deployed = up(stack, progress, yes=True)
     except EngineFailed as failed:
         raise UserError(
-            f"The new {key} stands in the configuration, and not all of what uses it has it yet: {failed} Fix that, "
-            f"then `make up STACK={stack}` goes on."
+            f"The new {key} is in the configuration, but not everything that uses it has it yet: {failed} Fix that, "
+            f"then run `make up STACK={stack}` to continue."
         ) from None
     except UserError:
         file.write_text(former, encoding="utf-8")
@@ -66,9 +66,9 @@ def rotate(stack: str, progress: Progress, *, secret: str, yes: bool) -> Result:
     handover: Mapping[str, Any] = deployed.document["outputs"].get("handover") or {}
     took_over = bool(handover) and handover.get("at") != before.get("at")
     downtime = int(handover.get("downtime_ms", 0)) if took_over else 0
-    effect = f"the port was unanswered for {downtime} ms" if took_over else "the port was not touched"
+    effect = f"downtime {downtime} ms" if took_over else "the port was not touched"
     document = {"ok": deployed.ok, "secret": key, "cost": COSTS[key], "downtime_ms": downtime}
-    return Result(document, f"{deployed.text}\nrotated    {key}: {effect}; the old value is of no use now", deployed.ok)
+    return Result(document, f"{deployed.text}\nrotated    {key}: {effect}; the old value no longer works", deployed.ok)
 
 
 def _handover(stack: str, progress: Progress) -> Mapping[str, Any]:
@@ -77,7 +77,7 @@ def _handover(stack: str, progress: Progress) -> Mapping[str, Any]:
 
 
 def _new_value(key: str) -> str:
-    """Random where that is a secret's nature; else what its issuer gave, from the terminal or from stdin."""
+    """A random value where that will do; else the value that its issuer gave, from the terminal or from stdin."""
     if is_made_secret(Settings.model_fields[key]):
         return new_secret()
     if sys.stdin.isatty():

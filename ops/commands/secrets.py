@@ -10,7 +10,7 @@ from ops.engine.stack_secrets import make_secrets
 
 
 def secrets(stack: str, progress: Progress) -> Result:
-    """Exit status 0 only when no secret stands in the clear."""
+    """Exit status 0 only when no secret is in plain text."""
     prerequisites.toolchain_only(progress)
     open_stack(stack, progress)
     report = make_secrets(stack, environment.complete(stack))

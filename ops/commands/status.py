@@ -25,55 +25,56 @@ def status(stack: str, progress: Progress) -> Result:
     deployment = state.deployment_of(opened, stack)
     outputs = state.require_deployed(stack, state.outputs_in(deployment))
     settings = state.settings_of(opened, stack)
-    seen = host.handover_status(stack, settings, state.resources_in(deployment))
+    handover = host.handover_status(stack, settings, state.resources_in(deployment))
     life = host.run(stack, settings, "token", "life", {"path": settings.client.token_file})
     verified = verification.verify_backends(stack, settings)
     document = {
-        "active": seen["active"],
+        "active": handover["active"],
         "healthy": verified.ok,
-        "since": seen["since"] or None,
-        "drift": [*_of_the_port(seen, outputs), *_of_resources(opened, stack)],
+        "since": handover["since"] or None,
+        "drift": [*_of_the_port(handover, outputs), *_of_resources(opened, stack)],
         "token_days_left": life["days_left"],
-        "predecessor": seen["predecessor"],
-        "sentinel": seen["sentinel"],
+        "predecessor": handover["predecessor"],
+        "sentinel": handover["sentinel"],
     }
     return Result(document, _text(document, settings), ok=verified.ok and not document["drift"])
 
 
-def _of_the_port(seen: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[str]:
+def _of_the_port(handover: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[str]:
     """Drift that the host knows: an unfinished handover, or another gateway on the port than the state says."""
     drift: list[str] = []
-    holder = str(seen["holder"]["name"]) if seen["holder"] else "nobody"
-    if seen["busy"]:
-        busy = seen["busy"]
+    holder = str(handover["holder"]["name"]) if handover["holder"] else "nobody"
+    if handover["busy"]:
+        busy = handover["busy"]
         drift.append(
             f"{busy['reason']} (process {busy['pid']}) is at work since {busy['since']}: wait until it has ended"
         )
-    elif seen["unfinished"]:
-        left = seen["unfinished"]
+    elif handover["unfinished"]:
+        unfinished = handover["unfinished"]
         drift.append(
-            f"a handover that began at {left['at']} was cut off at {left['point']}: `make up` or `make rollback`"
+            f"a handover that began at {unfinished['at']} was interrupted at {unfinished['point']}: "
+            "finish it with `make up` or `make rollback`"
         )
-    if seen["active"] != outputs["active"]:
+    if handover["active"] != outputs["active"]:
         drift.append(f"{outputs['active']} should own the port, {holder} does")
-    elif seen["active"] == "sentinel" and holder != outputs.get("sentinel"):
+    elif handover["active"] == "sentinel" and holder != outputs.get("sentinel"):
         drift.append(f"{outputs.get('sentinel')} should serve, {holder} does")
     return drift
 
 
 def _of_resources(opened: automation.Stack, stack: str) -> list[str]:
     """Drift that the engine finds: every change that a refresh would make in the state."""
-    found: list[events.StepEventMetadata] = []
+    steps: list[events.StepEventMetadata] = []
 
     def keep(event: events.EngineEvent) -> None:
         if event.resource_pre_event and event.resource_pre_event.metadata.op not in ("same", "refresh", "read"):
-            found.append(event.resource_pre_event.metadata)
+            steps.append(event.resource_pre_event.metadata)
         elif event.res_outputs_event and event.res_outputs_event.metadata.op in ("update", "delete"):
-            found.append(event.res_outputs_event.metadata)
+            steps.append(event.res_outputs_event.metadata)
 
     with as_user_error(f"comparing the state of stack {stack} with its host"):
         opened.preview_refresh(on_event=keep, suppress_progress=True)
-    return differing(found)
+    return differing(steps)
 
 
 def differing(steps: Sequence[events.StepEventMetadata]) -> list[str]:
@@ -85,7 +86,7 @@ def differing(steps: Sequence[events.StepEventMetadata]) -> list[str]:
             sentences[name] = f"{name} is gone from the host"
         elif name not in sentences:
             keys = ", ".join(step.diffs or sorted(step.detailed_diff or {}))
-            sentences[name] = f"{name} is not as the state has it{f': {keys}' if keys else ''}"
+            sentences[name] = f"{name} differs from the state{f': {keys}' if keys else ''}"
     return list(sentences.values())
 
 
@@ -101,6 +102,6 @@ def _text(document: Mapping[str, Any], settings: Settings) -> str:
         f"predecessor  {document['predecessor']}",
         f"sentinel     {document['sentinel']}",
         f"token        {'none' if days is None else f'{days} days left'} in {settings.client.token_file}",
-        *(f"drift        {one}" for one in document["drift"] or ["none"]),
+        *(f"drift        {item}" for item in document["drift"] or ["none"]),
     ]
     return "\n".join(lines)

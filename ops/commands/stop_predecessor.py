@@ -1,8 +1,8 @@
-"""`make stop-predecessor`: stop the paused predecessor, when the operator trusts the new gateway.
+"""`make stop-predecessor`: stop the paused predecessor, once the operator trusts the new gateway.
 
-Owns: the question, which says what the rollback costs from then on.
+Owns: the question, which says what a rollback costs from then on.
 Deliberately does not: change the state or the configuration; the program says who owns the port, not how the one
-without it waits. The rollback finds the predecessor as it is, paused or stopped.
+without it waits. A rollback works from a paused and from a stopped predecessor.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def stop_predecessor(stack: str, progress: Progress, *, yes: bool) -> Result:
         )
     settings = state.settings_of(opened, stack)
     if not (yes or sandbox.of_stack(stack)):
-        require_yes(f"Stop the predecessor of stack {stack}: the rollback then takes its own start?")
+        require_yes(f"Stop the predecessor of stack {stack}? A rollback then has to wait for its start.")
     answer = host.hand_over(
         stack, settings, "stop-predecessor", state.handover_request(state.resources_in(deployment), settings)
     )
@@ -37,5 +37,5 @@ def stop_predecessor(stack: str, progress: Progress, *, yes: bool) -> Result:
         "reason": answer["reason"],
         "predecessor": answer["predecessor"],
     }
-    outcome = answer["reason"] or "stopped now; it keeps its data, and the rollback takes its own start"
+    outcome = answer["reason"] or "stopped now; it keeps its data, and a rollback waits for its start"
     return Result(document, f"predecessor  {outcome}", ok=document["ok"])

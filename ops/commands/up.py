@@ -1,7 +1,7 @@
 """`make up`: the engine's update, and a summary of the stack after it.
 
 Owns: the question before an existing host changes, the document and the text.
-Deliberately does not: run the engine; `ops.engine.recovery` fixes what a killed run left, before and after it.
+Deliberately does not: run the engine; `ops.engine.recovery` does, and repairs what a killed run left.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
         require_yes(f"Make these changes to stack {stack}?")
         snapshot = state.snapshot_of(opened, stack)
     began = datetime.now(UTC).replace(microsecond=0)
-    done = recovery.up(opened, stack, snapshot, progress)
-    outputs = plain_outputs(done.outputs)
-    made = changes.counts(done.summary.resource_changes)
+    result = recovery.up(opened, stack, snapshot, progress)
+    outputs = plain_outputs(result.outputs)
+    made = changes.counts(result.summary.resource_changes)
     after = verification.after_run(opened, stack, snapshot.settings, outputs, began=began)
     document = {
         "ok": after.verified.ok,
@@ -46,7 +46,7 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
 
 def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: AfterRun) -> str:
     handover = after.handover
-    again = "" if sandbox.of_stack(stack) else f" STACK={stack}"
+    stack_option = "" if sandbox.of_stack(stack) else f" STACK={stack}"
     lines = [changes.all_in_words(made)]
     if outputs.get("active"):
         lines.append(f"serving    {outputs['active']} owns the port")
@@ -55,12 +55,12 @@ def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: Afte
     if "downtime_ms" in handover:
         lines.append(
             f"handover   {handover.get('from')} -> {handover.get('to')} at {handover.get('at')}, "
-            f"nobody answered for {handover['downtime_ms']} ms{_parts_in_words(handover)}"
+            f"downtime {handover['downtime_ms']} ms{_parts_in_words(handover)}"
         )
     lines += verification.lines(after.verified)
     if outputs.get("rollback"):
         lines.append(f"rollback   {outputs['rollback']}")
-    lines.append(f"next       make verify{again} · make status{again} · make history{again}")
+    lines.append(f"next       make verify{stack_option} · make status{stack_option} · make history{stack_option}")
     return "\n".join(lines)
 
 

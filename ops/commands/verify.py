@@ -1,4 +1,4 @@
-"""`make verify`: one call a backend through Claude's own entry, whoever has the port."""
+"""`make verify`: one call per backend through Claude's own entry, whichever gateway has the port."""
 
 from __future__ import annotations
 

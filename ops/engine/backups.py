@@ -1,6 +1,6 @@
 """Backups of Sentinel's database by hand, on the stack's host.
 
-Owns: the request, which is the nightly job's own. Deliberately does not: know a dump; `hostctl backup` does all of it.
+Owns: the request, which is the nightly job's own. Deliberately does not: read or write a dump; `hostctl backup` does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ops.engine.state import deployed_outputs, settings_of
 from settings import Settings
 
 LIMIT_SECONDS = 2 * 3600
-"""For one command: a dump or a restore of a large database lies within it."""
+"""Limit of one command: enough to dump or restore a large database."""
 
 
 def deployed_settings(stack: str, progress: Progress) -> Settings:

@@ -38,8 +38,8 @@ def variables(stack: str, shell: Mapping[str, str] = os.environ, *, make: bool =
 
     With `make`, the passphrase file and the state folder of a stack without its own are made where they are missing.
     """
-    around = sandbox.of_stack(stack)
-    own = dict(around.environment()) if around else _of_existing_host(stack, shell, make)
+    stack_sandbox = sandbox.of_stack(stack)
+    own = dict(stack_sandbox.environment()) if stack_sandbox else _of_existing_host(stack, shell, make)
     folders = [str(VENV / "bin"), *_split(own.get("PATH")), *map(str, find.folders_of(find.programs()))]
     own["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *_split(shell.get("PATH"))]))
     own |= {"PULUMI_SKIP_UPDATE_CHECK": "1", "PULUMI_STACK": stack}
@@ -56,7 +56,7 @@ def complete(stack: str, shell: Mapping[str, str] = os.environ) -> dict[str, str
 
 
 def require_state(stack: str, shell: Mapping[str, str] = os.environ) -> None:
-    """Raises UserError where no stack can be, so that a mistyped name leaves no folder behind."""
+    """Raise UserError where the stack has no state, so that a mistyped name creates no folder."""
     url = variables(stack, shell, make=False)["PULUMI_BACKEND_URL"]
     if url == f"file://{STATE / stack}" and not (STATE / stack).is_dir():
         raise UserError(f"There is no stack {stack} yet; `make up STACK={stack}` makes it.")
@@ -87,7 +87,7 @@ def _of_existing_host(stack: str, shell: Mapping[str, str], make: bool) -> dict[
 
 
 def _is_theirs(value: str | None) -> bool:
-    """Set, and not by an earlier `make env`."""
+    """True for a value that the operator set, and not an earlier `make env`."""
     if not value:
         return False
     address = urlsplit(value)
@@ -100,7 +100,7 @@ def _folder(path: Path) -> None:
 
 
 def _passphrase_file(path: Path) -> Path:
-    """Made once: without it nobody reads the stack's secrets again."""
+    """Make the file once; without it nobody can ever read the stack's secrets."""
     if not path.exists():
         _folder(path.parent)
         beside = path.with_name(f".{path.name}.{os.getpid()}")

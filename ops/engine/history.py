@@ -27,7 +27,7 @@ class Update:
     """One run of the engine. `settings` is the configuration it ran with, defaults included and secrets left out.
 
     `secrets` are the keys that were secret; `resources` counts by kind of step, without unchanged ones. `ended` is
-    empty where the engine did not come to its end; `around` has the engine's notes on its operator and commit.
+    empty where the engine did not finish; `around` has the engine's notes on its operator and commit.
     """
 
     number: int
@@ -50,19 +50,19 @@ class Update:
 
 
 def updates_of(opened: automation.Stack, stack: str) -> list[Update]:
-    """All of them, newest first; without a page the engine would give the last ten."""
-    found: list[automation.UpdateSummary] = []
+    """Every update, newest first, read page by page: otherwise the engine gives only the last ten."""
+    summaries: list[automation.UpdateSummary] = []
     with as_user_error(f"reading the history of stack {stack}"):
         while True:
-            page = opened.history(page_size=PAGE, page=len(found) // PAGE + 1, show_secrets=False)
-            found += page
+            page = opened.history(page_size=PAGE, page=len(summaries) // PAGE + 1, show_secrets=False)
+            summaries += page
             if len(page) < PAGE:
-                return numbered(found)
+                return numbered(summaries)
 
 
 def numbered(summaries: Sequence[automation.UpdateSummary]) -> list[Update]:
-    """A file backend gives updates no number (it says 0); their place, the oldest being 1, is what a service gives."""
-    return [_update(one, one.version or len(summaries) - at) for at, one in enumerate(summaries)]
+    """The updates with numbers: a file backend numbers each 0, so the oldest becomes 1, as with a service."""
+    return [_update(summary, summary.version or len(summaries) - at) for at, summary in enumerate(summaries)]
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -71,12 +71,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def image_of(settings: Mapping[str, Any]) -> str | None:
-    """Sentinel's image; a literal dotted key stands over the nested one, as in the settings."""
+    """Sentinel's image; a literal dotted key overrides the nested one, as in the settings."""
     nested = settings.get("sentinel")
-    found = settings.get("sentinel.image") or (
+    image = settings.get("sentinel.image") or (
         cast(Mapping[str, Any], nested).get("image") if isinstance(nested, Mapping) else None
     )
-    return str(found) if found else None
+    return str(image) if image else None
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -102,7 +102,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def rows_of(updates: Sequence[Update]) -> list[dict[str, Any]]:
     """The document of `make history JSON=1`."""
     older = [*updates, None][1:]
-    return [_row(one, before) for one, before in zip(updates, older, strict=True)]
+    return [_row(update, before) for update, before in zip(updates, older, strict=True)]
 
 
 def _row(update: Update, before: Update | None) -> dict[str, Any]:
@@ -145,17 +145,17 @@ def _differences(before: Any, after: Any, key: str) -> Iterator[str]:
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        one, other = cast(Mapping[str, Any], before), cast(Mapping[str, Any], after)
-        for name in dict.fromkeys([*one, *other]):
-            yield from _differences(one.get(name), other.get(name), f"{key}.{name}" if key else str(name))
+        earlier, later = cast(Mapping[str, Any], before), cast(Mapping[str, Any], after)
+        for name in dict.fromkeys([*earlier, *later]):
+            yield from _differences(earlier.get(name), later.get(name), f"{key}.{name}" if key else str(name))
         return
     if isinstance(before, list | tuple | Mapping) or isinstance(after, list | tuple | Mapping):
-        yield f"{key} {_word(before, after)}"
+        yield f"{key} {_change_in_words(before, after)}"
         return
     yield f"{key}: {_shown(before)} -> {_shown(after)}"
 
 
-def _word(before: Any, after: Any) -> str:
+def _change_in_words(before: Any, after: Any) -> str:
     return "set" if before is None else "no longer set" if after is None else "changed"
 
 

@@ -22,7 +22,7 @@ from settings.limits import PREDECESSOR_SECONDS
 from verify import ssh
 
 LIMIT_SECONDS = 180
-"""For a verb, beside the limits that the settings give to its steps."""
+"""Limit of a verb, on top of the limits that the settings give to its steps."""
 
 _RUNNER = (
     f"{UNPACKING}\nimport subprocess,tempfile\n"
@@ -45,7 +45,7 @@ def run(
     """The verb's answer; raises UserError with its one sentence, EngineFailed when none comes within the limit."""
     request = json.dumps({**document, "docker_socket": settings.host.docker_socket})
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             _command(stack, settings, [verb, action]),
             input=packed(archive()) + b"\n" + request.encode(),
             capture_output=True,
@@ -56,23 +56,23 @@ def run(
         raise UserError(f"{error.filename} is not on this machine: install it, then run again.") from None
     except subprocess.TimeoutExpired:
         raise EngineFailed(
-            f"The host of stack {stack} gave no answer to `{verb} {action}` within {limit_seconds:g} s; it may be at "
-            "work still, and the same command goes on from there."
+            f"The host of stack {stack} gave no answer to `{verb} {action}` within {limit_seconds:g} s and may still "
+            "be at work: run the same command again to continue."
         ) from None
-    if done.returncode:
-        raise UserError(_sentence(done.stderr.decode(errors="replace"), done.returncode))
-    return cast("dict[str, Any]", json.loads(done.stdout))
+    if completed.returncode:
+        raise UserError(_sentence(completed.stderr.decode(errors="replace"), completed.returncode))
+    return cast("dict[str, Any]", json.loads(completed.stdout))
 
 
 def _sentence(output: str, code: int) -> str:
-    """The verb's own sentence, with the lines of a log that may follow it; else the last line that there is."""
+    """The verb's own sentence, with the lines of a log that may follow it; else the last line."""
     lines = output.strip().splitlines() or [f"exit code {code} and no message"]
     own = next((at for at, line in enumerate(lines) if line.startswith("hostctl ")), len(lines) - 1)
     return "\n".join(lines[own:])
 
 
 def handover_status(stack: str, settings: Settings, resources: state.Resources) -> dict[str, Any]:
-    """The port's holder, and a handover that is unfinished or at work."""
+    """The port's holder, and a handover that is unfinished or in progress."""
     return run(stack, settings, "handover", "status", state.handover_request(resources, settings))
 
 
@@ -94,5 +94,5 @@ def _command(stack: str, settings: Settings, arguments: Sequence[str]) -> list[s
         command = ssh.command_line(
             target, host.port, host.private_key_file, host.host_key, command=["python3", *program]
         )
-    around = sandbox.of_stack(stack)
-    return list(around.on_host(command)) if around else command
+    stack_sandbox = sandbox.of_stack(stack)
+    return list(stack_sandbox.on_host(command)) if stack_sandbox else command

@@ -1,7 +1,7 @@
-"""Losses of the host since the last run that no run of the engine would notice: it skips an unchanged action.
+"""Repair of what the host lost since the last run and the engine would not notice, since it skips unchanged actions.
 
-- `hostctl`'s own file, without which no delete can run, is put back where it was lost.
-- Claude's token and entry are put back while Sentinel has the port; Claude may lose an entry, as by a new login.
+- `hostctl`'s own file, without which no delete can run, is restored.
+- Claude's token and entry are restored while Sentinel has the port; Claude may lose an entry, as by a new login.
 
 Owns: those two, before a run. Deliberately does not: check Docker's objects, which the engine's refresh compares.
 """
@@ -15,16 +15,16 @@ from settings import Settings
 
 
 def keep_program(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
-    """Put `hostctl` back: the engine's deletes run it on the host, and without it there is no rollback."""
+    """Restore `hostctl`: the engine's deletes run it on the host, and without it there is no rollback."""
     if not resources:
         return
     path = f"{settings.host.folder}/hostctl.pyz"
     if host.run(stack, settings, "self", "install", {"path": path})["written"]:
-        progress.line(f"{path} was gone from the host; it is back.")
+        progress.line(f"{path} was missing on the host and has been restored.")
 
 
 def keep_claude(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
-    """Put token and entry back as the last run left them.
+    """Restore token and entry as the last run left them.
 
     A refusal is reported and stops nothing: the verification shows its effect.
     """
@@ -34,8 +34,10 @@ def keep_claude(stack: str, settings: Settings, resources: state.Resources, prog
     token, entry = client["token_request"], client["entry_request"]
     try:
         if not host.run(stack, settings, "token", "write", token)["kept"]:
-            progress.line(f"The token in {token['path']} was gone, or near its end; there is a new one.")
+            progress.line(f"The token in {token['path']} was missing or about to expire; a new one has been written.")
         if host.run(stack, settings, "claude", "apply", entry)["changed"]:
-            progress.line(f"Claude's entry {entry['entry']} in {entry['file']} was not as declared; it is back.")
+            progress.line(
+                f"Claude's entry {entry['entry']} in {entry['file']} was not as declared and has been restored."
+            )
     except UserError as error:
         progress.line(str(error))

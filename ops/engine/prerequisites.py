@@ -1,4 +1,4 @@
-"""Brings a stack to where the engine can run on it: toolchain, plugins, sandbox.
+"""The prerequisites of a run of the engine on a stack: toolchain, plugins, sandbox.
 
 Owns: the order, and what runs side by side.
 Deliberately does not: build or start anything; `toolchain` and the stack's sandbox do.
@@ -19,10 +19,10 @@ from toolchain import provide
 
 def toolchain_and_images(stack: str, progress: Progress) -> None:
     """All long steps that depend on nothing else, side by side."""
-    around = sandbox.of_stack(stack)
+    stack_sandbox = sandbox.of_stack(stack)
     steps = provide.long_steps()
-    if around:
-        steps += around.long_steps()
+    if stack_sandbox:
+        steps += stack_sandbox.long_steps()
     progress.side_by_side(steps)
 
 
@@ -33,14 +33,14 @@ def toolchain_only(progress: Progress) -> None:
 
 def make_ready(stack: str, progress: Progress) -> None:
     """Everything before the engine; does nothing, in well under a second, when it is complete."""
-    around = sandbox.of_stack(stack)
-    if around is None:
+    stack_sandbox = sandbox.of_stack(stack)
+    if stack_sandbox is None:
         _require_configuration(stack)
     with alone(stack, progress):
         toolchain_and_images(stack, progress)
-        if around:
+        if stack_sandbox:
             provide.plugins(PULUMI_HOME, progress, retry=False)
-            around.prepare(progress)
+            stack_sandbox.prepare(progress)
         else:
             _real_plugins(stack, progress)
 
@@ -62,12 +62,12 @@ def alone(stack: str, progress: Progress) -> Generator[None]:
 
 
 def _require_configuration(stack: str) -> None:
-    """Raises UserError for a mistyped stack, before anything long or lasting is done for it."""
+    """Raise UserError for a mistyped stack, before anything long or lasting is done for it."""
     if not (ROOT / f"Pulumi.{stack}.yaml").exists():
         known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
         raise UserError(
-            f"There is no Pulumi.{stack}.yaml: name one of the stacks {', '.join(known)} by STACK=…, or make the file "
-            "from Pulumi.prod.yaml."
+            f"There is no Pulumi.{stack}.yaml: pass STACK= with one of {', '.join(known)}, or make the file from "
+            "Pulumi.prod.yaml."
         )
 
 
@@ -80,7 +80,7 @@ def _real_plugins(stack: str, progress: Progress) -> None:
     if missing:
         plugin = missing[0]
         raise UserError(
-            f"The Pulumi plugin {plugin.name} {plugin.version} is neither installed nor can it be downloaded here: "
+            f"The Pulumi plugin {plugin.name} {plugin.version} is not installed and cannot be downloaded here: "
             f"run `pulumi plugin install resource {plugin.name} {plugin.version}` where the internet can be reached "
             f"and copy ~/.pulumi/plugins/{plugin.folder} to the same place on this machine."
         )

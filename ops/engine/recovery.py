@@ -2,14 +2,14 @@
 
 A killed engine leaves its lock on the stack and operations that it had begun; a killed `hostctl` leaves its journal.
 - The lock is taken away only when the process that holds it is dead, on this very machine.
-- An action that was cut off is done again by the run itself, since every action is idempotent. Where the run has no
-  reason to: one that was being made, and that the program no longer has, is taken back by its own delete; one that was
-  being taken back, and that the program has again, is done again by its own create.
-- What Docker made and the state does not know is removed when it is ours and holds nothing.
-- When the run is over, the port is where the configuration says, also where a handover failed halfway.
+- The run itself repeats an interrupted action, since every action is idempotent. It would skip two kinds, which are
+  finished here: an interrupted create that the program no longer has, by its own delete; an interrupted delete or
+  update that the program has, by its own create.
+- A Docker object that the state does not know is removed if it is ours and holds no data.
+- After the run the configured gateway has the port, even if a handover failed halfway.
 
 Owns: `up`, the only place where these commands run the engine's update; the sentences.
-Deliberately does not: touch a lock of another machine, or anything that carries no label of ours.
+Deliberately does not: touch a lock of another machine, or anything without our label.
 """
 
 from __future__ import annotations
@@ -76,7 +76,10 @@ class Lock:
 
 def locks(refusal: str) -> list[Lock]:
     """Every lock that the engine's refusal names, such as `created by root@vps (pid 41) at 2026-11-24T11:06:25Z`."""
-    return [Lock(one["user"], one["machine"], int(one["pid"]), one["since"]) for one in LOCKED_BY.finditer(refusal)]
+    return [
+        Lock(match["user"], match["machine"], int(match["pid"]), match["since"])
+        for match in LOCKED_BY.finditer(refusal)
+    ]
 
 
 def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> automation.UpResult:
@@ -85,14 +88,14 @@ def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progr
     fix(opened, stack, snapshot, progress)
     host_repair.keep_program(stack, settings, before, progress)
     host_repair.keep_claude(stack, settings, before, progress)
-    done = alone(
+    result = alone(
         opened,
         f"pulumi up of stack {stack}",
         progress,
         lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    finish(opened, stack, settings, before, progress, str(getattr(done.outputs.get("sentinel"), "value", "")))
-    return done
+    finish(opened, stack, settings, before, progress, str(getattr(result.outputs.get("sentinel"), "value", "")))
+    return result
 
 
 def alone(opened: automation.Stack, action: str, progress: Progress, run: Callable[[], Done]) -> Done:
@@ -101,13 +104,13 @@ def alone(opened: automation.Stack, action: str, progress: Progress, run: Callab
         try:
             return run()
         except errors.ConcurrentUpdateError as error:
-            held = locks(str(error))
-            if not held:
+            found_locks = locks(str(error))
+            if not found_locks:
                 raise
-            living = next((lock for lock in held if not lock.is_stale()), None)
+            living = next((lock for lock in found_locks if not lock.is_stale()), None)
             if living:
                 raise LockHeld(f"{action} did not start: {living.in_words()}; {living.fix()}.") from None
-        for lock in held:
+        for lock in found_locks:
             progress.line(f"A killed run left its lock ({lock.in_words()}); the process is gone, so the lock goes too.")
         opened.cancel()
         return run()
@@ -130,15 +133,15 @@ def fix(
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
     action = f"clearing the unfinished operations of stack {stack}"
     alone(opened, action, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
-    # Only now: with the lock in hand, the run that had begun them is gone.
-    for one in pending:
-        progress.line(in_words(one))
+    # Only now, since the refresh took the lock: the run that had begun them is gone.
+    for operation in pending:
+        progress.line(in_words(operation))
     _wait_for_the_host(opened, stack, settings, progress)
     if pending:
         _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
     WORK.mkdir(parents=True, exist_ok=True)
     note.touch()
-    if any(one["type"] == "creating" for one in pending):
+    if any(operation["type"] == "creating" for operation in pending):
         with as_user_error(action):
             opened.refresh(clear_pending_creates=True, suppress_progress=True, show_secrets=False)
     _remove_orphans(opened, stack, settings, progress)
@@ -147,8 +150,8 @@ def fix(
 
 def holder_of_port(stack: str, settings: Settings, resources: state.Resources) -> str:
     """The name of the container that has the port now."""
-    seen = host.handover_status(stack, settings, resources)
-    return cast("Mapping[str, str]", seen["holder"] or {"name": "nobody"})["name"]
+    status = host.handover_status(stack, settings, resources)
+    return cast("Mapping[str, str]", status["holder"] or {"name": "nobody"})["name"]
 
 
 def finish(
@@ -159,63 +162,65 @@ def finish(
     progress: Progress,
     container: str,
 ) -> None:
-    """After a run: a handover that failed halfway, or was never noted, is ended as the configuration says.
+    """Finish, after a run, a handover that failed halfway or was not recorded, as the configuration says.
 
-    `before` is the state before the run, which the predecessor's record outlives; `container` is Sentinel's name now.
+    `before` is the state before the run, which still has the handover's request; `container` is Sentinel's name now.
     """
-    seen = host.handover_status(stack, settings, before)
-    holder = cast("Mapping[str, str]", seen["holder"] or {"name": "nobody", "id": ""})
-    right = seen["active"] == owner(settings) and (seen["active"] != "sentinel" or holder["name"] == container)
-    if seen["active"] == "unknown owner" or (right and not seen["unfinished"]):
+    status = host.handover_status(stack, settings, before)
+    holder = cast("Mapping[str, str]", status["holder"] or {"name": "nobody", "id": ""})
+    as_configured = status["active"] == owner(settings) and (
+        status["active"] != "sentinel" or holder["name"] == container
+    )
+    if status["active"] == "unknown owner" or (as_configured and not status["unfinished"]):
         return
     document = state.handover_request(state.resources_of(opened, stack), settings)
-    progress.line(f"{holder['name']} holds the port, {owner(settings)} should: the handover is ended.")
+    progress.line(f"{holder['name']} has the port, and {owner(settings)} should: finishing the handover.")
     if settings.active == "sentinel":
-        # One that was stopped, by hand or by a boot, is no difference to the engine, which does not start it.
+        # The engine sees no difference in a container that was stopped by hand or by a boot, and does not start it.
         standby = {"container": document["container"], "limit_seconds": settings.sentinel.start_seconds}
         limit = host.LIMIT_SECONDS + settings.sentinel.start_seconds
         host.run(stack, settings, "sentinel", "start", standby, limit_seconds=limit)
         host.hand_over(stack, settings, "cutover", document)
         return
-    serving = holder["id"] if seen["active"] == "sentinel" else document["container"]
+    serving = holder["id"] if status["active"] == "sentinel" else document["container"]
     host.hand_over(stack, settings, "rollback", {**document, "container": serving})
 
 
 def owner(settings: Settings) -> str:
-    """The gateway that should have the port; where ContextForge never ran, the rollback leaves it to nobody."""
+    """The gateway that should have the port; where ContextForge never ran, a rollback leaves it to nobody."""
     return "nobody" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
 
 
 def in_words(operation: Operation) -> str:
-    """One sentence on an operation that was cut off."""
+    """One sentence on an interrupted operation."""
     return (
-        f"A killed run was {operation['type']} {_name(operation)}: whether that was done is read from the host, and "
-        "what is missing is done again."
+        f"A killed run was {operation['type']} {_name(operation)}: the host shows what was done, and what is missing "
+        "is done again."
     )
 
 
 def _finish(
     opened: automation.Stack, stack: str, settings: Settings, planned: Mapping[str, str], progress: Progress
 ) -> None:
-    """Run the verbs that the coming run has no reason to run. `planned` is its step for each resource that it has.
+    """Run the verbs that the coming run would skip. `planned` has its step for each resource of the program.
 
-    Secrets are read for this alone; they go from the state to the verb's stdin.
+    Secrets are decrypted for this alone; they go from the state to the verb's stdin.
     """
     deployment = state.deployment_of(opened, stack, secrets=True)
-    noted = {one["urn"]: one for one in state.resources_in(deployment) if not one.get("delete")}
-    for one in cast("Sequence[Operation]", deployment.get("pending_operations") or []):
-        urn = one["resource"]["urn"]
-        if one["type"] == "creating" and urn not in planned:
-            resource, step = one["resource"], "delete"
-        elif one["type"] in ("deleting", "updating") and planned.get(urn) == "same" and urn in noted:
-            resource, step = noted[urn], "create"
+    recorded = {known["urn"]: known for known in state.resources_in(deployment) if not known.get("delete")}
+    for operation in cast("Sequence[Operation]", deployment.get("pending_operations") or []):
+        urn = operation["resource"]["urn"]
+        if operation["type"] == "creating" and urn not in planned:
+            resource, step = operation["resource"], "delete"
+        elif operation["type"] in ("deleting", "updating") and planned.get(urn) == "same" and urn in recorded:
+            resource, step = recorded[urn], "create"
         else:
             continue
         inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
         document = _document(inputs.get("stdin"))
         if inputs.get(step) and document is not None:
             *_, verb, action = str(inputs[step]).split()
-            progress.line(f"{_name(one)}: {verb} {action}, since the killed run did not note its result.")
+            progress.line(f"{_name(operation)}: {verb} {action}, since the killed run did not record its result.")
             host.run(stack, settings, verb, action, document)
 
 
@@ -230,24 +235,24 @@ def _document(stdin: Any) -> dict[str, Any] | None:
 
 def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
     """The step that a run would take for each resource of the program as it is configured now."""
-    found: dict[str, str] = {}
+    steps: dict[str, str] = {}
 
     def keep(event: events.EngineEvent) -> None:
         step = event.resource_pre_event.metadata if event.resource_pre_event else None
         if step and step.op != "delete":
-            found[step.urn] = str(getattr(step.op, "value", step.op))
+            steps[step.urn] = str(getattr(step.op, "value", step.op))
 
     with as_user_error(f"pulumi preview of stack {stack}"):
         opened.preview(on_event=keep, suppress_progress=True)
-    return found
+    return steps
 
 
 def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
-    known = [str(one["id"]) for one in state.resources_of(opened, stack) if one.get("id")]
+    known = [str(resource["id"]) for resource in state.resources_of(opened, stack) if resource.get("id")]
     networks = [INTERNAL_NETWORK, EDGE_NETWORK]
     removed = host.run(stack, settings, "orphans", "remove", {"known": known, "networks": networks})["removed"]
     for name in removed:
-        progress.line(f"{name} was made by a run that was killed before it was noted; it is removed, and made again.")
+        progress.line(f"{name} was made by a run that was killed before it could record it; removed, to be made again.")
 
 
 def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:

@@ -1,7 +1,7 @@
 """The engine by Pulumi's Automation API, over the repository's own program.
 
 Owns: opening a stack, its preview, ending the engine in order on Ctrl-C, one sentence out of the engine's errors.
-Deliberately does not: go around the Automation API, nor show a secret: outputs that are secret stay out of results.
+Deliberately does not: bypass the Automation API, or show a secret: secret outputs stay out of results.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ops.engine import environment
 from ops.engine.changes import counts
 
 PROJECT = "sentinel-cutover"
+ENGINE_MISSING = "Pulumi's engine is not installed yet: run `make up`, which provides it, or `make doctor` to see why."
 
 EVENTS_BY_FILE = VersionInfo(3, 205, 0)
 """The newest version of which the SDK reads the engine's events from a file. Of newer ones it takes them over a port of
@@ -75,7 +76,7 @@ class OrderlyCommand(automation.PulumiCommand):
                 start_new_session=True,
             )
         except FileNotFoundError:
-            raise UserError("The engine pulumi is not there yet; run `make up`, or `make doctor` to see why.") from None
+            raise UserError(ENGINE_MISSING) from None
         assert engine.stdout and engine.stderr
         out, err = _Reader(engine.stdout, on_output), _Reader(engine.stderr, on_error)
         self._wait(engine)
@@ -94,7 +95,9 @@ class OrderlyCommand(automation.PulumiCommand):
                 interrupted += 1
                 engine.send_signal(signal.SIGINT)
                 if interrupted == 1:
-                    self._progress.line("The engine finishes what it is doing, then stops; Ctrl-C again ends it now.")
+                    self._progress.line(
+                        "The engine finishes its current step, then stops; press Ctrl-C again to end it now."
+                    )
         if interrupted:
             raise KeyboardInterrupt
 
@@ -121,7 +124,7 @@ class _Reader(threading.Thread):
 
 
 def open_stack(stack: str, progress: Progress, *, create: bool = True) -> automation.Stack:
-    """The stack in the repository's own workspace; made when it does not exist yet and `create`."""
+    """The stack in the repository's own workspace; with `create` it is made where it does not exist yet."""
     if not create:
         environment.require_state(stack)
     variables = environment.complete(stack)
@@ -145,8 +148,8 @@ def as_user_error(action: str) -> Generator[None]:
         yield
     except errors.ConcurrentUpdateError as error:
         raise LockHeld(
-            f"{action} did not start, another run holds the stack's lock: wait for it, or `pulumi cancel` if it was "
-            f"killed ({reason(str(error))})"
+            f"{action} did not start, because another run holds the stack's lock: wait for it, or run `pulumi cancel` "
+            f"if it was killed ({reason(str(error))})"
         ) from None
     except errors.CommandError as error:
         raise EngineFailed(f"{action} failed: {reason(str(error))}") from None
@@ -157,14 +160,14 @@ def preview(
 ) -> dict[str, int]:
     """The changes that `up` would make, shown and counted; `configuration` stands in for the stack's own file."""
     with as_user_error(f"pulumi preview of stack {stack}"):
-        seen = opened.preview(
+        result = opened.preview(
             on_output=progress.line,
             color=color(),
             suppress_progress=True,
             diff=False,
             config_file=str(configuration) if configuration else None,
         )
-    return counts(seen.change_summary)
+    return counts(result.change_summary)
 
 
 def color() -> str:
@@ -173,11 +176,11 @@ def color() -> str:
 
 
 def reason(text: str) -> str:
-    """The first error that the engine names, without its decoration; the whole of it stands in its own output."""
+    """The first error that the engine names, without its decoration; the engine's own output has the full text."""
     lines = [line.strip() for line in text.splitlines()]
     named = [re.sub(r"^.*?\berror: ", "", line) for line in lines if re.search(r"(^|\s)error: ", line)]
     useful = [line for line in named if not line.startswith(("update failed", "preview failed", "resource monitor"))]
-    first = next(iter(useful or named), "it gave no reason; its output stands above.")
+    first = next(iter(useful or named), "it gave no reason; see its output above.")
     return first if first.endswith(".") else first + "."
 
 

@@ -1,8 +1,8 @@
 """The seam between the operator's commands and a sandbox that a stack may bring along.
 
-Most stacks describe a host that exists already. A stack may instead come with its own sandbox: a Python package
-that is named like the stack and has a module `sandbox` with the functions of `Sandbox`. Nothing else in
-`ops` knows which stack that is.
+Most stacks describe a host that exists already. A stack may instead come with its own sandbox: a Python package that is
+named like the stack and has a module `sandbox` with the functions of `Sandbox`. Nothing else in `ops` knows which stack
+that is.
 
 Owns: the protocol, and finding the sandbox of a stack.
 Deliberately does not: start, stop or install anything.
@@ -26,7 +26,7 @@ class Sandbox(Protocol):
     """
 
     def long_steps(self) -> Sequence[LongStep]:
-        """Steps that need neither the engine nor running sandbox (images, say); run beside the engine's build.
+        """Steps that need neither the engine nor a running sandbox (images, say); run beside the engine's build.
 
         Empty when there is nothing left to do. They must not depend on each other.
         """
@@ -43,7 +43,7 @@ class Sandbox(Protocol):
         """Variables for the engine and for the operator's shell.
 
         `PULUMI_HOME`, `PULUMI_BACKEND_URL`, `PULUMI_CONFIG_PASSPHRASE_FILE` and, if needed, `PATH`: only the folders
-        to put in front, joined by `:`; ops adds the rest. Known before `prepare`, so no file needs to exist yet.
+        to put in front, joined by `:`; ops adds the others. Known before `prepare`, so no file needs to exist yet.
         """
         ...
 

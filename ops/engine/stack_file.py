@@ -82,7 +82,7 @@ def candidate(stack: str, chosen: Values) -> Path:
         path.unlink()
         raise UserError(
             f"The configuration of that update cannot be restored exactly: {', '.join(different)} would differ, since "
-            f"its default is another one now. Set it in Pulumi.{stack}.yaml as you want it, then run again."
+            f"the default has changed since. Set it in Pulumi.{stack}.yaml as you want it, then run again."
         )
     return path
 
@@ -160,7 +160,7 @@ def adopt(stack: str, path: Path) -> None:
 def _pulumi(stack: str, arguments: Sequence[str], file: Path | None) -> str:
     where = ["--config-file", str(file)] if file else []
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["pulumi", *arguments, "--stack", stack, *where],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -170,7 +170,7 @@ def _pulumi(stack: str, arguments: Sequence[str], file: Path | None) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise UserError("The engine pulumi is not there yet; run `make up`, or `make doctor` to see why.") from None
-    if done.returncode:
-        raise UserError(f"The configuration of stack {stack} could not be used: {reason(done.stderr)}")
-    return done.stdout
+        raise UserError(run.ENGINE_MISSING) from None
+    if completed.returncode:
+        raise UserError(f"The configuration of stack {stack} could not be used: {reason(completed.stderr)}")
+    return completed.stdout

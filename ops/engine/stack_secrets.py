@@ -17,6 +17,7 @@ from typing import Any
 
 from console.errors import UserError
 from console.paths import ROOT
+from ops.engine.run import ENGINE_MISSING
 from settings.describe import is_made_secret
 from settings.model import SECRET_KEYS, Settings
 
@@ -75,7 +76,7 @@ def runner(stack: str, environment: Mapping[str, str], directory: Path = ROOT) -
 
     def run(argv: Sequence[str], stdin: str | None) -> str:
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 argv,
                 input=stdin or "",
                 capture_output=True,
@@ -85,11 +86,11 @@ def runner(stack: str, environment: Mapping[str, str], directory: Path = ROOT) -
                 check=False,
             )
         except FileNotFoundError:
-            raise UserError("The engine pulumi is not in PATH; run make up or make doctor first.") from None
-        if done.returncode != 0:
-            reason = " ".join(done.stderr.split()) or "it gave no reason"
+            raise UserError(ENGINE_MISSING) from None
+        if completed.returncode != 0:
+            reason = " ".join(completed.stderr.split()) or "it gave no reason"
             raise UserError(f"The configuration of stack {stack} could not be used by pulumi config: {reason}")
-        return done.stdout
+        return completed.stdout
 
     return run
 
@@ -97,15 +98,15 @@ def runner(stack: str, environment: Mapping[str, str], directory: Path = ROOT) -
 def make_missing(stack: str, run: Runner) -> Report:
     """Make every secret that is missing, by a runner of the engine's command line."""
     listed: dict[str, dict[str, Any]] = json.loads(run(["pulumi", "config", "--json", "--stack", stack], None))
-    found = {key.rpartition(":")[2]: bool(entry.get("secret")) for key, entry in listed.items()}
+    configured = {key.rpartition(":")[2]: bool(entry.get("secret")) for key, entry in listed.items()}
     made: list[str] = []
     for key in SECRET_KEYS:
-        if key not in found and is_made_secret(Settings.model_fields[key]):
+        if key not in configured and is_made_secret(Settings.model_fields[key]):
             set_secret(stack, key, new_secret(), run)
             made.append(key)
     return Report(
         made=tuple(made),
-        kept=tuple(key for key in SECRET_KEYS if found.get(key)),
-        yours=tuple(key for key in SECRET_KEYS if key not in found and key not in made),
-        in_the_clear=tuple(key for key in SECRET_KEYS if found.get(key) is False),
+        kept=tuple(key for key in SECRET_KEYS if configured.get(key)),
+        yours=tuple(key for key in SECRET_KEYS if key not in configured and key not in made),
+        in_the_clear=tuple(key for key in SECRET_KEYS if configured.get(key) is False),
     )

@@ -1,4 +1,4 @@
-"""The stack's settings and its exported state as values: what a command knows before it does anything.
+"""The stack's settings and its exported state as values, read before a command changes anything.
 
 Owns: reading both, and finding in the state what the program's components registered as their outputs.
 Deliberately does not: search the state's commands, or decrypt a secret.
@@ -53,8 +53,8 @@ def settings_of(opened: automation.Stack, stack: str) -> Settings:
     config = configuration_of(opened, stack)
     try:
         return load(
-            {name: one.value for name, one in config.items()},
-            {name for name, one in config.items() if one.secret},
+            {name: entry.value for name, entry in config.items()},
+            {name for name, entry in config.items() if entry.secret},
             stack=stack,
         )
     except SettingsError as error:
@@ -102,10 +102,10 @@ def require_deployed(stack: str, outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_same_host(stack: str, deployment: Mapping[str, Any], settings: Settings) -> None:
-    """Raises UserError where the settings name another host than the stack is deployed on.
+    """Raise UserError where the settings name another kind of host than the stack is deployed on.
 
-    The engine would make every action anew in the new way and then delete each in the old one, the handover too, so
-    that the port would end at the predecessor.
+    The engine would replace every action: create all of them over the new connection, then delete all of them over the
+    old one, the handover too, and so give the port to the predecessor.
     """
     deployed = outputs_in(deployment).get("host")
     if deployed and deployed != settings.host.kind:
@@ -153,7 +153,10 @@ def handover_request(resources: Resources, settings: Settings) -> dict[str, Any]
 
 
 def _outputs(resources: Resources, kind: str) -> dict[str, Any]:
-    """Plain outputs of the one resource of that type; of two the one that does not wait to be deleted."""
-    found = sorted((one for one in resources if one.get("type") == kind), key=lambda one: bool(one.get("delete")))
-    outputs = cast("Mapping[str, Any]", (found[0].get("outputs") if found else None) or {})
+    """Plain outputs of the one resource of that type; of two, the one that is not pending deletion."""
+    matching = sorted(
+        (resource for resource in resources if resource.get("type") == kind),
+        key=lambda resource: bool(resource.get("delete")),
+    )
+    outputs = cast("Mapping[str, Any]", (matching[0].get("outputs") if matching else None) or {})
     return {name: value for name, value in outputs.items() if not (isinstance(value, dict) and SECRET in value)}

@@ -1,4 +1,4 @@
-"""One call a backend through Claude's own entry, on the stack's host; and the findings after a run of the engine.
+"""One call per backend through Claude's own entry, on the stack's host; and the findings after a run of the engine.
 
 Owns: running `python -m verify` where the port is, and choosing the figures of the last handover.
 Deliberately does not: call the gateway (`verify` does), nor change anything.
@@ -48,12 +48,12 @@ def after_run(
 
 
 def verify_backends(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
-    """One call a backend, whoever has the port; `own_ports` are tried on the host's other addresses as well."""
+    """One call per backend of the serving gateway; `own_ports` are tried on the host's other addresses as well."""
     command = [sys.executable, "-m", "verify", "check"]
     request = VerificationRequest.model_validate({**known_members(settings), "own_ports": own_ports})
-    around = sandbox.of_stack(stack)
-    ran = subprocess.run(
-        list(around.on_host(command)) if around else command,
+    stack_sandbox = sandbox.of_stack(stack)
+    completed = subprocess.run(
+        list(stack_sandbox.on_host(command)) if stack_sandbox else command,
         input=request.model_dump_json(),
         capture_output=True,
         text=True,
@@ -62,11 +62,11 @@ def verify_backends(stack: str, settings: Settings, own_ports: Sequence[int] = (
         env=environment.complete(stack),
     )
     try:
-        document = json.loads(ran.stdout)
+        document = json.loads(completed.stdout)
     except ValueError:
-        reason = ran.stderr.strip() or f"verify ended with exit code {ran.returncode} and gave no reason."
+        reason = completed.stderr.strip() or f"verify ended with exit code {completed.returncode} and gave no reason."
         raise UserError(reason) from None
-    return Result(document, report_text(document), ok=ran.returncode == 0 and document["ok"])
+    return Result(document, report_text(document), ok=completed.returncode == 0 and document["ok"])
 
 
 def lines(verified: Result) -> list[str]:
@@ -77,7 +77,7 @@ def lines(verified: Result) -> list[str]:
 def _last_handover(
     opened: automation.Stack, stack: str, settings: Settings, outputs: Mapping[str, Any], active: str
 ) -> Mapping[str, Any]:
-    """The figures in the stack's output; of a port that was given back they stand only in the host's journal."""
+    """The figures in the stack's output, or after a rollback those in the host's journal."""
     if outputs.get("handover"):
         return cast(Mapping[str, Any], outputs["handover"])
     try:

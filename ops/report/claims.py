@@ -51,7 +51,7 @@ class Report:
     @classmethod
     def of(cls, facts: Facts) -> Report:
         last = facts["seen"]["last"]
-        title = "Return to ContextForge" if _is_rollback(facts) else "Cutover to Sentinel"
+        title = "Rollback to ContextForge" if _is_rollback(facts) else "Cutover to Sentinel"
         parts = tuple(claim(facts) for claim in CLAIMS)
         return cls(
             facts["stack"], int(facts["update"]["number"]), last["at"], facts["made_at"], title, parts, _figures(facts)
@@ -71,25 +71,25 @@ class Report:
     @property
     def headline(self) -> str:
         """Such as `8 of 10 claims proven, 2 not checked`."""
-        found = {verdict: len(titles) for verdict, titles in self.by_verdict().items()}
-        others = [f"{found[word]} {word}" for word in ("disproved", "not checked") if found[word]]
-        return ", ".join([f"{found['proven']} of {sum(found.values())} claims proven", *others])
+        counts = {verdict: len(titles) for verdict, titles in self.by_verdict().items()}
+        others = [f"{counts[verdict]} {verdict}" for verdict in ("disproved", "not checked") if counts[verdict]]
+        return ", ".join([f"{counts['proven']} of {sum(counts.values())} claims proven", *others])
 
 
 def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
     backends: Sequence[Facts] = facts["verification"]["backends"]
     good = sum(row["result"] == "ok" for row in backends)
     return (
-        (amount(facts["seen"]["last"]["downtime_ms"]), "nobody answered"),
+        (amount(facts["seen"]["last"]["downtime_ms"]), "downtime"),
         (f"{good} of {len(backends)}", "backends answer"),
         (facts["status"]["predecessor"], "the predecessor"),
     )
 
 
 def _port(facts: Facts) -> Part:
-    last, update, seen = facts["seen"]["last"], facts["update"], facts["status"]
-    stays = seen["active"] == last["active"] and not seen["unfinished"]
-    now = "has it now" if stays else f"no longer has it: {seen['active']} does"
+    last, update, status = facts["seen"]["last"], facts["update"], facts["status"]
+    stays = status["active"] == last["active"] and not status["unfinished"]
+    now = "has it now" if stays else f"no longer has it: {status['active']} does"
     by, around = table(last.get("by")), table(update.get("around"))
     who = " by ssh from ".join(str(by[key]) for key in ("user", "from") if by.get(key))
     details = (
@@ -101,27 +101,27 @@ def _port(facts: Facts) -> Part:
         ("released by", "" if _is_rollback(facts) else RELEASES.get(last["release"], "")),
         ("program", tables.program(around) or "not recorded"),
     )  # fmt: skip
-    sentence = f"{last['from'] or 'Nobody'} let it go, {last['to'] or 'nobody'} took it, and {now}."
+    sentence = f"{last['from'] or 'Nobody'} released it, {last['to'] or 'nobody'} took it, and {now}."
     verdict: Verdict = "proven" if stays else "disproved"
     return Part("port", "The right gateway has the port, and it alone", verdict, sentence, details)
 
 
 def _downtime(facts: Facts) -> Part:
     window = Window.of(facts["seen"]["last"])
-    title = f"Nobody answered for {amount(window.downtime)}"
+    title = f"The downtime was {amount(window.downtime)}"
     phases = (("of which", ", ".join(f"{name} {amount(ms)}" for name, ms in window.phases)),)
     silence = window.silence
     if silence is None:
-        sentence = "This is the handover's own figure: no attempts beside it were kept, so nothing confirms it."
+        sentence = "This is the handover's own figure: no independent attempts were recorded, so nothing confirms it."
         return Part("downtime", title, "not checked", sentence, phases)
-    seen = silence[1] - silence[0]
-    confirmed = seen <= window.downtime + max(SLACK_MS, window.downtime // 4)
+    longest = silence[1] - silence[0]
+    confirmed = longest <= window.downtime + max(SLACK_MS, window.downtime // 4)
     sentence = (
-        "So says the handover, from letting go to the first good answer. "
-        f"{len(window.attempts)} attempts beside it saw no longer silence than {amount(seen)} from answer to answer."
+        "The handover measured it from the release of the port to the first good answer. The longest silence that "
+        f"{len(window.attempts)} independent attempts saw, from one answer to the next, is {amount(longest)}."
     )
     if not window.whole:
-        sentence += " A run before this one was cut off; the picture shows the one that finished it."
+        sentence += " An earlier run was killed; the picture shows the one that finished the handover."
     counts = ", ".join(f"{count} {word}" for word, count in window.counts().items())
     verdict: Verdict = "proven" if confirmed else "disproved"
     return Part("downtime", title, verdict, sentence, (*phases, ("attempts", counts)), window=window)
@@ -153,20 +153,22 @@ def _compared(compared: Facts) -> str:
         return str(compared.get("detail", "not compared"))
     if not compared["missing"]:
         return f"no tool of the baseline is missing ({len(compared['renamed'])} under Sentinel's own names)"
-    return "tools are missing: " + ", ".join(f"{name}: {', '.join(one)}" for name, one in compared["missing"].items())
+    return "tools are missing: " + ", ".join(
+        f"{name}: {', '.join(tools)}" for name, tools in compared["missing"].items()
+    )
 
 
 def _claude(facts: Facts) -> Part:
     claude, tokens = facts["verification"]["claude"], facts["verification"]["tokens"]
     ok = claude["ok"] and tokens["ok"]
-    refused = [str(one) for one in rows(tokens.get("refused"))]
+    refused = [str(token) for token in rows(tokens.get("refused"))]
     entry = f"Claude's entry {claude.get('entry', '')} ({claude.get('transport', '')}) opens the gateway."
     sentence = entry if claude["ok"] else f"Claude's entry does not open the gateway: {claude.get('detail', '')}."
     if refused:
-        sentence += f" Refused, as they must be: {' and '.join(f'{one} token' for one in refused)}."
+        sentence += f" Refused, as they must be: {' and '.join(f'{token} token' for token in refused)}."
     elif tokens.get("detail"):
         sentence += f" Other tokens: {tokens['detail']}."
-    return Part("claude", "Claude's token opens it, others do not", "proven" if ok else "disproved", sentence)
+    return Part("claude", "Claude's token is accepted, others are refused", "proven" if ok else "disproved", sentence)
 
 
 def _gates(facts: Facts) -> Part:
@@ -183,7 +185,7 @@ def _gates(facts: Facts) -> Part:
 
 def _running(facts: Facts) -> Part:
     declared = facts["verification"]["as_declared"]
-    found = (tables.containers(facts["seen"]["containers"]),)
+    containers = (tables.containers(facts["seen"]["containers"]),)
     title, host = "Everything runs as declared", facts["seen"]["host"]
     versions = (
         ("host", f"{host['name']}, {host['system']}, kernel {host['kernel']}"),
@@ -192,35 +194,37 @@ def _running(facts: Facts) -> Part:
     )
     if not declared.get("containers"):
         why = "ContextForge is not declared here" if _is_rollback(facts) else "The host keeps no declaration"
-        return Part("running", title, "not checked", f"{why}, so nothing is compared.", versions, found)
+        return Part("running", title, "not checked", f"{why}, so nothing is compared.", versions, containers)
     sentence = f"Compared with docker inspect: {', '.join(declared['containers'])}."
-    sentence += "".join(f" {one}." for one in declared["differences"])
-    return Part("running", title, "proven" if declared["ok"] else "disproved", sentence, versions, found)
+    sentence += "".join(f" {difference}." for difference in declared["differences"])
+    return Part("running", title, "proven" if declared["ok"] else "disproved", sentence, versions, containers)
 
 
 def _loopback(facts: Facts) -> Part:
-    title, found = "Only loopback listens", facts["verification"]["bindings"]
-    bad = [*found.get("listening", []), *found.get("reachable", [])]
-    sentence = f"The host's own list of sockets, and {found.get('tried', 0)} connections tried to its other addresses"
-    sentence += f": open are {', '.join(bad)}." if bad else ": none was let in."
-    return Part("loopback", title, "proven" if found["ok"] else "disproved", sentence)
+    title, bindings = "Only loopback listens", facts["verification"]["bindings"]
+    bad = [*bindings.get("listening", []), *bindings.get("reachable", [])]
+    sentence = (
+        f"The host's own list of sockets, and {bindings.get('tried', 0)} connections tried to its other addresses"
+    )
+    sentence += f": open are {', '.join(bad)}." if bad else ": none succeeded."
+    return Part("loopback", title, "proven" if bindings["ok"] else "disproved", sentence)
 
 
 def _firewall(facts: Facts) -> Part:
-    title, found = "The firewall guards the ports", facts["firewall"]
-    if "reason" in found:
-        return Part("firewall", title, "not checked", f"It was not checked: {found['reason']}.")
-    show, probe = found["show"], found["probe"]
-    for one in (show, probe):
-        if "error" in one:
-            return Part("firewall", title, "not checked", f"It could not be checked: {one['error']}")
+    title, firewall = "The firewall guards the ports", facts["firewall"]
+    if "reason" in firewall:
+        return Part("firewall", title, "not checked", f"It was not checked: {firewall['reason']}.")
+    show, probe = firewall["show"], firewall["probe"]
+    for answer in (show, probe):
+        if "error" in answer:
+            return Part("firewall", title, "not checked", f"It could not be checked: {answer['error']}")
     count = sum(len(rules) for rules in show["rules"].values())
     sentence = (
         f"{count} rules of ours stand first on {', '.join(show['interfaces'])} for IPv4 and IPv6"
         if not show["missing"] else f"{len(show['missing'])} rules are missing: {'; '.join(show['missing'])}"
     )  # fmt: skip
     sentence += ", and the script restores them at boot. " if show["script"]["block"] else ", not in the boot script. "
-    opened = [f"{one['address']} port {one['port']}" for one in probe["open"]]
+    opened = [f"{connection['address']} port {connection['port']}" for connection in probe["open"]]
     sentence += f"From a container, open: {', '.join(opened)}." if opened else probe["shows"]
     details = (
         ("ports", ", ".join(str(port) for port in show["ports"])),
@@ -232,22 +236,22 @@ def _firewall(facts: Facts) -> Part:
 
 
 def _at_boot(place: str) -> str:
-    return f"which {place} runs" if place else "of which nothing that runs at boot was found to know"
+    return f"which {place} runs" if place else "which nothing was found to run at boot"
 
 
 def _rollback(facts: Facts) -> Part:
-    title, found, kept = "The rollback stands", facts["rollback"], facts["status"]["predecessor"]
-    if "reason" in found:
-        return Part("rollback", title, "not checked", f"There is none: {found['reason']}.")
-    if "error" in found:
-        return Part("rollback", title, "disproved", str(found["error"]))
-    names = ", ".join(str(name) for name in found["predecessor"])
-    sentence = f"Containers, images, networks and volumes are there ({names}); its gateway is {kept}."
+    title, check, predecessor = "The rollback stands", facts["rollback"], facts["status"]["predecessor"]
+    if "reason" in check:
+        return Part("rollback", title, "not checked", f"There is none: {check['reason']}.")
+    if "error" in check:
+        return Part("rollback", title, "disproved", str(check["error"]))
+    names = ", ".join(str(name) for name in check["predecessor"])
+    sentence = f"Containers, images, networks and volumes are there ({names}); its gateway is {predecessor}."
     return Part("rollback", title, "proven", sentence, (("command", f"make rollback STACK={facts['stack']}"),))
 
 
 def _backup(facts: Facts) -> Part:
-    return Part("backup", "A backup is kept that reads back", *nightly.finding(facts, "backup", "backup"))
+    return Part("backup", "A backup is kept and was read back", *nightly.finding(facts, "backup", "backup"))
 
 
 def _restore(facts: Facts) -> Part:
@@ -256,8 +260,8 @@ def _restore(facts: Facts) -> Part:
 
 def _history(facts: Facts) -> Part:
     sentence = "Every run of the engine on this stack, and the handovers whose journal the host still has."
-    found = (tables.handovers(facts["seen"]["handovers"]), tables.updates(facts["history"]))
-    return Part("history", "Earlier updates and handovers", "", sentence, tables=found)
+    history = (tables.handovers(facts["seen"]["handovers"]), tables.updates(facts["history"]))
+    return Part("history", "Earlier updates and handovers", "", sentence, tables=history)
 
 
 CLAIMS: tuple[Callable[[Facts], Part], ...] = (

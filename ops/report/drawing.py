@@ -1,6 +1,6 @@
 """The downtime's picture as inline SVG: attempts along time on two lanes, the phases of the handover beneath.
 
-Owns: scale, marks, labels. A mark says by its lane what its colour says, so that nobody needs the colour. Colours are
+Owns: scale, marks, labels. A mark's lane says the same as its colour, so that nobody needs the colour. Colours are
 those of the page (CSS variables). Deliberately does not: load anything.
 """
 
@@ -35,14 +35,14 @@ def svg(window: Window, width: int, most_ticks: int) -> str:
     def x(moment: float) -> float:
         return round(LEFT + (moment - begin) * scale, 1)
 
-    label = f"Attempts at the port along time: for {amount(gap)} nobody answered; " + ", ".join(
+    label = f"Attempts to reach the port over time: downtime {amount(gap)}; " + ", ".join(
         f"{count} {word}" for word, count in window.counts().items()
     )
     lines = [
         f'<svg viewBox="0 0 {width} {HEIGHT}" width="100%" role="img" aria-label="{escape(label)}" '
         'xmlns="http://www.w3.org/2000/svg">',
         f'<rect class="gap" x="{x(0)}" y="28" width="{max(1, x(window.here) - x(0)):.1f}" height="{AXIS - 28}"/>',
-        _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"nobody: {amount(gap)}", "gap-label"),
+        _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"downtime {amount(gap)}", "gap-label"),
         *(_lane(good, width) for good in LANES),
         *_marks(window, x),
         *_phases(window, x),
@@ -59,39 +59,39 @@ def _lane(good: bool, width: int) -> str:
 
 
 def _marks(window: Window, x: Scale) -> list[str]:
-    found: list[str] = []
-    for one in window.attempts:
-        left, right = x(one.began), x(one.ended)
-        title = f"<title>{one.began} to {one.ended} ms: {escape(one.result)}</title>"
-        found.append(
-            f'<rect class="{"good" if one.good else "bad"}" x="{left}" y="{LANES[one.good] - LANE_HEIGHT / 2}" '
+    marks: list[str] = []
+    for attempt in window.attempts:
+        left, right = x(attempt.began), x(attempt.ended)
+        title = f"<title>{attempt.began} to {attempt.ended} ms: {escape(attempt.result)}</title>"
+        marks.append(
+            f'<rect class="{"good" if attempt.good else "bad"}" x="{left}" y="{LANES[attempt.good] - LANE_HEIGHT / 2}" '
             f'width="{max(SMALLEST_MARK, right - left):.1f}" height="{LANE_HEIGHT}" rx="1.5">{title}</rect>'
         )
-    return found
+    return marks
 
 
 def _phases(window: Window, x: Scale) -> list[str]:
-    found = [_text(LEFT - 8, PHASES_TOP + 10, "handover", "lane-label")]
+    elements = [_text(LEFT - 8, PHASES_TOP + 10, "handover", "lane-label")]
     at = 0
     for number, (name, ms) in enumerate(window.phases):
         left, wide = x(at), x(at + ms) - x(at)
-        found.append(
+        elements.append(
             f'<rect class="phase phase-{number}" x="{left}" y="{PHASES_TOP}" width="{max(1, wide):.1f}" height="14">'
             f"<title>{escape(name)}: {ms} ms</title></rect>"
         )
         if wide > 7 * len(name):
-            found.append(_text(left + wide / 2, PHASES_TOP + 11, name, "phase-label"))
+            elements.append(_text(left + wide / 2, PHASES_TOP + 11, name, "phase-label"))
         at += ms
-    return found
+    return elements
 
 
 def _axis(begin: int, end: int, most: int, x: Scale, width: int) -> list[str]:
-    step = next((one for one in _STEPS if (end - begin) / one <= most), _STEPS[-1])
-    found = [f'<line class="axis" x1="{LEFT}" y1="{AXIS}" x2="{width - RIGHT}" y2="{AXIS}"/>']
+    step = next((candidate for candidate in _STEPS if (end - begin) / candidate <= most), _STEPS[-1])
+    elements = [f'<line class="axis" x1="{LEFT}" y1="{AXIS}" x2="{width - RIGHT}" y2="{AXIS}"/>']
     for moment in range(-(-begin // step) * step, end + 1, step):
-        found.append(f'<line class="axis" x1="{x(moment)}" y1="{AXIS}" x2="{x(moment)}" y2="{AXIS + 5}"/>')
-        found.append(_text(x(moment), AXIS + 20, f"{moment}" if moment else "0 ms", "tick"))
-    return found
+        elements.append(f'<line class="axis" x1="{x(moment)}" y1="{AXIS}" x2="{x(moment)}" y2="{AXIS + 5}"/>')
+        elements.append(_text(x(moment), AXIS + 20, f"{moment}" if moment else "0 ms", "tick"))
+    return elements
 
 
 def _text(x: float, y: float, text: str, kind: str) -> str:

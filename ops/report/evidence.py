@@ -75,81 +75,87 @@ def gathered(stack: str, progress: Progress) -> Gathered:
 def containers_in(resources: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of the program's containers and the predecessor's, once each."""
     ours = [
-        one.get("outputs", {}).get("name")
-        for one in resources
-        if one.get("type") == CONTAINER and not one.get("delete")
+        resource.get("outputs", {}).get("name")
+        for resource in resources
+        if resource.get("type") == CONTAINER and not resource.get("delete")
     ]
     recorded = cast("list[Mapping[str, Any]]", state.predecessor_record(resources).get("containers") or [])
-    found = [*(name for name in ours if isinstance(name, str)), *(str(one["name"]) for one in recorded)]
-    return list(dict.fromkeys(found))
+    names = [*(name for name in ours if isinstance(name, str)), *(str(resource["name"]) for resource in recorded)]
+    return list(dict.fromkeys(names))
 
 
 def plugins_in(resources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Each provider's name and version, as the state has them."""
-    found: dict[str, str] = {}
-    for one in resources:
-        kind = str(one.get("type", ""))
+    versions: dict[str, str] = {}
+    for resource in resources:
+        kind = str(resource.get("type", ""))
         if kind.startswith("pulumi:providers:"):
-            version = one.get("inputs", {}).get("version") or one.get("outputs", {}).get("version") or ""
-            found[kind.rpartition(":")[2]] = str(version)
-    return found
+            version = resource.get("inputs", {}).get("version") or resource.get("outputs", {}).get("version") or ""
+            versions[kind.rpartition(":")[2]] = str(version)
+    return versions
 
 
 def secrets_of(opened: automation.Stack, stack: str) -> list[str]:
     """The values of the stack's secrets, whole, and of those that are objects each text within."""
     config = state.configuration_of(opened, stack)
-    return [text for one in config.values() if one.secret for text in texts_of_secret(one.value)]
+    return [text for entry in config.values() if entry.secret for text in texts_of_secret(entry.value)]
 
 
 def texts_of_secret(value: str) -> list[str]:
     """The forms in which a secret may appear: whole, its lines, and where it is JSON each text in it."""
     try:
-        found: Any = json.loads(value)
+        parsed: Any = json.loads(value)
     except ValueError:
-        found = None
-    return [value, *value.split("\n"), *(_texts(found) if isinstance(found, dict | list) else [])]
+        parsed = None
+    return [value, *value.split("\n"), *(_texts(parsed) if isinstance(parsed, dict | list) else [])]
 
 
 def clean(facts: Any, secrets: Iterable[str]) -> Any:
     """The same without any of these secrets, as they are, in JSON or in an address, nor anything like a token."""
     spellings: set[str] = set()
-    for one in secrets:
-        if len(one) >= SHORTEST_SECRET:
-            spellings |= {one, json.dumps(one)[1:-1], quote(one, safe="")}
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            spellings |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
     return _each(facts, sorted(spellings, key=len, reverse=True))
 
 
-def _each(found: Any, secrets: Sequence[str]) -> Any:
-    if isinstance(found, str):
-        return masked(found, secrets)
-    if isinstance(found, Mapping):
-        table = cast("Mapping[Any, Any]", found)
-        return {_each(key, secrets): _each(value, secrets) for key, value in table.items()}
-    if isinstance(found, list | tuple):
-        return [_each(one, secrets) for one in cast("Sequence[Any]", found)]
-    return found
+def _each(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        return masked(value, secrets)
+    if isinstance(value, Mapping):
+        table = cast("Mapping[Any, Any]", value)
+        return {_each(key, secrets): _each(member, secrets) for key, member in table.items()}
+    if isinstance(value, list | tuple):
+        return [_each(member, secrets) for member in cast("Sequence[Any]", value)]
+    return value
 
 
-def _texts(found: Any) -> list[str]:
-    if isinstance(found, str):
-        return [found]
-    if isinstance(found, Mapping):
-        return [text for value in cast("Mapping[Any, Any]", found).values() for text in _texts(value)]
-    return [text for value in cast("list[Any]", found) for text in _texts(value)] if isinstance(found, list) else []
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for member in cast("Mapping[Any, Any]", value).values() for text in _texts(member)]
+    return [text for member in cast("list[Any]", value) for text in _texts(member)] if isinstance(value, list) else []
 
 
 def update_of(updates: Sequence[Update], moment: str) -> Facts:
     """The update within which the port changed hands; its number is 0 where the history does not have it."""
     at = datetime.fromisoformat(moment)
-    for one in updates:
-        ended = datetime.fromisoformat(one.ended) if one.ended else None
+    for update in updates:
+        ended = datetime.fromisoformat(update.ended) if update.ended else None
         # The history's times are whole seconds.
-        if int(datetime.fromisoformat(one.at).timestamp()) <= at.timestamp() and (
+        if int(datetime.fromisoformat(update.at).timestamp()) <= at.timestamp() and (
             ended is None or at.timestamp() <= ended.timestamp() + 1
         ):
-            image = image_of(one.settings)
-            found = {"number": one.number, "at": one.at, "ended": one.ended, "kind": one.kind, "result": one.result}
-            return {**found, "image": image, "around": dict(one.around)}
+            image = image_of(update.settings)
+            facts = {
+                "number": update.number,
+                "at": update.at,
+                "ended": update.ended,
+                "kind": update.kind,
+                "result": update.result,
+            }
+            return {**facts, "image": image, "around": dict(update.around)}
     return {"number": 0}
 
 

@@ -1,6 +1,6 @@
 """The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
 
-Owns: markup and style, for a telephone, a desk, paper, and a dark room. Everything that is not this file's own text is
+Owns: markup and style, for phones, desktops, print and dark mode. Everything that is not this file's own text is
 escaped. Deliberately does not: know what is claimed (`claims`).
 """
 
@@ -48,8 +48,8 @@ This page loads nothing from anywhere.</footer>
 
 
 def _verdict(report: Report) -> str:
-    found = report.by_verdict()
-    kind = "bad" if found["disproved"] else "unknown" if found["not checked"] else "good"
+    verdicts = report.by_verdict()
+    kind = "bad" if verdicts["disproved"] else "unknown" if verdicts["not checked"] else "good"
     claims = "\n".join(
         f'<li><a href="#{part.name}"><span class="sign {_KINDS[part.verdict]}">{_SIGNS[part.verdict]}</span>'
         f"{escape(part.title)}{_sign(part)}</a></li>"

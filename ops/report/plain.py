@@ -37,8 +37,8 @@ def short(report: Report) -> str:
             lines.append(f"{_SIGNS[part.verdict]} {part.title}: {part.sentence}")
         elif part.name in ("port", "downtime", "backends"):
             lines.append(f"{_SIGNS[part.verdict]} {part.title}")
-    found = "\n".join(lines)
-    return found if len(found) <= MOST_CHARACTERS else f"{found[: MOST_CHARACTERS - 1]}…"
+    message = "\n".join(lines)
+    return message if len(message) <= MOST_CHARACTERS else f"{message[: MOST_CHARACTERS - 1]}…"
 
 
 def _part(part: Part) -> list[str]:
@@ -58,7 +58,10 @@ def _part(part: Part) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    cells: list[Sequence[str]] = [table.heads, *([_one_line(one.text, one.note) for one in row] for row in table.rows)]
+    cells: list[Sequence[str]] = [
+        table.heads,
+        *([_one_line(cell.text, cell.note) for cell in row] for row in table.rows),
+    ]
     widths = [max(len(row[at]) for row in cells) for at in range(len(table.heads))]
     return [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
@@ -75,10 +78,10 @@ def _picture(window: Window) -> list[str]:
     step = (end - begin) / PICTURE_COLUMNS
     signs = [" "] * PICTURE_COLUMNS
     for good in (True, False):
-        for one in window.attempts:
-            if one.good is good:
-                last = min(PICTURE_COLUMNS - 1, int((one.ended - begin) / step))
-                for at in range(min(PICTURE_COLUMNS - 1, int((one.began - begin) / step)), last + 1):
+        for attempt in window.attempts:
+            if attempt.good is good:
+                last = min(PICTURE_COLUMNS - 1, int((attempt.ended - begin) / step))
+                for at in range(min(PICTURE_COLUMNS - 1, int((attempt.began - begin) / step)), last + 1):
                     signs[at] = "#" if good else "."
     zero = min(PICTURE_COLUMNS - 1, int(-begin / step))
     over = min(PICTURE_COLUMNS - 1, int((window.here - begin) / step))
@@ -86,7 +89,7 @@ def _picture(window: Window) -> list[str]:
     mark[zero:over] = "-" * (over - zero)
     mark[zero] = mark[over] = "|"
     axis = f"{f'{begin} ms':<{PICTURE_COLUMNS // 2}}{f'{end} ms':>{PICTURE_COLUMNS // 2}}"
-    legend = f"  |---| from 0 ms, when the port was let go, to the first good answer at {window.here} ms"
+    legend = f"  |---| from 0 ms, when the port was released, to the first good answer at {window.here} ms"
     return [
         "",
         f"  {''.join(signs)}",

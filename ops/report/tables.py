@@ -1,6 +1,6 @@
 """The report's tables, and how times, digests and amounts are written.
 
-Owns: their columns: few, so that they fit a telephone. Deliberately does not: judge, or know HTML.
+Owns: their columns, few enough for a phone. Deliberately does not: judge, or know HTML.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_UPDATES = 12
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, a smaller note under it, and what its colour says."""
+    """A text, a smaller note under it, and the meaning of its colour."""
 
     text: str
     note: str = ""
@@ -37,8 +37,8 @@ class Table:
 
 def backends(rows: Sequence[Facts], baseline: Facts | None) -> Table:
     """Each backend before, by the baseline, and after, by the verification."""
-    before = {one["name"]: one for one in (baseline or {}).get("backends", [])}
-    found = tuple(
+    before = {backend["name"]: backend for backend in (baseline or {}).get("backends", [])}
+    table_rows = tuple(
         (
             Cell(row["name"], row["tool"]),
             _before(before.get(row["name"])),
@@ -47,11 +47,11 @@ def backends(rows: Sequence[Facts], baseline: Facts | None) -> Table:
         )
         for row in rows
     )
-    return Table("Backends before and after", ("backend", "before", "after", "its call took"), found)
+    return Table("Backends before and after", ("backend", "before", "after", "its call took"), table_rows)
 
 
 def gates(rows: Sequence[Facts]) -> Table:
-    found = tuple(
+    table_rows = tuple(
         (
             Cell(row["name"], row["detail"]),
             Cell(row["result"], tone="good" if row["result"] == "passed" else "bad"),
@@ -59,12 +59,12 @@ def gates(rows: Sequence[Facts]) -> Table:
         )
         for row in rows
     )
-    return Table("Gates", ("gate", "result", "took"), found)
+    return Table("Gates", ("gate", "result", "took"), table_rows)
 
 
 def containers(rows: Sequence[Facts]) -> Table:
     """The digest by which a registry knows the image, else the image's own id, which says so."""
-    found = tuple(
+    table_rows = tuple(
         (
             Cell(row["name"], row.get("image", "")),
             Cell(row["state"], tone="bad" if row["state"] == "absent" else ""),
@@ -76,11 +76,11 @@ def containers(rows: Sequence[Facts]) -> Table:
         )
         for row in rows
     )
-    return Table("Versions and digests", ("container", "state", "digest or image id"), found)
+    return Table("Versions and digests", ("container", "state", "digest or image id"), table_rows)
 
 
 def handovers(rows: Sequence[Facts]) -> Table:
-    found = tuple(
+    table_rows = tuple(
         (
             Cell(moment(row["at"]), row["verb"]),
             Cell(f"{row['from'] or 'nobody'} -> {row['to'] or 'nobody'}", row.get("release", "")),
@@ -90,12 +90,12 @@ def handovers(rows: Sequence[Facts]) -> Table:
         for row in rows
         if row["verb"] != "stop-predecessor"
     )
-    return Table("Handovers in the host's journal", ("at", "from -> to", "nobody answered", "ended"), found)
+    return Table("Handovers in the host's journal", ("at", "from -> to", "downtime", "ended"), table_rows)
 
 
 def updates(rows: Sequence[Facts]) -> Table:
     """The newest ones, with what each changed."""
-    found = tuple(
+    table_rows = tuple(
         (
             Cell(str(row["number"])),
             Cell(moment(row["at"]), row["kind"] if row["kind"] != "update" else ""),
@@ -104,11 +104,11 @@ def updates(rows: Sequence[Facts]) -> Table:
         )
         for row in rows[:MOST_UPDATES]
     )
-    left = len(rows) - len(found)
+    left = len(rows) - len(table_rows)
     return Table(
-        f"Updates of the stack{f', the newest {len(found)} of {len(rows)}' if left else ''}",
+        f"Updates of the stack{f', the newest {len(table_rows)} of {len(rows)}' if left else ''}",
         ("update", "at", "result", "what changed"),
-        found,
+        table_rows,
     )
 
 

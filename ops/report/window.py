@@ -44,9 +44,9 @@ class Window:
     @classmethod
     def of(cls, last: Mapping[str, Any]) -> Window:
         parts: Mapping[str, int] = last.get("parts") or {}
-        found: Sequence[Sequence[Any]] = last.get("attempts") or []
+        attempts: Sequence[Sequence[Any]] = last.get("attempts") or []
         return cls(
-            tuple(Attempt(int(began), int(ended), str(result)) for began, ended, result in found),
+            tuple(Attempt(int(began), int(ended), str(result)) for began, ended, result in attempts),
             tuple((name.removesuffix("_ms"), int(ms)) for name, ms in parts.items()),
             int(last.get("downtime_ms") or 0),
         )
@@ -63,20 +63,20 @@ class Window:
     @property
     def span(self) -> tuple[int, int]:
         """From the first attempt to the last, or the downtime where there is none."""
-        ends = [one.ended for one in self.attempts]
-        return min([0, *(one.began for one in self.attempts)]), max([1, self.here, *ends])
+        ends = [attempt.ended for attempt in self.attempts]
+        return min([0, *(attempt.began for attempt in self.attempts)]), max([1, self.here, *ends])
 
     @property
     def silence(self) -> tuple[int, int] | None:
         """The longest time from one answer to the end of the next; the true gap is no longer. None without two."""
-        good = [one for one in self.attempts if one.good]
-        pairs = [(one.ended, other.ended) for one, other in pairwise(good)]
+        good = [attempt for attempt in self.attempts if attempt.good]
+        pairs = [(earlier.ended, later.ended) for earlier, later in pairwise(good)]
         return max(pairs, key=lambda pair: pair[1] - pair[0], default=None)
 
     def counts(self) -> dict[str, int]:
         """The number of attempts by their result."""
         return {
-            word: sum(one.result == key for one in self.attempts)
+            word: sum(attempt.result == key for attempt in self.attempts)
             for key, word in RESULTS.items()
-            if any(one.result == key for one in self.attempts)
+            if any(attempt.result == key for attempt in self.attempts)
         }

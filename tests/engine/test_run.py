@@ -108,7 +108,7 @@ def test_up_reports_who_serves_and_the_downtime_and_no_secret(project: Path) -> 
     progress, out = quiet(project)
     done = up("elsewhere", progress, yes=True)
     assert done.ok and done.document["active"] == "sentinel" and done.document["downtime_ms"] == 41
-    assert "nobody answered for 41 ms" in done.text and "make verify STACK=elsewhere" in done.text
+    assert ", downtime 41 ms" in done.text and "make verify STACK=elsewhere" in done.text
     assert "swordfish" not in json.dumps(done.document) + done.text + out.getvalue()
 
 

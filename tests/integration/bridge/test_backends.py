@@ -101,7 +101,7 @@ def test_a_backend_that_comes_later_is_taken_up_when_the_last_session_has_ended(
             until(lambda: "late accepts connections now" in bridge.program.log(), "it is seen")
             assert bridge.children() == [before], "a session is open"
             ended(bridge, session)
-            until(lambda: "the gateway starts anew, with late" in bridge.program.log(), "it is renewed")
+            until(lambda: "the gateway restarts, with late" in bridge.program.log(), "it is renewed")
             assert "late_echo" in tools(bridge), "a client that comes during the new start waits for it"
             (after,) = bridge.children()
             assert after != before

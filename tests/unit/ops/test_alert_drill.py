@@ -76,7 +76,7 @@ def test_without_grafana_and_watch_nothing_is_sent_which_is_no_success(
         Drill("prod", settings(grafana__enabled=False, health_watch__enabled=False), "7f3a2c"), WAYS, progress
     )
     assert result.ok is False
-    assert "No message was sent: this stack has no way for alerts" in result.text
+    assert "No message was sent: nothing in this stack sends alerts" in result.text
 
 
 def fails(drill: Drill) -> Outcome:

@@ -143,7 +143,7 @@ def test_no_locked_file_names_a_host_to_download_from(file: Path) -> None:
     [
         ("x\n  error: Volume is in use\nerror: update failed", "Volume is in use."),
         ("error: no stack named 'a' found", "no stack named 'a' found."),
-        ("", "it gave no reason; its output stands above."),
+        ("", "it gave no reason; see its output above."),
     ],
 )
 def test_the_engines_error_becomes_one_sentence(said: str, sentence: str) -> None:

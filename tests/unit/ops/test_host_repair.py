@@ -61,8 +61,8 @@ def test_claudes_own_token_and_entry_are_put_back_and_each_is_reported(
 ) -> None:
     output = reported(tmp_path, "sentinel", CUT_OVER)
     assert requests == [("token", "write", TOKEN), ("claude", "apply", "/home/me/.claude.json")]
-    assert f"The token in {TOKEN} was gone" in output
-    assert "Claude's entry sentinel in /home/me/.claude.json was not as declared; it is back." in output
+    assert f"The token in {TOKEN} was missing or about to expire" in output
+    assert "Claude's entry sentinel in /home/me/.claude.json was not as declared and has been restored." in output
 
 
 @pytest.mark.parametrize(("active", "resources"), [("contextforge", CUT_OVER), ("sentinel", STAGED), ("sentinel", [])])

@@ -46,8 +46,7 @@ def test_a_lock_is_dead_only_when_its_process_is_gone_from_this_machine() -> Non
 def test_an_operation_that_was_cut_off_is_one_sentence() -> None:
     operation = {"type": "creating", "resource": {"urn": "urn:pulumi:lab::p::t$command:local:Command::handover-port"}}
     assert in_words(operation) == (
-        "A killed run was creating handover-port: whether that was done is read from the host, and what is missing is "
-        "done again."
+        "A killed run was creating handover-port: the host shows what was done, and what is missing is done again."
     )
 
 

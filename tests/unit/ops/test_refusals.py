@@ -102,4 +102,4 @@ def test_a_handover_at_work_is_not_called_cut_off() -> None:
     (one,) = status._of_the_port(seen, outputs)  # type: ignore[reportPrivateUsage]
     assert one == "handover cutover (process 41) is at work since 10:00: wait until it has ended"
     (one,) = status._of_the_port({**seen, "busy": None}, outputs)  # type: ignore[reportPrivateUsage]
-    assert "was cut off at cutover.release.pause" in one
+    assert "was interrupted at cutover.release.pause" in one

@@ -89,7 +89,7 @@ def test_a_backend_that_answers_no_longer_is_disproved_and_an_allowed_one_is_nam
 
 def test_a_rollback_is_titled_as_one_and_has_no_gates() -> None:
     found = report(seen__last__active="contextforge", status__active="contextforge")
-    assert (found.title, found.failed) == ("Return to ContextForge", 0)
+    assert (found.title, found.failed) == ("Rollback to ContextForge", 0)
     assert verdicts(found)["gates"] == "not checked" and "none may hold it up" in plain.text(found)
 
 
@@ -109,8 +109,8 @@ def test_the_picture_has_every_attempt_on_the_lane_of_its_result() -> None:
 
 def test_a_handover_that_finished_what_a_killed_one_began_says_so() -> None:
     found = report(seen__last__downtime_ms=90_000)
-    assert "the picture shows the one that finished it" in " ".join(plain.text(found).split())
-    assert "Nobody answered for 1 min 30 s" in page.html(found)
+    assert "the picture shows the one that finished the handover" in " ".join(plain.text(found).split())
+    assert "The downtime was 1 min 30 s" in page.html(found)
 
 
 class Parsed(HTMLParser):
@@ -259,7 +259,7 @@ def test_both_files_are_written_under_number_and_date_and_nothing_is_posted_unas
         "prod-0007-2026-11-27.txt",
     ]
     assert (result.ok, result.document["number"], len(result.document["proven"])) == (True, 7, 9)
-    assert result.document["not_checked"] == ["A backup is kept that reads back", "A restore drill succeeded"]
+    assert result.document["not_checked"] == ["A backup is kept and was read back", "A restore drill succeeded"]
     assert made.posted == [] and "SEND=1" in result.document["posted"]
 
 

@@ -63,7 +63,7 @@ def test_the_cost_is_reported_before_and_the_downtime_after(
     deploying(monkeypatch, {"at": "now", "downtime_ms": 87})
     result = rotate.rotate("prod", progress, secret="jwt_secret", yes=True)
     assert "Rotating jwt_secret: a new Sentinel takes the port" in said.getvalue()
-    assert result.text.endswith("jwt_secret: the port was unanswered for 87 ms; the old value is of no use now")
+    assert result.text.endswith("jwt_secret: downtime 87 ms; the old value no longer works")
     assert result.document["downtime_ms"] == 87
     assert len(file.read_text().removeprefix("jwt_secret=")) == 64
 
@@ -83,7 +83,7 @@ def test_a_name_that_is_no_secret_is_refused(file: Path, progress: Progress, key
 
 def test_without_an_answer_nothing_changes(file: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    with pytest.raises(UserError, match="say YES=1 to go on"):
+    with pytest.raises(UserError, match="pass YES=1 to continue"):
         rotate.rotate("prod", progress, secret="jwt_secret", yes=False)
     assert file.read_text() == "old"
 
@@ -115,5 +115,5 @@ def test_a_run_that_failed_in_between_keeps_the_new_secret_and_says_how_to_go_on
     deploying(monkeypatch, EngineFailed("pulumi up of stack prod failed: no space."))
     with pytest.raises(UserError) as failed:
         rotate.rotate("prod", progress, secret="jwt_secret", yes=True)
-    assert str(failed.value).endswith("failed: no space. Fix that, then `make up STACK=prod` goes on.")
+    assert str(failed.value).endswith("failed: no space. Fix that, then run `make up STACK=prod` to continue.")
     assert file.read_text().startswith("jwt_secret=")

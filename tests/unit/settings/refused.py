@@ -64,7 +64,7 @@ SINGLE: list[tuple[dict[str, Any], str, str, str]] = [
         "rm --path sentinel.rate_limits.per_tool.list_tables",
     ),
     ({"jwt_secret": "short"}, "jwt_secret", "at least 32 characters", "set --secret jwt_secret"),
-    ({"jwt_secret": "a$" * 20}, "jwt_secret", "Grafana eats '$'", "set --secret jwt_secret"),
+    ({"jwt_secret": "a$" * 20}, "jwt_secret", "Grafana expands '$'", "set --secret jwt_secret"),
     ({"postgres_password": "p@" * 20}, "postgres_password", "need quoting", "set --secret postgres_password"),
     ({"jwt_secret": "j" * 40 + "\n"}, "jwt_secret", "at least 32 characters", "set --secret jwt_secret"),
     ({"exa_api_key": "with space"}, "exa_api_key", "without white space", "set --secret exa_api_key"),

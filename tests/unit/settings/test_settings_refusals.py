@@ -22,7 +22,7 @@ def test_a_bad_value_is_refused_alone_with_its_key_its_rule_and_the_line_that_fi
     error = refusal(configuration(**changes))
     assert [problem.key for problem in error.problems] == [key], str(error)
     assert words in error.problems[0].allowed
-    assert f"\n  fix:    pulumi config {line}" in str(error)
+    assert f"\n  fix:     pulumi config {line}" in str(error)
     assert error.problems[0].given != ""
 
 
