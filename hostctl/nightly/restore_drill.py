@@ -148,6 +148,8 @@ def _postgres(image: str, uid: int, role: str, name: str) -> OneShot:
             "POSTGRES_USER": role,
             # The image requires one. Nobody can reach this server, and on its own loopback it wants none.
             "POSTGRES_PASSWORD": "nobody-can-reach-this-server",
+            # An image committed from a container that reads its password from a file would ask for that file.
+            "POSTGRES_PASSWORD_FILE": "",
         },
         memory_mb=512,
         init=True,
