@@ -148,8 +148,9 @@ def _postgres(image: str, uid: int, role: str, name: str) -> OneShot:
             "POSTGRES_USER": role,
             # The image requires one. Nobody can reach this server, and on its own loopback it wants none.
             "POSTGRES_PASSWORD": "nobody-can-reach-this-server",
-            # An image committed from a container that reads its password from a file would ask for that file.
+            # Said outright: an image that was committed from a container brings that container's variables along.
             "POSTGRES_PASSWORD_FILE": "",
+            "POSTGRES_INITDB_ARGS": "--auth-host=trust --encoding=UTF8",
         },
         memory_mb=512,
         init=True,
