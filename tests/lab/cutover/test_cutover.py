@@ -200,6 +200,10 @@ def test_a_row_survives_another_image_in_another_container_and_nobody_hands_the_
     assert "handover-port" not in output
     assert lab.inspect(lab.outputs()["sentinel"])["Id"] == serving
     assert lab.verified()["ok"] is True
+    lab.pulumi("config", "rm", "postgres.image")
+    lab.up()
+    lab.docker("image", "rm", "lab/postgres:other")
+    assert lab.sql("select line from kept") == "still here"
 
 
 def test_a_changed_configuration_takes_over_from_the_serving_sentinel_without_contextforge(lab: Lab) -> None:

@@ -109,7 +109,7 @@ def test_a_corrupted_backup_is_bad_counts_no_more_and_is_not_restored(
     corrupted: Path, deployed: Lab, settings: Settings, job: NightlyRequest
 ) -> None:
     drill = deployed.ops("restore-drill")
-    assert (drill["ok"], drill["result"]) == (False, "bad") and "SHA-256 differs" in drill["reason"]
+    assert (drill["ok"], drill["result"]) == (False, "bad") and "checksum mismatch" in drill["reason"]
     prometheus(deployed, settings, "sentinel_restore_drill_good", 0)
     good = backup_catalog.newest_good(job.backups)
     assert good is not None and good.path != str(corrupted)
