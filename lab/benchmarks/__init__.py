@@ -8,7 +8,7 @@
     python -m lab.benchmarks security    the findings of tests/lab/security, with every secret rotated (minutes)
     python -m lab.benchmarks outputs     stdout of make up, verify and status; after make down a whole cutover's
     python -m lab.benchmarks tests       the time of make test, and each tier's share of it (an hour)
-    python -m lab.benchmarks render      the pages anew, from the figures on file
+    python -m lab.benchmarks render      the pages again, from the figures on file
 
 Owns: taking figures, and rendering them between the marks in the pages that show them.
 Deliberately does not: judge them; the tests have limits of their own.

@@ -44,7 +44,7 @@ def write(figures: Figures) -> None:
 
 
 def render(text: str, figures: Figures) -> str:
-    """The page with every block between marks written anew."""
+    """The page with every block between marks written again."""
     return _BLOCK.sub(lambda found: found[1] + _block(found[2], figures) + found[3], text)
 
 

@@ -4,7 +4,7 @@
         cut_over      Sentinel serves
         rolled_back   ContextForge serves again
 
-It destroys what the stack deployed, deploys it anew three times and, at the end, as the configuration was before
+It destroys what the stack deployed, deploys it three times and, at the end, as the configuration was before
 (some ten minutes). Each moment becomes `tests/testdata/states/MOMENT.json`, an exported deployment, and `MOMENT.yaml`,
 the configuration with which it was made.
 

@@ -58,7 +58,7 @@ def scrubbed(deployment: Deployment, secrets: Mapping[str, str], paths: Mapping[
 
 
 def substituted(deployment: Deployment, replacements: Mapping[str, str]) -> Deployment:
-    """The deployment with each text replaced wherever it stands, and the folders of files named anew by their contents.
+    """The deployment with each text replaced wherever it stands, and the folders of files renamed by their contents.
 
     Resources stand in the order of their dependencies, so a folder's new name is known before others mention it.
     """

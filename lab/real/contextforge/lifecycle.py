@@ -43,7 +43,7 @@ def up(box: Box, images: Mapping[str, str] | None = None, say: Callable[[str], N
             containers.start_existing(daemon, SIDECARS, say)
             return
         if containers.handed_over(daemon, GATEWAY):
-            # The rollback is recorded as it is: nothing of it is made anew.
+            # The rollback is recorded as it is: nothing of it is created again.
             containers.start_existing(daemon, _OTHERS, say)
             return
         files.write(box, tags)
@@ -67,7 +67,7 @@ def down(box: Box) -> None:
 
 
 def _retired(box: Box) -> bool:
-    """True once `make retire-contextforge` has begun here: what is gone is not made anew."""
+    """True once `make retire-contextforge` has begun here: a removed part is not created again."""
     return bool(recorded(box.folder).get("begun_at"))
 
 

@@ -48,7 +48,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tags(sources: Path) -> Iterator[Callable[[], dict[str, str]]]:
-    """The tags of that copy's recipes, each time read anew."""
+    """The tags of that copy's recipes, read again each time."""
     program = """
 import importlib, json, sys
 from lab.images import layers, recipes

@@ -93,7 +93,7 @@ def claudes_file_broken(staged: Staged) -> Generator[None]:
 
 @contextmanager
 def postgres_down(staged: Staged) -> Generator[None]:
-    """Paused: one that is stopped the run makes anew over its volume, and goes on."""
+    """Paused, not stopped: the run would replace a stopped one over its volume and go on."""
     staged.lab.pause("sentinel-postgres")
     try:
         with staged.cutting_over():

@@ -1,4 +1,4 @@
-"""The lab with Sentinel on the port; afterwards ContextForge is there again, made anew, and nothing is deployed."""
+"""The lab with Sentinel on the port; afterwards ContextForge is created again, and nothing is deployed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cut_over(lab: Lab) -> Generator[Lab]:
 
 
 def _with_contextforge_again(lab: Lab) -> None:
-    """Make anew what the retirement removed, as at the lab's first start: files with new secrets, an empty database."""
+    """Create again the parts that the retirement removed, as at the lab's first start: files with new secrets, an empty database."""
     lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
     for key in CHANGED:
         lab.pulumi("config", "rm", key, check=False)

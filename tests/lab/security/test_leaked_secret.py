@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 LIMIT_MS = 2000
 """Of one handover on a machine that also runs the tests."""
 CLIENT_LIMIT_MS = 60000
-"""Of a client that reads its token file at each attempt: after another key also until that file is written anew."""
+"""Of a client that reads its token file at each attempt: after another key also until that file is written again."""
 
 
 @pytest.mark.parametrize("key", ROTATED)

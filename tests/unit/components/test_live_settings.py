@@ -50,7 +50,7 @@ def test_a_live_setting_changes_a_file_in_place_and_signals_and_touches_no_conta
     for name in changed:
         assert after.named(name).type == "command:local:Command"
         assert after.named(name).inputs.get("triggers") == before.named(name).inputs.get("triggers")
-    # Another trigger would replace: the folder would be written anew and then be removed under the running gateway.
+    # Another trigger would replace: the folder would be written again and then removed under the running gateway.
     written = [program.named("sentinel-configuration-written").inputs["triggers"] for program in (before, after)]
     assert written[0] == written[1]
     assert after.named("sentinel-live-reload").inputs.get("triggers") is None
