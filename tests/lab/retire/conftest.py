@@ -30,7 +30,7 @@ def cut_over(lab: Lab) -> Generator[Lab]:
 
 
 def _with_contextforge_again(lab: Lab) -> None:
-    """Create again the parts that the retirement removed, as at the lab's first start: files with new secrets, an empty database."""
+    """Create what the retirement removed, as at the lab's first start: files with new secrets, an empty database."""
     lab.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
     for key in CHANGED:
         lab.pulumi("config", "rm", key, check=False)
