@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pulumi
 from pydantic import SecretStr
 
-from components.base.files import HostFile, HostFiles
+from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.request import request
 from components.host import Host, Operation
 from hostctl.discord import CheckRequest
@@ -42,10 +42,12 @@ class Discord(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:Discord", name, None, opts)
         files = HostFiles(
             f"{name}-files",
-            {_FILE: HostFile(secret_output(args.webhook))},
-            owner=args.reader,
-            host=args.host,
-            opts=pulumi.ResourceOptions(parent=self),
+            HostFilesArgs(
+                files={_FILE: HostFile(secret_output(args.webhook))},
+                owner=args.reader,
+                host=args.host,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
         self.webhook_file = files.path(_FILE)
         args.host.action(

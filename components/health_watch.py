@@ -16,7 +16,7 @@ from typing import cast
 import pulumi
 from pydantic import SecretStr
 
-from components.base.files import HostFile, HostFiles
+from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.request import request
 from components.discord import Discord
 from components.host import Action, Host, Operation
@@ -85,10 +85,12 @@ class HealthWatch(pulumi.ComponentResource):
         key = cast(SecretStr, self._args.settings.n8n_api_key)
         return HostFiles(
             f"{self._name}-files",
-            {"n8n_api_key": HostFile(secret_output(key))},
-            owner=OWNER,
-            host=self._args.host,
-            opts=pulumi.ResourceOptions(parent=self),
+            HostFilesArgs(
+                files={"n8n_api_key": HostFile(secret_output(key))},
+                owner=OWNER,
+                host=self._args.host,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _reached(self) -> list[Action]:

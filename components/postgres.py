@@ -15,7 +15,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.base.container import ContainerSpec, HealthCheck, expected, hardened_container
-from components.base.files import HostFile, HostFiles
+from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.image import image_on_host
 from components.base.request import request
 from components.host import Host, Operation
@@ -62,10 +62,12 @@ class Postgres(pulumi.ComponentResource):
         volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
         files = HostFiles(
             f"{name}-files",
-            {"postgres_password": HostFile(password)},
-            owner=settings.uid,
-            host=host,
-            opts=pulumi.ResourceOptions(parent=self),
+            HostFilesArgs(
+                files={"postgres_password": HostFile(password)},
+                owner=settings.uid,
+                host=host,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
         spec = ContainerSpec(
             image=image.image_id,

@@ -21,7 +21,7 @@ from components.base.request import request
 from components.host import Host, Operation
 from hostctl.files import FilesRequest
 
-__all__ = ["HostFile", "HostFiles"]
+__all__ = ["HostFile", "HostFiles", "HostFilesArgs"]
 
 _LENGTH_OF_HASH = 12
 
@@ -34,27 +34,29 @@ class HostFile:
     mode: str = "0400"
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostFilesArgs:
+    """Files by name, for one uid and gid (`owner`). The contents name the folder, or `identity` in their place."""
+
+    files: Mapping[str, HostFile]
+    owner: int
+    host: Host
+    identity: Mapping[str, str] | None = None
+
+
 class HostFiles(pulumi.ComponentResource):
-    """A set of files for one service, readable by `owner` (uid and gid alike) inside its container.
+    """A set of files for one service, readable by their owner inside its container.
 
     `hash` names their contents, or their `identity`; `path(file)` is a file's path on the host.
     """
 
     hash: pulumi.Output[str]
 
-    def __init__(
-        self,
-        name: str,
-        files: Mapping[str, HostFile],
-        *,
-        owner: int,
-        host: Host,
-        identity: Mapping[str, str] | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: HostFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:HostFiles", name, None, opts)
-        contents = pulumi.Output.all(**{file: value.content for file, value in files.items()})
-        hashed = contents if identity is None else pulumi.Output.from_input(dict(identity))
+        host, owner = args.host, args.owner
+        contents = pulumi.Output.all(**{file: value.content for file, value in args.files.items()})
+        hashed = contents if args.identity is None else pulumi.Output.from_input(dict(args.identity))
         self.hash = pulumi.Output.unsecret(hashed.apply(_hash))
         self._folder = self.hash.apply(lambda digest: f"{host.folder}/{name}-{digest}")
         self.written = host.action(
@@ -67,7 +69,7 @@ class HostFiles(pulumi.ComponentResource):
                 gid=owner,
                 files=[
                     {"name": file, "content": value.content, "mode": value.mode, "uid": owner, "gid": owner}
-                    for file, value in sorted(files.items())
+                    for file, value in sorted(args.files.items())
                 ],
             ),
             parent=self,

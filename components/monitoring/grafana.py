@@ -24,7 +24,7 @@ import pulumi_docker as docker
 from pydantic import SecretStr
 
 from components.base.container import HealthCheck, hardened_container
-from components.base.files import HostFile, HostFiles
+from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.request import request
 from components.discord import Discord
 from components.host import Host, Operation
@@ -122,10 +122,12 @@ class Grafana(pulumi.ComponentResource):
         contents = self._contents()
         files = HostFiles(
             f"{name}-files",
-            {_file(path): HostFile(content) for path, content in contents.items()},
-            owner=USER,
-            host=host,
-            opts=pulumi.ResourceOptions(parent=self),
+            HostFilesArgs(
+                files={_file(path): HostFile(content) for path, content in contents.items()},
+                owner=USER,
+                host=host,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
         self.admin_password_file = files.path(_file(_ADMIN))
         self.container = hardened_container(

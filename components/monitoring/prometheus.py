@@ -24,7 +24,7 @@ import pulumi_docker as docker
 import yaml
 
 from components.base.container import HealthCheck, hardened_container
-from components.base.files import HostFile, HostFiles
+from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.request import request
 from components.handover import Handover
 from components.host import Host, Operation
@@ -181,10 +181,12 @@ class Prometheus(pulumi.ComponentResource):
             files["health_token"] = HostFile(secret_output(settings.health_token))
         return HostFiles(
             f"{self._name}-files",
-            files,
-            owner=USER,
-            host=self._args.host,
-            opts=pulumi.ResourceOptions(parent=self),
+            HostFilesArgs(
+                files=files,
+                owner=USER,
+                host=self._args.host,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _mounted(self, files: HostFiles) -> Mapping[str, pulumi.Input[str]]:

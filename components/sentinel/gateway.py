@@ -19,7 +19,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.base.container import ContainerSpec, HealthCheck, Port, expected, hardened_container
-from components.base.files import HostFile, HostFiles
+from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.image import Base, image_built_on_host, image_on_host
 from components.base.request import request
 from components.host import Action, Host, Operation
@@ -109,10 +109,12 @@ class Sentinel(pulumi.ComponentResource):
     def _files(self, variables: Mapping[str, pulumi.Output[str]]) -> HostFiles:
         return HostFiles(
             f"{self._name}-files",
-            {variable: HostFile(value) for variable, value in variables.items()},
-            owner=self._args.settings.sentinel.uid,
-            host=self._args.host,
-            opts=pulumi.ResourceOptions(parent=self),
+            HostFilesArgs(
+                files={variable: HostFile(value) for variable, value in variables.items()},
+                owner=self._args.settings.sentinel.uid,
+                host=self._args.host,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _variables(self) -> dict[str, pulumi.Output[str]]:

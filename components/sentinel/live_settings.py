@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.base.files import HostFile, HostFiles
+from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.request import request
 from components.host import Host, Operation
 from components.sentinel.configuration import bridge_json, live, sentinel_toml, start_toml
@@ -38,14 +38,16 @@ def configuration_files(
     bridge = bridge_json(sentinel, settings.backends, variables)
     return HostFiles(
         name,
-        {
-            "sentinel.toml": HostFile(sentinel_toml(sentinel, settings.backends)),
-            "bridge.json": HostFile(bridge),
-        },
-        owner=sentinel.uid,
-        host=host,
-        identity={"sentinel.toml": start_toml(sentinel, settings.backends), "bridge.json": bridge},
-        opts=opts,
+        HostFilesArgs(
+            files={
+                "sentinel.toml": HostFile(sentinel_toml(sentinel, settings.backends)),
+                "bridge.json": HostFile(bridge),
+            },
+            owner=sentinel.uid,
+            host=host,
+            identity={"sentinel.toml": start_toml(sentinel, settings.backends), "bridge.json": bridge},
+        ),
+        opts,
     )
 
 
