@@ -30,9 +30,7 @@ from hostctl.schedule.job import Scheduler
 from settings.gateway_sections import Host as HostSettings
 from verify import ssh
 
-__all__ = ["Action", "Document", "Host", "HostArgs", "Operation", "host_for_verify"]
-
-Document = Mapping[str, object]
+__all__ = ["Action", "Host", "HostArgs", "Operation", "host_for_verify"]
 
 _PYTHON = ".venv/bin/python"
 """Relative to the project's folder, where the engine runs actions, so that a moved checkout changes no state."""
