@@ -13,16 +13,14 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.handover_members import handover_members
 from components.base.request import request
 from components.host import Host, Operation
 from components.networks import Networks
 from components.predecessor import Predecessor
-from components.sentinel.configuration import ALIAS
 from components.sentinel.gateway import Sentinel
 from hostctl.handover.request import HandoverRequest
 from settings import Settings
-from settings.limits import PREDECESSOR_SECONDS
-from settings.names import PREDECESSOR_HEALTH_PATH
 
 __all__ = ["Handover", "HandoverArgs"]
 
@@ -51,21 +49,12 @@ class Handover(pulumi.ComponentResource):
             Operation("handover", create="cutover", delete="rollback"),
             request(
                 HandoverRequest,
-                container=args.sentinel.container_id,
-                edge=args.networks.edge,
-                internal=args.networks.internal,
-                aliases=[ALIAS],
-                also=list(settings.networks.also),
-                predecessor=args.predecessor.record,
-                release=settings.predecessor.release,
-                port=settings.sentinel.port,
-                probe={"path": "/mcp", "token_file": args.sentinel.token_file},
-                predecessor_probe={"path": PREDECESSOR_HEALTH_PATH},
-                folder=f"{args.host.folder}/handover",
-                limits={
-                    "answer_seconds": settings.sentinel.answer_seconds,
-                    "predecessor_seconds": PREDECESSOR_SECONDS,
-                    "drain_seconds": settings.sentinel.drain_seconds,
+                **{
+                    **handover_members(settings),
+                    "container": args.sentinel.container_id,
+                    "edge": args.networks.edge,
+                    "internal": args.networks.internal,
+                    "predecessor": args.predecessor.record,
                 },
             ),
             parent=self,

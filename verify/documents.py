@@ -7,6 +7,7 @@ Deliberately does not: hold a secret; the file of a key is named, and tokens sta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -147,3 +148,9 @@ def read_document(model: type[Model], content: bytes) -> Model:
         raise Unusable(f"The document on stdin is wrong at {where}: {first['msg']}.") from error
     except Refusal as refusal:
         raise Unusable(f"The document on stdin is wrong: {refusal}.") from refusal
+
+
+def why_allowed(probes: Sequence[Probe], baseline: Baseline | None) -> dict[str, str]:
+    """Why each backend may fail, empty for one that may not."""
+    broken = baseline.broken() if baseline else {}
+    return {probe.name: probe.why_allowed(broken.get(probe.name, "")) for probe in probes}

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import runbook
 from .client import HttpEndpoint, NoSession, Session, with_session
-from .documents import GatesRequest
+from .documents import GatesRequest, why_allowed
 from .host import HostConnection, HostRefused
 
 HOST_SECONDS = 30.0
@@ -104,5 +104,4 @@ class Standby:
 
     def why_allowed(self) -> dict[str, str]:
         """Why each backend may fail, empty for one that may not."""
-        broken = self.request.baseline.broken() if self.request.baseline else {}
-        return {probe.name: probe.why_allowed(broken.get(probe.name, "")) for probe in self.request.probes}
+        return why_allowed(self.request.probes, self.request.baseline)

@@ -16,7 +16,7 @@ from typing import Any
 from .claude import Entry, entry
 from .client import HttpEndpoint, NoSession, Session, all_failed, call_all, longest_timeout, refuses_token, with_session
 from .comparison import compared
-from .documents import Baseline, VerificationRequest
+from .documents import Baseline, VerificationRequest, why_allowed
 from .host import HostConnection, HostRefused
 from .names import Active
 from .outcome import Outcome
@@ -134,7 +134,7 @@ def _compared(
     if request.baseline is None or active != "sentinel" or not tools:
         return {"ok": True, "detail": "not compared"}
     comparison = compared(request.baseline, tools, request.probes)
-    why_allowed = _why_allowed(request)
+    reasons = why_allowed(request.probes, request.baseline)
     before = {backend.name: backend.kind for backend in request.baseline.backends if backend.result == "ok"}
     kinds = [
         f"{outcome.name}: {before[outcome.name]} before, {outcome.kind} now"
@@ -142,7 +142,7 @@ def _compared(
         if outcome.kind and outcome.kind != before.get(outcome.name, outcome.kind)
     ]
     return {
-        "ok": not [name for name in comparison.missing if not why_allowed[name]],
+        "ok": not [name for name in comparison.missing if not reasons[name]],
         "missing": {name: list(names) for name, names in comparison.missing.items()},
         "switched_off": list(comparison.switched_off),
         "new": list(comparison.new),
@@ -154,24 +154,19 @@ def _compared(
 
 
 def _rows(request: VerificationRequest, outcomes: list[Outcome]) -> list[Document]:
-    why_allowed = _why_allowed(request)
+    reasons = why_allowed(request.probes, request.baseline)
     declared_broken = {probe.name for probe in request.probes if probe.allowed_failure}
     rows: list[Document] = []
     for outcome in outcomes:
         row: Document = {"name": outcome.name, "tool": outcome.tool, "result": outcome.result, "ms": outcome.ms}
         if outcome.detail:
             row["detail"] = outcome.detail
-        if outcome.result != "ok" and why_allowed[outcome.name]:
-            row["why_allowed"] = why_allowed[outcome.name]
+        if outcome.result != "ok" and reasons[outcome.name]:
+            row["why_allowed"] = reasons[outcome.name]
         elif outcome.result == "ok" and outcome.name in declared_broken:
             row["detail"] = "declared allowed_failure, and answers"
         rows.append(row)
     return rows
-
-
-def _why_allowed(request: VerificationRequest) -> dict[str, str]:
-    broken = request.baseline.broken() if request.baseline else {}
-    return {probe.name: probe.why_allowed(broken.get(probe.name, "")) for probe in request.probes}
 
 
 def _is_good(document: Document) -> bool:

@@ -20,6 +20,7 @@ import pulumi_docker as docker
 
 from components.base.container import ContainerSpec, HealthCheck, Port, expected, hardened_container
 from components.base.files import HostFile, HostFiles, HostFilesArgs
+from components.base.handover_members import token_file
 from components.base.image import Base, image_built_on_host, image_on_host
 from components.base.request import request
 from components.host import Action, Host, Operation
@@ -70,7 +71,7 @@ class Sentinel(pulumi.ComponentResource):
     def __init__(self, name: str, args: SentinelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Sentinel", name, None, opts)
         self._name, self._args = name, args
-        self.token_file = f"{args.host.folder}/handover-token"
+        self.token_file = token_file(args.host.folder)
         variables = self._variables()
         configuration = self._configuration(list(variables))
         files = self._files(variables)

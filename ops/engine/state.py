@@ -13,12 +13,10 @@ from typing import Any, cast
 
 from pulumi import automation
 
-from components.sentinel.configuration import ALIAS
+from components.base.handover_members import handover_members
 from console.errors import UserError
 from ops.engine.run import PROJECT, as_user_error
 from settings import Settings, SettingsError, load, report
-from settings.limits import PREDECESSOR_SECONDS
-from settings.names import EDGE_NETWORK, INTERNAL_NETWORK, PREDECESSOR_HEALTH_PATH
 
 SECRET = "4dabf18193072939515e22adb298388d"
 """The member by which the state marks a value that is not plain (sdk/go/common/resource/sig.go)."""
@@ -131,25 +129,7 @@ def handover_request(resources: Resources, settings: Settings) -> dict[str, Any]
     registered = component(resources, "Handover").get("request")
     if registered:
         return registered
-    folder = settings.host.folder
-    return {
-        "container": "",
-        "edge": EDGE_NETWORK,
-        "internal": INTERNAL_NETWORK,
-        "aliases": [ALIAS],
-        "also": list(settings.networks.also),
-        "predecessor": predecessor_record(resources),
-        "release": settings.predecessor.release,
-        "port": settings.sentinel.port,
-        "probe": {"path": "/mcp", "token_file": f"{folder}/handover-token"},
-        "predecessor_probe": {"path": PREDECESSOR_HEALTH_PATH},
-        "folder": f"{folder}/handover",
-        "limits": {
-            "answer_seconds": settings.sentinel.answer_seconds,
-            "predecessor_seconds": PREDECESSOR_SECONDS,
-            "drain_seconds": settings.sentinel.drain_seconds,
-        },
-    }
+    return {**handover_members(settings), "container": "", "predecessor": predecessor_record(resources)}
 
 
 def _outputs(resources: Resources, kind: str) -> dict[str, Any]:
