@@ -15,14 +15,14 @@ from typing import Any
 from hostctl.core import http_json
 from hostctl.core.errors import Refusal
 from hostctl.core.http_json import Answer, NoAnswer
-from hostctl.docker import containers, redacted_logs
+from hostctl.docker import containers, one_shot, redacted_logs
 from hostctl.docker.engine import Engine
+from hostctl.docker.one_shot import ALL_LINES, OneShot
 from hostctl.host import port_holder
 from hostctl.mcp.client import bearer, token_in
 
 LOG_LINES = 20
 TABLES = ("audit_log", "_sqlx_migrations")
-UPSTREAM_CONTAINER = "sentinel-cutover-upstream"
 _HEALTHY = re.compile(r'^sentinel_backend_healthy\{[^}]*\bbackend="([^"]+)"[^}]*\} ([0-9.]+)', re.MULTILINE)
 
 
@@ -144,7 +144,9 @@ def upstream(request: UpstreamRequest) -> dict[str, Any]:
     if container is None:
         raise Refusal(f"the container {request.container[:12]} does not exist: create it, then run again")
     addresses = {_address(host): host for host in request.hosts}
-    output = _once(engine, container.image, request, ["curl", *_curl(list(addresses), request.seconds)])
+    argv = ("curl", *_curl(list(addresses), request.seconds))
+    client = OneShot(container.image, argv, request.user, network=request.edge, memory_mb=64)
+    _, output = one_shot.run(engine, client, request.seconds + 30, ALL_LINES)
     fields = [line.split() for line in output.splitlines() if len(line.split()) > 1]
     connected = {first.rstrip("/") for first, *others in fields if _opened(others)}
     reasons = {first.rstrip("/"): " ".join(others[1:]) for first, *others in fields}
@@ -174,36 +176,6 @@ def _address(host: str) -> str:
 
 def _opened(fields: Sequence[str]) -> bool:
     return bool(fields) and fields[0].replace(".", "", 1).isdigit() and float(fields[0]) > 0
-
-
-def _once(engine: Engine, image: str, request: UpstreamRequest, argv: Sequence[str]) -> str:
-    """The output of a command in a container of its own, which is removed afterwards."""
-    engine.delete(f"/containers/{UPSTREAM_CONTAINER}?force=1")
-    made = engine.post(
-        f"/containers/create?name={UPSTREAM_CONTAINER}",
-        {
-            "Image": image,
-            "Entrypoint": [argv[0]],
-            "Cmd": list(argv[1:]),
-            "User": request.user,
-            "Healthcheck": {"Test": ["NONE"]},
-            "Labels": {"sentinel-cutover": "true", "sentinel-cutover.role": "upstream-gate"},
-            "HostConfig": {
-                "NetworkMode": request.edge,
-                "ReadonlyRootfs": True,
-                "CapDrop": ["ALL"],
-                "SecurityOpt": ["no-new-privileges:true"],
-                "Memory": 64 * 1024 * 1024,
-                "MemorySwap": 64 * 1024 * 1024,
-            },
-        },
-    )["Id"]
-    try:
-        engine.post(f"/containers/{made}/start")
-        engine.post(f"/containers/{made}/wait", seconds=request.seconds + 30)
-        return engine.log_tail(made, 200)
-    finally:
-        engine.delete(f"/containers/{made}?force=1")
 
 
 def _get(request: EndpointRequest, path: str, token: str) -> Answer:

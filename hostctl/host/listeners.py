@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Collection
 
 _LISTEN = "0A"
 
 
 def listener(port: int) -> str | None:
     """The process that listens on `port` (IPv4 or IPv6), such as "process 812 (nginx)"; None when nobody does."""
-    inodes = _listening_inodes(port)
+    inodes = {row[9] for row in sockets([port])}
     if not inodes:
         return None
     for path in glob.glob("/proc/[0-9]*/fd/*"):
@@ -24,16 +25,22 @@ def listener(port: int) -> str | None:
     return "a process that this user may not see"
 
 
-def _listening_inodes(port: int) -> set[str]:
-    inodes: set[str] = set()
+def sockets(ports: Collection[int]) -> list[list[str]]:
+    """The rows of /proc/net/tcp and tcp6 (proc(5)) of sockets that listen on one of these ports."""
+    found: list[list[str]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table, encoding="ascii") as file:
                 rows = [line.split() for line in file][1:]
         except OSError:
             continue
-        inodes |= {row[9] for row in rows if row[3] == _LISTEN and int(row[1].rsplit(":", 1)[1], 16) == port}
-    return inodes
+        found += [row for row in rows if row[3] == _LISTEN and port_of(row) in ports]
+    return found
+
+
+def port_of(row: list[str]) -> int:
+    """The local port of such a row."""
+    return int(row[1].rsplit(":", 1)[1], 16)
 
 
 def _name(pid: str) -> str:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from hostctl.host.listeners import port_of, sockets
+
 CONNECT_SECONDS = 0.5
-_LISTEN = "0A"
 _LOCAL = re.compile(r"\|-- (\S+)\s+/32 host LOCAL")
 
 
@@ -36,13 +37,8 @@ def check(ports: Sequence[int]) -> dict[str, Any]:
 
 def listeners(ports: Sequence[int]) -> list[tuple[str, int]]:
     """Address and port of each TCP socket that listens on one of these ports."""
-    sockets: list[tuple[str, int]] = []
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for row in _rows(table):
-            address, port = row[1].rsplit(":", 1)
-            if row[3] == _LISTEN and int(port, 16) in ports:
-                sockets.append((address_of(address), int(port, 16)))
-    return sockets
+    rows = sockets(ports)
+    return [(address_of(row[1].rsplit(":", 1)[0]), port_of(row)) for row in rows]
 
 
 def address_of(text: str) -> str:
@@ -59,7 +55,7 @@ def other_addresses() -> list[tuple[str, int]]:
     except OSError:
         four = set[str]()
     addresses = [(address, 0) for address in sorted(four)]
-    for row in _rows("/proc/net/if_inet6", header=False):
+    for row in _rows("/proc/net/if_inet6"):
         address = ipaddress.ip_address(bytes.fromhex(row[0]))
         addresses.append((str(address), int(row[1], 16) if address.is_link_local else 0))
     return [(address, scope) for address, scope in addresses if not _is_loopback(address)]
@@ -83,9 +79,9 @@ def _is_loopback(address: str) -> bool:
     return (mapped or parsed).is_loopback
 
 
-def _rows(path: str, header: bool = True) -> list[list[str]]:
+def _rows(path: str) -> list[list[str]]:
     try:
         with open(path, encoding="ascii") as file:
-            return [line.split() for line in file][1 if header else 0 :]
+            return [line.split() for line in file]
     except OSError:
         return []
