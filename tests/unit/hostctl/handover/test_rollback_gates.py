@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import pytest
 
 from hostctl.core.errors import Refusal
+from hostctl.handover import rollback_gates
+from hostctl.handover.rollback_gates import Gate, Place, RollbackGates
 from hostctl.mcp.probe import Probe
-from hostctl.predecessor import rollback_gates
-from hostctl.predecessor.rollback_gates import Gate, Place, RollbackGates
 
 PORT = 9200
 TOKEN = "theirs.of.contextforge"
