@@ -66,7 +66,7 @@ def test_a_lock_is_held_on_a_full_disk_and_never_under_a_former_owners_name(
     monkeypatch.setattr(os, "pwrite", full)
     with (
         lock.held(str(tmp_path), "handover rollback"),
-        pytest.raises(Refusal, match="^another hostctl holds"),
+        pytest.raises(Refusal, match=r"^another hostctl holds"),
         lock.held(str(tmp_path), "x"),
     ):
         pytest.fail("the second got the lock")
