@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from hostctl.core import unfinished
 from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.requests import kind_of, read
@@ -94,6 +95,9 @@ VERBS: dict[tuple[str, str], str] = {
     ("retire", "remove"): "retire.remove",
     ("retire", "stale"): "retire.stale",
     ("orphans", "remove"): "docker.orphans.remove",
+    ("unfinished", "show"): "host.repair.show",
+    ("unfinished", "repair"): "host.repair.repair",
+    ("unfinished", "drop"): "host.repair.drop",
     ("self", "install"): "host.self_install.install",
     ("handover", "cutover"): "handover.cutover",
     ("handover", "rollback"): "handover.rollback",
@@ -102,6 +106,20 @@ VERBS: dict[tuple[str, str], str] = {
 }
 """Module and function by verb and action. A run imports only its own: the archive holds sources, and compiling all of
 them would take longer than most verbs do."""
+DEPENDENT_DELETES = {
+    ("claude", "restore"),
+    ("claude", "forget"),
+    ("expected", "forget"),
+    ("firewall", "forget"),
+    ("firewall", "remove"),
+    ("n8n", "remove"),
+    ("networks", "leave"),
+    ("nightly", "remove"),
+    ("reboot-check", "disarm"),
+    ("resources", "forget"),
+    ("token", "forget"),
+}
+"""The engine deletes these before it hands the port back, so that none of them may fail the rollback."""
 WITHOUT_DOCUMENT: dict[tuple[str, ...], str] = {
     ("handover", "points"): "handover.points",
 }
@@ -122,9 +140,11 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         verb = function(VERBS[name])
-        document = Document.parse(sys.stdin.buffer.read().decode("utf-8", "replace"))
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+        document = Document.parse(text)
         kind = kind_of(verb)
-        result = verb(document if kind is Document else read(kind, document))
+        request = document if kind is Document else read(kind, document)
+        result = _deleted(verb, name, request, text) if name in DEPENDENT_DELETES else verb(request)
     except Refusal as refusal:
         print(f"hostctl {' '.join(name)}: {_with_link(str(refusal), name)}", file=sys.stderr)
         return 1
@@ -141,6 +161,19 @@ def main(arguments: list[str]) -> int:
         return 1
     print(json.dumps(result))
     return 0
+
+
+def _deleted(verb: Callable[..., dict[str, Any]], name: tuple[str, ...], request: Any, text: str) -> dict[str, Any]:
+    """The delete of a dependent; whatever stops it is recorded."""
+    try:
+        result = verb(request)
+    except OSError as error:
+        return unfinished.report(name, f"{error.strerror or error} at {error.filename or 'an unknown place'}", text)
+    except Exception as error:
+        sentence = str(error) if isinstance(error, Refusal) else f"internal error ({type(error).__name__}): report it"
+        return unfinished.report(name, sentence, text)
+    unfinished.forget(name)
+    return result
 
 
 def function(name: str) -> Callable[..., dict[str, Any]]:

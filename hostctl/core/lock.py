@@ -33,11 +33,22 @@ def held(folder: str, reason: str) -> Generator[None]:
                 raise
             raise Refusal(f"{_holder(handle)} holds {path}: wait until it has ended, then run again") from None
         owner = {"pid": os.getpid(), "uid": os.getuid(), "since": now(), "reason": reason}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, (json.dumps(owner) + "\n").encode(), 0)
+        _note(handle, (json.dumps(owner) + "\n").encode())
         yield
     finally:
         os.close(handle)
+
+
+def _note(handle: int, content: bytes) -> None:
+    """Write the owner over the former one, in the block that the file has; the kernel's lock holds without it."""
+    try:
+        os.pwrite(handle, content, 0)
+        os.ftruncate(handle, len(content))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # No owner is better than the former one's name.
+        os.ftruncate(handle, 0)
 
 
 def owner(folder: str) -> dict[str, Any] | None:

@@ -28,11 +28,12 @@ def status(stack: str, progress: Progress) -> Result:
     handover = host.handover_status(stack, settings, state.resources_in(deployment))
     life = host.run(stack, settings, "token", "life", {"path": settings.client.token_file})
     verified = verification.verify_backends(stack, settings)
+    left = host.run(stack, settings, "unfinished", "show", {"folder": settings.host.folder})["unfinished"]
     document = {
         "active": handover["active"],
         "healthy": verified.ok,
         "since": handover["since"] or None,
-        "drift": [*_of_the_port(handover, outputs), *_of_resources(opened, stack)],
+        "drift": [*_of_the_port(handover, outputs), *map(_of_a_delete, left), *_of_resources(opened, stack)],
         "token_days_left": life["days_left"],
         "predecessor": handover["predecessor"],
         "sentinel": handover["sentinel"],
@@ -60,6 +61,10 @@ def _of_the_port(handover: Mapping[str, Any], outputs: Mapping[str, Any]) -> lis
     elif handover["active"] == "sentinel" and holder != outputs.get("sentinel"):
         drift.append(f"{outputs.get('sentinel')} should serve, {holder} does")
     return drift
+
+
+def _of_a_delete(entry: Mapping[str, Any]) -> str:
+    return f"{entry['verb']} could not be done at {entry['at']} ({entry['reason']}): `make up` repairs it"
 
 
 def _of_resources(opened: automation.Stack, stack: str) -> list[str]:

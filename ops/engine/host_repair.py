@@ -1,9 +1,10 @@
 """Repair of what the host lost since the last run and the engine would not notice, since it skips unchanged actions.
 
 - `hostctl`'s own file, without which no delete can run, is restored.
+- Deletes that a rollback could not do are done before the run makes anew what it declares.
 - Claude's token and entry are restored while Sentinel has the port; Claude may lose an entry, as by a new login.
 
-Owns: those two, before a run. Deliberately does not: check Docker's objects, which the engine's refresh compares.
+Owns: those three, before a run. Deliberately does not: check Docker's objects, which the engine's refresh compares.
 """
 
 from __future__ import annotations
@@ -21,6 +22,17 @@ def keep_program(stack: str, settings: Settings, resources: state.Resources, pro
     path = f"{settings.host.folder}/hostctl.pyz"
     if host.run(stack, settings, "self", "install", {"path": path})["written"]:
         progress.line(f"{path} was missing on the host and has been restored.")
+
+
+def finish_deletes(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
+    """Run again what a rollback could not delete; what still cannot be done stays recorded and is reported again."""
+    if not resources:
+        return
+    answer = host.run(stack, settings, "unfinished", "repair", {"folder": settings.host.folder})
+    for verb in answer["done"]:
+        progress.line(f"{verb}: a rollback could not do it; done now.")
+    for sentence in answer["left"]:
+        progress.line(sentence)
 
 
 def keep_claude(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:

@@ -87,6 +87,7 @@ def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progr
     settings, before = snapshot.settings, state.resources_in(snapshot.deployment)
     fix(opened, stack, snapshot, progress)
     host_repair.keep_program(stack, settings, before, progress)
+    host_repair.finish_deletes(stack, settings, before, progress)
     host_repair.keep_claude(stack, settings, before, progress)
     result = alone(
         opened,
@@ -94,6 +95,8 @@ def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progr
         progress,
         lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
+    if settings.active == "sentinel":
+        host.run(stack, settings, "unfinished", "drop", {"folder": settings.host.folder})
     finish(opened, stack, settings, before, progress, str(getattr(result.outputs.get("sentinel"), "value", "")))
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -51,3 +52,21 @@ def test_the_owner_of_the_lock_is_read_without_taking_it(tmp_path: Path) -> None
         seen = lock.owner(str(tmp_path))
         assert seen is not None and (seen["pid"], seen["reason"]) == (os.getpid(), "handover rollback")
     assert lock.owner(str(tmp_path)) is None
+
+
+def test_a_lock_is_held_on_a_full_disk_and_never_under_a_former_owners_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lock.held(str(tmp_path), "the former one"):
+        pass
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with (
+        lock.held(str(tmp_path), "handover rollback"),
+        pytest.raises(Refusal, match=r"^another hostctl holds"),
+        lock.held(str(tmp_path), "x"),
+    ):
+        pytest.fail("the second got the lock")
