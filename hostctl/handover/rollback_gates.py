@@ -59,19 +59,19 @@ class Gate:
     reason: str = ""
 
 
-def ask(place: Place, gates: RollbackGates) -> list[Gate]:
-    """Every gate's result; after a failed `/health` or list of tools the others are not asked."""
-    results: list[Gate] = []
-    for gate in _asked_in_order(place, gates):
-        results.append(gate)
+def results(place: Place, gates: RollbackGates) -> list[Gate]:
+    """Every gate's result; after a failed `/health` or list of tools there is no further one."""
+    found: list[Gate] = []
+    for gate in _in_order(place, gates):
+        found.append(gate)
         if gate.reason and gate.name in (HEALTH, TOOLS):
             break
-    return results
+    return found
 
 
 def require(place: Place, gates: RollbackGates) -> None:
     """Raise Refusal that names every gate that failed, and the two choices."""
-    failed = "; ".join(f"{gate.name}: {gate.reason}" for gate in ask(place, gates) if gate.reason)
+    failed = "; ".join(f"{gate.name}: {gate.reason}" for gate in results(place, gates) if gate.reason)
     if failed:
         raise Refusal(
             f"ContextForge in standby fails its gates ({failed}): fix that and run again, or roll back all the same "
@@ -79,7 +79,7 @@ def require(place: Place, gates: RollbackGates) -> None:
         )
 
 
-def _asked_in_order(place: Place, gates: RollbackGates) -> Iterator[Gate]:
+def _in_order(place: Place, gates: RollbackGates) -> Iterator[Gate]:
     yield Gate(HEALTH, _health(place, gates.seconds))
     known = baseline.kept(gates.baseline_folder) if gates.baseline_folder else None
     client = recorded_client(gates.claude_folder) if gates.claude_folder else RecordedClient()

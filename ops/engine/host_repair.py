@@ -35,6 +35,12 @@ def finish_deletes(stack: str, settings: Settings, resources: state.Resources, p
         progress.line(sentence)
 
 
+def drop_deletes(stack: str, settings: Settings) -> None:
+    """Forget the deletes of an earlier rollback after a cutover, which has made anew what they are about."""
+    if settings.active == "sentinel":
+        host.run(stack, settings, "unfinished", "drop", {"folder": settings.host.folder})
+
+
 def keep_claude(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
     """Restore token and entry as the last run left them.
 

@@ -95,8 +95,7 @@ def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progr
         progress,
         lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    if settings.active == "sentinel":
-        host.run(stack, settings, "unfinished", "drop", {"folder": settings.host.folder})
+    host_repair.drop_deletes(stack, settings)
     finish(opened, stack, settings, before, progress, str(getattr(result.outputs.get("sentinel"), "value", "")))
     return result
 

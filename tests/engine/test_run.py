@@ -79,8 +79,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def without_a_host(replace: Callable[..., None]) -> None:
     """The small program has neither all settings nor a host that answers."""
-    for module, name in ((host_repair, "keep_program"), (host_repair, "keep_claude"), (recovery, "finish")):
-        replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
+    for name in ("keep_program", "finish_deletes", "drop_deletes", "keep_claude"):
+        replace(host_repair, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
+    replace(recovery, "finish", lambda *_: None)  # type: ignore[reportUnknownLambdaType]
     settings = SimpleNamespace(
         predecessor=SimpleNamespace(kind="contextforge"),
         sentinel=SimpleNamespace(port=9200),

@@ -123,49 +123,49 @@ def gates(tmp_path: Path) -> RollbackGates:
     return RollbackGates(str(tmp_path), str(tmp_path), PROBES, seconds=2)
 
 
-def failures(results: list[Gate]) -> dict[str, str]:
-    return {gate.name: gate.reason for gate in results if gate.reason}
+def failures(gates: list[Gate]) -> dict[str, str]:
+    return {gate.name: gate.reason for gate in gates if gate.reason}
 
 
 def test_a_good_predecessor_passes_and_only_its_good_offline_calls_are_made(place: Place, gates: RollbackGates) -> None:
-    assert [gate.name for gate in rollback_gates.ask(place, gates)] == ["health", "tools", "sqlite", "n8n"]
+    assert [gate.name for gate in rollback_gates.results(place, gates)] == ["health", "tools", "sqlite", "n8n"]
     rollback_gates.require(place, gates)
 
 
-def test_an_unhealthy_one_is_asked_nothing_else(world: World, place: Place, gates: RollbackGates) -> None:
+def test_an_unhealthy_one_gets_no_further_request(world: World, place: Place, gates: RollbackGates) -> None:
     world.health = 503
-    assert rollback_gates.ask(place, gates) == [Gate("health", "HTTP 503")]
+    assert rollback_gates.results(place, gates) == [Gate("health", "HTTP 503")]
 
 
 def test_nobody_at_the_address_is_named(gates: RollbackGates) -> None:
-    (result,) = rollback_gates.ask(Place("127.0.0.1", 1, PORT), gates)
+    (result,) = rollback_gates.results(Place("127.0.0.1", 1, PORT), gates)
     assert result.name == "health" and result.reason.startswith("no answer (")
 
 
 def test_a_token_that_is_no_longer_taken_is_named(world: World, place: Place, gates: RollbackGates) -> None:
     world.token = "another"
-    assert failures(rollback_gates.ask(place, gates)) == {"tools": "the token is refused (HTTP 401)"}
+    assert failures(rollback_gates.results(place, gates)) == {"tools": "the token is refused (HTTP 401)"}
 
 
 def test_without_a_record_it_is_called_without_a_header(world: World, place: Place, gates: RollbackGates) -> None:
     without = replace(gates, claude_folder=f"{gates.claude_folder}/nowhere")
-    assert failures(rollback_gates.ask(place, without)) == {"tools": "the token is refused (HTTP 401)"}
+    assert failures(rollback_gates.results(place, without)) == {"tools": "the token is refused (HTTP 401)"}
 
 
 def test_a_tool_of_the_baseline_that_is_gone_is_named(world: World, place: Place, gates: RollbackGates) -> None:
     world.tools = [READ]
-    assert failures(rollback_gates.ask(place, gates)) == {"tools": f"{LIST} of the baseline is not listed"}
+    assert failures(rollback_gates.results(place, gates)) == {"tools": f"{LIST} of the baseline is not listed"}
     world.tools = []
-    assert rollback_gates.ask(place, replace(gates, baseline_folder=""))[-1] == Gate("tools", "no tool is listed")
+    assert rollback_gates.results(place, replace(gates, baseline_folder=""))[-1] == Gate("tools", "no tool is listed")
 
 
 def test_a_call_that_was_good_before_is_required(world: World, place: Place, gates: RollbackGates) -> None:
     world.failing = {READ}
-    assert failures(rollback_gates.ask(place, gates)) == {"n8n": "no such file"}
+    assert failures(rollback_gates.results(place, gates)) == {"n8n": "no such file"}
     with pytest.raises(Refusal, match=r"n8n: no such file.*FORCE=1"):
         rollback_gates.require(place, gates)
 
 
 def test_no_reason_holds_a_token(world: World, place: Place, gates: RollbackGates) -> None:
     world.token = "another"
-    assert TOKEN not in str(rollback_gates.ask(place, gates))
+    assert TOKEN not in str(rollback_gates.results(place, gates))
