@@ -85,7 +85,7 @@ doctor: venv ## every part: where found, which version, real or double
 # A lab that broke fails everything after it: the first failures say why, and they are reported within an hour and a half.
 test: venv ## every test; needs nothing done before it
 	@$(OPS) ready --stack lab
-	@$(PYTHON) -m pytest --maxfail=40 --session-timeout=4800 tests $(ARGS)
+	@$(PYTHON) -m pytest $(if $(ARGS),,--numprocesses 2) --maxfail=40 --session-timeout=4800 tests $(ARGS)
 
 unit: venv ## the tests that need no lab, in under a minute
 	@$(PYTHON) -m pytest -q --numprocesses auto --dist loadfile -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)
