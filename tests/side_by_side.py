@@ -9,6 +9,7 @@ Owns: this division. Deliberately does not: start workers (pytest-xdist does, `m
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -42,9 +43,17 @@ class SideBySide:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """The stories first, since they take longest; then what needs real parts, and the fast tests last."""
+        """The stories first, since they take longest; then what needs real parts, the fast tests last.
+        Of a tier long files come first, so that no worker ends with one alone.
+        """
         order = {"lab": 1, "docker": 2, "engine": 3, "integration": 4}
-        items.sort(key=lambda item: 0 if is_story(item.nodeid) else order.get(item.nodeid.split("/")[1], 5))
+        tests = Counter(unit_of(item.nodeid) for item in items)
+
+        def place(item: pytest.Item) -> tuple[int, int]:
+            unit = unit_of(item.nodeid)
+            return 0 if unit == STORIES else order.get(unit.split("/")[1], 5), -tests[unit]
+
+        items.sort(key=place)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> LoadScopeScheduling:
