@@ -82,6 +82,9 @@ env: venv ## eval "$$(make env)": plain pulumi works in this shell
 doctor: venv ## every part: where found, which version, real or double
 	@$(OPS) doctor $(WITH)
 
+# Where a machine forbids bytecode, each worker would compile every test module on its own.
+test unit soak: export PYTHONDONTWRITEBYTECODE :=
+
 # A lab that broke fails everything after it: the first failures say why, and they are reported within an hour and a half.
 test: venv ## every test; needs nothing done before it
 	@$(OPS) ready --stack lab
