@@ -96,9 +96,9 @@ unit: venv ## the tests that need no lab, in under a minute
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
 	@$(PYTHON) -m lab.benchmarks bench $(ARGS)
 
-soak: venv ## the rollback cut off at every point, and more steps of the model: an hour or more
+soak: venv ## the rollback cut off at every point, more steps of the model, more documents: an hour or more
 	@$(OPS) ready --stack lab
-	@SOAK=1 $(PYTHON) -m pytest tests/lab/rollback $(ARGS)
+	@SOAK=1 $(PYTHON) -m pytest tests/lab/rollback tests/unit/hostctl/test_any_document.py $(ARGS)
 
 locks: venv ## every lock of Python packages in line with its requirements; UPGRADE=1 takes the newest that fit
 	@toolchain/locks.sh $(if $(UPGRADE),--upgrade)
