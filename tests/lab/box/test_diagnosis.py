@@ -27,3 +27,11 @@ def test_of_a_running_lab_the_diagnosis_names_the_containers_and_the_daemons_las
     containers, daemon = said.split("containers:\n")[1].split("dockerd's last lines:\n")
     assert "level=" in daemon
     assert "docker ps" not in containers
+
+
+def test_of_a_failed_run_the_engines_own_diagnostics_are_shown() -> None:
+    output = (
+        "Updating (lab):\n@ updating....\n ~ one updated\n\nDiagnostics:\n  gate token: failed\n\nOutputs:\n  - a: 1\n"
+    )
+    assert diagnosis.of_a_run(output) == "Diagnostics:\n  gate token: failed"
+    assert diagnosis.of_a_run("error: no stack\n") == "error: no stack"

@@ -20,6 +20,7 @@ from hostctl.handover import safe_pause
 from lab.box import Box, Place, status
 from lab.box.network import inside
 from ops.engine import environment, prerequisites
+from tests.lab import diagnosis
 from tests.lab.cutover.limits import GATEWAY
 
 STACK = "lab"
@@ -35,7 +36,7 @@ class Lab:
     variables: dict[str, str] = field(default_factory=lambda: environment.complete(STACK))
 
     def pulumi(self, *arguments: str, check: bool = True) -> str:
-        """The engine's output; the test fails with all of it when the engine does."""
+        """The engine's output; the test fails with what went wrong in it when the engine does."""
         done = subprocess.run(
             [self.engine, *arguments],
             cwd=ROOT,
@@ -46,7 +47,7 @@ class Lab:
             timeout=300,
         )
         output = done.stdout + done.stderr
-        assert not check or done.returncode == 0, output
+        assert not check or done.returncode == 0, diagnosis.of_a_run(output)
         return output
 
     def up(self) -> str:
