@@ -34,7 +34,7 @@ def of_the_lab(place: Place) -> str:
 
 
 def of_a_run(output: str) -> str:
-    """What went wrong in a run of the engine: its own diagnostics, or its last lines where it has none."""
+    """The diagnostics of a run of the engine, or its last lines where it has none."""
     lines = [line for line in output.splitlines() if line.strip() and not line.startswith("@ updating")]
     began = next((at for at, line in enumerate(lines) if line.startswith("Diagnostics:")), 0)
     ended = next((at for at, line in enumerate(lines) if at > began > 0 and line.startswith("Outputs:")), len(lines))

@@ -36,7 +36,7 @@ class Lab:
     variables: dict[str, str] = field(default_factory=lambda: environment.complete(STACK))
 
     def pulumi(self, *arguments: str, check: bool = True) -> str:
-        """The engine's output; the test fails with what went wrong in it when the engine does."""
+        """The engine's output; the test fails with its diagnostics when the engine fails."""
         done = subprocess.run(
             [self.engine, *arguments],
             cwd=ROOT,
