@@ -1,4 +1,4 @@
-"""Where a container, or the VPS, gets from its own network: a listener outside, and a connection to it."""
+"""The reach of a container, or of the VPS, from its own network: a listener outside, and a connection to it."""
 
 from __future__ import annotations
 
