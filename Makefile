@@ -82,10 +82,13 @@ env: venv ## eval "$$(make env)": plain pulumi works in this shell
 doctor: venv ## every part: where found, which version, real or double
 	@$(OPS) doctor $(WITH)
 
+# Where a machine forbids bytecode, each worker would compile every test module on its own.
+test unit soak: export PYTHONDONTWRITEBYTECODE :=
+
 # A lab that broke fails everything after it: the first failures say why, and they are reported within an hour and a half.
 test: venv ## every test; needs nothing done before it
 	@$(OPS) ready --stack lab
-	@$(PYTHON) -m pytest --maxfail=40 --session-timeout=4800 tests $(ARGS)
+	@$(PYTHON) -m pytest $(if $(ARGS),,--numprocesses 2) --maxfail=40 --session-timeout=4800 tests $(ARGS)
 
 unit: venv ## the tests that need no lab, in under a minute
 	@$(PYTHON) -m pytest -q --numprocesses auto --dist loadfile -m "not lab and not engine and not prometheus" $(wildcard $(QUICK)) $(ARGS)
@@ -93,9 +96,9 @@ unit: venv ## the tests that need no lab, in under a minute
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
 	@$(PYTHON) -m lab.benchmarks bench $(ARGS)
 
-soak: venv ## the rollback cut off at every point, and more steps of the model: an hour or more
+soak: venv ## the rollback cut off at every point, more steps of the model, more documents: an hour or more
 	@$(OPS) ready --stack lab
-	@SOAK=1 $(PYTHON) -m pytest tests/lab/rollback $(ARGS)
+	@SOAK=1 $(PYTHON) -m pytest tests/lab/rollback tests/unit/hostctl/test_any_document.py $(ARGS)
 
 locks: venv ## every lock of Python packages in line with its requirements; UPGRADE=1 takes the newest that fit
 	@toolchain/locks.sh $(if $(UPGRADE),--upgrade)

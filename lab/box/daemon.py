@@ -66,6 +66,7 @@ def start(place: Place) -> Process:
     place.daemon_configuration.parent.mkdir(parents=True, exist_ok=True)
     place.daemon_configuration.write_text(json.dumps(configuration(place), indent=2) + "\n")
     place.docker_data.mkdir(parents=True, exist_ok=True)
+    _forget_a_dead_containerd(place)
     log = place.logs / "dockerd.log"
     process = processes.start(place, "dockerd", command(place), log)
     deadline = time.monotonic() + READY_WITHIN_SECONDS
@@ -76,6 +77,17 @@ def start(place: Place) -> Process:
             raise OSError(f"dockerd does not answer within {READY_WITHIN_SECONDS:.0f} s (log: {log})")
         time.sleep(_POLL_SECONDS)
     return process
+
+
+def _forget_a_dead_containerd(place: Place) -> None:
+    """Docker takes a killed containerd that nobody has reaped yet for one that runs, and waits for it in vain."""
+    recorded = place.run / "docker" / "containerd" / "containerd.pid"
+    try:
+        number = int(recorded.read_text())
+    except (OSError, ValueError):
+        return
+    if processes.start_ticks(number) is None:
+        recorded.unlink(missing_ok=True)
 
 
 def stop(process: Process) -> None:

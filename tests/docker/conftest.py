@@ -1,4 +1,4 @@
-"""The archive under test, and a host with a real Docker engine: the lab's box, or what HOSTCTL_TEST_HOST names.
+"""The archive under test, and a host with a real Docker engine: a bare box, or what HOSTCTL_TEST_HOST names.
 
 HOSTCTL_TEST_HOST=SOCKET,NAMESPACE is for an engine outside the lab: its socket's path and its network namespace's name.
 """
@@ -40,8 +40,8 @@ def box(
         socket, namespace = named.split(",")
         yield {"docker_socket": socket, "vps": namespace}
         return
-    lab: Box = request.getfixturevalue("lab_box")
-    yield {"docker_socket": lab.docker_socket, "vps": lab.vps}
+    bare: Box = request.getfixturevalue("bare_box")
+    yield {"docker_socket": bare.docker_socket, "vps": bare.vps}
 
 
 @pytest.fixture(scope="session")

@@ -64,14 +64,14 @@ def test_a_program_over_ssh_answers_and_no_secret_is_in_the_arguments_or_variabl
 
 @pytest.mark.lab
 def test_a_program_over_ssh_has_its_arguments_variables_and_stdin_and_nobody_else_has_them(
-    lab_box: Box,
+    bare_box: Box,
 ) -> None:
-    ssh = lab_box.ssh
+    ssh = bare_box.ssh
     host = far(address=ssh.address, user=ssh.user, port=ssh.port, private_key_file=ssh.key, host_key=ssh.host_key)
     program = HostConnection(host).program("python3", ["-c", SHOWS, SECRET], {"TOKEN": SECRET})
     assert isinstance(program, RemoteProgram)
     done = subprocess.run(
-        inside(lab_box.wan, list(program.ssh)),
+        inside(bare_box.wan, list(program.ssh)),
         input=f"{program.first_message().model_dump_json()}\nwhat the client says\n",
         capture_output=True,
         text=True,

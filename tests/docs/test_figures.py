@@ -60,14 +60,18 @@ def test_an_output_that_was_not_recorded_says_which_command_records_it() -> None
     assert "Not taken yet: `python -m lab.benchmarks outputs` takes it." in shown
 
 
-def test_each_tier_shows_its_tests_and_their_time() -> None:
-    report = """<testsuites><testsuite>
+def test_each_tier_story_and_slow_test_or_fixture_shows_its_time() -> None:
+    found = suite.cases("""<testsuites><testsuite>
         <testcase classname="tests.unit.ops.test_pin" name="a" time="0.4"/>
-        <testcase classname="tests.lab.box.test_box.TestUp" name="b" time="95.0"/>
+        <testcase classname="tests.lab.box.test_box.TestUp" name="b" time="95.0">
+            <properties><property name="fixture host (tests/lab/box)" value="60.5"/></properties></testcase>
         <testcase classname="tests.lab.box.test_box" name="c" time="0"><skipped/></testcase>
-    </testsuite></testsuites>"""
-    figures = {"tests": {"seconds": 3725.2, "tiers": suite.tiers(report)}}
-    shown = render("<!-- measured:tier_times -->\n<!-- end -->\n", figures)
+    </testsuite></testsuites>""")
+    tables = {"tiers": suite.tiers(found), "stories": suite.stories(found), "slowest": suite.slowest(found, 2)}
+    blocks = "".join(f"<!-- measured:{name} -->\n<!-- end -->\n" for name in suite.TABLES)
+    shown = render(blocks, {"tests": {"seconds": 3725.2, **tables}})
+    assert "| `tests/lab/box` | 2 | 1 min 35 s |\n| `tests/unit/ops` | 1 | 0 s |" in shown
+    assert "| 60 | `fixture host (tests/lab/box)` |\n| 34 | `tests/lab/box/test_box.py::b` |\n<!--" in shown
     assert "| `tests/lab` | 2 | 1 | 1 min 35 s |" in shown
     assert "| `tests/unit` | 1 | 0 | 0 s |" in shown
     assert "62 min 5 s" in shown

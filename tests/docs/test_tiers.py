@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from console.paths import ROOT
+from tests import side_by_side
 
 TEXT = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
 FIXTURES = [
@@ -34,3 +35,12 @@ def test_every_variable_is_read_somewhere() -> None:
     for name in re.findall(r"`([A-Z_]{4,})(?:=[^`]*)?`", TEXT):
         used = subprocess.run(["git", "grep", "-q", name, "--", "*.py", "Makefile"], cwd=ROOT, check=False)
         assert used.returncode == 0, name
+
+
+def test_only_stories_act_on_the_box_of_this_clone() -> None:
+    """Everything else runs beside them, on a box of its own."""
+    found = subprocess.run(
+        ["git", "grep", "-l", "-w", "lab_box", "--", "tests"], cwd=ROOT, capture_output=True, text=True
+    )
+    users = set(found.stdout.split()) - {"tests/README.md", "tests/conftest.py", "tests/docs/test_tiers.py"}
+    assert users and all(side_by_side.is_story(file) for file in users), users

@@ -30,10 +30,10 @@ VERSIONS = {"docker": "5.2.0", "command": "1.2.1"}
 
 @pytest.fixture(scope="session")
 def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
-    """The daemon of PLUGIN_TEST_DOCKER_HOST, or the lab's."""
+    """The daemon of PLUGIN_TEST_DOCKER_HOST, or that of a bare box."""
     address = os.environ.get("PLUGIN_TEST_DOCKER_HOST")
     if address is None:
-        running: Box = request.getfixturevalue("lab_box")
+        running: Box = request.getfixturevalue("bare_box")
         address = running.docker_host
     api: Any = APIClient(base_url=address, version="auto")
     prefix = f"ct{secrets.token_hex(3)}"

@@ -21,8 +21,8 @@ PROGRAMS = ("/bin/sleep", "/bin/cat")
 
 
 @pytest.fixture(scope="session")
-def box(lab_box: Box) -> Box:
-    return lab_box
+def box(bare_box: Box) -> Box:
+    return bare_box
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,8 @@ from hostctl.handover import safe_pause
 from lab.box import Box, Place, status
 from lab.box.network import inside
 from ops.engine import environment, prerequisites
+from tests.lab import diagnosis
+from tests.lab.cutover.limits import GATEWAY
 
 STACK = "lab"
 CONFIGURATION = ROOT / f"Pulumi.{STACK}.yaml"
@@ -33,7 +36,7 @@ class Lab:
     variables: dict[str, str] = field(default_factory=lambda: environment.complete(STACK))
 
     def pulumi(self, *arguments: str, check: bool = True) -> str:
-        """The engine's output; the test fails with all of it when the engine does."""
+        """The engine's output; the test fails with its diagnostics when the engine fails."""
         done = subprocess.run(
             [self.engine, *arguments],
             cwd=ROOT,
@@ -44,11 +47,16 @@ class Lab:
             timeout=300,
         )
         output = done.stdout + done.stderr
-        assert not check or done.returncode == 0, output
+        assert not check or done.returncode == 0, diagnosis.of_a_run(output)
         return output
 
     def up(self) -> str:
         return self.pulumi("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
+
+    def serve(self, active: str) -> None:
+        """Give the port to that gateway; nothing happens where it has it already."""
+        self.set("active", active)
+        self.up()
 
     def outputs(self) -> dict[str, Any]:
         return json.loads(self.pulumi("stack", "output", "--json"))
@@ -120,19 +128,57 @@ class Lab:
         return self.ops("verify")
 
 
+@dataclass(frozen=True)
+class Before:
+    """ContextForge's gateway as it was before anything changed."""
+
+    restart: str
+    aliases: list[str]
+    claude: dict[str, tuple[bytes, int, int, int]]
+
+
+def claude_files(lab: Lab) -> dict[str, tuple[bytes, int, int, int]]:
+    """Claude's file and its token file: content, mode and owner."""
+    paths = [Path(lab.box.home) / name for name in (".claude.json", ".mcp-token")]
+    stats = {path: path.stat() for path in paths}
+    return {path.name: (path.read_bytes(), at.st_mode, at.st_uid, at.st_gid) for path, at in stats.items()}
+
+
+def over_ssh(lab: Lab) -> list[tuple[str, str]]:
+    """The settings of a laptop that reaches the VPS by ssh."""
+    return [
+        ("host.kind", "ssh"),
+        ("host.address", lab.box.ssh.address),
+        ("host.user", lab.box.ssh.user),
+        ("host.private_key_file", lab.box.ssh.key),
+        ("host.host_key", lab.box.ssh.host_key),
+    ]
+
+
 AS_FOUND = CONFIGURATION.read_text() if CONFIGURATION.exists() else None
 """The stack's configuration before the first test, where somebody had deployed one; not what another group left."""
 
 
 @pytest.fixture(scope="package")
 def lab(lab_box: Box) -> Generator[Lab]:
-    """The lab of this clone, ready for the engine; what somebody had deployed there is put back as it was."""
+    """The lab of this clone, ready for the engine; settings and what somebody had deployed are put back."""
     prerequisites.make_ready(STACK, Progress(LOGS))
     # What is known of the box grows while it is made ready: its images.
     box = status(Place()).box
     assert box is not None and box.id == lab_box.id
-    ready = Lab(box)
+    ready, settings = Lab(box), CONFIGURATION.read_text()
     yield ready
+    if CONFIGURATION.exists():
+        # The next story begins with the settings with which this one began.
+        CONFIGURATION.write_text(settings)
     if AS_FOUND is not None:
         CONFIGURATION.write_text(AS_FOUND)
         ready.up()
+
+
+@pytest.fixture(scope="package")
+def before(lab: Lab) -> Before:
+    lab.serve("contextforge")
+    found = lab.inspect(GATEWAY)
+    network = found["NetworkSettings"]["Networks"]["mcp-context-forge_mcpnet"]
+    return Before(found["HostConfig"]["RestartPolicy"]["Name"], sorted(network["Aliases"]), claude_files(lab))

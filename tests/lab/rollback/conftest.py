@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,13 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
                 print(f"\n{(time.monotonic() - began) / 60:5.1f} min  {text}", end="", flush=True)
 
     return say
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """From a worker to the process that reports (tests/conftest.py)."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["lines"] = SUMS.lines()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

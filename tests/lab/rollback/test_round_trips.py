@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.cutover.conftest import Lab
-from tests.lab.cutover.test_cutover import claude_files
+from tests.lab.cutover.conftest import Lab, claude_files
 from tests.lab.rollback.driver import SOAK, Driver
 from tests.lab.rollback.sums import Sums
 

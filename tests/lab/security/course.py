@@ -25,8 +25,8 @@ from console.progress import Progress
 from lab import box as vps
 from lab.benchmarks.watched import gateway_tokens, wait_for_answer
 from lab.box import Place
-from lab.box.network import WAN, inside
 from tests.lab.cutover.conftest import Lab
+from tests.lab.security.egress import egress, listening_outside
 from tests.lab.security.outside import ADDRESSES, Table, over_a_handover, scanned
 from tests.lab.security.rotating import ROTATED, Rotation, rotated
 from tests.lab.security.secrets_at_large import ProcessWatch, Search
@@ -38,8 +38,6 @@ UNGUARDED = 18081
 """The same without a guard, so that it is known that such a port is otherwise open to the outside."""
 OURS = (3100, 9090, 9200, 9201)
 """The stack's ports on loopback: Grafana, Prometheus, and the gateway's two."""
-OUTSIDE = 18090
-"""Something to reach outside, for a container with egress."""
 OPEN_CONTAINER, CONTROL_CONTAINER = "security-open", "security-control"
 FRESH = {"sentinel.log_level": "warn", "alerts.error_share": "0.11"}
 """New files for Sentinel and for Grafana at the cutover, so that their secrets are on their way during that run."""
@@ -225,39 +223,10 @@ def _inspect_containers(course: Course) -> None:
     course.containers = {
         name: one for name, one in found.items() if "sentinel-cutover.files" in one["Config"]["Labels"]
     }
-    with _listening_outside(lab):
+    with listening_outside(lab):
         for name, one in course.containers.items():
-            course.egress[name] = _egress(["nsenter", f"--net=/proc/{one['State']['Pid']}/ns/net", "--"])
-        course.egress["the VPS"] = _egress(lab.on_host([]))
-
-
-def _egress(within: Sequence[str]) -> str:
-    """`connected`, or the error's name, of a connection to the outside."""
-    program = (
-        "import errno,socket;s=socket.socket();s.settimeout(2);"
-        f"r=s.connect_ex(('{WAN.ipv4}',{OUTSIDE}));print(errno.errorcode.get(r,'connected') if r else 'connected')"
-    )
-    done = subprocess.run([*within, sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True)
-    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
-
-
-@contextlib.contextmanager
-def _listening_outside(lab: Lab) -> Generator[None]:
-    program = (
-        f"import socket,sys;s=socket.create_server(('{WAN.ipv4}',{OUTSIDE}));print('listening',flush=True);"
-        "sys.stdin.read()"
-    )
-    outside = subprocess.Popen(
-        inside(lab.box.wan, [sys.executable, "-I", "-S", "-c", program]),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert outside.stdin and outside.stdout
-    assert outside.stdout.readline() == "listening\n"
-    try:
-        yield
-    finally:
-        outside.stdin.close()
-        outside.wait(10)
+            course.egress[name] = egress(["nsenter", f"--net=/proc/{one['State']['Pid']}/ns/net", "--"])
+        course.egress["the VPS"] = egress(lab.on_host([]))
 
 
 @contextlib.contextmanager

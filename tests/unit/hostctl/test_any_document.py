@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from hostctl.__main__ import VERBS, main
 
+EXAMPLES = 200 if os.environ.get("SOAK") else 25
+"""Documents a verb; `make soak` takes more."""
 HERE = "{here}"
 """Stands for a folder of the example's own, so that no document names a place outside it."""
 KEYS = [
@@ -70,7 +72,7 @@ def ran(words: tuple[str, str], text: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], database=None)
+@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(text=LOOSE)
 def test_any_document_is_answered_or_refused_in_one_sentence_and_leaves_no_file(
     words: tuple[str, str], text: str

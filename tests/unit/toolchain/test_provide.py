@@ -46,7 +46,7 @@ def releases(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     digest = hashlib.sha256((folder / download.archive_name()).read_bytes()).hexdigest()
     (folder / f"pulumi-{ENGINE_VERSION}-checksums.txt").write_text(f"{digest}  {download.archive_name()}\n")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}", folder
     server.shutdown()
     server.server_close()

@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
 def server(tmp_path: Path) -> Generator[_Server]:
     found = _Server(str(tmp_path / "docker.sock"), _Handler)
     found.requested, found.left = [], threading.Event()
-    threading.Thread(target=found.serve_forever, daemon=True).start()
+    threading.Thread(target=found.serve_forever, args=(0.05,), daemon=True).start()
     yield found
     found.left.set()
     found.shutdown()

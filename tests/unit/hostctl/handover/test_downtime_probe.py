@@ -113,7 +113,7 @@ def test_a_probe_without_any_attempt_yet_delays_nothing(monkeypatch: pytest.Monk
 
 def test_the_attempts_have_an_end(monkeypatch: pytest.MonkeyPatch, unused: socket.socket) -> None:
     monkeypatch.setattr(downtime_probe, "MOST_POINTS", 4)
-    monkeypatch.setattr(downtime_probe, "LONGEST_WAIT_SECONDS", 5.0)
+    monkeypatch.setattr(downtime_probe, "LONGEST_WAIT_SECONDS", 1.0)
     monkeypatch.setattr(downtime_probe, "PAUSE_SECONDS", 0.0)
     with DowntimeProbe(request_on(unused.getsockname()[1])) as seen:
         seen.wait_for(4)
