@@ -105,8 +105,10 @@ class Journal:
         return [(name, lines) for name, lines in entries if lines]
 
     def finalize(self, entry: Entry, state: dict[str, Any]) -> None:
-        """Write the new state, then close the entry by one rename."""
+        """Write the new state, then close the entry by one rename; the state says where the operator forced it."""
         verb = entry.opening["verb"]
+        if entry.opening.get("request", {}).get("force"):
+            state = {**state, "force": True}
         entry.point(f"{verb}.finalize", result=state)
         atomic_file.write(self.state_path, (json.dumps(state, indent=2) + "\n").encode(), mode=0o640)
         entry.point(f"{verb}.state")

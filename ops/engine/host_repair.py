@@ -35,6 +35,12 @@ def finish_deletes(stack: str, settings: Settings, resources: state.Resources, p
         progress.line(sentence)
 
 
+def drop_deletes(stack: str, settings: Settings) -> None:
+    """Forget what a rollback left after a run that made it anew, which is a cutover's."""
+    if settings.active == "sentinel":
+        host.run(stack, settings, "unfinished", "drop", {"folder": settings.host.folder})
+
+
 def keep_claude(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
     """Restore token and entry as the last run left them.
 

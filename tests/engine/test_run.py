@@ -79,7 +79,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def without_a_host(replace: Callable[..., None]) -> None:
     """The small program has neither all settings nor a host that answers."""
-    for module, name in ((host_repair, "keep_program"), (host_repair, "keep_claude"), (recovery, "finish")):
+    repairs = ("keep_program", "finish_deletes", "keep_claude", "drop_deletes")
+    for module, name in (*((host_repair, name) for name in repairs), (recovery, "finish")):
         replace(module, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
     settings = SimpleNamespace(
         predecessor=SimpleNamespace(kind="contextforge"),

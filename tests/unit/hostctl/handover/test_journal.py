@@ -44,3 +44,13 @@ def test_the_entry_names_no_secret_and_can_be_read_by_line(tmp_path: Path) -> No
     lines = [json.loads(line) for line in (tmp_path / "in-progress.jsonl").read_text().splitlines()]
     assert [line["point"] for line in lines] == ["cutover.begin", "cutover.release.pause"]
     assert all(re.fullmatch(r"20..-..-..T..:..:..\.\d{3}Z", line["at"]) for line in lines)
+
+
+def test_a_forced_handover_is_recorded_until_the_next_one(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path))
+    journal.finalize(journal.begin({**OPENING, "request": {"force": True}}), {"active": "contextforge"})
+    assert journal.state() == {"active": "contextforge", "force": True}
+    journal.finalize(journal.begin({**OPENING, "verb": "stop-predecessor"}), {**journal.state(), "stopped": True})
+    assert journal.state()["force"] is True
+    journal.finalize(journal.begin({**OPENING, "request": {"force": False}}), {"active": "sentinel"})
+    assert journal.state() == {"active": "sentinel"}
