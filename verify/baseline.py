@@ -1,8 +1,8 @@
 """`python -m verify baseline`: the predecessor's tools and answers through Claude's entry, before anything changes.
 
 Owns: the normal form. Deliberately does not: record while ContextForge is out of service; the host's own copy is then
-used, so that a changed input of this resource cannot turn Sentinel's answers into the baseline. A rollback uses that copy
-as well where Claude's entry is not ContextForge's yet, since the port goes first.
+used, so that a changed input of this resource cannot turn Sentinel's answers into the baseline. A rollback uses that
+copy as well where Claude's entry is not ContextForge's yet, since the port goes first.
 """
 
 from __future__ import annotations
