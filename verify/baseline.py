@@ -36,10 +36,10 @@ async def baseline(request: BaselineRequest) -> Baseline | None:
             if kept["predecessor_serves"]:
                 try:
                     return await _recorded(host, request)
-                except (HostRefused, NoBaseline) as failed:
+                except (HostRefused, NoBaseline):
                     if request.active != "contextforge" or kept["baseline"] is None:
                         raise
-                    print(f"baseline: the kept one stays valid, since a rollback goes on: {failed}", file=sys.stderr)
+                    print("baseline: this rollback takes no new one; the kept one stays valid", file=sys.stderr)
                     return Baseline.model_validate(kept["baseline"])
     except HostRefused as refused:
         raise NoBaseline(f"the baseline cannot be taken: {refused}") from None

@@ -87,7 +87,8 @@ def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progr
     settings, before = snapshot.settings, state.resources_in(snapshot.deployment)
     fix(opened, stack, snapshot, progress)
     host_repair.keep_program(stack, settings, before, progress)
-    host_repair.finish_deletes(stack, settings, before, progress)
+    if before:
+        host_repair.finish_deletes(stack, settings, progress)
     host_repair.keep_claude(stack, settings, before, progress)
     result = alone(
         opened,
