@@ -31,10 +31,10 @@ def answering(answer: Callable[[], object]) -> Callable[..., object]:
 
 
 class Host:
-    """Answers of the host and the engine, and the order in which they were asked."""
+    """Answers of the host and the engine, and the order of their calls."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        self.asked: list[str] = []
+        self.calls: list[str] = []
         self.requests: list[dict[str, Any]] = []
         self.active, self.unfinished, self.last = "sentinel", None, BEFORE
         self.failures: dict[str, UserError] = {}
@@ -44,7 +44,7 @@ class Host:
 
         def step(name: str, answer: Callable[..., Any]) -> Callable[..., Any]:
             def run(*values: Any, **_: Any) -> Any:
-                self.asked.append(name)
+                self.calls.append(name)
                 if name in self.failures:
                     raise self.failures[name]
                 return answer(*values)
@@ -83,7 +83,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
 @pytest.mark.parametrize("force", [False, True])
 def test_the_port_goes_first_and_its_downtime_is_the_results(world: Host, force: bool) -> None:
     done = world.roll_back(force)
-    assert world.asked == ["lock", "port", "engine"]
+    assert world.calls == ["lock", "port", "engine"]
     assert (world.requests[0]["container"], world.requests[0]["force"]) == ("5e", force)
     assert done.ok and done.document["downtime_ms"] == 150 and done.document["active"] == "contextforge"
 
@@ -91,27 +91,27 @@ def test_the_port_goes_first_and_its_downtime_is_the_results(world: Host, force:
 def test_a_killed_rollback_is_finished_before_the_engine_runs(world: Host) -> None:
     world.active, world.unfinished = "nobody", {"verb": "rollback"}  # pyright: ignore[reportAttributeAccessIssue]
     assert world.roll_back().ok
-    assert world.asked == ["lock", "port", "engine"]
+    assert world.calls == ["lock", "port", "engine"]
 
 
 def test_where_contextforge_serves_already_only_the_engine_runs(world: Host) -> None:
     world.active = "contextforge"
     assert world.roll_back().document["downtime_ms"] == 0
-    assert world.asked == ["lock", "engine"]
+    assert world.calls == ["lock", "engine"]
 
 
 def test_a_run_at_work_is_not_overtaken(world: Host) -> None:
     world.failures["lock"] = LockHeld("another run")
     with pytest.raises(LockHeld):
         world.roll_back()
-    assert world.asked == ["lock"]
+    assert world.calls == ["lock"]
 
 
 def test_a_handover_that_fails_leaves_the_engine_alone(world: Host) -> None:
     world.failures["port"] = UserError("the handover failed; sentinel serves again on port 9200")
     with pytest.raises(rollback.NotMoved, match="serves again"):
         world.roll_back()
-    assert world.asked == ["lock", "port"]
+    assert world.calls == ["lock", "port"]
 
 
 @pytest.mark.parametrize("failure", [EngineFailed("No space."), LockHeld("Another run."), UserError("No answer.")])
