@@ -24,6 +24,7 @@ CUTOVER_JOB = "cutover"
 LAST_BACKUP = "sentinel_backup_last_good_timestamp_seconds"
 NIGHTLY_INSTALLED = "sentinel_nightly_installed_timestamp_seconds"
 TOKEN_EXPIRES = "sentinel_token_expires_timestamp_seconds"
+ROLLBACK_POSSIBLE = "sentinel_rollback_possible"
 CONTAINER_MEMORY = "sentinel_container_memory_bytes"
 CONTAINER_LIMIT = "sentinel_container_memory_limit_bytes"
 CONTAINER_CPU = "sentinel_container_cpu_seconds_total"
@@ -159,6 +160,11 @@ def backup_age_hours() -> str:
 def token_days_left() -> str:
     """Days until Claude's token expires. No series until a nightly job has reported its end."""
     return f"(max({TOKEN_EXPIRES}) - time()) / 86400"
+
+
+def rollback_possible() -> str:
+    """1 when the predecessor passed its gates in the last nightly job, else 0. No series where it was not called."""
+    return f"min({ROLLBACK_POSSIBLE})"
 
 
 def container_memory() -> str:

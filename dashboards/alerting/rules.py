@@ -143,6 +143,18 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             first_check="nightly.json and backup.json in the folder nightly of the product's folder; then make backup.",
             needs_nightly=True,
         ),
+        Alert(
+            title="Rollback not possible",
+            expression=queries.rollback_possible(),
+            comparison="lt",
+            threshold=1,
+            seconds=BACKUP_SECONDS,
+            severity="warning",
+            panel=1,
+            summary="ContextForge in standby failed its gates in the last nightly job: a rollback would not serve.",
+            first_check="make status names the gate; rollback.json in the folder nightly has all of them.",
+            needs_nightly=True,
+        ),
         _token_ends("Token ends soon", settings.token_warning_days, "warning"),
         _token_ends("Token ends", settings.token_critical_days, "critical"),
         Alert(

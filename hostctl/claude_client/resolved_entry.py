@@ -10,8 +10,6 @@ sent as it is written).
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import pwd
 import re
@@ -19,21 +17,26 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hostctl.claude_client.record import RECORD, read_file
+from hostctl.claude_client.record import read_file
+from hostctl.claude_client.recorded_client import recorded_client
 from hostctl.claude_client.request import Place
+from hostctl.claude_client.variables import expanded
 from hostctl.core.documents import parsed, rows, table
 from hostctl.core.errors import Refusal
 
 HELPER_SECONDS = 10.0
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 def show(place: Place) -> dict[str, Any]:
     """The entry, resolved, and the header values of the predecessor's entry; raises Refusal that names the cause."""
     entry = _entry(place)
     unset: set[str] = set()
-    resolved = _expanded(entry, unset)
-    answer: dict[str, Any] = {"file": place.file, "entry": place.entry, "before": _before(place)}
+    resolved = expanded(entry, unset)
+    answer: dict[str, Any] = {
+        "file": place.file,
+        "entry": place.entry,
+        "before": list(recorded_client(place.folder).authorizations),
+    }
     if isinstance(resolved.get("command"), str):
         environment = {str(key): str(value) for key, value in table(resolved.get("env")).items()}
         arguments = [str(argument) for argument in rows(resolved.get("args"))]
@@ -68,26 +71,6 @@ def _entry(place: Place) -> dict[str, Any]:
             "'make up' writes ours again, or correct client.entry or predecessor.entry"
         )
     return entry
-
-
-def _expanded(value: Any, unset: set[str]) -> Any:
-    if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: _value(match, unset), value)
-    if isinstance(value, dict):
-        return {key: _expanded(item, unset) for key, item in table(value).items()}
-    if isinstance(value, list):
-        return [_expanded(item, unset) for item in rows(value)]
-    return value
-
-
-def _value(match: re.Match[str], unset: set[str]) -> str:
-    name, otherwise = match.group(1), match.group(2)
-    if name in os.environ:
-        return os.environ[name]
-    if otherwise is not None:
-        return otherwise
-    unset.add(name)
-    return match.group(0)
 
 
 def _from_helper(place: Place, helper: str, url: str) -> dict[str, str]:
@@ -136,21 +119,3 @@ def _as_owner(path: str, variables: Mapping[str, str]) -> dict[str, Any]:
     except KeyError:
         environment["HOME"] = os.path.dirname(path)
     return {"env": environment, "user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-
-
-def _before(place: Place) -> list[str]:
-    """The Authorization values of the predecessor's entry, from the record; empty without one."""
-    record = parsed(read_file(place.within(RECORD)) or "{}") or {}
-    authorizations: list[str] = []
-    recorded = table(record.get("found"))
-    # Where the entries of both gateways have the same name, the previous one is recorded as ours.
-    for name, raw in ((place.predecessor, table(recorded.get("theirs"))), (place.entry, table(recorded.get("ours")))):
-        if raw:
-            previous = table(_expanded(table(json.loads("{" + raw["member"] + "}").get(name)), set()))
-            headers = table(previous.get("headers"))
-            authorizations += [str(value) for key, value in headers.items() if key.lower() == "authorization"]
-    token = table(record.get("token"))
-    if token.get("exists"):
-        text = base64.b64decode(token["content"]).decode("ascii", "replace").strip()
-        authorizations += [f"Bearer {text}"] if text else []
-    return list(dict.fromkeys(authorizations))

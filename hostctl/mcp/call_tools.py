@@ -26,10 +26,15 @@ def call_all(url: str, headers: Mapping[str, str], probes: Sequence[Probe]) -> d
     except CallFailed as error:
         return {probe.name: str(error) for probe in probes}
     try:
-        with ThreadPoolExecutor(max_workers=CALLS_AT_ONCE) as pool:
-            return dict(zip([probe.name for probe in probes], pool.map(partial(_verdict, session), probes)))
+        return in_session(session, probes)
     finally:
         session.close()
+
+
+def in_session(session: Session, probes: Sequence[Probe]) -> dict[str, str]:
+    """The same in a session that is open."""
+    with ThreadPoolExecutor(max_workers=CALLS_AT_ONCE) as pool:
+        return dict(zip([probe.name for probe in probes], pool.map(partial(_verdict, session), probes)))
 
 
 def _verdict(session: Session, probe: Probe) -> str:

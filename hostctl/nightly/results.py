@@ -21,7 +21,7 @@ from hostctl.core.timestamps import now
 from hostctl.nightly.request import NightlyRequest
 
 INSTALLED, NIGHTLY = "installed", "nightly"
-STEPS = (INSTALLED, "backup", "retention", "restore-drill", "token", NIGHTLY)
+STEPS = (INSTALLED, "backup", "retention", "restore-drill", "rollback", "token", NIGHTLY)
 """The files' names, in the order of the metrics; a further step adds its own."""
 
 METRICS_FILE = "nightly.txt"
@@ -35,6 +35,7 @@ _HELP = {
     "sentinel_restore_drill_good": "1 when the last restore drill said good, 0 when it said bad.",
     "sentinel_audit_rows_removed": "Rows of the audit log that the last retention removed.",
     "sentinel_audit_log_bytes": "Size of the audit log with its indexes after it.",
+    "sentinel_rollback_possible": "1 when the predecessor in standby passed its gates, 0 when it did not.",
     "sentinel_token_expires_timestamp_seconds": "When Claude's token expires, as the last nightly job left it.",
     "sentinel_nightly_good": "1 when every step of the last nightly job was done.",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from dashboards.queries import TOKEN_EXPIRES
+from dashboards.queries import ROLLBACK_POSSIBLE, TOKEN_EXPIRES
 from lab.doubles.sentinel.metrics import Metrics
 from tests.integration.alerts.promtool import SCRAPE_SECONDS, Series
 
@@ -68,9 +68,19 @@ def ending_token(seconds: int) -> Series:
     return {f'{TOKEN_EXPIRES}{{job="host",instance="127.0.0.1:9090"}}': f"{seconds}x{seconds // SCRAPE_SECONDS}"}
 
 
+def failed_rollback_gates(seconds: int) -> Series:
+    """A nightly job that found the predecessor in standby unable to serve."""
+    return {f'{ROLLBACK_POSSIBLE}{{job="host",instance="127.0.0.1:9090"}}': f"0x{seconds // SCRAPE_SECONDS}"}
+
+
 def worst_worlds(seconds: int) -> list[Series]:
     return [
-        {**world(seconds, worst), **memory(seconds, 500, 500), **ending_token(seconds)},
+        {
+            **world(seconds, worst),
+            **memory(seconds, 500, 500),
+            **ending_token(seconds),
+            **failed_rollback_gates(seconds),
+        },
         world(seconds, worst, up=0),
         {},
     ]

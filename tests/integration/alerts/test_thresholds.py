@@ -142,6 +142,12 @@ def test_a_token_that_is_not_renewed_alerts_ten_minutes_after_its_threshold(titl
     assert not ever_fires(BY_TITLE[title].as_prometheus_rule(), {UP: "1x40"}, 600)
 
 
+def test_a_rollback_that_failed_its_gates_alerts_after_ten_minutes_and_ends_with_the_next_good_one() -> None:
+    possible = f'{queries.ROLLBACK_POSSIBLE}{{job="host",instance="127.0.0.1:9090"}}'
+    holds("Rollback not possible", {possible: "0x80 1x20"}, {585: [], 600: [{}], 1200: [{}], 1215: []})
+    holds("Rollback not possible", {UP: "1x80"}, {1200: []})
+
+
 @ALERTS
 def test_there_is_data_that_the_gateway_can_produce_for_which_the_rule_fires(alert: Alert) -> None:
     if alert.title == OLD:

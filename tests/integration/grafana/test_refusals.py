@@ -36,12 +36,13 @@ def test_the_products_files_are_accepted(written: Path) -> None:
         "Calls fail",
         "Calls are slow",
         "Backup too old",
+        "Rollback not possible",
         "Token ends soon",
         "Token ends",
         "Memory above target",
     ]
     assert found.contact_points["discord"].receivers[0].settings.url == WEBHOOK
-    assert len(Evaluator(found).watched) == 8
+    assert len(Evaluator(found).watched) == 9
 
 
 def rule(content: Any) -> Any:

@@ -50,7 +50,12 @@ def test_rules_are_paused_while_sentinel_is_stopped_on_purpose() -> None:
 
 def test_the_alerts_of_the_nightly_job_are_paused_without_one() -> None:
     rules = rules_file(Alerts(), paused=False, nightly=False).groups[0].rules
-    assert [rule.title for rule in rules if rule.is_paused] == ["Backup too old", "Token ends soon", "Token ends"]
+    assert [rule.title for rule in rules if rule.is_paused] == [
+        "Backup too old",
+        "Rollback not possible",
+        "Token ends soon",
+        "Token ends",
+    ]
 
 
 def test_thresholds_are_those_of_the_settings() -> None:
