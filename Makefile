@@ -37,8 +37,8 @@ status: venv ## which gateway serves, since when, whether it answers
 history: venv ## every update of the stack
 	@$(OPS) history $(WITH)
 
-rollback: venv ## the rollback: to ContextForge, or TO=N to what update N ran with
-	@$(OPS) rollback $(WITH) $(if $(TO),--to $(TO))
+rollback: venv ## the rollback: to ContextForge, or TO=N to what update N ran with; FORCE=1 passes failing gates
+	@$(OPS) rollback $(WITH) $(if $(TO),--to $(TO)) $(if $(FORCE),--force)
 
 report: venv ## one page of evidence of the last cutover, into reports/; SEND=1 posts its short form
 	@$(OPS) report $(WITH) $(if $(SEND),--send)

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "verify": (),
     "status": (),
     "history": (),
-    "rollback": ("to", "yes"),
+    "rollback": ("to", "force", "yes"),
     "report": ("send", "yes"),
     "stop-predecessor": ("yes",),
     "retire-contextforge": ("stale", "yes"),
@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
+    parser.add_argument("--force", action="store_true", help="rollback: even where ContextForge fails a gate")
     parser.add_argument("--from", dest="from_", default="", help="restore: a backup's name, or its path on the host")
     parser.add_argument("--minutes", type=float, default=60, help="dashboard-picture: the span up to now")
     parser.add_argument("--again", action="store_true", help="reboot-check: a new marker, though there is a result")

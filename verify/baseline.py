@@ -1,7 +1,8 @@
 """`python -m verify baseline`: the predecessor's tools and answers through Claude's entry, before anything changes.
 
 Owns: the normal form. Deliberately does not: record while ContextForge is out of service; the host's own copy is then
-used, so that a changed input of this resource cannot turn Sentinel's answers into the baseline.
+used, so that a changed input of this resource cannot turn Sentinel's answers into the baseline. A rollback uses that
+copy as well where Claude's entry is not ContextForge's yet, since the port goes first.
 """
 
 from __future__ import annotations
@@ -33,7 +34,13 @@ async def baseline(request: BaselineRequest) -> Baseline | None:
             place = {"folder": request.folder, "gateway": request.gateway, "port": request.port}
             kept = await host.hostctl("baseline", "read", place, READ_SECONDS)
             if kept["predecessor_serves"]:
-                return await _recorded(host, request)
+                try:
+                    return await _recorded(host, request)
+                except (HostRefused, NoBaseline):
+                    if request.active != "contextforge" or kept["baseline"] is None:
+                        raise
+                    print("baseline: this rollback takes no new one; the kept one stays valid", file=sys.stderr)
+                    return Baseline.model_validate(kept["baseline"])
     except HostRefused as refused:
         raise NoBaseline(f"the baseline cannot be taken: {refused}") from None
     except TimeoutError:

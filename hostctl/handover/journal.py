@@ -1,17 +1,21 @@
 """The handover's journal: each step is on disk before it is taken, so that a killed run can be finished or undone.
 
-Owns: `in-progress.jsonl` (one line a point, each synced before its step), `state.json` (the last finished one) and the
-`finished` folder. States of an entry: in progress -> finalized (one rename); a failed undo leaves it in progress.
-All of it can be read with `cat`. Deliberately does not: read the containers.
+Owns: `in-progress.jsonl` (one line a point, each synced before its step), `state.json` (the last finished one), the
+`finished` folder, and `reserve`, whose blocks a full disk gives to the journal. States of an entry: in progress ->
+finalized (one rename); a failed undo leaves it in progress. All of it can be read with `cat`.
+Deliberately does not: read the containers.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from hostctl.core import atomic_file
 from hostctl.core.documents import parsed
@@ -19,6 +23,11 @@ from hostctl.core.timestamps import now
 
 KEPT_ENTRIES = 20
 FINISHED = "finished"
+RESERVE = "reserve"
+RESERVE_BYTES = 1 << 20
+"""A handover writes some 30 kB; others who write to the full disk may be quicker to take what is freed."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+Written = TypeVar("Written")
 # For tests only: the process kills itself (SIGKILL) right after this point has been written and synced.
 DIE_AT = "HOSTCTL_DIE_AT"
 
@@ -59,10 +68,15 @@ class Journal:
         self.state_path = os.path.join(folder, "state.json")
 
     def begin(self, opening: dict[str, Any]) -> Entry:
-        """Register the change and its undo; raises OSError, and then nothing has been done."""
+        """Register the change and its undo; raises OSError, and then nothing has been done.
+
+        A cutover begins only with the reserve that its rollback may need.
+        """
         opening = {**opening, "point": f"{opening['verb']}.begin", "at": now()}
         os.makedirs(self.folder, mode=0o750, exist_ok=True)
-        atomic_file.write(self.path, _line(opening), mode=0o640)
+        if opening["verb"] == "cutover":
+            self._reserve()
+        self._write(self.path, _line(opening))
         _die_here(opening["point"])
         return Entry(self, opening)
 
@@ -74,15 +88,18 @@ class Journal:
     def resume(self, entry: Entry, verb: str) -> Entry:
         """Continue a killed run's entry, without its torn line."""
         lines = [entry.opening, *entry.lines]
-        atomic_file.write(self.path, b"".join(_line(line) for line in lines), mode=0o640)
+        self._write(self.path, b"".join(_line(line) for line in lines))
         entry.point(f"{verb}.resume")
         return entry
 
     def append(self, line: dict[str, Any]) -> None:
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            os.write(handle, _line(line))
-            os.fdatasync(handle)
+            left = _line(line)
+            while left:
+                # A disk that becomes full takes a part and refuses the other one.
+                left = left[self._spaced(partial(os.write, handle, left)) :]
+            self._spaced(partial(os.fdatasync, handle))
         finally:
             os.close(handle)
 
@@ -105,22 +122,47 @@ class Journal:
         return [(name, lines) for name, lines in entries if lines]
 
     def finalize(self, entry: Entry, state: dict[str, Any]) -> None:
-        """Write the new state, then close the entry by one rename."""
+        """Write the new state, then close the entry by one rename; the state says where the operator forced it."""
         verb = entry.opening["verb"]
+        if entry.opening.get("request", {}).get("force"):
+            state = {**state, "force": True}
         entry.point(f"{verb}.finalize", result=state)
-        atomic_file.write(self.state_path, (json.dumps(state, indent=2) + "\n").encode(), mode=0o640)
+        self._write(self.state_path, (json.dumps(state, indent=2) + "\n").encode())
         entry.point(f"{verb}.state")
         self.close(entry, "done")
 
     def close(self, entry: Entry, outcome: str) -> None:
         """Move the entry to the finished ones and remove the oldest beyond KEPT_ENTRIES."""
         finished = os.path.join(self.folder, FINISHED)
-        os.makedirs(finished, mode=0o750, exist_ok=True)
+        self._spaced(partial(os.makedirs, finished, mode=0o750, exist_ok=True))
         stamp = entry.opening["at"].replace(":", "").replace(".", "")
-        os.rename(self.path, os.path.join(finished, f"{stamp}-{entry.opening['verb']}-{outcome}.jsonl"))
+        kept = os.path.join(finished, f"{stamp}-{entry.opening['verb']}-{outcome}.jsonl")
+        self._spaced(partial(os.rename, self.path, kept))
         atomic_file.sync_folder(self.folder)
         for name in sorted(os.listdir(finished))[:-KEPT_ENTRIES]:
             os.unlink(os.path.join(finished, name))
+
+    def _reserve(self) -> None:
+        path = os.path.join(self.folder, RESERVE)
+        if not os.path.exists(path):
+            # Written, since a file that is only made longer has no blocks.
+            atomic_file.write(path, bytes(RESERVE_BYTES), mode=0o600)
+
+    def _write(self, path: str, content: bytes) -> None:
+        self._spaced(partial(atomic_file.write, path, content, mode=0o640))
+
+    def _spaced(self, write: Callable[[], Written]) -> Written:
+        """The write's result; where the disk is full it is tried again in the reserve's blocks."""
+        try:
+            return write()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            try:
+                os.unlink(os.path.join(self.folder, RESERVE))
+            except FileNotFoundError:
+                raise error from None
+            return write()
 
 
 def _lines(path: str) -> list[dict[str, Any]]:

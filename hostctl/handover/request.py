@@ -120,6 +120,8 @@ class HandoverRequest:
     predecessor_probe: PredecessorProbe = field(default_factory=PredecessorProbe)
     limits: Limits = field(default_factory=Limits)
     docker_socket: str = ""
+    force: bool = False
+    """The operator rolls back even where ContextForge fails a gate."""
 
     def __post_init__(self) -> None:
         if self.release not in RELEASES:

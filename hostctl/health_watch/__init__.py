@@ -3,15 +3,14 @@
 Owns: finding the workflow again by the id of its first node, which survives a new name and a new place; making it,
 changing it in place, publishing it, removing it, all by n8n's public API (`n8n_api.py`).
 
-Deliberately does not: touch another workflow or credential, know the workflow's purpose, or hold up the rollback: a
-failed removal is reported in one line, and the rollback goes on.
+Deliberately does not: touch another workflow or credential, know the workflow's purpose, or wait long for n8n on a
+rollback, of which no delete can stop the run (`hostctl/core/unfinished.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +67,7 @@ def apply(request: WorkflowRequest) -> dict[str, Any]:
 
 
 def remove(request: WorkflowRequest) -> dict[str, Any]:
-    """{"removed", "reason"}: n8n no longer runs it. A failure is reported, on stderr too, and is not an error."""
+    """{"removed", "reason"}: n8n no longer runs it; raises Refusal where it may."""
     try:
         api = _api(request, request.removal_seconds)
         workflows = api.workflows()
@@ -81,10 +80,7 @@ def remove(request: WorkflowRequest) -> dict[str, Any]:
         if credential:
             api.forget_credential(str(credential))
     except (Refusal, OSError) as error:
-        print(
-            f"the uptime check may still run and raise alarms in n8n: switch it off by hand ({error})", file=sys.stderr
-        )
-        return {"removed": False, "reason": str(error)}
+        raise Refusal(f"{error}; until it is removed it may raise alarms: switch it off in n8n by hand") from None
     return {"removed": True, "reason": "removed"}
 
 

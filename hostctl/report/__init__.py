@@ -118,4 +118,5 @@ def _summary(name: str, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     goals = {key: str(table(opening.get(key)).get("name", "")) for key in ("from", "to")}
     outcome_facts = {key: result[key] for key in ("downtime_ms", "parts", "release", "at") if key in result}
     outcome = name.rpartition("-")[2].partition(".")[0]
-    return {"verb": opening["verb"], "at": opening["at"], **goals, **outcome_facts, "outcome": outcome}
+    forced = {"force": True} if table(opening.get("request")).get("force") else {}
+    return {"verb": opening["verb"], "at": opening["at"], **goals, **outcome_facts, **forced, "outcome": outcome}

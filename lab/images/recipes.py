@@ -118,7 +118,14 @@ CONTEXTFORGE = Image(
     (
         PROGRAMS,
         Python(PROGRAMS, "/opt/contextforge", HERE / "contextforge" / "requirements.lock"),
-        Files((_program("/usr/local/bin/mcpgateway", "/opt/contextforge", "mcpgateway.cli"),)),
+        Files(
+            (
+                File("/usr/local/bin/run-gunicorn", (HERE / "contextforge" / "run-gunicorn.sh").read_text(), 0o755),
+                File(
+                    "/opt/contextforge/gunicorn.config.py", (HERE / "contextforge" / "gunicorn.config.py").read_text()
+                ),
+            )
+        ),
     ),
     {
         "Env": [
@@ -128,11 +135,11 @@ CONTEXTFORGE = Image(
         ],
         "WorkingDir": "/tmp",
         "User": "1001:1001",
-        "Entrypoint": ["mcpgateway"],
-        "Cmd": ["--host", "0.0.0.0", "--port", "4444"],
+        "Cmd": ["run-gunicorn"],
+        "ExposedPorts": {"4444/tcp": {}},
     },
 )
-"""Real: the published ContextForge."""
+"""Real: the published ContextForge, run as its published image runs it."""
 BACKENDS = Image(
     "backends",
     "2",

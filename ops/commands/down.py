@@ -35,13 +35,16 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
         progress,
         lambda: opened.destroy(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
+    left = host_repair.finish_deletes(stack, settings, progress)
     kept = environment.variables(stack)["PULUMI_BACKEND_URL"]
     holder = recovery.holder_of_port(stack, settings, resources)
     text = (
         f"Stack {stack} is taken down: {holder} has port {settings.sentinel.port}, Sentinel's database keeps its "
         f"volume, and the history stays in {kept}."
     )
-    return Result({"ok": True, "stack": stack}, text)
+    if left:
+        text += "".join(f"\n{sentence}" for sentence in left) + f"\nFix that, then run `make down STACK={stack}` again."
+    return Result({"ok": not left, "stack": stack, "left": left}, text, ok=not left)
 
 
 def _ask(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:

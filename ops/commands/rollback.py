@@ -40,10 +40,15 @@ class Choice:
     number: int | None = None
 
 
-def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Result:
+class NotMoved(EngineFailed):
+    """The handover failed before the engine ran; the sentence says who serves."""
+
+
+def rollback(stack: str, progress: Progress, *, to: int | None, force: bool, yes: bool) -> Result:
     """Roll back to ContextForge with today's configuration, or to the configuration of update `to`.
 
-    Shows the history and the preview, asks, runs, verifies. Raises UserError, nothing changed, for an update that is
+    Shows the history and the preview, asks, hands the port over, runs the engine, verifies. `force` hands over even
+    where ContextForge fails a gate, and is recorded. Raises UserError, nothing changed, for an update that is
     not there, did not succeed, or whose image or predecessor is gone.
     """
     prerequisites.make_ready(stack, progress)
@@ -66,9 +71,9 @@ def rollback(stack: str, progress: Progress, *, to: int | None, yes: bool) -> Re
     previous = stack_file.file_of(stack).read_bytes()
     stack_file.adopt(stack, candidate)
     try:
-        return _run(opened, stack, Snapshot(settings, deployment), progress)
-    except LockHeld:
-        # Another run is at work, so this one has not begun: the file must again say what that one runs with.
+        return _run(opened, stack, Snapshot(settings, deployment), progress, force=force)
+    except (LockHeld, NotMoved):
+        # This run has not begun: the file must again say what the stack runs with.
         candidate.write_bytes(previous)
         stack_file.adopt(stack, candidate)
         raise
@@ -155,16 +160,18 @@ def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
     progress.line(f"Rollback to {choice.name}; changes in the configuration: {different}.")
 
 
-def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> Result:
+def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress, *, force: bool) -> Result:
     settings = snapshot.settings
     before = _last(stack, settings)
+    first = settings.active == "contextforge" and _port_first(opened, stack, snapshot, progress, force=force)
     try:
         result = recovery.up(opened, stack, snapshot, progress)
-    except LockHeld:
-        raise
-    except EngineFailed as error:
+    except UserError as error:
+        if not first and (isinstance(error, LockHeld) or not isinstance(error, EngineFailed)):
+            raise
+        served = f" ContextForge has port {settings.sentinel.port} already." if first else ""
         raise EngineFailed(
-            f"{error} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then run "
+            f"{error}{served} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then run "
             f"`make up STACK={stack}` to continue."
         ) from None
     verified = verification.verify_backends(stack, settings)
@@ -180,6 +187,29 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
         "changes": changes.counts(result.summary.resource_changes),
     }
     return Result(document, _text(stack, document, last if moved else {}, verified), ok)
+
+
+def _port_first(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress, *, force: bool) -> bool:
+    """Hand the port to ContextForge before the engine takes anything down, so that no delete delays it.
+
+    False where Sentinel does not serve: what is left to do is the engine's. Raises LockHeld while another run is at
+    work, which must not be overtaken, and NotMoved where Sentinel serves on.
+    """
+    settings, resources = snapshot.settings, state.resources_in(snapshot.deployment)
+    recovery.require_unlocked(opened, stack, progress)
+    status = recovery.wait_for_the_host(opened, stack, settings, progress)
+    if status["active"] != "sentinel" and not status["unfinished"]:
+        return False
+    document = {**state.handover_request(resources, settings), "force": force}
+    try:
+        moved = recovery.give_back(stack, settings, status, document)
+    except EngineFailed:
+        raise
+    except UserError as error:
+        raise NotMoved(str(error)) from None
+    if moved["changed"]:
+        progress.line(f"{moved['from']} -> {moved['to']}: downtime {moved['downtime_ms']} ms; the engine follows.")
+    return bool(moved["changed"])
 
 
 def _last(stack: str, settings: Settings) -> Mapping[str, Any]:

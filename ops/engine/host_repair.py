@@ -24,19 +24,18 @@ def keep_program(stack: str, settings: Settings, resources: state.Resources, pro
         progress.line(f"{path} was missing on the host and has been restored.")
 
 
-def finish_deletes(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> None:
-    """Run again what a rollback could not delete; what still cannot be done stays recorded and is reported again."""
-    if not resources:
-        return
+def finish_deletes(stack: str, settings: Settings, progress: Progress) -> list[str]:
+    """Run again what could not be deleted; the sentences on what still cannot be done, which stays recorded."""
     answer = host.run(stack, settings, "unfinished", "repair", {"folder": settings.host.folder})
     for verb in answer["done"]:
-        progress.line(f"{verb}: a rollback could not do it; done now.")
+        progress.line(f"{verb}: an earlier run could not do it; done now.")
     for sentence in answer["left"]:
         progress.line(sentence)
+    return list(answer["left"])
 
 
 def drop_deletes(stack: str, settings: Settings) -> None:
-    """Forget the deletes of an earlier rollback after a cutover, which has made anew what they are about."""
+    """Forget what a rollback left after a run that made it anew, which is a cutover's."""
     if settings.active == "sentinel":
         host.run(stack, settings, "unfinished", "drop", {"folder": settings.host.folder})
 

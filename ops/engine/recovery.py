@@ -87,7 +87,8 @@ def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progr
     settings, before = snapshot.settings, state.resources_in(snapshot.deployment)
     fix(opened, stack, snapshot, progress)
     host_repair.keep_program(stack, settings, before, progress)
-    host_repair.finish_deletes(stack, settings, before, progress)
+    if before:
+        host_repair.finish_deletes(stack, settings, progress)
     host_repair.keep_claude(stack, settings, before, progress)
     result = alone(
         opened,
@@ -118,6 +119,16 @@ def alone(opened: automation.Stack, action: str, progress: Progress, run: Callab
         return run()
 
 
+def require_unlocked(opened: automation.Stack, stack: str, progress: Progress) -> None:
+    """Raise LockHeld while another run is at work on the stack; a refresh of the stack alone takes the lock."""
+    alone(opened, f"the rollback of stack {stack}", progress, lambda: _take_lock(opened, stack))
+
+
+def _take_lock(opened: automation.Stack, stack: str) -> None:
+    root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
+    opened.refresh(target=[root], suppress_progress=True, show_secrets=False)
+
+
 def fix(
     opened: automation.Stack,
     stack: str,
@@ -132,13 +143,12 @@ def fix(
     note = WORK / f"interrupted-{stack}"
     if not pending and not note.exists():
         return
-    root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
     action = f"clearing the unfinished operations of stack {stack}"
-    alone(opened, action, progress, lambda: opened.refresh(target=[root], suppress_progress=True, show_secrets=False))
+    alone(opened, action, progress, lambda: _take_lock(opened, stack))
     # Only now, since the refresh took the lock: the run that had begun them is gone.
     for operation in pending:
         progress.line(in_words(operation))
-    _wait_for_the_host(opened, stack, settings, progress)
+    wait_for_the_host(opened, stack, settings, progress)
     if pending:
         _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
     WORK.mkdir(parents=True, exist_ok=True)
@@ -184,8 +194,13 @@ def finish(
         host.run(stack, settings, "sentinel", "start", standby, limit_seconds=limit)
         host.hand_over(stack, settings, "cutover", document)
         return
-    serving = holder["id"] if status["active"] == "sentinel" else document["container"]
-    host.hand_over(stack, settings, "rollback", {**document, "container": serving})
+    give_back(stack, settings, status, document)
+
+
+def give_back(stack: str, settings: Settings, status: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """The handover's rollback from whichever container of ours serves now, which may be another than the request's."""
+    serving = status["holder"]["id"] if status["active"] == "sentinel" else document["container"]
+    return host.hand_over(stack, settings, "rollback", {**document, "container": serving})
 
 
 def owner(settings: Settings) -> str:
@@ -257,11 +272,12 @@ def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, pr
         progress.line(f"{name} was made by a run that was killed before it could record it; removed, to be made again.")
 
 
-def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
-    """`hostctl` finishes a handover although its engine was killed; two at once would refuse each other."""
+def wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> dict[str, Any]:
+    """The handover's status once none is at work: `hostctl` finishes one although its engine was killed, and two at
+    once would refuse each other."""
     resources = state.resources_of(opened, stack)
     end, reported = time.monotonic() + BUSY_SECONDS, False
-    while busy := host.handover_status(stack, settings, resources)["busy"]:
+    while busy := (status := host.handover_status(stack, settings, resources))["busy"]:
         if time.monotonic() > end:
             raise EngineFailed(
                 f"{busy['reason']} (process {busy['pid']}) is at work on the host since {busy['since']}: wait until it "
@@ -271,6 +287,7 @@ def _wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings,
             progress.line(f"{busy['reason']} of the killed run is at work on the host since {busy['since']}; waiting …")
             reported = True
         time.sleep(0.2)
+    return status
 
 
 def _name(operation: Operation) -> str:

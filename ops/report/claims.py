@@ -98,6 +98,7 @@ def _port(facts: Facts) -> Part:
         ("update", f"{update['number']} of stack {facts['stack']}, {update.get('result', 'still running')}"
          if update["number"] else "not in the stack's history"),
         ("took", tables.duration(update.get("at", ""), update.get("ended", "")) or "not recorded"),
+        ("forced", "FORCE=1: past failing gates" if last.get("force") else ""),
         ("released by", "" if _is_rollback(facts) else RELEASES.get(last["release"], "")),
         ("program", tables.program(around) or "not recorded"),
     )  # fmt: skip

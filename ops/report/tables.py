@@ -85,7 +85,11 @@ def handovers(rows: Sequence[Facts]) -> Table:
             Cell(moment(row["at"]), row["verb"]),
             Cell(f"{row['from'] or 'nobody'} -> {row['to'] or 'nobody'}", row.get("release", "")),
             Cell(amount(row["downtime_ms"]) if "downtime_ms" in row else "not noted", tone="short"),
-            Cell(row["outcome"], tone="good" if row["outcome"] == "done" else "unknown"),
+            Cell(
+                row["outcome"],
+                "with FORCE=1" if row.get("force") else "",
+                tone="good" if row["outcome"] == "done" else "unknown",
+            ),
         )
         for row in rows
         if row["verb"] != "stop-predecessor"

@@ -1,4 +1,4 @@
-"""A full disk while Claude's file or the token is written: one sentence, and nothing torn or left beside it."""
+"""A full disk: Claude's file and the token stay whole, with one sentence; a rollback's journal and lock are written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from hostctl.core import lock
+from hostctl.handover.journal import Journal
 from tests.unit.hostctl.claude_client.cases import AROUND, SECRET, document
 
 pytestmark = pytest.mark.lab
@@ -25,12 +27,16 @@ def full(tmp_path: Path) -> Generator[Path]:
     try:
         (home / ".claude.json").write_text(json.dumps(AROUND, indent=2) + "\n")
         (home / ".mcp-token").write_text("old\n")
-        with pytest.raises(OSError, match="No space"), (home / "filler").open("wb", buffering=0) as filler:
-            while True:
-                filler.write(b"0" * 4096)
+        _fill(home)
         yield home
     finally:
         subprocess.run(["umount", str(home)], check=True)
+
+
+def _fill(folder: Path) -> None:
+    with pytest.raises(OSError, match="No space"), (folder / "filler").open("ab", buffering=0) as filler:
+        while True:
+            filler.write(b"0" * 4096)
 
 
 def test_claudes_file_stays_whole_on_a_full_disk(run: Any, full: Path, tmp_path: Path) -> None:
@@ -58,3 +64,30 @@ def test_the_token_stays_whole_on_a_full_disk(run: Any, full: Path) -> None:
     assert done.returncode == 1 and "cannot be written (No space left" in done.stderr
     assert (full / ".mcp-token").read_text() == "old\n"
     assert sorted(path.name for path in full.iterdir()) == [".claude.json", ".mcp-token", "filler"]
+
+
+OPENING: dict[str, Any] = {"container": "c", "from": {}, "to": {}, "request": {"pad": "x" * 20000}}
+
+
+def test_a_rollback_is_journaled_on_a_disk_that_became_full_after_the_cutover(tmp_path: Path) -> None:
+    folder = tmp_path / "handover"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True)
+    try:
+        journal = Journal(str(folder))
+        with lock.held(str(folder), "handover cutover"):
+            journal.finalize(journal.begin({**OPENING, "verb": "cutover"}), {"active": "sentinel"})
+        _fill(folder)
+        with lock.held(str(folder), "handover rollback"):
+            entry = journal.begin({**OPENING, "verb": "rollback"})
+            for _ in range(40):
+                entry.point("rollback.release.pause")
+            journal.finalize(entry, {"active": "contextforge"})
+        assert journal.state() == {"active": "contextforge"} and journal.unfinished() is None
+        with pytest.raises(OSError, match="No space"), lock.held(str(folder), "handover cutover"):
+            (folder / "filler").write_bytes(b"")
+            _fill(folder)
+            journal.begin({**OPENING, "verb": "cutover"})
+        assert journal.unfinished() is None
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

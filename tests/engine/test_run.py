@@ -79,9 +79,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def without_a_host(replace: Callable[..., None]) -> None:
     """The small program has neither all settings nor a host that answers."""
-    for name in ("keep_program", "finish_deletes", "drop_deletes", "keep_claude"):
-        replace(host_repair, name, lambda *_: None)  # type: ignore[reportUnknownLambdaType]
-    replace(recovery, "finish", lambda *_: None)  # type: ignore[reportUnknownLambdaType]
+    repairs = ("keep_program", "finish_deletes", "keep_claude", "drop_deletes")
+    for module, name in (*((host_repair, name) for name in repairs), (recovery, "finish")):
+        replace(module, name, lambda *_: [])  # type: ignore[reportUnknownLambdaType]
     settings = SimpleNamespace(
         predecessor=SimpleNamespace(kind="contextforge"),
         sentinel=SimpleNamespace(port=9200),
@@ -148,6 +148,17 @@ def test_down_shows_what_it_would_take_away_before_it_asks(project: Path, monkey
     assert [row["number"] for row in history("elsewhere", progress).document] == [1]
     done = down("elsewhere", progress, yes=True)
     assert done.ok and "forge has port 9200, Sentinel's database keeps its volume" in done.text
+
+
+def test_down_is_no_success_while_a_delete_is_left_undone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    up("elsewhere", quiet(project)[0], yes=True)
+    left = ["nightly remove is still not done: the marker lines are broken"]
+    monkeypatch.setattr(host_repair, "finish_deletes", lambda *_: left)  # type: ignore[reportUnknownLambdaType]
+    done = down("elsewhere", quiet(project)[0], yes=True)
+    assert not done.ok and done.document["left"] == left
+    assert done.text.endswith(f"{left[0]}\nFix that, then run `make down STACK=elsewhere` again.")
+    monkeypatch.setattr(host_repair, "finish_deletes", lambda *_: [])  # type: ignore[reportUnknownLambdaType]
+    assert down("elsewhere", quiet(project)[0], yes=True).ok
 
 
 def test_history_numbers_the_updates_and_says_who_was_active(project: Path) -> None:

@@ -39,6 +39,18 @@ def test_while_contextforge_is_out_of_service_the_kept_baseline_is_the_answer(wo
     assert (rollback.returncode, rollback.stdout) == (0, "null\n")
 
 
+def test_a_rollback_that_handed_the_port_over_first_keeps_its_baseline(world: World) -> None:
+    """ContextForge serves, and Claude's entry is not its own again yet; a staged stack has none kept and is refused."""
+    kept = baseline(world)
+    del world.answers["claude show"]
+    world.answers["baseline read"] = {"baseline": kept, "predecessor_serves": True}
+    done = world.run("baseline", active="contextforge")
+    assert json.loads(done.stdout) == kept and "the kept one stays valid" in done.stderr
+    assert world.run("baseline", active="sentinel").returncode == 1
+    world.answers["baseline read"] = {"baseline": None, "predecessor_serves": True}
+    assert world.run("baseline", active="contextforge").returncode == 1
+
+
 def test_a_verification_has_every_part_and_the_table(world: World) -> None:
     done = world.run("verification", active="sentinel")
     assert done.returncode == 0, done.stderr

@@ -93,6 +93,13 @@ def test_a_rollback_is_titled_as_one_and_has_no_gates() -> None:
     assert verdicts(found)["gates"] == "not checked" and "none may hold it up" in plain.text(found)
 
 
+def test_a_forced_rollback_says_so() -> None:
+    past = "FORCE=1: past failing gates"
+    assert past not in plain.text(report())
+    forced = report(seen__last__active="contextforge", status__active="contextforge", seen__last__force=True)
+    assert past in plain.text(forced) and past in page.html(forced)
+
+
 def test_the_picture_has_every_attempt_on_the_lane_of_its_result() -> None:
     window = Window.of(facts()["seen"]["last"])
     assert (window.silence, window.whole) == ((-17, 171), True)

@@ -15,9 +15,11 @@ from components.n8n_workflow.workflow import NAME, targets, workflow
 from hostctl import health_watch
 from hostctl.core.errors import Refusal
 from hostctl.health_watch import WorkflowRequest
+from hostctl.host import repair
 from settings import load
 from settings.model import SECRET_KEYS
 from tests.unit.hostctl.n8n_server import COURSE, N8n, course, serving
+from tests.unit.hostctl.test_any_document import ran
 from tests.unit.settings.cases import SMALLEST
 
 WEBHOOK = "https://discord.com/api/webhooks/123456789012345678/" + "w" * 68
@@ -113,13 +115,18 @@ def test_it_is_removed_with_its_credential_and_once_more_is_no_error(theirs: N8n
 
 
 def test_an_n8n_that_does_not_answer_stops_the_making_and_never_the_rollback(
-    theirs: N8n, document: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    theirs: N8n, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     gone: dict[str, Any] = {**document, "url": "http://127.0.0.1:1", "limit_seconds": 0, "removal_seconds": 0}
     with pytest.raises(Refusal, match=r"n8n does not answer at http://127\.0\.0\.1:1 \(Connection refused\)"):
         health_watch.apply(WorkflowRequest(**gone))
-    assert health_watch.remove(WorkflowRequest(**gone))["removed"] is False
-    assert "switch it off by hand" in capsys.readouterr().err
+    request = json.dumps(gone)
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "hostctl.pyz")])
+    code, out, err = ran(("n8n", "remove"), request)
+    assert (code, json.loads(out)["removed"]) == (0, False)
+    assert "n8n does not answer" in err and "switch it off in n8n by hand; `make up` repairs it" in err
+    (left,) = repair.show(repair.FolderRequest(str(tmp_path)))["unfinished"]
+    assert left["verb"] == "n8n remove"
 
 
 def test_an_n8n_that_is_starting_is_waited_for(theirs: N8n, document: dict[str, Any]) -> None:

@@ -16,11 +16,13 @@ from hostctl import nightly
 from hostctl.core import requests
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
+from hostctl.host import repair
 from hostctl.nightly import Step, results
 from hostctl.nightly.request import NightlyRequest
 from hostctl.schedule.job import Scheduler
 from tests.unit.hostctl.nightly.request import nightly_request
 from tests.unit.hostctl.schedule_host import Host, host
+from tests.unit.hostctl.test_any_document import ran
 
 __all__ = ["host"]
 
@@ -183,3 +185,30 @@ def test_a_further_step_reaches_prometheus_by_what_it_notes(tmp_path: Path) -> N
     request = installable(tmp_path)
     results.note(request, "token", {"result": "done", "reason": ""}, {"sentinel_token_days_left": 12.5})
     assert "# TYPE sentinel_token_days_left gauge\nsentinel_token_days_left 12.5\n" in results.exposition(request)
+
+
+@pytest.mark.parametrize(
+    ("line", "broken_line", "reason"),
+    [("# <<< sentinel", "# <<< sentine", "marker"), ("#!/bin/sh", "#!/usr/bin/perl", "is not a shell script")],
+    ids=["a broken marker", "no shell script any more"],
+)
+def test_a_script_that_holds_the_job_no_more_is_reported_by_a_rollback_and_repaired_later(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch, line: str, broken_line: str, reason: str
+) -> None:
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "hostctl.pyz")])
+    request = installable(tmp_path)
+    nightly.install(request)
+    script = Path(request.script)
+    whole = script.read_text()
+    broken = whole.replace(line, broken_line)
+    script.write_text(broken)
+    code, out, err = ran(("nightly", "remove"), json.dumps(requests.write(request)))
+    assert code == 0 and json.loads(out)["removed"] is False
+    assert reason in err and "`make up` repairs it" in err and len(err.splitlines()) == 1
+    assert script.read_text() == broken
+    place = repair.FolderRequest(str(tmp_path))
+    (left,) = repair.repair(place)["left"]
+    assert left.startswith("nightly remove is still not done: ")
+    script.write_text(whole)
+    assert repair.repair(place) == {"done": ["nightly remove"], "left": []}
+    assert script.read_text() == SCRIPT

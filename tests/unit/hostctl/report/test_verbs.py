@@ -74,6 +74,14 @@ def test_a_handover_is_reported_with_its_attempts_and_without_its_request(inspec
     assert (container["state"], container["digest"], container["image"]) == ("paused", "sha256:2", "sentinel:2")
 
 
+def test_a_forced_handover_says_so(inspected: Any, tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "handover"))
+    forced = {**OPENING, "request": {**OPENING["request"], "force": True}}
+    journal.finalize(journal.begin(forced), RESULT)
+    found = inspected()
+    assert found["last"]["force"] is True and found["handovers"][0]["force"] is True
+
+
 def test_a_handover_that_was_undone_has_no_figures(inspected: Any, tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "handover"))
     journal.close(journal.begin(OPENING), "undone")
