@@ -118,14 +118,7 @@ CONTEXTFORGE = Image(
     (
         PROGRAMS,
         Python(PROGRAMS, "/opt/contextforge", HERE / "contextforge" / "requirements.lock"),
-        Files(
-            (
-                File("/usr/local/bin/run-gunicorn", (HERE / "contextforge" / "run-gunicorn.sh").read_text(), 0o755),
-                File(
-                    "/opt/contextforge/gunicorn.config.py", (HERE / "contextforge" / "gunicorn.config.py").read_text()
-                ),
-            )
-        ),
+        Files((_program("/usr/local/bin/mcpgateway", "/opt/contextforge", "mcpgateway.cli"),)),
     ),
     {
         "Env": [
@@ -135,11 +128,11 @@ CONTEXTFORGE = Image(
         ],
         "WorkingDir": "/tmp",
         "User": "1001:1001",
-        "Cmd": ["run-gunicorn"],
-        "ExposedPorts": {"4444/tcp": {}},
+        "Entrypoint": ["mcpgateway"],
+        "Cmd": ["--host", "0.0.0.0", "--port", "4444"],
     },
 )
-"""Real: the published ContextForge, run as its published image runs it."""
+"""Real: the published ContextForge."""
 BACKENDS = Image(
     "backends",
     "2",

@@ -146,8 +146,6 @@ GATEWAY = Service(
     "contextforge",
     Health(("CMD", "curl", "-fsS", "http://127.0.0.1:4444/health"), start_period=120),
     environment={
-        "HOST": "0.0.0.0",
-        "PORT": "4444",
         "DATABASE_URL": "postgresql+psycopg://${POSTGRES_USER}:${POSTGRES_PASSWORD}@postgres:5432/${POSTGRES_DB}",
         "CACHE_TYPE": "redis",
         "REDIS_URL": "redis://redis:6379/0",
@@ -172,7 +170,6 @@ GATEWAY = Service(
         # The independent watch calls every 10 ms; five refusals would lock its user out for 15 minutes.
         "RATE_LIMITING_ENABLED": "false",
         "LOG_LEVEL": "WARNING",
-        "GUNICORN_WORKERS": "2",
     },
     port=4444,
     after=("postgres", "redis"),

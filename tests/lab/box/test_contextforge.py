@@ -85,15 +85,6 @@ def test_the_stacks_harmless_call_reaches_the_backend(before: Box, name: str):
         assert differs(expected, text, result.get("structuredContent")) == ""
 
 
-def test_it_runs_as_its_published_image_does(before: Box, daemon: docker.DockerClient):
-    """A master that preloads, and its two workers; other processes are those workers' own."""
-    gateway: Any = daemon.containers.get(f"{PROJECT}-gateway-1")
-    master = str(gateway.attrs["State"]["Pid"])
-    processes = {row[0]: row for row in gateway.top(ps_args="-o pid,ppid,args")["Processes"]}
-    assert "--preload" in processes[master][2] and "--timeout 600" in processes[master][2]
-    assert len([row for row in processes.values() if row[1] == master]) == 2
-
-
 def test_a_query_reads_what_the_operators_database_holds(before: Box):
     query = {"query": "SELECT name FROM projects ORDER BY id"}
     answer = contextforge.call_tool(before, "sqlite-read-query", query, token(before))
