@@ -28,7 +28,7 @@ ALERTS = {
     "news_seconds": NEWS,
     "repeat_hours": REPEAT_HOURS,
 }
-QUIET = {"Gateway down": 1.0, "Token ends soon": 90.0, "Token ends": 90.0}
+QUIET = {"Gateway down": 1.0, "Rollback not possible": 1.0, "Token ends soon": 90.0, "Token ends": 90.0}
 """The values of the other rules' queries while nothing is wrong; 0 for those not listed."""
 
 
