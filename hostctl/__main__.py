@@ -13,116 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hostctl.core import unfinished
-from hostctl.core.documents import Document
-from hostctl.core.errors import Refusal
-from hostctl.core.requests import kind_of, read
-
-VERBS: dict[tuple[str, str], str] = {
-    ("files", "write"): "files.write",
-    ("files", "remove"): "files.remove",
-    ("docker", "check"): "docker.limits.check",
-    ("images", "ready"): "images.ready",
-    ("images", "build"): "images.build.build",
-    ("images", "build-context"): "images.build_context.build",
-    ("networks", "join"): "docker.networks.join",
-    ("networks", "leave"): "docker.networks.leave",
-    ("claude", "record"): "claude_client.record",
-    ("claude", "keep"): "claude_client.keep",
-    ("claude", "apply"): "claude_client.apply",
-    ("claude", "restore"): "claude_client.restore",
-    ("claude", "forget"): "claude_client.forget",
-    ("claude", "show"): "claude_client.resolved_entry.show",
-    ("firewall", "find"): "firewall.interface.find",
-    ("firewall", "forget"): "firewall.interface.forget",
-    ("firewall", "apply"): "firewall.apply",
-    ("firewall", "remove"): "firewall.remove",
-    ("firewall", "show"): "firewall.show",
-    ("firewall", "probe"): "firewall.probe.probe",
-    ("postgres", "password"): "postgres.password",
-    ("grafana", "password"): "grafana.admin_password.password",
-    ("predecessor", "record"): "predecessor.record",
-    ("predecessor", "check"): "predecessor.check",
-    ("baseline", "keep"): "baseline.keep",
-    ("baseline", "read"): "baseline.read",
-    ("baseline", "forget"): "baseline.forget",
-    ("gates", "inspect"): "gates.inspect",
-    ("gates", "migrations"): "gates.migrations",
-    ("gates", "health"): "gates.health",
-    ("gates", "metrics"): "gates.metrics",
-    ("gates", "upstream"): "gates.upstream",
-    ("expected", "keep"): "verification.expected.keep",
-    ("expected", "forget"): "verification.expected.forget",
-    ("verification", "inspect"): "verification.inspect",
-    ("discord", "check"): "discord.check",
-    ("discord", "post"): "discord.post",
-    ("report", "inspect"): "report.inspect",
-    ("grafana", "send"): "grafana.send",
-    ("n8n", "apply"): "health_watch.apply",
-    ("n8n", "remove"): "health_watch.remove",
-    ("n8n", "send"): "health_watch.test_message.send",
-    ("prometheus", "wait"): "prometheus.wait",
-    ("nightly", "install"): "nightly.install",
-    ("nightly", "remove"): "nightly.remove",
-    ("nightly", "run"): "nightly.run",
-    ("nightly", "show"): "nightly.show",
-    ("backup", "take"): "nightly.backup.take",
-    ("backup", "drill"): "nightly.restore_drill.run",
-    ("backup", "restore"): "nightly.restore.restore",
-    ("resources", "keep"): "resources.keep",
-    ("resources", "write"): "resources.write",
-    ("resources", "forget"): "resources.forget",
-    ("one-shot", "run"): "docker.one_shot_check.run",
-    ("sentinel", "start"): "sentinel.start",
-    ("sentinel", "stop"): "sentinel.stop",
-    ("sentinel", "reload"): "sentinel.reload.reload",
-    ("reboot-check", "arm"): "reboot_check.arm",
-    ("reboot-check", "disarm"): "reboot_check.disarm",
-    ("reboot-check", "mark"): "reboot_check.mark",
-    ("reboot-check", "check"): "reboot_check.check",
-    ("reboot-check", "show"): "reboot_check.show",
-    ("token", "write"): "tokens.write",
-    ("token", "renew"): "tokens.renewal.renew",
-    ("token", "forget"): "tokens.forget",
-    ("token", "remove"): "tokens.remove",
-    ("token", "show"): "tokens.show",
-    ("token", "life"): "tokens.life",
-    ("rollback", "check"): "predecessor.rollback_check.check",
-    ("retire", "inspect"): "retire.inspect",
-    ("retire", "dump"): "retire.dump",
-    ("retire", "begin"): "retire.begin",
-    ("retire", "part"): "retire.part",
-    ("retire", "rejoin"): "retire.rejoin",
-    ("retire", "remove"): "retire.remove",
-    ("retire", "stale"): "retire.stale",
-    ("orphans", "remove"): "docker.orphans.remove",
-    ("unfinished", "show"): "host.repair.show",
-    ("unfinished", "repair"): "host.repair.repair",
-    ("unfinished", "drop"): "host.repair.drop",
-    ("self", "install"): "host.self_install.install",
-    ("handover", "cutover"): "handover.cutover",
-    ("handover", "rollback"): "handover.rollback",
-    ("handover", "status"): "handover.status",
-    ("handover", "stop-predecessor"): "handover.stop_predecessor",
-}
-"""Module and function by verb and action. A run imports only its own: the archive holds sources, and compiling all of
-them would take longer than most verbs do."""
-DEPENDENT_DELETES = {
-    ("claude", "restore"),
-    ("claude", "forget"),
-    ("expected", "forget"),
-    ("firewall", "forget"),
-    ("firewall", "remove"),
-    ("n8n", "remove"),
-    ("networks", "leave"),
-    ("nightly", "remove"),
-    ("reboot-check", "disarm"),
-    ("resources", "forget"),
-    ("token", "forget"),
-}
-"""The engine deletes these before it hands the port back, so that none of them may fail the rollback."""
-WITHOUT_DOCUMENT: dict[tuple[str, ...], str] = {
-    ("handover", "points"): "handover.points",
-}
+from hostctl.core.errors import Refusal, sentence_of
+from hostctl.verbs import DEPENDENT_DELETES, VERBS, WITHOUT_DOCUMENT, function, request_of
 
 
 def main(arguments: list[str]) -> int:
@@ -141,23 +33,13 @@ def main(arguments: list[str]) -> int:
     try:
         verb = function(VERBS[name])
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
-        document = Document.parse(text)
-        kind = kind_of(verb)
-        request = document if kind is Document else read(kind, document)
+        request = request_of(verb, text)
         result = _deleted(verb, name, request, text) if name in DEPENDENT_DELETES else verb(request)
-    except Refusal as refusal:
-        print(f"hostctl {' '.join(name)}: {_with_link(str(refusal), name)}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f" at {error.filename}" if error.filename else ""
-        print(f"hostctl {' '.join(name)}: {_with_link(f'{error.strerror or error}{where}', name)}", file=sys.stderr)
-        return 1
     except Exception as error:
-        last = error.__traceback__
-        while last is not None and last.tb_next is not None:
-            last = last.tb_next
-        place = "" if last is None else f" in {last.tb_frame.f_code.co_name}, line {last.tb_lineno}"
-        print(f"hostctl {' '.join(name)}: internal error ({type(error).__name__}{place}): report it", file=sys.stderr)
+        sentence = sentence_of(error)
+        if isinstance(error, (Refusal, OSError)):
+            sentence = _with_link(sentence, name)
+        print(f"hostctl {' '.join(name)}: {sentence}", file=sys.stderr)
         return 1
     print(json.dumps(result))
     return 0
@@ -167,19 +49,10 @@ def _deleted(verb: Callable[..., dict[str, Any]], name: tuple[str, ...], request
     """The delete of a dependent; whatever stops it is recorded."""
     try:
         result = verb(request)
-    except OSError as error:
-        return unfinished.report(name, f"{error.strerror or error} at {error.filename or 'an unknown place'}", text)
     except Exception as error:
-        sentence = str(error) if isinstance(error, Refusal) else f"internal error ({type(error).__name__}): report it"
-        return unfinished.report(name, sentence, text)
+        return unfinished.report(name, sentence_of(error), text)
     unfinished.forget(name)
     return result
-
-
-def function(name: str) -> Callable[..., dict[str, Any]]:
-    """The function that "module.function" names, below this package."""
-    module, _, verb = name.rpartition(".")
-    return getattr(importlib.import_module(f"hostctl.{module}"), verb)
 
 
 def _with_link(sentence: str, name: tuple[str, ...]) -> str:

@@ -1,14 +1,17 @@
 """Files that are whole or absent: written beside, synced, renamed.
 
-Owns: `write`, `sync_folder`. Deliberately does not: decide contents.
+Owns: `write`, `sync_folder`, the errors of a full disk. Deliberately does not: decide contents.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 from collections.abc import Callable
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write(

@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+from hostctl.core import atomic_file
 from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
@@ -45,7 +46,7 @@ def _note(handle: int, content: bytes) -> None:
         os.pwrite(handle, content, 0)
         os.ftruncate(handle, len(content))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in atomic_file.DISK_FULL:
             raise
         # No owner is better than the former one's name.
         os.ftruncate(handle, 0)

@@ -8,7 +8,6 @@ Deliberately does not: read the containers.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -26,7 +25,6 @@ FINISHED = "finished"
 RESERVE = "reserve"
 RESERVE_BYTES = 1 << 20
 """A handover writes some 30 kB; others who write to the full disk may be quicker to take what is freed."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
 Written = TypeVar("Written")
 # For tests only: the process kills itself (SIGKILL) right after this point has been written and synced.
 DIE_AT = "HOSTCTL_DIE_AT"
@@ -156,7 +154,7 @@ class Journal:
         try:
             return write()
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in atomic_file.DISK_FULL:
                 raise
             try:
                 os.unlink(os.path.join(self.folder, RESERVE))

@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core import requests
-from hostctl.core.documents import Document, parsed
-from hostctl.core.errors import Refusal
+from hostctl.core.documents import parsed
+from hostctl.core.errors import sentence_of
 from hostctl.core.unfinished import FOLDER
+from hostctl.verbs import DEPENDENT_DELETES, VERBS, function, request_of
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,6 @@ def show(request: FolderRequest) -> dict[str, Any]:
 
 def repair(request: FolderRequest) -> dict[str, Any]:
     """{"done": verbs, "left": sentences}: each recorded delete run again; what fails again stays recorded."""
-    from hostctl.__main__ import DEPENDENT_DELETES, VERBS, function
-
     done: list[str] = []
     left: list[str] = []
     for path, entry in _kept(request).items():
@@ -40,9 +38,9 @@ def repair(request: FolderRequest) -> dict[str, Any]:
             continue
         run = function(VERBS[name])
         try:
-            run(requests.read(requests.kind_of(run), Document.parse(str(entry.get("request", "")))))
-        except (Refusal, OSError) as error:
-            left.append(f"{verb} is still not done: {error}")
+            run(request_of(run, str(entry.get("request", ""))))
+        except Exception as error:
+            left.append(f"{verb} is still not done: {sentence_of(error)}")
         else:
             done.append(verb)
             os.unlink(path)
@@ -50,7 +48,7 @@ def repair(request: FolderRequest) -> dict[str, Any]:
 
 
 def drop(request: FolderRequest) -> dict[str, Any]:
-    """Remove the records: a cutover has made anew what they are about."""
+    """Remove the records, which are out of date after a cutover: it created what they were to delete."""
     for path in _kept(request):
         os.unlink(path)
     with contextlib.suppress(OSError):

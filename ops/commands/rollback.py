@@ -167,7 +167,8 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
     try:
         result = recovery.up(opened, stack, snapshot, progress)
     except UserError as error:
-        if not first and (isinstance(error, LockHeld) or not isinstance(error, EngineFailed)):
+        begun = first or (isinstance(error, EngineFailed) and not isinstance(error, LockHeld))
+        if not begun:
             raise
         served = f" ContextForge has port {settings.sentinel.port} already." if first else ""
         raise EngineFailed(
@@ -197,7 +198,7 @@ def _port_first(opened: automation.Stack, stack: str, snapshot: Snapshot, progre
     """
     settings, resources = snapshot.settings, state.resources_in(snapshot.deployment)
     recovery.require_unlocked(opened, stack, progress)
-    status = recovery.wait_for_the_host(opened, stack, settings, progress)
+    status = recovery.wait_for_the_host(stack, settings, resources, progress)
     if status["active"] != "sentinel" and not status["unfinished"]:
         return False
     document = {**state.handover_request(resources, settings), "force": force}

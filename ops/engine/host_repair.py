@@ -1,7 +1,7 @@
 """Repair of what the host lost since the last run and the engine would not notice, since it skips unchanged actions.
 
 - `hostctl`'s own file, without which no delete can run, is restored.
-- Deletes that a rollback could not do are done before the run makes anew what it declares.
+- Deletes that a rollback could not do are run again, before the run creates what it declares.
 - Claude's token and entry are restored while Sentinel has the port; Claude may lose an entry, as by a new login.
 
 Owns: those three, before a run. Deliberately does not: check Docker's objects, which the engine's refresh compares.
@@ -35,7 +35,7 @@ def finish_deletes(stack: str, settings: Settings, progress: Progress) -> list[s
 
 
 def drop_deletes(stack: str, settings: Settings) -> None:
-    """Forget what a rollback left after a run that made it anew, which is a cutover's."""
+    """Remove the records of undone deletes after a cutover, which created what they were to delete."""
     if settings.active == "sentinel":
         host.run(stack, settings, "unfinished", "drop", {"folder": settings.host.folder})
 

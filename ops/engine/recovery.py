@@ -148,7 +148,7 @@ def fix(
     # Only now, since the refresh took the lock: the run that had begun them is gone.
     for operation in pending:
         progress.line(in_words(operation))
-    wait_for_the_host(opened, stack, settings, progress)
+    wait_for_the_host(stack, settings, state.resources_of(opened, stack), progress)
     if pending:
         _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
     WORK.mkdir(parents=True, exist_ok=True)
@@ -272,10 +272,9 @@ def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, pr
         progress.line(f"{name} was made by a run that was killed before it could record it; removed, to be made again.")
 
 
-def wait_for_the_host(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> dict[str, Any]:
+def wait_for_the_host(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> dict[str, Any]:
     """The handover's status once none is at work: `hostctl` finishes one although its engine was killed, and two at
     once would refuse each other."""
-    resources = state.resources_of(opened, stack)
     end, reported = time.monotonic() + BUSY_SECONDS, False
     while busy := (status := host.handover_status(stack, settings, resources))["busy"]:
         if time.monotonic() > end:

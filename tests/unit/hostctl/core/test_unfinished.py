@@ -11,6 +11,7 @@ import pytest
 
 from console.paths import ROOT
 from hostctl import __main__ as program
+from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.unfinished import FOLDER
 from hostctl.host import repair
@@ -60,6 +61,22 @@ def test_a_torn_file_of_claudes_is_reported_and_repaired_later(product: Path, to
     assert repair.repair(repair.FolderRequest(str(product))) == {"done": ["claude restore"], "left": []}
     assert claude.read_text() == '{"mcpServers": {}}\n'
     assert not list((product / FOLDER).iterdir())
+
+
+@pytest.mark.parametrize("failure", [Refusal("broken"), OSError(28, "No space left on device"), ValueError("torn")])
+def test_a_delete_that_fails_again_is_named_and_stays_recorded(
+    product: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fails(request: Document) -> dict[str, Any]:
+        raise failure
+
+    folder = repair.FolderRequest(str(product))
+    program._deleted(fails, ("nightly", "remove"), {}, "{}")  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(repair, "function", lambda _: fails)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    answer = repair.repair(folder)
+    assert answer["done"] == [] and len(answer["left"]) == 1
+    assert answer["left"][0].startswith("nightly remove is still not done: ")
+    assert [entry["verb"] for entry in repair.show(folder)["unfinished"]] == ["nightly remove"]
 
 
 OTHERS = {
