@@ -152,7 +152,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             severity="warning",
             panel=1,
             summary="ContextForge in standby failed its gates in the last nightly job: a rollback would not serve.",
-            first_check="make status names the gate; rollback.json in the folder nightly has all of them.",
+            first_check="rollback.json in the folder nightly of the product's folder names each gate that failed.",
             needs_nightly=True,
         ),
         _token_ends("Token ends soon", settings.token_warning_days, "warning"),
