@@ -1,16 +1,19 @@
 # Every command of the project; `make help` prints what stands behind `##`.
 # STACK=lab is the default. JSON=1: one JSON document on stdout. YES=1: no question.
+# fleet-…: STACKS="a b c", the first one is the canary; AT_ONCE=3 hosts at the same time.
 
 STACK ?= lab
 PYTHON := .venv/bin/python
 OPS = $(PYTHON) -m ops
-WITH = --stack $(STACK) $(if $(JSON),--json) $(if $(YES),--yes)
+OPTIONS = $(if $(JSON),--json) $(if $(YES),--yes)
+WITH = --stack $(STACK) $(OPTIONS)
+FLEET = --stack $(STACKS) $(if $(AT_ONCE),--at-once $(AT_ONCE)) $(OPTIONS)
 QUICK = tests/unit tests/integration/alerts tests/integration/grafana tests/integration/prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview dashboards refresh verify status history rollback report stop-predecessor \
-	retire-contextforge secrets rotate pin alert-drill dashboard-picture backup restore-drill restore reboot-check env doctor test unit bench soak locks lint \
-	down clean venv
+.PHONY: help up preview adopt dashboards refresh verify status history rollback report stop-predecessor end-grace \
+	retire-contextforge secrets settings rotate pin alert-drill dashboard-picture backup restore-drill restore reboot-check \
+	fleet-up fleet-preview fleet-status fleet-verify fleet-rollback env doctor test unit bench soak locks lint down clean venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$"); printf "make %-17s %s\n", $$1, $$2}' Makefile
@@ -24,6 +27,9 @@ preview: venv ## the changes that up would make
 
 refresh: venv ## bring the stack's state in line with its host
 	@$(OPS) refresh $(WITH)
+
+adopt: venv ## a state for a host that runs the stack already: from its copy there, or rebuilt
+	@$(OPS) adopt $(WITH)
 
 dashboards: venv ## write the dashboard's JSON from its code
 	@$(PYTHON) -m dashboards
@@ -43,14 +49,20 @@ rollback: venv ## the rollback: to ContextForge, or TO=N to what update N ran wi
 report: venv ## one page of evidence of the last cutover, into reports/; SEND=1 posts its short form
 	@$(OPS) report $(WITH) $(if $(SEND),--send)
 
-stop-predecessor: venv ## stop the paused predecessor; a rollback then waits for its start
+stop-predecessor: venv ## stop the predecessor in standby; a rollback then starts it first
 	@$(OPS) stop-predecessor $(WITH)
+
+end-grace: venv ## refuse ContextForge's token from now on, before its grace period is over
+	@$(OPS) end-grace $(WITH)
 
 retire-contextforge: venv ## ContextForge leaves the host for good; STALE=1 takes networks along that nobody is on
 	@$(OPS) retire-contextforge $(WITH) $(if $(STALE),--stale)
 
 secrets: venv ## make every secret that is missing; never overwrites one
 	@$(OPS) secrets $(WITH)
+
+settings: venv ## every value of the stack, and the file that it comes from
+	@$(OPS) settings $(WITH)
 
 rotate: venv ## a new value for SECRET=name, everywhere at once; says what it costs
 	@$(OPS) rotate $(WITH) --secret "$(SECRET)"
@@ -76,10 +88,25 @@ restore: venv ## the backup FROM=file in the live database's place; keeps what w
 reboot-check: venv ## before a boot: the marker; after it: whether everything came back (AGAIN=1 a new marker)
 	@$(OPS) reboot-check $(WITH) $(if $(AGAIN),--again)
 
+fleet-up: venv ## make up on STACKS="a b c": a first, then AT_ONCE=3 at the same time, until one fails
+	@$(OPS) fleet-up $(FLEET)
+
+fleet-preview: venv ## make preview on STACKS="a b c"
+	@$(OPS) fleet-preview $(FLEET)
+
+fleet-status: venv ## make status on STACKS="a b c", one line each
+	@$(OPS) fleet-status $(FLEET)
+
+fleet-verify: venv ## make verify on STACKS="a b c", one line each
+	@$(OPS) fleet-verify $(FLEET)
+
+fleet-rollback: venv ## make rollback on STACKS="a b c"; goes on past a host that fails
+	@$(OPS) fleet-rollback $(FLEET)
+
 env: venv ## eval "$$(make env)": plain pulumi works in this shell
 	@$(OPS) env $(WITH)
 
-doctor: venv ## every part: where found, which version, real or double
+doctor: venv ## every part of this machine, and what is wrong on the host
 	@$(OPS) doctor $(WITH)
 
 # Where a machine forbids bytecode, each worker would compile every test module on its own.
@@ -96,9 +123,9 @@ unit: venv ## the tests that need no lab, in under a minute
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
 	@$(PYTHON) -m lab.benchmarks bench $(ARGS)
 
-soak: venv ## the rollback cut off at every point, more steps of the model, more documents: an hour or more
+soak: venv ## the rollback cut off at every point, the disaster drill, the hardened host, more steps of the model, more documents: hours
 	@$(OPS) ready --stack lab
-	@SOAK=1 $(PYTHON) -m pytest tests/lab/rollback tests/unit/hostctl/test_any_document.py $(ARGS)
+	@SOAK=1 $(PYTHON) -m pytest tests/lab/rollback tests/lab/drill tests/lab/hardened tests/unit/hostctl/test_any_document.py tests/unit/hostctl/docker/test_foreign_things.py tests/unit/hostctl/claude_client/test_properties.py $(ARGS)
 
 locks: venv ## every lock of Python packages in line with its requirements; UPGRADE=1 takes the newest that fit
 	@toolchain/locks.sh $(if $(UPGRADE),--upgrade)

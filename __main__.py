@@ -3,7 +3,7 @@
 import pulumi
 
 from components.phases import cut_over, operate, prepare, start_standby
-from components.verification import ROLLBACK
+from components.verification import rollback_command
 from settings import load_or_stop, warnings
 
 settings = load_or_stop()
@@ -21,7 +21,7 @@ pulumi.export("sentinel", standby.sentinel.container_name)
 if served:
     pulumi.export("handover", served.handover.report)
     pulumi.export("verification", served.verification.report)
-    if settings.predecessor.kind == "contextforge":
-        pulumi.export("rollback", ROLLBACK)
+    if command := rollback_command(settings, pulumi.get_stack()):
+        pulumi.export("rollback", command)
 if nightly:
     pulumi.export("nightly", nightly.report)

@@ -24,9 +24,10 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """The subject of a valid token."""
+    """The subject of a valid token; `predecessor` is true for the one that is honoured for a grace period."""
 
     subject: str
+    predecessor: bool = False
 
 
 _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
@@ -40,6 +41,16 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 )
 
 
+def token_in(header: str | None) -> str:
+    """The token of an Authorization header; raises TokenRefused."""
+    if header is None:
+        raise TokenRefused("no token: send the header 'Authorization: Bearer TOKEN'")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise TokenRefused("the Authorization header is not of the form 'Bearer TOKEN'")
+    return token.strip()
+
+
 class Tokens:
     """Checks of the callers' tokens, and the gateway's own token, by the one signing secret."""
 
@@ -50,14 +61,9 @@ class Tokens:
 
     def check(self, header: str | None) -> Caller:
         """The caller behind an Authorization header; raises TokenRefused."""
-        if header is None:
-            raise TokenRefused("no token: send the header 'Authorization: Bearer TOKEN'")
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise TokenRefused("the Authorization header is not of the form 'Bearer TOKEN'")
         try:
             claims = jwt.decode(
-                token.strip(),
+                token_in(header),
                 self._secret,
                 algorithms=["HS256"],
                 issuer=self._issuer,

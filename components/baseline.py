@@ -8,21 +8,17 @@ Deliberately does not: judge. A backend that already fails is reported, and may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 
 from components.base.probes import probes
-from components.base.request import request
-from components.claude_client import place
-from components.host import Host, Operation
+from components.claude_client import place_of_the_predecessor
+from components.host import Operation, StackArgs
 from components.predecessor import Predecessor
-from hostctl.baseline import KeepRequest
 from settings import Settings
+from settings.limits import VERIFICATION_SECONDS
 from verify.documents import BaselineRequest
-
-__all__ = ["Baseline", "BaselineArgs", "is_wanted"]
 
 
 def is_wanted(settings: Settings) -> bool:
@@ -31,11 +27,9 @@ def is_wanted(settings: Settings) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaselineArgs:
+class BaselineArgs(StackArgs):
     """The predecessor that is called, through Claude's own entry."""
 
-    settings: Settings
-    host: Host
     predecessor: Predecessor
 
 
@@ -55,12 +49,12 @@ class Baseline(pulumi.ComponentResource):
             {
                 # A change of it takes a new baseline at the cutover, since that of a staged stack may be days old.
                 "active": settings.active,
-                "claude": _of_the_predecessor(settings, host),
+                "claude": place_of_the_predecessor(settings),
                 "gateway": settings.predecessor.gateway,
                 "port": settings.sentinel.port,
                 "folder": folder,
                 "probes": probes(settings),
-                "limit_seconds": settings.verification.limit_seconds,
+                "limit_seconds": VERIFICATION_SECONDS,
             },
             parent=self,
             depends_on=[args.predecessor],
@@ -68,12 +62,8 @@ class Baseline(pulumi.ComponentResource):
         host.action(
             f"{name}-kept",
             Operation("baseline", create="keep", delete="forget"),
-            request(KeepRequest, folder=folder, baseline=recorded.result),
+            {"folder": folder, "baseline": recorded.result},
             parent=self,
         )
         self.document = recorded.result
         self.register_outputs({"document": self.document})
-
-
-def _of_the_predecessor(settings: Settings, host: Host) -> Mapping[str, pulumi.Input[object]]:
-    return {**place(settings, host.folder), "entry": settings.predecessor.entry, "replaces": ""}

@@ -2,8 +2,8 @@
 rollback's.
 
 Owns: `ClaudeRecord`, the record of Claude's file and token file, made before the handover, so that a broken file stops
-the run while ContextForge still serves; and `ClaudeClient`, the token, our entry in place of the predecessor's, and
-the program that prints Claude's header.
+the run while ContextForge still serves; `ClaudeClient`, the token and our entry in place of the predecessor's; and
+`ClaudeHeader`, the program that prints Claude's header, which a session keeps calling after a rollback.
 
 Deliberately does not: put the token or Claude's file into the program, its state or the engine's events. The record
 stays on the host (0600); only its path and its hash are in the state.
@@ -11,36 +11,45 @@ stays on the host (0600); only its path and its hash are in the state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 
-from components.base.request import request
 from components.handover import Handover
-from components.host import Host, Operation
+from components.host import Operation, StackArgs
 from components.predecessor import RollbackCheck
-from components.sentinel.configuration import AUDIENCE, ISSUER, ROLE
-from components.sentinel.gateway import TOKENS, Sentinel
-from hostctl.claude_client.request import EntryRequest
-from hostctl.tokens import CLAUDE, TokenRequest
+from components.sentinel.configuration import ISSUER
+from components.sentinel.gateway import Sentinel, token_members
+from hostctl.tokens import CLAUDE
 from settings import Settings
-from settings.limits import RENEW_SHARE
 from settings.names import LOOPBACK
-
-__all__ = ["ClaudeClient", "ClaudeClientArgs", "ClaudeRecord", "ClaudeRecordArgs", "place"]
 
 _SUBJECT = "claude"
 """The audit log's name for Claude."""
 
 
+class ClaudeHeader(pulumi.ComponentResource):
+    """The program that prints the header of our entry, on the host for as long as the stack is.
+
+    It prints the token of the gateway that serves, so that a session which began on Sentinel goes on after a rollback.
+    """
+
+    def __init__(self, name: str, args: StackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sentinel-cutover:index:ClaudeHeader", name, None, opts)
+        args.host.action(
+            f"{name}-program",
+            Operation("header", create="install", delete="remove"),
+            entry_request(args.settings),
+            parent=self,
+        )
+        self.register_outputs({})
+
+
 @dataclass(frozen=True, kw_only=True)
-class ClaudeRecordArgs:
+class ClaudeRecordArgs(StackArgs):
     """The entry to record, once the rollback is known to work."""
 
-    settings: Settings
-    host: Host
     rollback: RollbackCheck
 
 
@@ -56,8 +65,8 @@ class ClaudeRecord(pulumi.ComponentResource):
         super().__init__("sentinel-cutover:index:ClaudeRecord", name, None, opts)
         recorded = args.host.action(
             f"{name}-entries",
-            Operation("claude", create="record", update="keep", delete="forget"),
-            place(args.settings, args.host.folder),
+            Operation("claude", create="record", delete="forget"),
+            place(args.settings),
             parent=self,
             depends_on=[args.rollback],
         )
@@ -66,11 +75,9 @@ class ClaudeRecord(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaudeClientArgs:
+class ClaudeClientArgs(StackArgs):
     """The gateway that Claude reaches, and the record of its files."""
 
-    settings: Settings
-    host: Host
     record: ClaudeRecord
     sentinel: Sentinel
     handover: Handover
@@ -86,30 +93,17 @@ class ClaudeClient(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ClaudeClientArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:ClaudeClient", name, None, opts)
-        settings, client, host = args.settings, args.settings.client, args.host
-        entry: Mapping[str, str] = {
-            **place(settings, host.folder),
-            "authorization": client.authorization,
-            "url": f"http://{LOOPBACK}:{settings.sentinel.port}/mcp",
-            "helper": f"{host.folder}/claude/headers",
-        }
+        settings, host = args.settings, args.host
         token = host.action(
             f"{name}-token",
             # Its delete leaves the file: it may be ContextForge's own, which the record restores.
             Operation("token", create="write", delete="forget"),
-            request(
-                TokenRequest,
-                path=client.token_file,
-                request_file=f"{host.folder}/{TOKENS}/{CLAUDE}.json",
-                # An entry with a literal header must change when the nightly job renews the token.
-                entry=entry if client.authorization == "literal" else {},
-                secret_file=args.sentinel.secret_file,
-                issuer=ISSUER,
-                audience=AUDIENCE,
+            token_members(
+                settings,
+                name=CLAUDE,
+                path=settings.client.token_file,
                 subject=_SUBJECT,
-                role=ROLE,
-                days=client.token_days,
-                renew_share=RENEW_SHARE,
+                secret_file=args.sentinel.secret_file,
             ),
             parent=self,
             depends_on=[args.record, args.handover],
@@ -118,7 +112,7 @@ class ClaudeClient(pulumi.ComponentResource):
         applied = host.action(
             f"{name}-entry",
             Operation("claude", create="apply", delete="restore"),
-            request(EntryRequest, **entry, record=args.record.record, token_expires=self.token_expires),
+            {**entry_request(settings), "record": args.record.record},
             parent=self,
             depends_on=[token.resource],
         )
@@ -130,8 +124,8 @@ def _record(answer: dict[str, object]) -> dict[str, object]:
     return cast("dict[str, object]", answer.get("record", {}))
 
 
-def place(settings: Settings, folder: str) -> dict[str, str]:
-    """The members of a `Place` on the host; `folder` is the product's own."""
+def place(settings: Settings) -> dict[str, Any]:
+    """The members of a `Place` on the host."""
     client = settings.client
     return {
         "file": client.file,
@@ -142,5 +136,23 @@ def place(settings: Settings, folder: str) -> dict[str, str]:
         "replaces": settings.predecessor.entry if settings.predecessor.kind == "contextforge" else "",
         "token_file": client.token_file,
         "issuer": ISSUER,
-        "folder": f"{folder}/claude",
+        "folder": f"{settings.host.folder}/claude",
+        "home": settings.host.home,
+        "port": settings.sentinel.port,
+        "gateway": settings.predecessor.gateway_name,
+        "entries": client.entries,
     }
+
+
+def entry_request(settings: Settings) -> dict[str, Any]:
+    """The members of an `EntryRequest` on the host."""
+    return {
+        **place(settings),
+        "url": f"http://{LOOPBACK}:{settings.sentinel.port}/mcp",
+        "helper": f"{settings.host.folder}/claude/headers",
+    }
+
+
+def place_of_the_predecessor(settings: Settings) -> dict[str, Any]:
+    """The same for the predecessor's own entry."""
+    return {**place(settings), "entry": settings.predecessor.entry, "replaces": ""}

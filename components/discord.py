@@ -14,12 +14,8 @@ import pulumi
 from pydantic import SecretStr
 
 from components.base.files import HostFile, HostFiles, HostFilesArgs
-from components.base.request import request
 from components.host import Host, Operation
-from hostctl.discord import CheckRequest
 from settings import secret_output
-
-__all__ = ["Discord", "DiscordArgs"]
 
 _FILE = "webhook"
 
@@ -53,7 +49,7 @@ class Discord(pulumi.ComponentResource):
         args.host.action(
             f"{name}-check",
             Operation("discord", create="check"),
-            request(CheckRequest, webhook_file=self.webhook_file),
+            {"webhook_file": self.webhook_file},
             parent=self,
         )
         self.register_outputs({})

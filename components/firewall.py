@@ -1,7 +1,8 @@
 """The firewall: what listens on loopback stays unreachable from outside, even if a loopback bind is lost.
 
-Owns: the rules for every loopback port of this stack, and their managed block in the operator's firewall script. The
-block is in the resource's inputs, so that a preview shows each line that would change.
+Owns: the rules for every loopback port of this stack, their managed block in the operator's firewall script, and the
+job that sets them again once somebody flushed them. The block is in the resource's inputs, so that a preview shows each
+line that would change.
 
 Deliberately does not: touch any other rule or line, guard ssh's port, or follow `active`: a rollback keeps the rules.
 """
@@ -12,23 +13,15 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.base.request import request
-from components.host import Host, Operation
+from components.host import Operation, StackArgs
 from hostctl.core.documents import rows
 from hostctl.firewall import rules
-from hostctl.firewall.interface import InterfaceRequest
-from hostctl.firewall.request import FirewallRequest
-from settings import Settings
-
-__all__ = ["Firewall", "FirewallArgs", "guarded_ports", "loopback_ports"]
+from settings import Settings, ports_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirewallArgs:
+class FirewallArgs(StackArgs):
     """The ports to guard, and the host."""
-
-    settings: Settings
-    host: Host
 
 
 class Firewall(pulumi.ComponentResource):
@@ -51,15 +44,16 @@ class Firewall(pulumi.ComponentResource):
             "ports": self._ports,
             "ssh_port": settings.host.port,
             "script": settings.firewall.script,
+            "program": f"{host.folder}/hostctl.pyz",
+            "scheduler": host.scheduler,
         }
         applied = host.action(
             f"{name}-rules",
             Operation("firewall", create="apply", delete="remove"),
-            request(
-                FirewallRequest,
+            {
                 **self.members,
-                block=pulumi.Output.from_input(interfaces).apply(self._block),
-            ),
+                "block": pulumi.Output.from_input(interfaces).apply(self._block),
+            },
             parent=self,
         )
         self.report = applied.result
@@ -72,7 +66,7 @@ class Firewall(pulumi.ComponentResource):
         detected = self._host.action(
             f"{self._name}-interface",
             Operation("firewall", create="find", delete="forget"),
-            request(InterfaceRequest, folder=self._folder),
+            {"folder": self._folder},
             parent=self,
         )
         return detected.result.apply(_texts)
@@ -87,13 +81,7 @@ class Firewall(pulumi.ComponentResource):
 
 def guarded_ports(settings: Settings) -> list[int]:
     """Every loopback port of this stack and the operator's further ones, in ascending order."""
-    return sorted({*loopback_ports(settings), *settings.firewall.guard_ports})
-
-
-def loopback_ports(settings: Settings) -> list[int]:
-    """The ports that this stack publishes, on loopback alone, in ascending order."""
-    monitoring = [service.port for service in (settings.prometheus, settings.grafana) if service.enabled]
-    return sorted({settings.sentinel.port, settings.sentinel.health_port, *monitoring})
+    return sorted({*ports_of(settings).values(), *settings.firewall.guard_ports})
 
 
 def _texts(result: dict[str, object]) -> list[str]:

@@ -11,29 +11,25 @@ already has the port, all are skipped (`verify/gates_run.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 
 from components.base.probes import probes
 from components.baseline import Baseline
-from components.host import Host
+from components.host import StackArgs
 from components.networks import Networks
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
-from settings import Settings
 from settings.limits import GATE_SECONDS, UPSTREAM_SECONDS
-from settings.names import DATABASE, DATABASE_OWNER
+from settings.names import DATABASE, DATABASE_OWNER, SENTINEL_USER
 from verify.documents import GatesRequest
-
-__all__ = ["Gates", "GatesArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatesArgs:
+class GatesArgs(StackArgs):
     """The standby container, and the baseline that it is compared with."""
 
-    settings: Settings
-    host: Host
     networks: Networks
     postgres: Postgres
     sentinel: Sentinel
@@ -41,7 +37,12 @@ class GatesArgs:
 
 
 class Gates(pulumi.ComponentResource):
-    """Every gate has passed once this component is registered."""
+    """Every gate has passed once this component is registered.
+
+    `names` has Sentinel's name of each tool of the predecessor's, empty where no gate ran.
+    """
+
+    names: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, args: GatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Gates", name, None, opts)
@@ -53,18 +54,13 @@ class Gates(pulumi.ComponentResource):
             {
                 "active": settings.active,
                 "container": sentinel.container_id,
-                "user": f"{settings.sentinel.uid}:{settings.sentinel.uid}",
+                "user": f"{SENTINEL_USER}:{SENTINEL_USER}",
                 "internal": args.networks.internal,
                 "edge": args.networks.edge,
                 "port": settings.sentinel.port,
                 "health_port": settings.sentinel.health_port,
-                "gateway": settings.predecessor.gateway_there,
-                "audit": settings.sentinel.audit_enabled,
-                "database": {
-                    "container": args.postgres.container.name,
-                    "user": DATABASE_OWNER,
-                    "database": DATABASE,
-                },
+                "gateway": settings.predecessor.gateway_name,
+                "database": {"container": args.postgres.container.name, "role": DATABASE_OWNER, "name": DATABASE},
                 "token_file": sentinel.token_file,
                 "health_token_file": sentinel.health_token_file or "",
                 "probes": probes(settings),
@@ -76,4 +72,5 @@ class Gates(pulumi.ComponentResource):
             parent=self,
             depends_on=[sentinel, args.postgres, *([args.baseline] if args.baseline else [])],
         )
+        self.names = passed.result.apply(lambda report: cast("dict[str, object]", report.get("names") or {}))
         self.register_outputs({"report": passed.result})

@@ -14,30 +14,23 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.handover_members import handover_members
-from components.base.request import request
-from components.host import Host, Operation
+from components.host import Operation, StackArgs
 from components.networks import Networks
 from components.predecessor import Predecessor
 from components.sentinel.gateway import Sentinel
-from hostctl.handover.request import HandoverRequest
-from settings import Settings
-
-__all__ = ["Handover", "HandoverArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HandoverArgs:
+class HandoverArgs(StackArgs):
     """The two gateways, and the networks between which the port moves."""
 
-    settings: Settings
-    host: Host
     networks: Networks
     predecessor: Predecessor
     sentinel: Sentinel
 
 
 class Handover(pulumi.ComponentResource):
-    """The port, held by Sentinel. `report` has `downtime_ms`, its `parts`, `from`, `to`, `at` and `release`."""
+    """The port, held by Sentinel. `report` has `downtime_ms`, its `parts`, `from`, `to`, `at` and `keep`."""
 
     report: pulumi.Output[dict[str, object]]
 
@@ -47,8 +40,7 @@ class Handover(pulumi.ComponentResource):
         cutover = args.host.action(
             f"{name}-port",
             Operation("handover", create="cutover", delete="rollback"),
-            request(
-                HandoverRequest,
+            {
                 **{
                     **handover_members(settings),
                     "container": args.sentinel.container_id,
@@ -56,7 +48,7 @@ class Handover(pulumi.ComponentResource):
                     "internal": args.networks.internal,
                     "predecessor": args.predecessor.record,
                 },
-            ),
+            },
             parent=self,
             depends_on=[args.sentinel, args.predecessor],
         )

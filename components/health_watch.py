@@ -17,9 +17,8 @@ import pulumi
 from pydantic import SecretStr
 
 from components.base.files import HostFile, HostFiles, HostFilesArgs
-from components.base.request import request
 from components.discord import Discord
-from components.host import Action, Host, Operation
+from components.host import Action, Operation, StackArgs
 from components.monitoring import grafana as grafana_component
 from components.monitoring import prometheus as prometheus_component
 from components.monitoring.grafana import Grafana
@@ -27,11 +26,7 @@ from components.monitoring.prometheus import Prometheus
 from components.n8n_workflow.workflow import Target, targets, workflow
 from components.sentinel.configuration import ALIAS as GATEWAY
 from components.verification import Verification
-from hostctl.docker.networks import NetworkRequest
-from hostctl.health_watch import WorkflowRequest
-from settings import Settings, secret_output
-
-__all__ = ["HealthWatch", "HealthWatchArgs"]
+from settings import secret_output
 
 FAILURES = 2
 """Failed checks in a row that count as down."""
@@ -42,11 +37,9 @@ WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class HealthWatchArgs:
+class HealthWatchArgs(StackArgs):
     """The probed services, and the verification that comes before."""
 
-    settings: Settings
-    host: Host
     verification: Verification
     discord: Discord
     prometheus: Prometheus | None
@@ -67,14 +60,13 @@ class HealthWatch(pulumi.ComponentResource):
         applied = host.action(
             f"{name}-workflow",
             Operation("n8n", create="apply", delete="remove"),
-            request(
-                WorkflowRequest,
-                url=check.url,
-                key_file=files.path("n8n_api_key"),
-                webhook_file=args.discord.webhook_file,
-                workflow=workflow(self._targets(), minutes=check.minutes, failures=FAILURES),
-                limit_seconds=WAIT_SECONDS,
-            ),
+            {
+                "url": check.url,
+                "key_file": files.path("n8n_api_key"),
+                "webhook_file": args.discord.webhook_file,
+                "workflow": workflow(self._targets(), minutes=check.minutes, failures=FAILURES),
+                "limit_seconds": WAIT_SECONDS,
+            },
             parent=self,
             depends_on=[args.verification, *(action.resource for action in reached)],
         )
@@ -106,12 +98,13 @@ class HealthWatch(pulumi.ComponentResource):
             self._args.host.action(
                 f"{self._name}-reached-{network}",
                 Operation("networks", create="join", delete="leave"),
-                request(
-                    NetworkRequest,
-                    network=network,
-                    members=[{"container": container.name, "aliases": [alias]} for alias, container in present.items()],
-                    containers=[container.id for container in present.values()],
-                ),
+                {
+                    "network": network,
+                    "members": [
+                        {"container": container.name, "aliases": [alias]} for alias, container in present.items()
+                    ],
+                    "containers": [container.id for container in present.values()],
+                },
                 parent=self,
             )
             for network in self._args.settings.networks.also
@@ -119,15 +112,11 @@ class HealthWatch(pulumi.ComponentResource):
 
     def _targets(self) -> list[Target]:
         settings = self._args.settings
-        inside = settings.health_watch.in_container
-        port = settings.sentinel.health_port
-        return targets(
-            settings,
-            gateway=f"{GATEWAY}:{port}" if inside else f"127.0.0.1:{port}",
-            prometheus=f"{prometheus_component.ALIAS}:{prometheus_component.PORT}"
-            if inside
-            else f"127.0.0.1:{settings.prometheus.port}",
-            grafana=f"{grafana_component.ALIAS}:{grafana_component.PORT}"
-            if inside
-            else f"127.0.0.1:{settings.grafana.port}",
-        )
+        inside = {
+            "gateway": f"{GATEWAY}:{settings.sentinel.health_port}",
+            "prometheus": f"{prometheus_component.ALIAS}:{prometheus_component.PORT}",
+            "grafana": f"{grafana_component.ALIAS}:{grafana_component.PORT}",
+        }
+        ports = (settings.sentinel.health_port, settings.prometheus.port, settings.grafana.port)
+        on_host = {name: f"127.0.0.1:{port}" for name, port in zip(inside, ports, strict=True)}
+        return targets(settings, **(inside if settings.health_watch.in_container else on_host))

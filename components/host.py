@@ -16,43 +16,36 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 from pydantic import BaseModel
 
-from hostctl.build import UNPACKING, packed
+from components.base.request import request
+from hostctl.build import RUNNING, packed
 from hostctl.core import requests
 from hostctl.schedule.job import Scheduler
+from settings import Settings
 from settings.gateway_sections import Host as HostSettings
-from verify import ssh
-
-__all__ = ["Action", "Host", "HostArgs", "Operation", "host_for_verify"]
+from verify.link.start import command_line
+from verify.link.target import Target, bracketed
 
 _PYTHON = ".venv/bin/python"
 """Relative to the project's folder, where the engine runs actions, so that a moved checkout changes no state."""
 
-_BOOTSTRAP = (
-    f"{UNPACKING};import os;d=sys.argv[1];os.makedirs(os.path.dirname(d),mode=0o755,exist_ok=True);"
-    "t=d+'.new';f=open(t,'wb');f.write(unpacked(sys.stdin.read()));f.flush();os.fsync(f.fileno());f.close();"
-    "os.chmod(t,0o755);os.replace(t,d)"
-)
+_NEW_ID = f"{_PYTHON} -c 'import secrets; print(secrets.token_hex(8))'"
+"""Run once for each state: the state keeps the answer."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A verb of `hostctl` with the actions that create, update and delete a resource.
-
-    `update` defaults to `create`, since every verb is idempotent; `delete` of `None` leaves the host as it is.
-    """
+    """A verb of `hostctl` with the actions that create and delete a resource; None leaves the host as it is."""
 
     verb: str
     create: str
     delete: str | None = None
-    update: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,8 @@ class HostArgs:
 class Host(pulumi.ComponentResource):
     """The operator's host: its Docker daemon, and `hostctl` in the product's folder on it.
 
-    Its first action checks that the daemon enforces memory limits; every other action waits for it.
+    Its first action claims the host for this state and installs `hostctl`, and refuses a host that belongs to another
+    state. The next one checks that the daemon enforces memory limits; every other action waits for it.
 
     Leaves alone: Docker's own configuration and everything outside the product's folder.
     """
@@ -91,20 +85,40 @@ class Host(pulumi.ComponentResource):
             ssh_opts=_ssh_options(args.settings),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        install = f"python3 -I -c {shlex.quote(_BOOTSTRAP)} {shlex.quote(self._program)}"
+        own_id = command.local.Command(
+            f"{name}-state-id",
+            create=_NEW_ID,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["create"]),
+        ).stdout
+        document = request(
+            "stack",
+            ("claim", "release"),
+            {
+                "folder": args.settings.folder,
+                "stack": pulumi.get_stack(),
+                "id": own_id,
+                "docker_socket": args.settings.docker_socket,
+            },
+        )
+        # Run from stdin: the first action neither finds this program on the host nor may replace another state's.
+        runner = ["python3", "-I", "-c", RUNNING, "stack"]
+        program = packed(args.archive).decode()
         installed = self._command(
             f"{name}-hostctl",
-            create=install,
-            update=install,
-            delete=f"rm -f {shlex.quote(self._program)}; rmdir {shlex.quote(args.settings.folder)} 2>/dev/null || true",
-            stdin=packed(args.archive).decode(),
+            create=[*runner, "claim"],
+            delete=[*runner, "release"],
+            stdin=pulumi.Output.json_dumps(document).apply(lambda text: f"{program}\n{text}"),
             logging="none",
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._first: Sequence[pulumi.Resource] = [installed]
         limits = self.action(f"{name}-docker-limits", Operation("docker", create="check"), {}, parent=self)
         self._first = [installed, limits.resource]
-        self.register_outputs({"folder": args.settings.folder})
+        claimed = installed.stdout.apply(_document)
+        self.register_outputs(
+            {"folder": args.settings.folder, "machine": claimed.apply(lambda claim: claim.get("machine", ""))}
+        )
 
     @property
     def folder(self) -> str:
@@ -128,6 +142,7 @@ class Host(pulumi.ComponentResource):
         delete_before_replace: bool | None = None,
         ignore_changes: list[str] | None = None,
         retain_on_delete: bool | None = None,
+        depends_on: list[pulumi.Resource] | None = None,
     ) -> pulumi.ResourceOptions:
         """Options for a Docker resource of `parent`: this host's daemon, and only what the caller means to pass on."""
         return pulumi.ResourceOptions(
@@ -136,32 +151,34 @@ class Host(pulumi.ComponentResource):
             delete_before_replace=delete_before_replace,
             ignore_changes=ignore_changes,
             retain_on_delete=retain_on_delete,
+            depends_on=depends_on,
         )
 
     def action(
         self,
         name: str,
         operation: Operation,
-        document: pulumi.Input[Mapping[str, pulumi.Input[object]]],
+        members: pulumi.Input[Mapping[str, pulumi.Input[Any]]],
         *,
         parent: pulumi.Resource,
         depends_on: Sequence[pulumi.Resource] = (),
         secret: bool = False,
         triggers: Sequence[pulumi.Input[str]] | None = None,
     ) -> Action:
-        """Register one verb of `hostctl` as a resource.
+        """Register one verb of `hostctl` as a resource; `members` are those of its request beside the Docker socket.
 
         With `secret` the document and both outputs are secrets and nothing is logged: the published plugin shows and
         stores a command's output in plain text, even if its input was secret. Otherwise the verb's progress on stderr
         is shown.
         """
-        known = pulumi.Output.from_input(document).apply(lambda known: {**known, "docker_socket": self.docker_socket})
+        verb, actions = operation.verb, (operation.create, *([operation.delete] if operation.delete else []))
+        socket: dict[str, object] = {"docker_socket": self.docker_socket}
+        known = request(verb, actions, members).apply(lambda known: known | socket)
         requested = pulumi.Output.secret(known) if secret else known
         resource = self._command(
             name,
-            create=self._line(operation.verb, operation.create),
-            update=self._line(operation.verb, operation.update or operation.create),
-            delete=self._line(operation.verb, operation.delete) if operation.delete else None,
+            create=self._argv(verb, operation.create),
+            delete=self._argv(verb, operation.delete) if operation.delete else None,
             stdin=pulumi.Output.json_dumps(requested),
             logging="none" if secret else "stderr",
             triggers=triggers,
@@ -177,7 +194,7 @@ class Host(pulumi.ComponentResource):
         self,
         name: str,
         verb: str,
-        request: type[BaseModel],
+        model: type[BaseModel],
         members: Mapping[str, pulumi.Input[object]],
         *,
         parent: pulumi.Resource,
@@ -190,7 +207,7 @@ class Host(pulumi.ComponentResource):
         """
         line = f"{_PYTHON} -m verify {verb}"
         known = pulumi.Output.all(**{"host": host_for_verify(self._settings), **members})
-        requested = known.apply(lambda known: request.model_validate(known).model_dump(mode="json"))
+        requested = known.apply(lambda known: model.model_validate(known).model_dump(mode="json"))
         resource = command.local.Command(
             name,
             create=line,
@@ -202,76 +219,62 @@ class Host(pulumi.ComponentResource):
         )
         return Action(resource, resource.stdout.apply(_document), requested)
 
-    def _line(self, verb: str, action: str) -> str:
-        return f"python3 -I -S {shlex.quote(self._program)} {verb} {action}"
+    def _argv(self, verb: str, action: str) -> list[str]:
+        return ["python3", "-I", "-S", self._program, verb, action]
 
     def _command(
         self,
         name: str,
         *,
-        create: str,
-        update: str,
-        delete: str | None,
+        create: list[str],
+        delete: list[str] | None,
         stdin: pulumi.Input[str],
         logging: str,
         opts: pulumi.ResourceOptions,
         triggers: Sequence[pulumi.Input[str]] | None = None,
-    ) -> command.local.Command | command.remote.Command:
-        if self._settings.kind == "local":
-            return command.local.Command(
-                name,
-                create=create,
-                update=update,
-                delete=delete,
-                stdin=stdin,
-                logging=command.local.Logging(logging),
-                add_previous_output_in_env=False,
-                triggers=triggers,
-                opts=opts,
-            )
-        return command.remote.Command(
+    ) -> command.local.Command:
+        if self._settings.kind == "ssh":
+            former = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="command:remote:Command")])
+            opts = pulumi.ResourceOptions.merge(opts, former)
+        return command.local.Command(
             name,
-            connection=self._connection(),
-            create=create,
-            update=update,
-            delete=delete,
+            create=line_for(self._settings, create),
+            # An update creates again, since every verb is idempotent.
+            update=line_for(self._settings, create),
+            delete=line_for(self._settings, delete) if delete else None,
             stdin=stdin,
-            logging=command.remote.Logging(logging),
+            logging=command.local.Logging(logging),
             add_previous_output_in_env=False,
             triggers=triggers,
             opts=opts,
         )
 
-    def _connection(self) -> command.remote.ConnectionArgs:
-        settings = self._settings
-        key = Path(settings.private_key_file).read_text(encoding="utf-8") if settings.private_key_file else None
-        return command.remote.ConnectionArgs(
-            host=settings.address or "",
-            user=settings.user,
-            port=settings.port,
-            private_key=pulumi.Output.secret(key) if key else None,
-            # Without it the published plugin accepts any host.
-            host_key=settings.host_key,
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class StackArgs:
+    """The arguments that the components on the host share."""
+
+    settings: Settings
+    host: Host
+
+
+def line_for(settings: HostSettings, words: Sequence[str]) -> str:
+    """The words of an action as a line for the shell; over ssh it uses the one connection (`verify/link`)."""
+    if settings.kind == "local":
+        return shlex.join(words)
+    return shlex.join([_PYTHON, *command_line(Target.of(settings), words)])
 
 
 def host_for_verify(settings: HostSettings) -> dict[str, object]:
     """The host as a member of a request of `verify`: `verify.documents.Host`."""
-    common: dict[str, object] = {
+    members: dict[str, object] = {
         "kind": settings.kind,
         "program": f"{settings.folder}/hostctl.pyz",
         "docker_socket": settings.docker_socket,
     }
-    if settings.kind == "local":
-        return common
-    return {
-        **common,
-        "address": settings.address,
-        "user": settings.user,
-        "port": settings.port,
-        "private_key_file": settings.private_key_file,
-        "host_key": settings.host_key,
-    }
+    if settings.kind == "ssh":
+        members |= settings.model_dump(include={"address", "user", "port", "private_key_file", "host_key"})
+    return members
 
 
 def _document(stdout: str) -> dict[str, object]:
@@ -281,9 +284,9 @@ def _document(stdout: str) -> dict[str, object]:
 def _docker_host(settings: HostSettings) -> str:
     if settings.kind == "local":
         return f"unix://{settings.docker_socket}"
-    return f"ssh://{settings.user}@{settings.address}:{settings.port}"
+    return f"ssh://{settings.user}@{bracketed(settings.address or '')}:{settings.port}"
 
 
 def _ssh_options(settings: HostSettings) -> list[str] | None:
     """Options of the `ssh` by which the provider reaches Docker."""
-    return None if settings.kind == "local" else ssh.options(settings.private_key_file, settings.host_key)
+    return None if settings.kind == "local" else Target.of(settings).options()

@@ -14,8 +14,6 @@ import pulumi_docker as docker
 from components.host import Host
 from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
-__all__ = ["Networks", "NetworksArgs"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class NetworksArgs:
@@ -25,14 +23,18 @@ class NetworksArgs:
 
 
 class Networks(pulumi.ComponentResource):
-    """Both networks of the product; `internal` and `edge` are their names on the host."""
+    """Both networks of the product; `internal` and `edge` are their names on the host, and the ids are Docker's."""
 
     internal: pulumi.Output[str]
+    internal_id: pulumi.Output[str]
     edge: pulumi.Output[str]
+    edge_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: NetworksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Networks", name, None, opts)
         options = args.host.docker_options(self)
-        self.internal = docker.Network(f"{name}-internal", name=INTERNAL_NETWORK, internal=True, opts=options).name
-        self.edge = docker.Network(f"{name}-edge", name=EDGE_NETWORK, opts=options).name
+        internal = docker.Network(f"{name}-internal", name=INTERNAL_NETWORK, internal=True, opts=options)
+        edge = docker.Network(f"{name}-edge", name=EDGE_NETWORK, opts=options)
+        self.internal, self.internal_id = internal.name, internal.id
+        self.edge, self.edge_id = edge.name, edge.id
         self.register_outputs({"internal": self.internal, "edge": self.edge})

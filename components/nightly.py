@@ -1,4 +1,5 @@
-"""The nightly job: a backup that is read back, retention of the audit log, a weekly restore drill, and tokens renewed.
+"""The nightly job: a backup that is read back, retention of the audit log, a weekly restore drill, the proof that a
+rollback is possible, and tokens renewed.
 
 Owns: its request, the job on the host (a block in the operator's script, else a job of the host's scheduler), and its
 file among Prometheus's marks. The block is in the resource's inputs, so that a preview shows it.
@@ -12,7 +13,9 @@ from dataclasses import dataclass, replace
 
 import pulumi
 
-from components.host import Host, Operation
+from components.base.handover_members import handover_members
+from components.claude_client import entry_request
+from components.host import Operation, StackArgs
 from components.monitoring.prometheus import MARKS_SUFFIX, PORT, Prometheus
 from components.monitoring.prometheus import NAME as PROMETHEUS
 from components.postgres import NAME as POSTGRES
@@ -24,17 +27,13 @@ from hostctl.postgres.psql import DatabaseRequest
 from hostctl.schedule.job import Scheduler
 from settings import Settings
 from settings.limits import AUDIT_BATCH_ROWS
-from settings.names import DATABASE, DATABASE_OWNER
-
-__all__ = ["Nightly", "NightlyArgs", "nightly_request"]
+from settings.names import DATABASE, DATABASE_ADMIN, DATABASE_OWNER, POSTGRES_USER
 
 
 @dataclass(frozen=True, kw_only=True)
-class NightlyArgs:
+class NightlyArgs(StackArgs):
     """Its dependencies; without `prometheus` the results stay in the job's own files."""
 
-    settings: Settings
-    host: Host
     verification: Verification
     prometheus: Prometheus | None
 
@@ -67,13 +66,15 @@ def nightly_request(settings: Settings) -> NightlyRequest:
         program=f"{host.folder}/hostctl.pyz",
         backups=nightly.folder,
         keep=Keep(nightly.keep_daily, nightly.keep_weekly, nightly.keep_monthly),
-        database=DatabaseRequest(POSTGRES, DATABASE_OWNER, DATABASE, settings.postgres.uid),
+        database=DatabaseRequest(POSTGRES, DATABASE_OWNER, DATABASE, POSTGRES_USER, DATABASE_ADMIN),
         retention=Retention(nightly.audit_days, AUDIT_BATCH_ROWS),
         at=nightly.at,
         script=nightly.script or "",
         scheduler=Scheduler(host.scheduler, cron_folder=host.cron_folder),
-        restore_drill=nightly.restore_drill,
+        copy_to=nightly.copy_to or "",
         tokens=f"{host.folder}/{TOKENS}",
         prometheus=marks if settings.prometheus.enabled else NO_MARKS,
+        rollback=handover_members(settings) if settings.predecessor.kind == "contextforge" else {},
+        claude=entry_request(settings),
         docker_socket=host.docker_socket,
     )

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import pulumi
 
 from components.baseline import Baseline, BaselineArgs, is_wanted
-from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeRecord, ClaudeRecordArgs
+from components.claude_client import ClaudeClient, ClaudeClientArgs, ClaudeHeader, ClaudeRecord, ClaudeRecordArgs
+from components.claude_permissions import ClaudePermissions, ClaudePermissionsArgs
 from components.discord import Discord, DiscordArgs
 from components.firewall import Firewall, FirewallArgs
 from components.gates import Gates, GatesArgs
+from components.grace import Grace, GraceArgs
 from components.handover import Handover, HandoverArgs
 from components.health_watch import HealthWatch, HealthWatchArgs
-from components.host import Host, HostArgs
+from components.host import Host, HostArgs, StackArgs
 from components.monitoring.grafana import NAME as GRAFANA
 from components.monitoring.grafana import USER as GRAFANA_USER
 from components.monitoring.grafana import Grafana, GrafanaArgs
@@ -34,8 +36,6 @@ from components.sentinel.gateway import Sentinel, SentinelArgs
 from components.verification import Verification, VerificationArgs
 from hostctl.build import archive
 from settings import Settings
-
-__all__ = ["CutOver", "Prepared", "Standby", "cut_over", "operate", "prepare", "start_standby"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,7 @@ def prepare(settings: Settings) -> Prepared:
     host = Host("host", HostArgs(settings=settings.host, archive=archive()))
     firewall = Firewall("firewall", FirewallArgs(settings=settings, host=host)) if settings.firewall.enabled else None
     predecessor = Predecessor("predecessor", PredecessorArgs(settings=settings, host=host), _after(firewall))
+    ClaudeHeader("header", StackArgs(settings=settings, host=host))
     baseline = claude_record = None
     if is_wanted(settings):
         baseline = Baseline("baseline", BaselineArgs(settings=settings, host=host, predecessor=predecessor))
@@ -97,9 +98,19 @@ def start_standby(settings: Settings, prepared: Prepared) -> Standby:
         PostgresArgs(settings=settings, host=host, networks=networks),
         _after(prepared.firewall, prepared.predecessor, prepared.baseline),
     )
+    grace = None
+    if settings.sentinel.serve == "bridge":
+        grace = Grace("grace", GraceArgs(settings=settings, host=host, baseline=prepared.baseline))
     sentinel = Sentinel(
         "sentinel",
-        SentinelArgs(settings=settings, host=host, networks=networks, postgres=postgres, standby=runs),
+        SentinelArgs(
+            settings=settings,
+            host=host,
+            networks=networks,
+            postgres=postgres,
+            predecessor_folder=grace.folder if grace else None,
+            standby=runs,
+        ),
         _after(postgres),
     )
     gates = prometheus = grafana = discord = None
@@ -155,6 +166,11 @@ def cut_over(settings: Settings, prepared: Prepared, standby: Standby) -> CutOve
     if prepared.claude_record is None:
         return None
     host, sentinel = prepared.host, standby.sentinel
+    # Of a retired predecessor's rules the counterparts stay: the tools that they close are still there.
+    permissions = ClaudePermissions(
+        "claude-permissions",
+        ClaudePermissionsArgs(settings=settings, host=host, record=prepared.claude_record, gates=standby.gates),
+    )
     handover = Handover(
         "handover",
         HandoverArgs(
@@ -164,7 +180,7 @@ def cut_over(settings: Settings, prepared: Prepared, standby: Standby) -> CutOve
             predecessor=prepared.predecessor,
             sentinel=sentinel,
         ),
-        _after(prepared.claude_record, standby.gates),
+        _after(prepared.claude_record, standby.gates, permissions),
     )
     claude = ClaudeClient(
         "claude",

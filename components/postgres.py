@@ -1,6 +1,6 @@
 """Postgres for Sentinel's audit log, on the internal network only.
 
-Owns: the container, its password file, and its volume.
+Owns: the container, its password file, its volume, and the gateway's role, which is no superuser.
 
 Deliberately does not: publish a port, reach the outside, put the password into the environment, or ever delete the
 volume. `pulumi destroy` forgets the volume and keeps it on the host; the next `up` uses it again.
@@ -17,31 +17,24 @@ import pulumi_docker as docker
 from components.base.container import ContainerSpec, HealthCheck, expected, hardened_container
 from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.image import image_on_host
-from components.base.request import request
-from components.host import Host, Operation
+from components.host import Operation, StackArgs
 from components.networks import Networks
-from hostctl.postgres import PasswordRequest
-from settings import Settings, secret_output
+from settings import secret_output
 from settings.limits import DATABASE_START_SECONDS
-from settings.names import DATABASE, DATABASE_OWNER
-
-__all__ = ["NAME", "Postgres", "PostgresArgs"]
+from settings.names import DATABASE, DATABASE_ADMIN, DATABASE_OWNER, DATABASE_VOLUME, POSTGRES_USER
 
 NAME = "sentinel-postgres"
 """The component's and the container's name."""
 
 ALIAS = "postgres"
-_VOLUME = "sentinel-postgres"
 _DATA = "/var/lib/postgresql/data"
 _PASSWORD = "/run/secrets/postgres_password"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PostgresArgs:
+class PostgresArgs(StackArgs):
     """The host, and the networks of the container."""
 
-    settings: Settings
-    host: Host
     networks: Networks
 
 
@@ -59,12 +52,14 @@ class Postgres(pulumi.ComponentResource):
         settings, host, networks = args.settings.postgres, args.host, args.networks
         password = secret_output(args.settings.postgres_password)
         image = image_on_host(f"{name}-image", settings.image, "postgres.image", host=host, parent=self)
-        volume = docker.Volume(f"{name}-data", name=_VOLUME, opts=host.docker_options(self, retain_on_delete=True))
+        volume = docker.Volume(
+            f"{name}-data", name=DATABASE_VOLUME, opts=host.docker_options(self, retain_on_delete=True)
+        )
         files = HostFiles(
             f"{name}-files",
             HostFilesArgs(
                 files={"postgres_password": HostFile(password)},
-                owner=settings.uid,
+                owner=POSTGRES_USER,
                 host=host,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -72,7 +67,7 @@ class Postgres(pulumi.ComponentResource):
         spec = ContainerSpec(
             image=image.image_id,
             name=name,
-            user=f"{settings.uid}:{settings.uid}",
+            user=f"{POSTGRES_USER}:{POSTGRES_USER}",
             memory_mb=settings.memory_mb,
             network=networks.internal,
             aliases=[ALIAS],
@@ -85,7 +80,7 @@ class Postgres(pulumi.ComponentResource):
             },
             files={_PASSWORD: files.path("postgres_password")},
             volumes={_DATA: volume.name},
-            tmpfs={"/run/postgresql": f"uid={settings.uid},gid={settings.uid},mode=0775", "/tmp": "mode=1777"},
+            tmpfs={"/run/postgresql": f"uid={POSTGRES_USER},gid={POSTGRES_USER},mode=0775", "/tmp": "mode=1777"},
             health=HealthCheck(
                 # Over TCP: while it initialises the data folder the server listens on its socket only.
                 command=["pg_isready", "-h", "127.0.0.1", "-U", DATABASE_OWNER, "-d", DATABASE],
@@ -98,21 +93,31 @@ class Postgres(pulumi.ComponentResource):
             start_seconds=DATABASE_START_SECONDS,
             stop_seconds=30,
         )
+        version = host.action(
+            f"{name}-version",
+            Operation("postgres", create="check"),
+            {"image": image.image_id, "volume": volume.name},
+            parent=self,
+        )
         self.container = hardened_container(
-            f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
+            f"{name}-container",
+            spec,
+            host.docker_options(self, delete_before_replace=True, depends_on=[version.resource]),
         )
         self.expected = expected(self.container.name, spec, [networks.internal])
         host.action(
+            # Named by its former purpose: a recorded state knows it by that.
             f"{name}-password",
             # No delete: the role stays or goes with the volume.
-            Operation("postgres", create="password"),
-            request(
-                PasswordRequest,
-                container=self.container.name,
-                role=DATABASE_OWNER,
-                database=DATABASE,
-                password_file=_PASSWORD,
-            ),
+            Operation("postgres", create="role"),
+            {
+                "container": self.container.name,
+                "container_id": self.container.id,
+                "role": DATABASE_OWNER,
+                "admin": DATABASE_ADMIN,
+                "database": DATABASE,
+                "password_file": _PASSWORD,
+            },
             parent=self,
             depends_on=[self.container],
             triggers=[files.hash],

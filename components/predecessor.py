@@ -13,20 +13,13 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.base.request import request
-from components.host import Host, Operation
-from hostctl.predecessor import PredecessorRequest
+from components.host import Host, Operation, StackArgs
 from settings import Settings
-
-__all__ = ["Predecessor", "PredecessorArgs", "RollbackCheck", "RollbackCheckArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredecessorArgs:
+class PredecessorArgs(StackArgs):
     """The settings that name the predecessor, and its host."""
-
-    settings: Settings
-    host: Host
 
 
 class Predecessor(pulumi.ComponentResource):
@@ -37,18 +30,16 @@ class Predecessor(pulumi.ComponentResource):
     def __init__(self, name: str, args: PredecessorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Predecessor", name, None, opts)
         recorded = args.host.action(
-            f"{name}-record", Operation("predecessor", create="record"), _request(args.settings, args.host), parent=self
+            f"{name}-record", Operation("predecessor", create="record"), _members(args.settings, args.host), parent=self
         )
         self.record = recorded.result
         self.register_outputs({"record": self.record})
 
 
 @dataclass(frozen=True, kw_only=True)
-class RollbackCheckArgs:
+class RollbackCheckArgs(StackArgs):
     """The predecessor that a rollback needs."""
 
-    settings: Settings
-    host: Host
     predecessor: Predecessor
 
 
@@ -63,21 +54,20 @@ class RollbackCheck(pulumi.ComponentResource):
         args.host.action(
             f"{name}-check",
             Operation("predecessor", create="check"),
-            _request(args.settings, args.host),
+            _members(args.settings, args.host),
             parent=self,
             depends_on=[args.predecessor],
         )
         self.register_outputs({})
 
 
-def _request(settings: Settings, host: Host) -> pulumi.Output[dict[str, object]]:
+def _members(settings: Settings, host: Host) -> dict[str, pulumi.Input[object]]:
     predecessor = settings.predecessor
-    return request(
-        PredecessorRequest,
-        kind=predecessor.kind,
-        project=predecessor.project,
-        gateway=predecessor.gateway,
-        port=settings.sentinel.port,
+    return {
+        "kind": predecessor.kind,
+        "project": predecessor.project,
+        "gateway": predecessor.gateway,
+        "port": settings.sentinel.port,
         # The handover's journal describes a predecessor that is already out of service as it was before.
-        folder=f"{host.folder}/handover",
-    )
+        "folder": f"{host.folder}/handover",
+    }

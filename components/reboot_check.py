@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 import pulumi
 
 from components.base.probes import probes
-from components.base.request import request
-from components.claude_client import place
+from components.claude_client import place, place_of_the_predecessor
 from components.discord import Discord
 from components.firewall import Firewall
-from components.host import Host, Operation
+from components.host import Operation, StackArgs
 from components.monitoring.grafana import Grafana
 from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
@@ -30,20 +29,15 @@ from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
 from dashboards.alerting.discord import CONTACT_POINT
 from hostctl.core import requests
-from hostctl.reboot_check.request import RebootCheckRequest
-from settings import Settings
-from settings.names import GRAFANA_ADMIN
+from settings.limits import AFTER_BOOT_SECONDS
+from settings.names import ALERTS_PAGE, GRAFANA_ADMIN
 from verify.names import offered_name
-
-__all__ = ["RebootCheck", "RebootCheckArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RebootCheckArgs:
+class RebootCheckArgs(StackArgs):
     """The parts that must come back. `standby`: Sentinel runs, whichever gateway has the port."""
 
-    settings: Settings
-    host: Host
     networks: Networks
     postgres: Postgres
     sentinel: Sentinel
@@ -66,29 +60,28 @@ class RebootCheck(pulumi.ComponentResource):
         armed = host.action(
             f"{name}-armed",
             Operation("reboot-check", create="arm", delete="disarm"),
-            request(
-                RebootCheckRequest,
-                folder=self._folder,
-                program=f"{host.folder}/hostctl.pyz",
-                limit_seconds=settings.reboot.limit_seconds,
-                active=settings.active,
-                port=settings.sentinel.port,
-                health_port=settings.sentinel.health_port,
-                sentinel=args.sentinel.container_name,
-                standby=args.standby,
-                predecessor=settings.predecessor.gateway_there,
-                project=settings.predecessor.project,
-                internal=args.networks.internal,
-                edge=args.networks.edge,
-                containers=self._containers(),
-                firewall=args.firewall.members if args.firewall else {},
-                nightly_request=nightly_request(settings).request_file,
-                claude=self._claude(),
-                probes=self._probes(),
-                webhook_file=args.discord.webhook_file if args.discord else "",
-                scheduler=host.scheduler,
+            {
+                "folder": self._folder,
+                "program": f"{host.folder}/hostctl.pyz",
+                "limit_seconds": AFTER_BOOT_SECONDS,
+                "active": settings.active,
+                "port": settings.sentinel.port,
+                "health_port": settings.sentinel.health_port,
+                "sentinel": args.sentinel.container_name,
+                "standby": args.standby,
+                "predecessor": settings.predecessor.gateway_name,
+                "project": settings.predecessor.project,
+                "internal": args.networks.internal,
+                "edge": args.networks.edge,
+                "containers": self._containers(),
+                "firewall": args.firewall.members if args.firewall else {},
+                "nightly_request": nightly_request(settings).request_file,
+                "claude": place(settings) if settings.active == "sentinel" else place_of_the_predecessor(settings),
+                "probes": self._probes(),
+                "webhook_file": args.discord.webhook_file if args.discord else "",
+                "scheduler": host.scheduler,
                 **self._monitoring(),
-            ),
+            },
             parent=self,
         )
         self.report = armed.result
@@ -101,12 +94,6 @@ class RebootCheck(pulumi.ComponentResource):
         ]
         backends = [backend.container for backend in self._args.settings.backends if backend.container]
         return [self._args.postgres.container.name, *monitoring, *backends]
-
-    def _claude(self) -> Mapping[str, str]:
-        """The entry by which Claude reaches the gateway that has the port."""
-        ours, settings = place(self._args.settings, self._args.host.folder), self._args.settings
-        predecessors = {"entry": settings.predecessor.entry, "replaces": ""}
-        return ours if settings.active == "sentinel" else {**ours, **predecessors}
 
     def _probes(self) -> list[dict[str, object]]:
         """The backends' probes; each tool under the name that the gateway with the port offers."""
@@ -122,7 +109,7 @@ class RebootCheck(pulumi.ComponentResource):
             return {}
         members: dict[str, pulumi.Input[object]] = {
             "prometheus_port": settings.prometheus.port,
-            "jobs": ["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
+            "jobs": self._args.prometheus.jobs,
         }
         if grafana is None:
             return members
@@ -132,5 +119,5 @@ class RebootCheck(pulumi.ComponentResource):
             "grafana_user": GRAFANA_ADMIN,
             "grafana_password_file": grafana.admin_password_file,
             "contact_point": CONTACT_POINT,
-            "runbook": settings.alerts.runbook,
+            "runbook": ALERTS_PAGE,
         }

@@ -15,27 +15,20 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.probes import probes
-from components.base.request import request
 from components.baseline import Baseline, is_wanted
-from components.claude_client import ClaudeClient, place
-from components.host import Host, Operation, host_for_verify
+from components.claude_client import ClaudeClient, place, place_of_the_predecessor
+from components.host import Operation, StackArgs, host_for_verify
 from components.postgres import Postgres
 from components.sentinel.gateway import Sentinel
-from hostctl.verification.expected import ExpectedRequest
 from settings import Settings
+from settings.limits import VERIFICATION_SECONDS
 from verify.documents import VerificationRequest
-
-__all__ = ["ROLLBACK", "Verification", "VerificationArgs", "known_members"]
-
-ROLLBACK = "pulumi config set active contextforge && pulumi up"
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerificationArgs:
+class VerificationArgs(StackArgs):
     """The gateway that serves now, and the baseline that it is compared with."""
 
-    settings: Settings
-    host: Host
     postgres: Postgres
     sentinel: Sentinel
     claude: ClaudeClient
@@ -53,7 +46,7 @@ class Verification(pulumi.ComponentResource):
         expected = host.action(
             f"{name}-expected",
             Operation("expected", create="keep", delete="forget"),
-            request(ExpectedRequest, folder=host.folder, containers=[sentinel.expected, args.postgres.expected]),
+            {"folder": host.folder, "containers": [sentinel.expected, args.postgres.expected]},
             parent=self,
             depends_on=[args.claude],
         )
@@ -64,6 +57,7 @@ class Verification(pulumi.ComponentResource):
             {
                 **known_members(settings),
                 "active": "sentinel",
+                "rollback": rollback_command(settings, pulumi.get_stack()),
                 "baseline": args.baseline.document if args.baseline else None,
                 "because": {
                     "containers": [sentinel.expected, args.postgres.expected],
@@ -78,20 +72,23 @@ class Verification(pulumi.ComponentResource):
         self.register_outputs({"report": self.report})
 
 
+def rollback_command(settings: Settings, stack: str) -> str:
+    """The command that gives the port back; empty without a predecessor, since nobody would have the port then."""
+    return f"make rollback STACK={stack}" if settings.predecessor.kind == "contextforge" else ""
+
+
 def known_members(settings: Settings) -> Mapping[str, object]:
     """The members of `VerificationRequest` that follow from the settings alone."""
     folder = settings.host.folder
-    ours = place(settings, folder)
     return {
         "host": host_for_verify(settings.host),
-        "claude": {"sentinel": ours, "contextforge": {**ours, "entry": settings.predecessor.entry, "replaces": ""}},
-        "gateway": settings.predecessor.gateway_there,
+        "claude": {"sentinel": place(settings), "contextforge": place_of_the_predecessor(settings)},
+        "gateway": settings.predecessor.gateway_name,
         "port": settings.sentinel.port,
         "health_port": settings.sentinel.health_port,
         "folder": folder,
         "baseline_folder": f"{folder}/baseline" if is_wanted(settings) else "",
+        "grace_folder": f"{folder}/grace",
         "probes": probes(settings),
-        "limit_seconds": settings.verification.limit_seconds,
-        # Without a predecessor nothing would have the port.
-        "rollback": ROLLBACK if settings.predecessor.kind == "contextforge" else "",
+        "limit_seconds": VERIFICATION_SECONDS,
     }

@@ -1,8 +1,4 @@
-"""The only error that a person may see: a sentence that says what, where, and how to fix it.
-
-Owns: `UserError`.
-Deliberately does not: print or exit; `ops.__main__` does.
-"""
+"""The only error that a person may see: a sentence that says what, where, and how to fix it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Paths within the repository that the operator's commands use.
-
-Owns: the names of the ignored folders.
-Deliberately does not: create or remove any of them.
-"""
+"""Paths within the repository that the operator's commands use."""
 
 from __future__ import annotations
 

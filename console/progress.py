@@ -1,7 +1,6 @@
 """Progress of a command's long steps: their names and times, side by side, with children that end with them.
 
-Owns: the lines on stderr, one log file a step under `.work/log/`, the child processes of the steps.
-Deliberately does not: know any step, nor write to stdout (that belongs to a command's result).
+Deliberately does not: write to stdout, which belongs to a command's result.
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ from console.errors import UserError
 REPORT_EVERY_SECONDS = 15.0
 REDRAW_EVERY_SECONDS = 1.0
 LAST_LINES = 15
+SIGNALS_SEEN_EVERY_SECONDS = 0.2
+"""A Ctrl-C in the instant before a wait begins does not interrupt it: on a busy machine it would be lost."""
 END_WITHIN_SECONDS = 10.0
 
 
@@ -159,7 +160,8 @@ class Progress:
             for thread in threads:
                 thread.start()
             for event in ended:
-                event.wait()
+                while not event.wait(SIGNALS_SEEN_EVERY_SECONDS):
+                    continue
         except KeyboardInterrupt:
             self.end_children()
             for thread, event in zip(threads, ended, strict=True):

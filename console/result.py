@@ -8,8 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """`document` goes to stdout with JSON=1, `text` without; the exit status is 0 only when `ok`."""
+    """`document` goes to stdout with JSON=1, `text` without; the exit status is 0 only when `ok`.
+
+    `interrupted`: Ctrl-C ended the command, and the exit status says so.
+    """
 
     document: Any
     text: str
     ok: bool = True
+    interrupted: bool = False

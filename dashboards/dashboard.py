@@ -10,11 +10,7 @@ cutover, so that Prometheus alone is enough to draw them, and they last as long 
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, QueryVariable
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
 from dashboards import panels, queries
@@ -42,15 +38,6 @@ def dashboard() -> Dashboard:
         .with_panel(panels.backend_health())
         .with_panel(panels.rate_limit_hits())
     )
-
-
-def text() -> str:
-    """The dashboard as Grafana reads it: classic JSON, keys sorted."""
-    return JSONEncoder(sort_keys=True, indent=2).encode(dashboard().build()) + "\n"
-
-
-def document() -> dict[str, Any]:
-    return json.loads(text())
 
 
 def _variable(name: str, label: str, query: str) -> QueryVariable:

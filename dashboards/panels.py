@@ -1,15 +1,12 @@
-"""The five panels, one function each.
-
-Owns: units, thresholds, legends, and a description that names the fix.
-Deliberately does not: know PromQL (queries.py).
-"""
+"""The five panels, one function each; each description names the fix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import common, prometheus, statetimeline, timeseries
-from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
+from grafana_foundation_sdk.builders.dashboard import Dashboard, ThresholdsConfig
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.common import (
     DataSourceRef,
     GraphThresholdsStyleMode,
@@ -52,10 +49,14 @@ def latency() -> timeseries.Panel:
     return lines(
         2,
         "Latency of calls",
-        "Half, 95 % and 99 % of calls took less than this. The histogram ends at 10 s: a line there is 10 s or more. "
-        "Select tools above until the slow one is left, then check its backend.",
+        "Half, 95 % and 99 % of the calls that reached a backend took less than this. The histogram ends at 10 s: a "
+        "line there is 10 s or more. Select tools above until the slow one is left, then check its backend. The wait "
+        "is before that, until the gateway takes a call: one slow tool holds up the others.",
         "s",
-        [(queries.latency(quantile), f"p{quantile * 100:g}") for quantile in (0.5, 0.95, 0.99)],
+        [
+            *((queries.latency(quantile), f"p{quantile * 100:g}") for quantile in (0.5, 0.95, 0.99)),
+            (queries.waiting(0.99), "p99 of the wait, all tools"),
+        ],
     ).thresholds(steps(("green", None), ("yellow", 2.5), ("red", 10)))
 
 
@@ -64,10 +65,15 @@ def error_rate() -> timeseries.Panel:
     panel = lines(
         3,
         "Errors by type and as a share of calls",
-        "By type: timeout and backend errors come from the backend (make verify), forbidden and rate_limited from the "
-        "configuration, unknown_tool from the client. The alert fires above a share of 10 %.",
+        "By type: error and circuit_open come from the backend (make verify), invalid_args from the client; killed, "
+        "rate_limited and denied are the configuration's refusals and no failures. The alert fires above a share of "
+        "10 %. Lost audit rows: the gateway's log gives the reason.",
         "reqps",
-        [(queries.error_rate(), "{{error_type}}"), (queries.failed_share(queries.PANEL_WINDOW, queries.TOOLS), SHARE)],
+        [
+            (queries.error_rate(), "{{error_type}}"),
+            (queries.failed_share(queries.PANEL_WINDOW, queries.TOOLS), SHARE),
+            (queries.audit_rows_lost_rate(), "audit rows lost"),
+        ],
     )
     right_in_percent = [("unit", "percentunit"), ("custom.axisPlacement", "right"), ("min", 0), ("max", 1)]
     return panel.override_by_name(
@@ -110,10 +116,15 @@ def rate_limit_hits() -> timeseries.Panel:
         5,
         "Calls that the rate limit refused",
         "Per minute, by tool. Your own work reaches it: raise the tool's limit. It rises although nobody works: a "
-        "client loops; the audit log names it.",
+        "client loops; the audit log has its calls.",
         "cpm",
         [(queries.rate_limit_hits(), "{{tool}}")],
     ).thresholds(steps(("green", None), ("yellow", 1)))
+
+
+def text(dashboard: Dashboard) -> str:
+    """A dashboard as Grafana reads it: classic JSON, keys sorted."""
+    return JSONEncoder(sort_keys=True, indent=2).encode(dashboard.build()) + "\n"
 
 
 def lines(number: int, title: str, description: str, unit: str, lines: Sequence[Line]) -> timeseries.Panel:
@@ -134,7 +145,7 @@ def lines(number: int, title: str, description: str, unit: str, lines: Sequence[
         .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     )
-    for reference, (expression, legend) in zip("ABC", lines, strict=False):
+    for reference, (expression, legend) in zip("ABCD", lines, strict=False):
         panel.with_target(_query(expression, legend, reference))
     return panel
 

@@ -1,7 +1,5 @@
-"""Grafana's provisioning files: data source, dashboards, alerts.
+"""Grafana's provisioning files: data source, dashboards, alerts. No secret is in any of them.
 
-Owns: the files' names below `/etc/grafana` and their contents. No secret is in any of them.
-Deliberately does not: write them (`components/monitoring/grafana.py` does).
 Format: https://grafana.com/docs/grafana/latest/administration/provisioning/
 """
 
@@ -12,11 +10,8 @@ from typing import Any
 import yaml
 
 from dashboards.alerting import discord, rules
-from dashboards.alerting.shape import file_of
 from dashboards.dashboard_file import FILE, RESOURCES_FILE
 from settings import Settings
-
-__all__ = ["DASHBOARDS", "PROVISIONING", "files"]
 
 PROVISIONING = "/etc/grafana/provisioning"
 DASHBOARDS = "/etc/grafana/dashboards"
@@ -29,12 +24,12 @@ def files(settings: Settings, *, prometheus: str, webhook_file: str, paused: boo
     return {
         f"{PROVISIONING}/datasources/prometheus.yaml": _yaml(_data_source(settings, prometheus)),
         f"{PROVISIONING}/dashboards/sentinel.yaml": _yaml(_provider()),
-        f"{PROVISIONING}/alerting/rules.yaml": file_of(
+        f"{PROVISIONING}/alerting/rules.yaml": _yaml(
             rules.rules_file(settings.alerts, paused=paused, nightly=settings.nightly.enabled, resources=resources)
         ),
-        f"{PROVISIONING}/alerting/contact-points.yaml": file_of(discord.contact_points_file(webhook_file)),
-        f"{PROVISIONING}/alerting/policies.yaml": file_of(discord.policies_file(settings.alerts)),
-        f"{PROVISIONING}/alerting/templates.yaml": file_of(discord.templates_file()),
+        f"{PROVISIONING}/alerting/contact-points.yaml": _yaml(discord.contact_points_file(webhook_file)),
+        f"{PROVISIONING}/alerting/policies.yaml": _yaml(discord.policies_file(settings.alerts)),
+        f"{PROVISIONING}/alerting/templates.yaml": _yaml(discord.templates_file()),
         **{f"{DASHBOARDS}/{board.name}": board.read_text(encoding="utf-8") for board in boards},
     }
 
@@ -76,4 +71,4 @@ def _provider() -> dict[str, Any]:
 
 
 def _yaml(document: dict[str, Any]) -> str:
-    return yaml.safe_dump(document, sort_keys=False)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)

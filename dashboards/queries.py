@@ -3,12 +3,18 @@
 Owns: the metrics' names, the reading of a counter that did not exist before, and the value shown without any call.
 Deliberately does not: know panels, rules or thresholds.
 
-Three facts of the gateway shape every query (`reference/sentinel.md`, and Prometheus's handling of counters):
+Facts of the gateway that shape the queries (`reference/sentinel-behaviour.md`, and Prometheus's handling of counters):
 
 - A family without a sample is absent, and a counter appears with its first event already counted. `rate` sees nothing
   of that event, and on a gateway with one user the first error of the day is the one that matters. So a series that
   did not exist a window ago, while the gateway was being scraped, counts from zero.
 - A division by zero is no number: every share is over what is above zero, and reads 0 where there was no call.
+- `status` is success, error, invalid_args, circuit_open, killed, rate_limited or denied. The last three are what the
+  operator configured: no failure, and no call whose failure could be measured. A tool's own error (`isError`) is a
+  success.
+- A call that reaches no backend, such as one that the breaker refuses, is 0 s in the histogram. Without its subtraction
+  p99 would improve while a backend is down.
+- The histogram begins when a call's turn comes; the bridge measures the wait before it.
 - Prometheus 3 writes the bucket `le="10"` as `le="10.0"`; 2.53 leaves it. Queries match both.
 """
 
@@ -18,10 +24,14 @@ JOB = "sentinel"
 REQUESTS = "sentinel_requests_total"
 DURATIONS = "sentinel_request_duration_seconds"
 ERRORS = "sentinel_errors_total"
+WAITS = "sentinel_bridge_wait_seconds"
+AUDIT_ROWS_LOST = "sentinel_bridge_audit_rows_lost_total"
 HEALTHY = "sentinel_backend_healthy"
+PORT_HEALTHY = "sentinel_bridge_port_healthy"
 RATE_LIMIT_HITS = "sentinel_rate_limit_hits_total"
 CUTOVER_JOB = "cutover"
 LAST_BACKUP = "sentinel_backup_last_good_timestamp_seconds"
+LAST_COPY = "sentinel_backup_copy_last_good_timestamp_seconds"
 NIGHTLY_INSTALLED = "sentinel_nightly_installed_timestamp_seconds"
 TOKEN_EXPIRES = "sentinel_token_expires_timestamp_seconds"
 ROLLBACK_POSSIBLE = "sentinel_rollback_possible"
@@ -29,7 +39,11 @@ CONTAINER_MEMORY = "sentinel_container_memory_bytes"
 CONTAINER_LIMIT = "sentinel_container_memory_limit_bytes"
 CONTAINER_CPU = "sentinel_container_cpu_seconds_total"
 PROCESS_MEMORY = "sentinel_process_memory_bytes"
+DISK_FREE = "sentinel_disk_free_share"
+FIREWALL_UNMET = "sentinel_firewall_rules_unmet"
 MEMORY_TARGET = "sentinel_memory_target_bytes"
+CLOCK_SECONDS = 300
+"""A time that is further ahead than this was written by a clock that was wrong."""
 RESOURCES_WINDOW = "5m"
 """Holds five samples at one a minute: enough for a rate although one is late."""
 
@@ -38,6 +52,11 @@ MOST_SERIES = 12
 
 PANEL_WINDOW = "$__rate_interval"
 PANEL_WINDOW_SECONDS = "($__rate_interval_ms / 1000)"
+
+_REFUSED = "killed|rate_limited|denied"
+"""Statuses of calls that the operator's own configuration refused."""
+_WITHOUT_BACKEND = f"circuit_open|invalid_args|{_REFUSED}"
+"""Statuses of calls that no backend has seen."""
 
 TOOLS = 'tool=~"$tool"'
 BACKENDS = 'backend=~"$backend"'
@@ -81,8 +100,20 @@ def request_rate() -> str:
 
 
 def latency(quantile: float) -> str:
-    """Seconds that this share of calls stayed below; the largest finite bucket is also the largest value."""
+    """Seconds that this share of a backend's calls stayed below; the largest finite bucket is the largest value."""
+    refused = grown(REQUESTS, PANEL_WINDOW, TOOLS, f'status=~"{_WITHOUT_BACKEND}"')
     buckets = f"sum by (le) {grown(f'{DURATIONS}_bucket', PANEL_WINDOW, TOOLS)}"
+    # Each is 0 s, so it is in every bucket.
+    called = f"clamp_min({buckets}\n- on () group_left () ({zero_when_absent(f'sum {refused}')}), 0)"
+    return _quantile(quantile, called)
+
+
+def waiting(quantile: float) -> str:
+    """Seconds that this share of calls waited at the bridge for their turn, whatever the tool."""
+    return _quantile(quantile, f"sum by (le) {grown(f'{WAITS}_bucket', PANEL_WINDOW)}")
+
+
+def _quantile(quantile: float, buckets: str) -> str:
     # Without calls the quantile is NaN, which is not >= 0.
     return zero_when_absent(f"histogram_quantile({quantile:g}, {buckets}) >= 0")
 
@@ -94,9 +125,10 @@ def error_rate() -> str:
 
 
 def failed_share(over: str, *matchers: str) -> str:
-    """The share of calls that failed, 0 to 1."""
-    failed = grown(REQUESTS, over, *matchers, 'status="error"')
-    return share(f"sum {failed}", f"sum {grown(REQUESTS, over, *matchers)}")
+    """The share of calls that failed, 0 to 1, of those that the configuration did not refuse."""
+    failed = grown(REQUESTS, over, *matchers, f'status!~"success|{_REFUSED}"')
+    allowed = grown(REQUESTS, over, *matchers, f'status!~"{_REFUSED}"')
+    return share(f"sum {failed}", f"sum {allowed}")
 
 
 def backend_health() -> str:
@@ -111,8 +143,11 @@ def rate_limit_hits() -> str:
 
 
 def gateway_up() -> str:
-    """1 where Prometheus reaches the gateway, 0 where it does not or has no such target."""
-    return zero_when_absent(f'max(up{{job="{JOB}"}})')
+    """1 where Prometheus reaches the gateway and the bridge's probe found its clients served, 0 where it is not so.
+
+    An image that serves alone has no such probe.
+    """
+    return zero_when_absent(f'max(up{{job="{JOB}"}})\n* (min({PORT_HEALTHY}) or vector(1))')
 
 
 def backend_healthy() -> str:
@@ -121,12 +156,28 @@ def backend_healthy() -> str:
 
 
 def slow_share(over: str, seconds: float) -> str:
-    """The share of calls that took longer than `seconds`, which must be a bucket's threshold."""
+    """The share of calls that took, or waited, longer than `seconds`, which must be a bucket's threshold."""
+    slow = f"({_longer(DURATIONS, over, seconds)})\n+ ({_longer(WAITS, over, seconds)})"
+    called = grown(REQUESTS, over, f'status!~"{_WITHOUT_BACKEND}"')
+    return share(slow, f"sum {called}")
+
+
+def _longer(histogram: str, over: str, seconds: float) -> str:
+    """The number of calls above a bucket's threshold."""
     threshold = f"{seconds:g}"
     written = threshold if "." in threshold else f"{threshold}|{threshold}\\\\.0"
-    quick = grown(f"{DURATIONS}_bucket", over, f'le=~"{written}"')
-    calls = f"sum {grown(f'{DURATIONS}_count', over)}"
-    return zero_when_absent(f"({calls}\n- sum {quick})\n/ ({calls} > 0)")
+    quick = grown(f"{histogram}_bucket", over, f'le=~"{written}"')
+    return zero_when_absent(f"sum {grown(f'{histogram}_count', over)}\n- sum {quick}")
+
+
+def audit_rows_lost(over: str) -> str:
+    """Rows of the audit log that the gateway dropped within the window."""
+    return zero_when_absent(f"sum {grown(AUDIT_ROWS_LOST, over)}")
+
+
+def audit_rows_lost_rate() -> str:
+    """Such rows a second."""
+    return zero_when_absent(f"sum {grown(AUDIT_ROWS_LOST, PANEL_WINDOW)}\n/ {PANEL_WINDOW_SECONDS}")
 
 
 def cutover() -> str:
@@ -150,9 +201,18 @@ def new_version() -> str:
 def backup_age_hours() -> str:
     """Hours since the last good backup, or since the nightly job was installed, whichever is later.
 
-    Without either series it is the hours since 1970, but only while Sentinel has the port: else there is no such job.
+    Where backups are copied elsewhere, the older of the last backup and the last copy counts. A time ahead of the
+    clock, which was wrong then, counts for nothing. Without any series it is the hours since 1970, but only while
+    Sentinel has the port: else there is no such job.
     """
-    latest = f'max({{__name__=~"{LAST_BACKUP}|{NIGHTLY_INSTALLED}"}})'
+    backup, copy = (
+        f'max({{__name__=~"{series}|{NIGHTLY_INSTALLED}"}} <= time() + {CLOCK_SECONDS})'
+        for series in (LAST_BACKUP, LAST_COPY)
+    )
+    latest = (
+        f'min(label_replace({backup}, "of", "backup", "", "")\n'
+        f'or (label_replace({copy}, "of", "copy", "", "") and on () max({LAST_COPY})))'
+    )
     age = f"(time() - ({zero_when_absent(latest)})) / 3600"
     return zero_when_absent(f'({age}\nand on () max(up{{job="{CUTOVER_JOB}"}}))')
 
@@ -165,6 +225,16 @@ def token_days_left() -> str:
 def rollback_possible() -> str:
     """1 when the predecessor passed its gates in the last nightly job, else 0. No series where it was not called."""
     return f"min({ROLLBACK_POSSIBLE})"
+
+
+def firewall_unmet() -> str:
+    """The firewall's rules that some reading of the last minutes found without effect."""
+    return zero_when_absent(f"max(max_over_time({FIREWALL_UNMET}[5m]))")
+
+
+def disk_free() -> str:
+    """The free part of each disk of the product's, 0 to 1."""
+    return f"min by (disk) ({DISK_FREE})"
 
 
 def container_memory() -> str:

@@ -1,17 +1,12 @@
 """The second dashboard: memory and CPU of the stack's containers, and bridge and gateway against their target.
 
-Owns: its panels and their order; its JSON is written beside it like the first one's. Its figures come once a minute, so
-that is the shortest step here. Deliberately does not: know PromQL (queries.py), or the source of the figures.
+Its figures come once a minute, so that is the shortest step here.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from grafana_foundation_sdk.builders import common, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.common import StackingMode
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
@@ -19,6 +14,7 @@ from dashboards import panels, queries
 from dashboards.dashboard_file import RESOURCES_UID
 
 TARGET_PANEL = 4
+DISK_PANEL = 5
 TARGET = "target"
 
 
@@ -36,6 +32,7 @@ def dashboard() -> Dashboard:
         .with_panel(share())
         .with_panel(cpu())
         .with_panel(target())
+        .with_panel(disk())
     )
 
 
@@ -72,12 +69,23 @@ def cpu() -> timeseries.Panel:
     )
 
 
+def disk() -> timeseries.Panel:
+    return panels.lines(
+        DISK_PANEL,
+        "Free disk space",
+        "The disks with the product's folder, Docker's data and the backups. Below 10 % backups and the audit log are "
+        "at risk: docs/alerts.md.",
+        "percentunit",
+        [(queries.disk_free(), "{{disk}}")],
+    ).thresholds(panels.steps(("red", None), ("yellow", 0.1), ("green", 0.2)))
+
+
 def target() -> timeseries.Panel:
     """The target is a series, since it comes from the settings and this file does not."""
     panel = panels.lines(
         TARGET_PANEL,
         "Bridge and gateway against their target",
-        "Resident memory of the two processes alone, stacked, without the backends in their container. Above the "
+        "Resident memory of these processes alone, stacked, without the backends in their container. Above the "
         "dashed line for long: follow docs/alerts.md.",
         "bytes",
         [(queries.process_memory(), "{{process}}"), (queries.memory_target(), TARGET)],
@@ -90,12 +98,3 @@ def target() -> timeseries.Panel:
         ("custom.fillOpacity", 0),
     ]
     return panel.override_by_name(TARGET, [DynamicConfigValue(id_val=name, value=value) for name, value in dashed])
-
-
-def text() -> str:
-    """The dashboard as Grafana reads it: classic JSON, keys sorted."""
-    return JSONEncoder(sort_keys=True, indent=2).encode(dashboard().build()) + "\n"
-
-
-def document() -> dict[str, Any]:
-    return json.loads(text())

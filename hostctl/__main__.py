@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hostctl.core import unfinished
+from hostctl.core import requests, unfinished
 from hostctl.core.errors import Refusal, sentence_of
 from hostctl.verbs import DEPENDENT_DELETES, VERBS, WITHOUT_DOCUMENT, function, request_of
 
@@ -23,18 +23,12 @@ def main(arguments: list[str]) -> int:
         print(_version())
         return 0
     name = tuple(arguments)
-    if name in WITHOUT_DOCUMENT:
-        print(json.dumps(function(WITHOUT_DOCUMENT[name])()))
-        return 0
-    if len(name) != 2 or name not in VERBS:
+    if name not in WITHOUT_DOCUMENT and (len(name) != 2 or name not in VERBS):
         known = ", ".join(" ".join(pair) for pair in [*VERBS, *WITHOUT_DOCUMENT])
         print(f"hostctl: no such verb: give one of {known}, or --version", file=sys.stderr)
         return 2
     try:
-        verb = function(VERBS[name])
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
-        request = request_of(verb, text)
-        result = _deleted(verb, name, request, text) if name in DEPENDENT_DELETES else verb(request)
+        result = function(WITHOUT_DOCUMENT[name])() if name in WITHOUT_DOCUMENT else _with_document(name)
     except Exception as error:
         sentence = sentence_of(error)
         if isinstance(error, (Refusal, OSError)):
@@ -45,13 +39,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _deleted(verb: Callable[..., dict[str, Any]], name: tuple[str, ...], request: Any, text: str) -> dict[str, Any]:
+def _with_document(name: tuple[str, ...]) -> dict[str, Any]:
+    """The answer of a verb to the request on stdin."""
+    verb = function(VERBS[name[0], name[1]])
+    request = request_of(verb, sys.stdin.buffer.read().decode("utf-8", "replace"))
+    return _deleted(verb, name, request) if name in DEPENDENT_DELETES else verb(request)
+
+
+def _deleted(verb: Callable[..., dict[str, Any]], name: tuple[str, ...], request: Any) -> dict[str, Any]:
     """The delete of a dependent; whatever stops it is recorded."""
+    document = requests.write(request)
     try:
         result = verb(request)
     except Exception as error:
-        return unfinished.report(name, sentence_of(error), text)
-    unfinished.forget(name)
+        return unfinished.report(name, sentence_of(error), document)
+    unfinished.forget(name, document)
     return result
 
 

@@ -24,6 +24,15 @@ UNPACKING = (
 )
 """One line of Python for the host: `unpacked(text)` is the archive again, or the run ends with one sentence."""
 
+RUNNING = (
+    f"{UNPACKING}\nimport subprocess,tempfile\n"
+    "program,document=sys.stdin.buffer.read().split(b'\\n',1)\n"
+    "with tempfile.NamedTemporaryFile(suffix='.pyz') as file:\n"
+    " file.write(unpacked(program)); file.flush()\n"
+    " sys.exit(subprocess.run([sys.executable,'-I','-S',file.name,*sys.argv[1:]],input=document).returncode)\n"
+)
+"""A program for the host that runs the archive, packed on the first line of stdin, with the rest as its request."""
+
 START = b"import sys\n\nfrom hostctl.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 

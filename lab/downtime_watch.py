@@ -10,14 +10,17 @@ attempts, one after the other, that were answered well: requests in between were
 
 Usage: watch.py, with one JSON document on the first line of stdin: {"port", "tokens": [...]}, and optionally
 "interval_seconds", since 10 ms would be a load of its own over minutes, "token_file", for a client that reads it at
-each attempt, and "closely_while": a file during whose life it requests every 10 ms, and twice a second without it. A
-hundred connections a second leave ten thousand in the kernel's tracking, which holds each for two minutes after its
-end. Docker searches all of them when it takes a container off a network, and forgets the container's one by one:
-0.1 s of a downtime that only its watch has made. The gap is then the longest of those that begin while the file is
-there, and "missed" counts the attempts without it that were not answered well.
+each attempt, and "closely_while": the handover's journal, during whose life it requests every 10 ms, and twice a
+second without it and while its last line is about what takes seconds and withdraws nothing. A hundred connections a
+second leave ten thousand in the kernel's tracking, which holds each for two minutes after its end. Docker searches all
+of them when it takes a container off a network, and forgets the container's one by one: 0.1 s of a downtime that only
+its watch has made. The gap is then the longest of those that begin while it requests every 10 ms, and "missed" counts
+the other attempts that were not answered well; "reasons" says why.
 
-Prints "watching" after the first good answer, ends when stdin does, and prints {"gap_ms", "attempts", "good",
-"missed"}.
+"silent_ms" is the sum of all gaps within which an attempt was not answered well.
+
+Prints "watching" after the first good answer, ends when stdin does, and prints {"gap_ms", "silent_ms", "attempts",
+"good", "missed", "reasons"}.
 
 Owns: that measurement, by the standard library alone and by none of the product's code.
 """
@@ -28,9 +31,9 @@ import asyncio
 import itertools
 import json
 import math
-import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +46,8 @@ EARLY_SECONDS = 0.001
 FEW = 4
 """Attempts without an answer that do not slow the watch down. One that hangs for 5 s holds up to about 25 others."""
 REFUSED = (401, 403)
+UNHURRIED = (".begin", ".standby.", ".gates", ".again.", ".finish.stop", ".renew.")
+"""Points of the journal at which a gateway starts, ends or is proven beside the one that serves."""
 _HELLO = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -57,7 +62,8 @@ _HELLO = {
 
 @dataclass
 class Watch:
-    """`good`: the moments at which attempts began that were answered well; `close`: the periods watched closely."""
+    """`good` and `bad`: the moments at which attempts began that were answered well, or not; `close`: the periods
+    watched closely."""
 
     port: int
     tokens: list[str]
@@ -65,9 +71,11 @@ class Watch:
     token_file: str = ""
     closely_while: str = ""
     good: list[float] = field(default_factory=list[float])
+    bad: list[float] = field(default_factory=list[float])
     close: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     attempts: int = 0
     missed: int = 0
+    reasons: list[str] = field(default_factory=list[str])
     last_was_good: bool = True
 
     def is_close(self, moment: float) -> bool:
@@ -75,48 +83,61 @@ class Watch:
         if not self.closely_while:
             return True
         was_close = bool(self.close) and self.close[-1][1] == math.inf
-        is_close = os.path.exists(self.closely_while)
+        is_close = _is_hurried(self.closely_while)
         if is_close and not was_close:
             self.close.append((moment, math.inf))
         if was_close and not is_close:
             self.close[-1] = (self.close[-1][0], moment)
         return is_close
 
-    def longest_gap(self) -> float:
-        """Seconds; attempts may be answered in another order than they began. A close period begins with a moment that
-        counts as answered, and ends with the first good answer after it.
+    def gaps(self) -> Iterator[tuple[float, float]]:
+        """Attempts may be answered in another order than they began. A close period begins with a moment that counts
+        as answered, and ends with the first good answer after it.
         """
         ordered = sorted(self.good)
         if not self.closely_while:
-            return _longest(ordered)
-        longest = 0.0
+            yield from itertools.pairwise(ordered)
         for since, until in self.close:
             within = [moment for moment in ordered if since < moment < until]
             after = [moment for moment in ordered if moment >= until][:1]
-            longest = max(longest, _longest([since, *within, *after]))
-        return longest
+            yield from itertools.pairwise([since, *within, *after])
+
+    def longest_gap(self) -> float:
+        """Seconds."""
+        return max((later - earlier for earlier, later in self.gaps()), default=0.0)
+
+    def silent(self) -> float:
+        """Seconds of all gaps within which an attempt was not answered well."""
+        return sum(b - a for a, b in self.gaps() if any(a < moment < b for moment in self.bad))
 
     async def attempt(self, began: float, seldom: bool) -> None:
         self.attempts += 1
+        reason = "no good answer"
         try:
-            answered = await asyncio.wait_for(self._answered(), ANSWER_SECONDS)
-        except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError):
-            answered = False
+            # Nothing hangs where no port changes hands: what is late there is this machine.
+            patience = ANSWER_SECONDS if seldom else PATIENCE_SECONDS
+            answered = await asyncio.wait_for(self._answered(patience), ANSWER_SECONDS)
+        except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+            answered, reason = False, repr(error)
         self.last_was_good = answered
         if answered:
             self.good.append(began)
-        elif seldom:
+            return
+        self.bad.append(began)
+        # One that the window cut off belongs to the window.
+        if seldom and not self.is_close(ended := time.monotonic()):
             self.missed += 1
+            self.reasons.append(f"{reason} after {ended - began:.2f} s")
 
-    async def _answered(self) -> bool:
+    async def _answered(self, patience: float) -> bool:
         for token in self._known():
-            status, body, session = await self._request("POST", token, json.dumps(_HELLO).encode())
+            status, body, session = await self._request(patience, "POST", token, json.dumps(_HELLO).encode())
             if status in REFUSED:
                 continue
             if self.tokens and self.tokens[0] != token:
                 self.tokens.sort(key=lambda one: one != token)
             if session:
-                await self._request("DELETE", token, b"", f"Mcp-Session-Id: {session}\r\n")
+                await self._request(patience, "DELETE", token, b"", f"Mcp-Session-Id: {session}\r\n")
             return status == 200 and b'"result"' in body
         return False
 
@@ -126,9 +147,11 @@ class Watch:
         with open(self.token_file, encoding="utf-8") as file:
             return [file.read().strip(), *self.tokens]
 
-    async def _request(self, method: str, token: str, content: bytes, more: str = "") -> tuple[int, bytes, str]:
+    async def _request(
+        self, patience: float, method: str, token: str, content: bytes, more: str = ""
+    ) -> tuple[int, bytes, str]:
         opening = asyncio.open_connection("127.0.0.1", self.port)
-        reader, writer = await asyncio.wait_for(opening, PATIENCE_SECONDS)
+        reader, writer = await asyncio.wait_for(opening, patience)
         try:
             head = (
                 f"{method} /mcp HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {token}\r\n"
@@ -144,6 +167,15 @@ class Watch:
             raise OSError("closed without a status") from None
         finally:
             writer.close()
+
+
+def _is_hurried(journal: str) -> bool:
+    try:
+        with open(journal, encoding="utf-8") as file:
+            last = file.read().rstrip().rpartition("\n")[2]
+    except FileNotFoundError:
+        return False
+    return not any(point in last for point in UNHURRIED)
 
 
 async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:
@@ -188,10 +220,6 @@ async def run(watch: Watch) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-def _longest(moments: list[float]) -> float:
-    return max((later - earlier for earlier, later in itertools.pairwise(moments)), default=0.0)
-
-
 def main() -> None:
     request: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     interval = float(request.get("interval_seconds", INTERVAL_SECONDS))
@@ -199,9 +227,9 @@ def main() -> None:
     token_file, closely_while = str(request.get("token_file", "")), str(request.get("closely_while", ""))
     watch = Watch(int(request["port"]), tokens, interval, token_file, closely_while)
     asyncio.run(run(watch))
-    gap = round(watch.longest_gap() * 1000, 1)
-    result = {"gap_ms": gap, "attempts": watch.attempts, "good": len(watch.good), "missed": watch.missed}
-    print(json.dumps(result))
+    gap, silent = (round(seconds * 1000, 1) for seconds in (watch.longest_gap(), watch.silent()))
+    counts = {"attempts": watch.attempts, "good": len(watch.good), "missed": watch.missed}
+    print(json.dumps({"gap_ms": gap, "silent_ms": silent, **counts, "reasons": watch.reasons}))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,6 @@ def long_steps() -> Sequence[LongStep]:
 
 def prepare(progress: Progress) -> None:
     from lab import images
-    from lab.real import contextforge
 
     if images.missing():
         images.build(progress)
@@ -59,7 +58,7 @@ def prepare(progress: Progress) -> None:
     # ContextForge takes its 12 s to start; the engine's part is ready meanwhile.
     progress.side_by_side(
         [
-            LongStep("Starting ContextForge", lambda step: contextforge.up(box, say=step.say)),
+            LongStep("Starting ContextForge", lambda step: _start_containers(box, step)),
             LongStep("Making the lab's stack ready", lambda step: _make_stack(box, step)),
         ]
     )
@@ -95,6 +94,14 @@ def doctor() -> Sequence[Mapping[str, str]]:
     return rows
 
 
+def _start_containers(box: Box, step: Step) -> None:
+    from lab.real import contextforge, neighbours
+
+    if box.hardened:
+        neighbours.up(box)
+    contextforge.up(box, say=step.say)
+
+
 def _packages_then_images(step: Step) -> None:
     from lab import images
 
@@ -117,7 +124,7 @@ def _plugin_facts(box: Box) -> LabFacts:
 def _make_stack(box: Box, step: Step) -> None:
     """Engine, plugins and configuration; the stack in its own backend, with every secret that can be made."""
     from lab.doubles import plugins
-    from ops.engine.stack_secrets import make_secrets
+    from ops.engine.stack_secrets import make_secrets, runner
 
     if not engine.passphrase_file(_PLACE).exists():
         # Of a lab that is gone: its secrets could be read with its own passphrase only.
@@ -131,7 +138,7 @@ def _make_stack(box: Box, step: Step) -> None:
         step.say("pulumi stack init")
         _pulumi(["stack", "select", "--create", "--non-interactive", STACK], variables)
     step.say("pulumi config set")
-    _set_missing_keys(make_secrets(STACK, variables, _PLACE.root).yours, variables)
+    _set_missing_keys(make_secrets(STACK, runner(STACK, variables, _PLACE.root)).yours, variables)
 
 
 def _set_missing_keys(lacking: Sequence[str], variables: Mapping[str, str]) -> None:

@@ -18,6 +18,8 @@ import yaml
 from lab.box import Box
 
 TEMPLATE = Path(__file__).with_name("stack.yaml")
+HARDENED = Path(__file__).with_name("hardened.yaml")
+"""The hardened profile's differences."""
 
 Tree = dict[str, Any]
 
@@ -25,10 +27,13 @@ Tree = dict[str, Any]
 def render(box: Box) -> Tree:
     """The stack file as the template has it for this box; raises KeyError when an image is not loaded."""
     values = {"docker_socket": box.docker_socket, "folder": box.folder, "home": box.home}
-    # The VPS's own files begin two folders above its operator's home (lab/box/place.py).
-    values["cron_folder"] = str(Path(box.home).parents[1] / "etc" / "cron.d")
+    values["cron_folder"] = str(box.cron)
     values |= {f"image_{name}": tag for name, tag in box.images.items()}
-    return _parsed(Template(TEMPLATE.read_text()).substitute(values))
+    plain = _parsed(Template(TEMPLATE.read_text()).substitute(values))
+    if not box.hardened:
+        return plain
+    values |= {f"ssh_{key}": str(value) for key, value in box.ssh.model_dump().items()}
+    return merged(_parsed(Template(HARDENED.read_text()).substitute(values)), {}, plain)
 
 
 def write(file: Path, rendered_before: Path, box: Box) -> None:

@@ -28,14 +28,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "up": ("yes",),
     "preview": (),
     "refresh": ("yes",),
+    "adopt": ("yes",),
     "verify": (),
     "status": (),
     "history": (),
     "rollback": ("to", "force", "yes"),
     "report": ("send", "yes"),
     "stop-predecessor": ("yes",),
+    "end-grace": ("yes",),
     "retire-contextforge": ("stale", "yes"),
     "secrets": (),
+    "settings": (),
     "rotate": ("secret", "yes"),
     "pin": (),
     "alert-drill": (),
@@ -48,19 +51,31 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "env": (),
     "ready": (),
     "down": ("yes",),
+    "fleet-up": ("at_once", "yes"),
+    "fleet-preview": ("at_once",),
+    "fleet-status": ("at_once",),
+    "fleet-verify": ("at_once",),
+    "fleet-rollback": ("at_once", "yes"),
 }
 """Each command with the options that it takes; its function and its file in `ops/commands` bear its name."""
 
+OF_A_FLEET = "fleet-"
+"""The beginning of a command's name that takes any number of stacks; every other one takes exactly one."""
+
 
 def main() -> int:
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if len(arguments.stack) != 1 and not arguments.command.startswith(OF_A_FLEET):
+        parser.error(f"{arguments.command} takes one stack")
     signal.signal(signal.SIGTERM, _as_interrupt)
     # uv, which the lock brings, is found where the machine has none.
     os.environ["PATH"] = os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])
     progress = Progress(LOGS)
     try:
         options = {name: getattr(arguments, name) for name in COMMANDS[arguments.command]}
-        result = function_of(arguments.command)(arguments.stack, progress, **options)
+        stacks = tuple(arguments.stack) if arguments.command.startswith(OF_A_FLEET) else arguments.stack[0]
+        result = function_of(arguments.command)(stacks, progress, **options)
     except UserError as error:
         return _refused(_with_link(error, arguments.command), arguments)
     except OSError as error:
@@ -75,7 +90,7 @@ def main() -> int:
     text = json.dumps(result.document) if arguments.json else result.text
     if text:
         print(text)
-    return 0 if result.ok else 1
+    return INTERRUPTED if result.interrupted else 0 if result.ok else 1
 
 
 def function_of(command: str) -> Callable[..., Result]:
@@ -104,7 +119,8 @@ def _with_link(error: UserError, command: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description="The operator's commands; see `make help`.")
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--stack", required=True, type=_stack_name)
+    parser.add_argument("--stack", required=True, type=_stack_name, nargs="*")
+    parser.add_argument("--at-once", type=_count, default=3, help="fleet: hosts at work at the same time")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--secret", default="", help="rotate: the secret's name")
     parser.add_argument("--to", type=int, help="rollback: the number of an update in the history")
@@ -120,9 +136,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _stack_name(text: str) -> str:
     """The engine's own rule; a name is also a folder of `.state/`."""
+    if text == "fleet":
+        raise argparse.ArgumentTypeError("'fleet' is no stack: Pulumi.fleet.yaml has the values that all stacks share")
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a stack: letters, digits, '-', '_' and '.'")
     return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of hosts: 1 or more")
+    return int(text)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,8 +1,4 @@
-"""Rules over the backends: the needs of each kind, and names that two of them may not share.
-
-Owns: these rules, one function each, collected in `RULES`.
-Deliberately does not: check a single value (field_rules.py), nor other sections (cross_checks.py).
-"""
+"""Rules over the backends: the needs of each kind, and names that two of them may not share."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from settings.errors import HIDDEN, NOT_SET, Problem
+from settings.errors import HIDDEN, NOT_SET, Problem, repeated
 from settings.field_rules import fetches_code_at_start
 from settings.model import SECRET_KEYS, Settings
 
@@ -23,13 +19,10 @@ _HERE = {"localhost", "127.0.0.1", "::1"}
 
 
 def require_names_that_differ(settings: Settings) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
-    for number, backend in enumerate(settings.backends):
-        if backend.name in seen:
-            allowed = f"a name that no other backend has; backends[{seen[backend.name]}] has it"
-            related = (f"backends[{seen[backend.name]}].name",)
-            yield Problem(f"backends[{number}].name", backend.name, allowed, "<another name>", related=related)
-        seen.setdefault(backend.name, number)
+    named = [(f"backends[{number}].name", backend.name) for number, backend in enumerate(settings.backends)]
+    for key, name, first in repeated(named):
+        allowed = f"a name that no other backend has; {first.removesuffix('.name')} has it"
+        yield Problem(key, name, allowed, "<another name>", related=(first,))
 
 
 def require_what_the_kind_needs(settings: Settings) -> Iterator[Problem]:
@@ -66,20 +59,11 @@ def require_sidecar_to_be_reachable(settings: Settings) -> Iterator[Problem]:
         if host in _HERE:
             allowed = "a name on the internal network: inside Sentinel's container this address is Sentinel itself"
             yield Problem(f"{key}.url", str(backend.url), allowed, "<url>")
-        elif backend.container and host and host not in {*backend.aliases, backend.container}:
-            allowed = f"the name in {key}.url ({host}), so that Sentinel finds the container on the internal network"
-            value, related = host, (f"{key}.url", f"{key}.container")
-            yield Problem(
-                f"{key}.aliases[0]", backend.aliases[0] if backend.aliases else NOT_SET, allowed, value, related=related
-            )
-        if backend.aliases and not backend.container:
-            allowed = f"nothing without {key}.container, the container that gets these names"
-            yield Problem(f"{key}.aliases", ", ".join(backend.aliases), allowed, None, related=(f"{key}.container",))
-        for place, alias in enumerate(backend.aliases):
+        for alias in backend.aliases:
             owner = "one of Sentinel's own containers" if alias in RESERVED_ALIASES else taken.get(alias)
             if owner:
-                allowed = f"a name of its own; {owner} has it"
-                yield Problem(f"{key}.aliases[{place}]", alias, allowed, "<another name>")
+                allowed = f"an address with a name of its own for {backend.container}; {owner} has {alias}"
+                yield Problem(f"{key}.url", str(backend.url), allowed, "<url>")
             taken.setdefault(alias, key)
 
 
@@ -90,14 +74,6 @@ def require_reason_for_what_may_fail(settings: Settings) -> Iterator[Problem]:
             allowed = f"a sentence that the report repeats, because backends[{number}].{word} is true"
             related = (f"backends[{number}].{word}",)
             yield Problem(f"backends[{number}].reason", NOT_SET, allowed, "<reason>", related=related)
-
-
-def require_upstream_of_what_needs_internet(settings: Settings) -> Iterator[Problem]:
-    for number, backend in enumerate(settings.backends):
-        if backend.needs_internet and not backend.upstream_hosts:
-            allowed = "at least one host, because needs_internet is true: the gate tries it before the port is touched"
-            related = (f"backends[{number}].needs_internet",)
-            yield Problem(f"backends[{number}].upstream_hosts[0]", NOT_SET, allowed, "<host name>", related=related)
 
 
 def require_secrets_out_of_environment(settings: Settings) -> Iterator[Problem]:
@@ -131,7 +107,6 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_program_without_fetching,
     require_sidecar_to_be_reachable,
     require_reason_for_what_may_fail,
-    require_upstream_of_what_needs_internet,
     require_secrets_out_of_environment,
     require_known_secrets,
 )

@@ -1,12 +1,10 @@
-"""The settings of one MCP backend behind Sentinel.
-
-Owns: the fields of a backend and its expectation.
-Deliberately does not: compare backends with each other (cross_checks.py).
-"""
+"""The settings of one MCP backend behind Sentinel."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -21,11 +19,15 @@ from settings.field_rules import (
     VariableName,
 )
 
+MAIN, SLOW = "main", "slow"
+"""The gateway processes of a backend that names none."""
+QUICK_SECONDS = 30
+"""A backend whose calls may take longer waits for something outside, such as a browser's page."""
+
 
 class Expectation(Section):
     """Conditions of a good answer; the absence of an error is not enough: context7 returns its errors as text."""
 
-    result: Literal["text", "structured", "any"] = Field(default="any", description="Kind of the result.")
     contains: tuple[str, ...] = Field(default=(), description="Texts that the answer must contain.")
     excludes: tuple[str, ...] = Field(default=(), description="Texts that the answer must not contain.")
     json_path: str | None = Field(default=None, description="Dotted path that must exist in the structured answer.")
@@ -54,11 +56,43 @@ class Backend(Section):
     container: DockerName | None = Field(
         default=None, description="Existing sidecar container on the host, for kind http."
     )
-    aliases: tuple[DockerName, ...] = Field(default=(), description="Names of that container on the internal network.")
     upstream_hosts: tuple[UpstreamHost, ...] = Field(
-        default=(), description="Outside hosts that it must reach, on port 443 or given as HOST:PORT."
+        default=(),
+        description="Outside hosts that its harmless call needs, on port 443 or given as HOST:PORT. "
+        "A gate connects to them; the call is made after the cutover, since the standby container has no egress.",
     )
-    timeout_seconds: Seconds = Field(default=30, description="Seconds for one call through the gateway.")
-    needs_internet: bool = Field(
-        default=False, description="Its harmless call needs egress, so it is not a standby gate."
+    timeout_seconds: Seconds = Field(default=QUICK_SECONDS, description="Seconds for one call through the gateway.")
+    process: BackendName | None = Field(
+        default=None,
+        description="Bridge only: the gateway process that serves it. A process makes one call at a time, so a slow "
+        f"backend keeps its whole process waiting. Default: {MAIN}; {SLOW} with upstream_hosts or with a "
+        f"timeout_seconds above {QUICK_SECONDS}.",
     )
+    idempotent: bool = Field(
+        default=False,
+        description="Each of its tools may run twice: the gateway repeats a failed call up to three times.",
+    )
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The names that its sidecar container gets on the internal network: the one in its address."""
+        host = urlsplit(self.url).hostname if self.url else None
+        return (host,) if self.container and host and host != self.container else ()
+
+    @property
+    def gateway_process(self) -> str:
+        """The gateway process that serves it."""
+        return self.process or (SLOW if self.needs_internet or self.timeout_seconds > QUICK_SECONDS else MAIN)
+
+    @property
+    def needs_internet(self) -> bool:
+        """True where the standby container, which has no egress, cannot make the harmless call."""
+        return bool(self.upstream_hosts)
+
+
+def by_process(backends: Iterable[Backend]) -> dict[str, list[Backend]]:
+    """The backends of each gateway process, in their order; `main` comes first, where there is one."""
+    processes: dict[str, list[Backend]] = {MAIN: []}
+    for backend in backends:
+        processes.setdefault(backend.gateway_process, []).append(backend)
+    return {process: own for process, own in processes.items() if own}

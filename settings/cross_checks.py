@@ -1,37 +1,20 @@
-"""Rules over several settings: values that are allowed alone and do not fit together.
-
-Owns: these rules, one function each, collected in `RULES`.
-Deliberately does not: check a single value (field_rules.py), nor the backends among themselves (backend_rules.py).
-"""
+"""Rules over several settings: values that are allowed alone and do not fit together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from settings import backend_rules, live_rules, monitoring_rules
-from settings.backends import Backend
-from settings.errors import HIDDEN, NOT_SET, Problem
-from settings.gateway_sections import BRIDGE_MEMORY_MB, Sentinel
-from settings.limits import (
-    DATABASE_START_SECONDS,
-    GATE_SECONDS,
-    HEALTH_RETRIES,
-    PREDECESSOR_SECONDS,
-    UPSTREAM_SECONDS,
-)
+from settings.backends import by_process
+from settings.errors import HIDDEN, NOT_SET, Problem, repeated
+from settings.gateway_sections import BRIDGE_MEMORY_MB, GATEWAY_MEMORY_MB, Sentinel
+from settings.limits import HEALTH_RETRIES
 from settings.model import SECRET_KEYS, Settings
 from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
 START_SECONDS = 2
 STDIO_START_SECONDS = 1.1
 """A stdio backend's own start, measured; the gateway discovers its backends one after the other."""
-
-GATES, GATES_THAT_INSPECT, GATES_STARTS, GATE_INSPECT_SECONDS = 7, 2, 3, 30
-"""The gates' limits together: the number of gates, of inspections of the host and of starts of the container, and the
-seconds of one inspection."""
-
-AROUND_THE_CALLS_SECONDS = 60
-"""Seconds of a verification's limit for Claude's entry (45) and for opening a session (15), before its calls."""
 
 
 def problems(settings: Settings) -> Iterator[Problem]:
@@ -51,12 +34,9 @@ def ports_of(settings: Settings) -> dict[str, int]:
 
 
 def require_a_port_for_each_service(settings: Settings) -> Iterator[Problem]:
-    taken = {settings.host.port: "host.port"}
-    for key, port in ports_of(settings).items():
-        if port in taken:
-            allowed = f"a port that no other service has; {taken[port]} is {port} too"
-            yield Problem(key, str(port), allowed, str(_free_port(settings)), related=(taken[port],))
-        taken.setdefault(port, key)
+    for key, port, first in repeated({"host.port": settings.host.port, **ports_of(settings)}.items()):
+        allowed = f"a port that no other service has; {first} is {port} too"
+        yield Problem(key, str(port), allowed, str(_free_port(settings)), related=(first,))
 
 
 def _free_port(settings: Settings) -> int:
@@ -110,70 +90,36 @@ def require_start_to_hold_the_health_checks(settings: Settings) -> Iterator[Prob
         )
 
 
-def require_verification_to_hold_a_call(settings: Settings) -> Iterator[Problem]:
-    call, limit = settings.verification.call_seconds, settings.verification.limit_seconds
-    least = call + AROUND_THE_CALLS_SECONDS
-    if limit < least:
-        allowed = (
-            f"at least {least}: call_seconds ({call}) and {AROUND_THE_CALLS_SECONDS} for Claude's entry and session, "
-            "or one backend that hangs takes every other's result with it"
-        )
-        key = "verification.limit_seconds"
-        yield Problem(key, str(limit), allowed, str(max(120, least)), related=("verification.call_seconds",))
-
-
-def require_run_to_hold_its_steps(settings: Settings) -> Iterator[Problem]:
-    steps = {
-        "the database's start": DATABASE_START_SECONDS,
-        "sentinel.start_seconds": settings.sentinel.start_seconds,
-        "sentinel.answer_seconds": settings.sentinel.answer_seconds,
-        "Sentinel's stop": settings.sentinel.stop_seconds,
-        "verification.limit_seconds": settings.verification.limit_seconds,
-        "the gates' limits": gates_seconds(settings),
-    }
-    if settings.predecessor.kind == "contextforge":
-        steps["ContextForge's return"] = PREDECESSOR_SECONDS
-    least, configured = sum(steps.values()), settings.run.limit_seconds
-    if configured < least:
-        allowed = f"at least {least}, the sum of {', '.join(f'{key} ({value})' for key, value in steps.items())}"
-        related = ("sentinel.drain_seconds", *(key for key in steps if "." in key))
-        yield Problem("run.limit_seconds", str(configured), allowed, str(max(1800, least)), related=related)
-
-
-def call_seconds(settings: Settings, backend: Backend) -> int:
-    """Seconds that a backend's harmless call may take; its real work may take longer."""
-    return min(backend.timeout_seconds, settings.verification.call_seconds)
-
-
-def gates_seconds(settings: Settings) -> int:
-    """Seconds that all gates of the standby container together may take (verify/gates.py has each one's own limit)."""
-    start = settings.sentinel.start_seconds
-    longest = max((call_seconds(settings, backend) for backend in settings.backends), default=0)
-    waits = GATES * GATE_SECONDS + GATES_THAT_INSPECT * GATE_INSPECT_SECONDS
-    return waits + UPSTREAM_SECONDS + longest + GATES_STARTS * start
-
-
 def require_memory_for_bridge_and_gateway(settings: Settings) -> Iterator[Problem]:
     configured = settings.sentinel.memory_mb
-    if settings.sentinel.serve == "bridge" and configured < BRIDGE_MEMORY_MB:
-        allowed = f"at least {BRIDGE_MEMORY_MB}: measured, bridge 33 MB and gateway 31 MB, before any backend"
+    processes = max(1, len(by_process(settings.backends)))
+    least = BRIDGE_MEMORY_MB + (processes - 1) * GATEWAY_MEMORY_MB
+    if settings.sentinel.serve == "bridge" and configured < least:
+        allowed = f"at least {least}: supervisor, bridge and {processes} gateway processes, as measured, and backends"
         yield Problem("sentinel.memory_mb", str(configured), allowed, "1024", related=("sentinel.serve",))
     elif settings.alerts.memory_target_mb > configured:
         target = str(settings.alerts.memory_target_mb)
         allowed = f"at most sentinel.memory_mb ({configured}), or the container dies before the alert"
-        value = str(min(100, configured))
+        value = str(min(130, configured))
         yield Problem("alerts.memory_target_mb", target, allowed, value, related=("sentinel.memory_mb",))
 
 
 def require_native_without_bridge_options(settings: Settings) -> Iterator[Problem]:
     if settings.sentinel.serve == "bridge":
         return
-    for name in ("layers", "backends_seconds", "session_idle_seconds"):
+    for name in ("layers", "backends_seconds"):
         configured = getattr(settings.sentinel, name)
         default = Sentinel.model_fields[name].default
         if configured != default:
             allowed = f"its default ({default}), because sentinel.serve is native and only the bridge knows it"
             yield Problem(f"sentinel.{name}", str(configured), allowed, str(default), related=("sentinel.serve",))
+    for number, backend in enumerate(settings.backends):
+        if backend.process is not None:
+            key, allowed = (
+                f"backends[{number}].process",
+                "nothing, because sentinel.serve is native: one process serves all",
+            )
+            yield Problem(key, backend.process, allowed, None, related=("sentinel.serve",))
 
 
 def require_a_tag_for_what_is_built(settings: Settings) -> Iterator[Problem]:
@@ -204,13 +150,8 @@ def require_names_of_their_own(settings: Settings) -> Iterator[Problem]:
         | ({"nightly.script": settings.nightly.script} if settings.nightly.script else {}),
     ]
     for group in groups:
-        seen: dict[str, str] = {}
-        for key, name in group.items():
-            if name in seen:
-                yield Problem(
-                    key, str(name), f"another name than {seen[name]}", "<another name>", related=(seen[name],)
-                )
-            seen.setdefault(name, key)
+        for key, name, first in repeated(group.items()):
+            yield Problem(key, name, f"another name than {first}", "<another name>", related=(first,))
 
 
 def require_secrets_of_what_is_enabled(settings: Settings) -> Iterator[Problem]:
@@ -226,15 +167,9 @@ def require_secrets_of_what_is_enabled(settings: Settings) -> Iterator[Problem]:
 
 
 def require_secrets_that_differ(settings: Settings) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
-    for key in SECRET_KEYS:
-        secret = settings.secret(key)
-        text = secret.get_secret_value() if secret else None
-        if text in seen:
-            allowed = f"a secret that is used once; {seen[text]} has the same"
-            yield Problem(key, HIDDEN, allowed, "<secret>", secret=True, related=(seen[text],))
-        if text is not None:
-            seen.setdefault(text, key)
+    secrets = {key: secret.get_secret_value() for key in SECRET_KEYS if (secret := settings.secret(key))}
+    for key, _, first in repeated(secrets.items()):
+        yield Problem(key, HIDDEN, f"a secret that is used once; {first} has the same", "<secret>", True, (first,))
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -253,8 +188,6 @@ RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     require_names_of_their_own,
     require_start_to_hold_the_backends,
     require_start_to_hold_the_health_checks,
-    require_verification_to_hold_a_call,
-    require_run_to_hold_its_steps,
     require_memory_for_bridge_and_gateway,
     require_native_without_bridge_options,
     require_a_tag_for_what_is_built,

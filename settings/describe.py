@@ -1,8 +1,4 @@
-"""Descriptions of the model: a key's place, its allowed values, a value that fixes it, a key close to a misspelt one.
-
-Owns: these texts, for errors and for the documentation alike.
-Deliberately does not: hold any rule of its own.
-"""
+"""Descriptions of the model: a key's place, its allowed values, a value that fixes it, a key near a misspelt one."""
 
 from __future__ import annotations
 

@@ -1,17 +1,16 @@
-"""The report on a configuration that cannot be used: every problem, and the line that fixes it.
-
-Owns: the problem's shape, its text, and that no secret's value is ever in it.
-Deliberately does not: find problems (model.py, cross_checks.py).
-"""
+"""The report on a configuration that cannot be used: every problem, the line that fixes it, and no secret's value."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import pulumi
 
+T = TypeVar("T")
 NOT_SET = "nothing"
 HIDDEN = "(a secret, not shown)"
 
@@ -42,29 +41,23 @@ class SettingsError(pulumi.RunError):
         self.problems = tuple(problems)
         self.literal_keys = frozenset(literal_keys)
         self.stack = stack
-        super().__init__(_text(self))
+        super().__init__(self._text())
 
-
-def report(error: SettingsError) -> str:
-    """The whole text for a person: one paragraph per problem, each with the line that fixes it."""
-    return _text(error)
-
-
-def _text(error: SettingsError) -> str:
-    count = len(error.problems)
-    name = f"of stack {error.stack} " if error.stack else ""
-    lines = [
-        f"The configuration {name}cannot be used: {count} problem{'' if count == 1 else 's'}, nothing was touched."
-    ]
-    for problem in error.problems:
-        lines += [
-            "",
-            problem.key,
-            f"  given:   {problem.given}",
-            f"  allowed: {problem.allowed}",
-            f"  fix:     {fixing_line(problem, error.literal_keys, error.stack)}",
-        ]
-    return "\n".join(lines)
+    def _text(self) -> str:
+        """The whole text for a person: one paragraph per problem, each with the line that fixes it."""
+        count = len(self.problems)
+        name = f"of stack {self.stack} " if self.stack else ""
+        plural = "" if count == 1 else "s"
+        lines = [f"The configuration {name}cannot be used: {count} problem{plural}, nothing was touched."]
+        for problem in self.problems:
+            lines += [
+                "",
+                problem.key,
+                f"  given:   {problem.given}",
+                f"  allowed: {problem.allowed}",
+                f"  fix:     {fixing_line(problem, self.literal_keys, self.stack)}",
+            ]
+        return "\n".join(lines)
 
 
 def fixing_line(problem: Problem, literal_keys: Collection[str] = (), stack: str | None = None) -> str:
@@ -90,3 +83,30 @@ def masked(text: str, secrets: Collection[str]) -> str:
         if secret:
             text = text.replace(secret, HIDDEN)
     return text
+
+
+def texts(values: Iterable[Any]) -> set[str]:
+    """Every text in these values, and in those that are JSON each text within."""
+    found: set[str] = set()
+    for value in values:
+        if isinstance(value, Mapping):
+            found |= texts(cast(Mapping[str, Any], value).values())
+        elif isinstance(value, list | tuple):
+            found |= texts(cast(Sequence[Any], value))
+        elif value is not None:
+            found.add(str(value))
+            if isinstance(value, str) and value[:1] in ("{", "["):
+                try:
+                    found |= texts([json.loads(value)])
+                except (ValueError, RecursionError):
+                    continue
+    return found
+
+
+def repeated(named: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T, str]]:
+    """Each key whose value an earlier key has too, with that value and the first such key."""
+    first: dict[T, str] = {}
+    for key, value in named:
+        if value in first:
+            yield key, value, first[value]
+        first.setdefault(value, key)

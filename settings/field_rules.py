@@ -1,8 +1,4 @@
-"""Rules for single values, each with one sentence on the allowed values.
-
-Owns: the rules and the annotated types made of them.
-Deliberately does not: compare two settings with each other (cross_checks.py), nor know where a value stands.
-"""
+"""Rules for single values, each with one sentence on the allowed values, and the types made of them."""
 
 from __future__ import annotations
 
@@ -164,9 +160,9 @@ require_interface_name = Rule(
     _is_interface,
 )
 require_http_url = Rule("http://NAME:PORT/PATH or https://…, without user, password or white space in it", _is_http_url)
-require_runbook_address = Rule(
-    "a page's address or its path in the repository, without '#', '$' or white space",
-    lambda value: bool(re.fullmatch(r"[!-~]{1,500}", value)) and not set("#$") & set(value),
+require_copy_command = Rule(
+    'one line of a shell that uses "$1", the path of the file to copy',
+    lambda value: value.isprintable() and "$1" in value,
 )
 require_clock_time = Rule(
     "a time of day in UTC as HH:MM, such as 03:17",
@@ -174,6 +170,9 @@ require_clock_time = Rule(
 )
 require_entry_name = Rule(
     "a name of letters, digits, '_', '-', at most 64", lambda value: bool(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value))
+)
+require_former_entry_name = Rule(
+    "a name of at most 128 characters on one line", lambda value: bool(re.fullmatch(r"[^\x00-\x1f\x7f]{1,128}", value))
 )
 require_backend_name = Rule(
     "a name of a-z, 0-9, '-', at most 63, such as sequential-thinking",
@@ -192,8 +191,14 @@ require_api_key = Rule(
     lambda value: bool(re.fullmatch(r"[!#%&(-_a-~]{8,4096}", value)),
 )
 require_discord_webhook = Rule(
-    "a Discord webhook, https://discord.com/api/webhooks/ID/TOKEN",
-    lambda value: bool(re.fullmatch(r"https://discord\.com/api/webhooks/[0-9]{15,22}/[A-Za-z0-9_-]{50,100}", value)),
+    "a Discord webhook, https://discord.com/api/webhooks/ID/TOKEN, with ?thread_id=ID for a thread",
+    lambda value: bool(
+        re.fullmatch(
+            r"https://(?:(?:canary|ptb)\.)?(?:discord|discordapp)\.com/api/(?:v[0-9]{1,2}/)?webhooks/"
+            r"[0-9]{15,22}/[A-Za-z0-9_-]{50,100}(?:\?thread_id=[0-9]{15,22})?",
+            value,
+        )
+    ),
 )
 
 
@@ -239,11 +244,12 @@ HostName = Annotated[str, AfterValidator(require_host_name)]
 UpstreamHost = Annotated[str, AfterValidator(require_upstream_host)]
 InterfaceName = Annotated[str, AfterValidator(require_interface_name)]
 HttpUrl = Annotated[str, AfterValidator(require_http_url)]
-RunbookAddress = Annotated[str, AfterValidator(require_runbook_address)]
+CopyCommand = Annotated[str, AfterValidator(require_copy_command)]
 ClockTime = Annotated[str, AfterValidator(require_clock_time)]
 UserName = Annotated[str, AfterValidator(require_user_name)]
 HostKey = Annotated[str, AfterValidator(require_host_key)]
 EntryName = Annotated[str, AfterValidator(require_entry_name)]
+FormerEntryName = Annotated[str, AfterValidator(require_former_entry_name)]
 BackendName = Annotated[str, AfterValidator(require_backend_name)]
 VariableName = Annotated[str, AfterValidator(require_variable_name)]
 MadeSecret = Annotated[SecretStr, AfterValidator(SecretRule(require_made_secret))]

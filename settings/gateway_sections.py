@@ -1,8 +1,4 @@
-"""The settings of the serving side: host, networks, predecessor, Postgres, Sentinel and Claude as the client.
-
-Owns: these sections' fields, defaults and descriptions.
-Deliberately does not: compare sections with each other (cross_checks.py).
-"""
+"""The settings of the serving side: host, networks, predecessor, Postgres, Sentinel and Claude as the client."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from settings.field_rules import (
     Days,
     DockerName,
     EntryName,
+    FormerEntryName,
     HostKey,
     HostName,
     Image,
@@ -27,10 +24,12 @@ from settings.field_rules import (
     UserName,
     Whole,
 )
-from settings.limits import AFTER_DRAIN_SECONDS
 
-BRIDGE_MEMORY_MB = 64
-"""Resident memory of bridge (33 MB, `tests/integration/bridge`) and gateway (31 MB), measured, without any backend."""
+SUPERVISOR_MEMORY_MB, OWN_MEMORY_MB, GATEWAY_MEMORY_MB = 16, 39, 31
+"""Resident memory of the supervisor, the bridge and one gateway process without any backend; each of them is measured
+again by `tests/integration/launcher`.
+"""
+BRIDGE_MEMORY_MB = SUPERVISOR_MEMORY_MB + OWN_MEMORY_MB + GATEWAY_MEMORY_MB
 
 
 class Host(Section):
@@ -39,15 +38,21 @@ class Host(Section):
     kind: Literal["local", "ssh"] = Field(
         default="local", description="local: the host is this machine; ssh: another one, reached by ssh."
     )
-    address: HostName | None = Field(default=None, description="Name or address for ssh; needed with kind ssh.")
+    address: HostName | None = Field(
+        default=None,
+        description="Name or address for ssh; needed with kind ssh. `ProxyJump` for it belongs in ssh's own "
+        "configuration.",
+    )
     user: UserName | None = Field(default=None, description="User for ssh; needed with kind ssh.")
     port: Port = Field(default=22, description="Port of the host's ssh server; the firewall refuses to guard it.")
     private_key_file: AbsolutePath | None = Field(
-        default=None, description="Private key for ssh, on the machine where Pulumi runs; needed with kind ssh."
+        default=None,
+        description="Private key for ssh, on the machine where Pulumi runs; needed with kind ssh. One with a "
+        "passphrase comes from the agent (`ssh-add`).",
     )
     host_key: HostKey | None = Field(
         default=None,
-        description="Public key of the host, which both plugins check; needed with kind ssh.",
+        description="Public key of the host, which every ssh checks; needed with kind ssh.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"],
     )
     docker_socket: AbsolutePath = Field(default="/var/run/docker.sock", description="Docker's socket on the host.")
@@ -55,7 +60,9 @@ class Host(Section):
         default="/var/lib/sentinel-cutover", description="The product's own folder on the host."
     )
     scheduler: Literal["auto", "systemd", "cron"] = Field(
-        default="auto", description="Scheduler of the host's jobs; auto: systemd where it runs, otherwise cron."
+        default="auto",
+        description="Scheduler of the host's jobs; auto: systemd where it runs, otherwise cron. For a user who may not "
+        "write its folder cron is the user's own crontab.",
     )
     cron_folder: AbsolutePath = Field(default="/etc/cron.d", description="Folder of cron's files, for cron.")
     home: AbsolutePath = Field(description="Home directory of the operator on the host.", examples=["/home/operator"])
@@ -83,19 +90,20 @@ class Predecessor(Section):
         default="mcp-context-forge", description="Compose project of ContextForge's containers."
     )
     gateway: DockerName = Field(default="mcp-context-forge-gateway-1", description="Container that publishes the port.")
-    entry: EntryName = Field(
+    entry: FormerEntryName = Field(
         default="contextforge", description="Name of Claude's MCP entry that points at ContextForge."
     )
-    release: Literal["pause", "stop"] = Field(
-        default="pause",
-        description="Release of the port: pause (rollback in 0.2 s) or stop (rollback after ContextForge's own start).",
+    keep: Literal["standby", "stopped"] = Field(
+        default="standby",
+        description="ContextForge after the cutover: standby (it runs, ready to serve) or stopped (a rollback starts "
+        "it before the port moves).",
     )
     retire_days: Annotated[Whole, Field(ge=0, le=3650)] = Field(
         default=14, description="Days without a rollback after which ContextForge may be retired."
     )
 
     @property
-    def gateway_there(self) -> str:
+    def gateway_name(self) -> str:
         """The container that can have the port, for `hostctl`: empty where ContextForge never ran."""
         return self.gateway if self.kind == "contextforge" else ""
 
@@ -105,7 +113,6 @@ class Postgres(Section):
 
     image: Image = Field(default="postgres:16", description="Image of PostgreSQL; in production by digest.")
     memory_mb: Annotated[Whole, Field(ge=128, le=65536)] = Field(default=256, description="Memory limit in MB.")
-    uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(default=999, description="User id of postgres in the image.")
 
 
 class KillSwitch(Section):
@@ -143,45 +150,31 @@ class Sentinel(Section):
         "the bridge; bridge: the bridge, since the image has the others; none: the image has everything.",
     )
     standby: bool = Field(default=True, description="With active contextforge: keep Sentinel running, unpublished.")
-    uid: Annotated[Whole, Field(ge=1, le=65535)] = Field(
-        default=10001, description="User and group id in the container."
-    )
     memory_mb: Annotated[Whole, Field(ge=32, le=65536)] = Field(
-        default=1024, description="Memory limit in MB: bridge, gateway and every stdio backend together."
+        default=1024,
+        description="Memory limit in MB: bridge, gateway and every stdio backend together. "
+        f"Each gateway process after the first adds {GATEWAY_MEMORY_MB}.",
     )
     port: Port = Field(default=9200, description="Loopback port of MCP: the one that changes hands.")
     health_port: Port = Field(default=9201, description="Loopback port of /health, /ready and /metrics.")
     start_seconds: Seconds = Field(default=180, description="Seconds until a standby container must be healthy.")
     backends_seconds: Seconds = Field(
         default=60,
-        description="Bridge only: seconds that the gateway's start waits for the HTTP backends to accept a connection.",
+        description="Bridge only: seconds that the gateway's start waits for the tools of the HTTP backends.",
     )
     health_interval_seconds: Seconds = Field(default=10, description="Seconds between two health checks.")
     backend_check_seconds: Seconds = Field(
-        default=30, description="Seconds between two checks of a backend by the gateway; an alert cannot be faster."
-    )
-    answer_seconds: Seconds = Field(
-        default=10, description="Seconds until the first MCP answer after the port changed hands."
-    )
-    drain_seconds: Annotated[Whole, Field(ge=3, le=600)] = Field(
-        default=10, description="Seconds for the audit writer to drain at a stop; the gateway takes 2 to 3."
+        default=30, description="Bridge only: seconds between two checks of a backend; an alert cannot be faster."
     )
     log_level: Literal["error", "warn", "info", "debug", "trace"] = Field(
         default="info", description="Level of its log."
     )
-    audit_enabled: bool = Field(default=True, description="Write a row for each call into the table audit_log.")
-    session_idle_seconds: Seconds = Field(default=3600, description="Bridge only: seconds until an idle session ends.")
     kill_switch: KillSwitch = Field(
         default_factory=KillSwitch, description="Refused tools and backends; applied to the running gateway."
     )
     rate_limits: RateLimits = Field(
         default_factory=RateLimits, description="Calls per minute; applied to the running gateway."
     )
-
-    @property
-    def stop_seconds(self) -> int:
-        """Seconds until Docker kills the container at a stop."""
-        return self.drain_seconds + AFTER_DRAIN_SECONDS
 
 
 class Client(Section):
@@ -193,11 +186,30 @@ class Client(Section):
         default=None, description="Project's folder; needed with scope project or local."
     )
     entry: EntryName = Field(default="sentinel", description="Name of the entry.")
-    authorization: Literal["helper", "literal"] = Field(
-        default="helper",
-        description="helper: the entry names a program that reads the token file; literal: the token itself.",
+    entries: Literal["all", "configured"] = Field(
+        default="all",
+        description="Entries that lead to the port, in any scope and configuration folder: all are changed and "
+        "restored, or the configured one alone and the others are named.",
+    )
+    permissions: Literal["add", "report"] = Field(
+        default="add",
+        description="Rules of Claude's that name the predecessor's entry or tools: add their counterparts beside them, "
+        "or report them only.",
     )
     token_file: AbsolutePath = Field(
         default="", validate_default=True, description="File of Claude's token, mode 0600."
     )
     token_days: Days = Field(default=90, description="Lifetime of a token in days.")
+    grace_hours: Annotated[Whole, Field(ge=0, le=8760)] = Field(
+        default=72,
+        description="Bridge only: hours after a cutover for which open sessions keep ContextForge's token, at most the "
+        "token's own lifetime; 0: they have to connect again.",
+    )
+
+
+class Handover(Section):
+    """The step on the host that moves the port."""
+
+    drain_seconds: Annotated[Whole, Field(ge=0, le=60)] = Field(
+        default=5, description="Seconds for calls that are under way to end before the port moves."
+    )

@@ -1,7 +1,6 @@
 """Limits that no operator has needed to change: constants of the program, beside the limits that are settings.
 
-Owns: these figures, for the documents of the actions and for the rules that compare them with settings.
-Deliberately does not: hold a limit that a single component uses; it is in that component's file.
+A limit that a single component uses is in that component's file.
 """
 
 from __future__ import annotations
@@ -21,8 +20,29 @@ UPSTREAM_SECONDS = 5
 HEALTH_RETRIES = 3
 """Failed health checks in a row until Docker calls the gateway's container unhealthy."""
 
-AFTER_DRAIN_SECONDS = 20
-"""From the end of the audit writer's drain until Docker kills the container: its rows are written by then."""
+ANSWER_SECONDS = 10
+"""Until the first MCP answer after the port changed hands."""
+
+SESSION_IDLE_SECONDS = 3600
+"""Until the bridge ends a session in which nothing is called."""
+
+DRAIN_SECONDS = 10
+"""For ContextForge to end its calls at a stop."""
+
+CALL_MARGIN_SECONDS = 15
+"""Above the limit of a backend's call and its retries: the gateway's own pauses between these, and its work."""
+
+STOP_MARGIN_SECONDS = 20
+"""Above the longest call, until Docker kills the gateway's container at a stop: its rows are written by then."""
+
+CALL_SECONDS = 60
+"""For one backend's harmless call, or the backend's own timeout where that is less."""
+
+VERIFICATION_SECONDS = 120
+"""For a verification without its calls, which have limits of their own: Claude's entry (45), a session (15)."""
+
+AFTER_BOOT_SECONDS = 300
+"""After a boot, until a part that has not come back counts as failed."""
 
 RENEW_SHARE = 0.33
 """A token with less than this share of its life left is renewed."""
@@ -30,5 +50,14 @@ RENEW_SHARE = 0.33
 AUDIT_BATCH_ROWS = 5000
 """Rows of the audit table that retention deletes at a time."""
 
+MONITORING_MEMORY_MB = 256
+"""Memory limit of Prometheus and of Grafana, each."""
+
+MONITORING_STOP_SECONDS = 30
+"""For each of the two to write at a stop."""
+
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 """Largest request body that the bridge takes."""
+
+ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+"""Largest answer of a stdio server that the bridge passes on to the gateway."""

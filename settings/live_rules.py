@@ -1,7 +1,6 @@
 """Rules over the settings that the running gateway takes over: the kill switch and the rate limits.
 
-Owns: these rules, one function each, collected in `RULES`, and which backends the kill switch reaches.
-Deliberately does not: know a backend's tools. The gateway's own list has them, and only when it runs.
+A backend's tools are not known here: the gateway's own list has them, and only when it runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """From Pulumi's raw configuration to `Settings`, or to a `SettingsError` that lists every problem.
 
-Owns: both spellings of a key (nested and literal dotted), and the order of the checks.
-Deliberately does not: know any rule (field_rules.py, cross_checks.py).
+Both spellings of a key are read: nested, and literal dotted.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pydantic import SecretStr, ValidationError, create_model
 from settings import cross_checks
 from settings.backends import Backend
 from settings.describe import allowed, field_at, fixing_value, is_secret_field, is_structure, nearest_key, spelled
-from settings.errors import HIDDEN, NOT_SET, Problem, SettingsError, masked, report
+from settings.errors import HIDDEN, NOT_SET, Problem, SettingsError, masked, texts
 from settings.field_rules import AbsolutePath, BackendName, Image, ToolName
 from settings.gateway_sections import Host, Sentinel
 from settings.model import SECRET_KEYS, Settings
@@ -85,7 +84,7 @@ def load(raw: Mapping[str, Any], secret_keys: Collection[str] = (), *, stack: st
         problems += [problem for problem in cross_checks.problems(settings_to_compare) if not _rests_on(problem, bad)]
     problems += _plain_secrets(own, secret)
     if problems or settings is None:
-        values = _texts(value for key, value in own.items() if key in secret or key.split(".")[0] in SECRET_KEYS)
+        values = texts(value for key, value in own.items() if key in secret or key.split(".")[0] in SECRET_KEYS)
         shown = [_without(values, problem) for problem in dict.fromkeys(problems)]
         raise SettingsError(shown, literal_keys=literal_keys, stack=stack)
     return settings
@@ -109,7 +108,7 @@ def load_or_stop() -> Settings:
 
 def stop(error: SettingsError) -> NoReturn:
     """Show the report and end the program so that the language host adds nothing of its own."""
-    pulumi.log.error(report(error))
+    pulumi.log.error(str(error))
     sys.exit(MESSAGE_WAS_SHOWN)
 
 
@@ -235,23 +234,6 @@ def _plain_secrets(own: Mapping[str, Any], secret: Collection[str]) -> list[Prob
         for key in SECRET_KEYS
         if own.get(key) not in (None, "") and key not in secret
     ]
-
-
-def _texts(values: Any) -> set[str]:
-    texts: set[str] = set()
-    for value in values:
-        if isinstance(value, Mapping):
-            texts |= _texts(cast(Mapping[str, Any], value).values())
-        elif isinstance(value, list | tuple):
-            texts |= _texts(cast(Sequence[Any], value))
-        elif value is not None:
-            texts.add(str(value))
-            if isinstance(value, str) and value[:1] in ("{", "["):
-                try:
-                    texts |= _texts([json.loads(value)])
-                except (ValueError, RecursionError):
-                    continue
-    return texts
 
 
 def _without(secrets: Collection[str], problem: Problem) -> Problem:

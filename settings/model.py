@@ -1,8 +1,4 @@
-"""All settings of a stack as one immutable model.
-
-Owns: the list of sections and secrets, and the paths that follow from the operator's home.
-Deliberately does not: read the configuration (loading.py), nor compare sections (cross_checks.py).
-"""
+"""All settings of a stack as one immutable model."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from settings.backends import Backend
 from settings.field_rules import ApiKey, DiscordWebhook, MadeSecret, Section
-from settings.gateway_sections import Client, Host, Networks, Postgres, Predecessor, Sentinel
+from settings.gateway_sections import Client, Handover, Host, Networks, Postgres, Predecessor, Sentinel
 from settings.operations_sections import (
     Alerts,
     Firewall,
@@ -23,7 +19,6 @@ from settings.operations_sections import (
     Prometheus,
     Reboot,
     Resources,
-    Run,
     Verification,
 )
 
@@ -46,6 +41,7 @@ class Settings(Section):
     postgres: Postgres
     sentinel: Sentinel
     client: Client
+    handover: Handover
     backends: tuple[Backend, ...] = Field(min_length=1, description="The MCP backends; at least one.")
     verification: Verification
     firewall: Firewall
@@ -56,7 +52,6 @@ class Settings(Section):
     health_watch: HealthWatch
     nightly: Nightly
     reboot: Reboot
-    run: Run
     jwt_secret: MadeSecret = Field(description="Key of the gateway's tokens (HS256).")
     postgres_password: MadeSecret = Field(description="Password of Sentinel's database.")
     health_token: MadeSecret | None = Field(

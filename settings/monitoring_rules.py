@@ -1,8 +1,4 @@
-"""Rules over the settings of monitoring: tokens, alerts, Prometheus, Grafana and the health watch.
-
-Owns: these rules, one function each, collected in `RULES`.
-Deliberately does not: check a single value (field_rules.py), nor other sections (cross_checks.py).
-"""
+"""Rules over the settings of monitoring: tokens, alerts, Prometheus, Grafana and the health watch."""
 
 from __future__ import annotations
 

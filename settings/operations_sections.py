@@ -1,8 +1,5 @@
 """The settings of checks and monitoring: verification, firewall, Prometheus, Grafana, alerts, health watch, nightly
-job, reboot check, run.
-
-Owns: these sections' fields, defaults and descriptions.
-Deliberately does not: compare sections with each other (cross_checks.py).
+job, reboot check.
 """
 
 from __future__ import annotations
@@ -15,12 +12,12 @@ from settings.field_rules import (
     LARGEST_BUCKET_SECONDS,
     AbsolutePath,
     ClockTime,
+    CopyCommand,
     Days,
     HttpUrl,
     Image,
     InterfaceName,
     Port,
-    RunbookAddress,
     Seconds,
     Section,
     Whole,
@@ -37,10 +34,6 @@ class Verification(Section):
     """The check of every backend through Claude's own entry."""
 
     baseline: bool = Field(default=True, description="Compare with the predecessor's answers before the cutover.")
-    call_seconds: Seconds = Field(
-        default=60, description="Seconds for one backend's harmless call, or its own timeout_seconds if that is less."
-    )
-    limit_seconds: Seconds = Field(default=120, description="Seconds for the whole verification.")
 
 
 class Firewall(Section):
@@ -68,16 +61,8 @@ class Prometheus(Section):
     enabled: bool = Field(default=True, description="Run Prometheus.")
     image: Image = Field(default="prom/prometheus:v3.13.5", description="Image of Prometheus; in production by digest.")
     port: Port = Field(default=9090, description="Loopback port.")
-    memory_mb: MemoryMb = Field(default=256, description="Memory limit in MB.")
-    retention_days: Days = Field(default=15, description="Days for which series are kept.")
-    retention_mb: Annotated[Whole, Field(ge=64, le=1048576)] = Field(
-        default=512, description="Disk space for series in MB; the oldest go first."
-    )
     scrape_seconds: Annotated[Whole, Field(ge=5, le=300)] = Field(
         default=15, description="Seconds between two scrapes."
-    )
-    sample_limit: Annotated[Whole, Field(ge=500, le=100000)] = Field(
-        default=5000, description="Maximum number of samples in one scrape."
     )
 
 
@@ -87,7 +72,6 @@ class Grafana(Section):
     enabled: bool = Field(default=True, description="Run Grafana; needs Prometheus.")
     image: Image = Field(default="grafana/grafana:12.4.5", description="Image of Grafana; in production by digest.")
     port: Port = Field(default=3100, description="Loopback port.")
-    memory_mb: MemoryMb = Field(default=256, description="Memory limit in MB.")
     root_url: HttpUrl = Field(default="http://127.0.0.1:3100/", description="Address that links in alerts begin with.")
 
 
@@ -113,15 +97,14 @@ class Alerts(Section):
     news_seconds: Seconds = Field(
         default=60, description="Seconds between two messages about the same alert when something changed."
     )
-    repeat_hours: Annotated[Whole, Field(ge=1, le=168)] = Field(
-        default=4, description="Hours after which an alert that still fires is sent again."
+    memory_target_mb: MemoryMb = Field(
+        default=130, description="Megabytes that the bridge and its gateway processes together should stay under."
     )
-    runbook: RunbookAddress = Field(
-        default="docs/alerts.md", description="Page that each alert's own heading is appended to, as #heading."
-    )
-    memory_target_mb: MemoryMb = Field(default=100, description="Megabytes that bridge and gateway should stay under.")
     backup_hours: Annotated[Whole, Field(ge=25, le=744)] = Field(
         default=26, description="Hours after which the last good backup is too old; a nightly job needs more than 24."
+    )
+    disk_free_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.1, description="Free share of a disk of the product's below which an alert fires."
     )
     token_warning_days: Days = Field(default=14, description="A warning fires below this many days of a token.")
     token_critical_days: Days = Field(default=3, description="A critical alert fires below this many days of a token.")
@@ -155,26 +138,19 @@ class Nightly(Section):
         description="Your own script on the host, which gets a block that runs the job; without one, host.scheduler.",
     )
     folder: AbsolutePath = Field(default="", validate_default=True, description="Folder of the backups.")
+    copy_to: CopyCommand | None = Field(
+        default=None,
+        description='Command on the host that copies a new backup, "$1", to another machine, as the user of the job.',
+        examples=['rclone copy "$1" remote:sentinel'],
+    )
     at: ClockTime = Field(default="03:17", description="Time of day in UTC, without a script.")
     keep_daily: Days = Field(default=7, description="Daily backups kept.")
     keep_weekly: Annotated[Whole, Field(ge=0, le=520)] = Field(default=4, description="Weekly backups kept.")
     keep_monthly: Annotated[Whole, Field(ge=0, le=120)] = Field(default=6, description="Monthly backups kept.")
-    audit_days: Days = Field(default=30, description="Days for which rows of audit_log are kept.")
-    restore_drill: Literal["weekly", "off"] = Field(default="weekly", description="Interval of the restore drill.")
+    audit_days: Days = Field(default=30, description="Days after its end for which a call's row of audit_log is kept.")
 
 
 class Reboot(Section):
     """The check after each boot of the host: everything came back; kept there and sent to Discord."""
 
     enabled: bool = Field(default=True, description="Have the host check itself after a boot.")
-    limit_seconds: Seconds = Field(
-        default=300, description="Seconds after which a part that has not come back counts as failed."
-    )
-
-
-class Run(Section):
-    """Limits of one `pulumi up`."""
-
-    limit_seconds: Annotated[Whole, Field(ge=60, le=86400)] = Field(
-        default=1800, description="Seconds for a whole run; at least the sum of the limits of its steps."
-    )

@@ -46,6 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=REASON_NO_PROMETHEUS))
 
 
+def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, str] | None:
+    """A failure's name among the dots, when it happens: a whole run's end is half an hour away."""
+    if not report.failed:
+        return None
+    category = "failed" if getattr(report, "when", "") == "call" else "error"
+    return category, f"\n{category.upper()} {report.nodeid}\n", category.upper()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -99,13 +107,16 @@ def bare_box(bare_place: Place, progress: Progress) -> Iterator[Box]:
 
 
 @pytest.fixture(scope="session")
-def lab_box(progress: Progress) -> Iterator[Box]:
+def lab_stays() -> bool:
+    """True where the repository's own box runs before the first test: it outlives the session."""
+    return vps.status(Place()).stands
+
+
+@pytest.fixture(scope="session")
+def lab_box(lab_stays: bool, progress: Progress) -> Iterator[Box]:
     """The repository's own box: the one that runs already, else one for this session."""
     place = Place()
-    seen = vps.status(place)
-    if seen.box is not None and seen.stands:
-        yield seen.box
-        return
     yield vps.up(place, progress)
-    sandbox.remove(progress)
-    assert vps.orphans(place) == []
+    if not lab_stays:
+        sandbox.remove(progress)
+        assert vps.orphans(place) == []

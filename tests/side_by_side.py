@@ -1,4 +1,4 @@
-"""Two workers of `make test`: the lab's stories one after the other, and beside them every test that needs no story.
+"""The workers of `make test`: one runs the lab's stories, one after the other, and the others run everything else.
 
 A story changes the one stack of this clone, so that two at once would change it under each other. Everything else has a
 box of its own, or none, and goes by file to the worker that is free.
@@ -16,7 +16,12 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # pyright: ignore[reportMissingTypeStubs]
 
 STORIES = "stories"
-NOT_STORIES = ("tests/lab/box/",)
+NOT_STORIES = ("tests/lab/box/", "tests/lab/hardened/")
+"""Tests with boxes of their own."""
+LAST = ("rollback", "take_down", "security", "retire")
+"""The stories at the end, in this order. The first ends staged, as the second begins; the others end with nothing
+deployed, and each story after one of them begins with a whole deployment.
+"""
 BESIDE = 5
 """Niceness of the tests beside the stories: a story measures downtimes on the same two cores."""
 
@@ -29,6 +34,12 @@ def is_story(test: str) -> bool:
 def unit_of(test: str) -> str:
     """The tests that run one after the other, in one worker."""
     return STORIES if is_story(test) else test.partition("::")[0]
+
+
+def turn_of(test: str) -> int:
+    """The place of a story among the others; those with the same place keep their order."""
+    folder = test.split("/")[2]
+    return LAST.index(folder) + 1 if folder in LAST else 0
 
 
 class ByUnit(LoadScopeScheduling):
@@ -51,7 +62,9 @@ class SideBySide:
 
         def place(item: pytest.Item) -> tuple[int, int]:
             unit = unit_of(item.nodeid)
-            return 0 if unit == STORIES else order.get(unit.split("/")[1], 5), -tests[unit]
+            if unit == STORIES:
+                return 0, turn_of(item.nodeid)
+            return order.get(unit.split("/")[1], 5), -tests[unit]
 
         items.sort(key=place)
 

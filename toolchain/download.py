@@ -1,8 +1,4 @@
-"""The official downloads: the engine's release archive with its checksums, and the plugins.
-
-Owns: the addresses, the time limits, the check of the archive's SHA-256 before anything of it is used.
-Deliberately does not: decide what to do when nothing can be reached (`toolchain.provide` does), nor retry.
-"""
+"""The official downloads: plugins, and the engine's archive, whose SHA-256 is checked before anything of it is used."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Installed parts of the toolchain and their versions.
-
-Owns: the condition for the right version, and the preference of an installed part over our own.
-Deliberately does not: install, overwrite or remove anything outside `.work/toolchain/bin`.
-"""
+"""Installed parts of the toolchain and their versions; an installed part goes before one of ours."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ lock() { "$uv" pip compile "${@:2}" "${upgrade[@]}" --generate-hashes --no-emit-
 upgrade=("$@")
 
 lock requirements.lock pyproject.toml --group lab --group dev --python-version 3.11 --universal
+lock tests/engine/backends/requirements.lock tests/engine/backends/requirements.in --python-version 3.11 --universal
 # What runs in an image: that of the image's Python, and no other platform.
 image=(--python-version 3.13)
 lock bridge/requirements.lock bridge/requirements.in "${image[@]}"

@@ -1,7 +1,6 @@
 """The parts that a run of the engine needs, their versions, and the folders in which each may already lie.
 
-Owns: names and versions (https://www.pulumi.com/docs/iac/download-install/versions/), the order of places.
-Deliberately does not: read the disk; `toolchain.find` does.
+Versions: https://www.pulumi.com/docs/iac/download-install/versions/
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Engine, language host and plugins: found, else downloaded, else (the programs) built.
-
-Owns: the order of preference, `.work/toolchain/bin`, the links to installed plugins in a PULUMI_HOME of ours.
-Deliberately does not: make a plugin that can neither be found nor downloaded; it returns those.
-"""
+"""Engine, language host and plugins: found, else downloaded, else (the programs) built."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import asyncio
 import sys
 
 from .claude import entry
-from .client import NoSession, Session, call_all, longest_timeout, with_session
+from .client import NoSession, Session, all_timeouts, call_all, longest_timeout, with_session
 from .documents import Baseline, BaselineRequest, BaselineResult, Tool
 from .host import HostConnection, HostRefused
 from .outcome import Outcome
@@ -29,8 +29,9 @@ async def baseline(request: BaselineRequest) -> Baseline | None:
     Raises NoBaseline.
     """
     host = HostConnection(request.host)
+    limit = request.limit_seconds + all_timeouts(request.probes)
     try:
-        async with asyncio.timeout(request.limit_seconds):
+        async with asyncio.timeout(limit):
             place = {"folder": request.folder, "gateway": request.gateway, "port": request.port}
             kept = await host.hostctl("baseline", "read", place, READ_SECONDS)
             if kept["predecessor_serves"]:
@@ -44,7 +45,7 @@ async def baseline(request: BaselineRequest) -> Baseline | None:
     except HostRefused as refused:
         raise NoBaseline(f"the baseline cannot be taken: {refused}") from None
     except TimeoutError:
-        raise NoBaseline(f"ContextForge gave no baseline within {request.limit_seconds:.0f} s") from None
+        raise NoBaseline(f"ContextForge gave no baseline within {limit:.0f} s") from None
     if kept["baseline"] is None and request.active == "contextforge":
         print("baseline: none was kept; this rollback continues without one", file=sys.stderr)
         return None

@@ -1,7 +1,6 @@
 """Claude's own entry, resolved on the host, with exactly the header that Claude would send.
 
-Owns: the endpoint made of the answer of `hostctl claude show`. The answer holds a token; it stays in memory.
-Deliberately does not: read Claude's file itself.
+The answer of `hostctl claude show` holds a token; it stays in memory.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The calls, made by the official SDK's client as Claude makes them: one session, the backends side by side.
+"""The calls, made by the official SDK's client as Claude makes them: one session, one backend after the other.
 
-Owns: one of the six results for everything that can happen to a call.
+The gateway takes one call at a time: a call beside one that hangs would wait, and be counted as unanswered too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 import httpx2
@@ -59,11 +59,24 @@ Endpoint = HttpEndpoint | StdioServerParameters | RemoteProgram
 
 
 @dataclass(frozen=True)
+class OfferedTool:
+    """One entry of a gateway's list of tools."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Session:
-    """An open session; `tools` are all tools as offered, with the hash of each one's input schema."""
+    """An open session; `offered` is the gateway's list as it came, in which a name may stand twice."""
 
     client: Client
-    tools: Mapping[str, str] = field(default_factory=dict[str, str])
+    offered: Sequence[OfferedTool] = ()
+
+    @property
+    def tools(self) -> dict[str, str]:
+        """The hash of each tool's input schema."""
+        return schema_hashes(self.offered)
 
 
 class NoSession(Exception):
@@ -128,8 +141,8 @@ async def refuses_token(endpoint: HttpEndpoint) -> bool:
 
 
 async def call_all(session: Session, active: Active, probes: Sequence[Probe]) -> list[Outcome]:
-    """The outcomes of all probes, called at once in one session; never raises for an error of a backend."""
-    return list(await asyncio.gather(*(_call(session, active, probe) for probe in probes)))
+    """The outcomes of all probes, each with its own limit, in one session; never raises for an error of a backend."""
+    return [await _call(session, active, probe) for probe in probes]
 
 
 def all_failed(active: Active, probes: Sequence[Probe], error: NoSession, ms: int = 0) -> list[Outcome]:
@@ -142,6 +155,15 @@ def all_failed(active: Active, probes: Sequence[Probe], error: NoSession, ms: in
 
 def longest_timeout(probes: Sequence[Probe]) -> float:
     return max(probe.timeout_seconds for probe in probes)
+
+
+def all_timeouts(probes: Sequence[Probe]) -> float:
+    """Seconds that `call_all` takes at most."""
+    return sum(probe.timeout_seconds for probe in probes)
+
+
+def schema_hashes(offered: Sequence[OfferedTool]) -> dict[str, str]:
+    return {tool.name: schema_hash(tool.schema) for tool in offered}
 
 
 def schema_hash(schema: Mapping[str, Any]) -> str:
@@ -168,12 +190,12 @@ def _http(endpoint: HttpEndpoint, longest: float, refusals: _Refusals) -> httpx2
     )
 
 
-async def _offered(client: Client) -> dict[str, str]:
-    tools: dict[str, str] = {}
+async def _offered(client: Client) -> list[OfferedTool]:
+    tools: list[OfferedTool] = []
     cursor: str | None = None
     while True:
         page = await client.list_tools(cursor=cursor)
-        tools |= {tool.name: schema_hash(tool.input_schema) for tool in page.tools}
+        tools += [OfferedTool(tool.name, tool.input_schema) for tool in page.tools]
         cursor = page.next_cursor
         if not cursor:
             return tools

@@ -1,7 +1,6 @@
 """Comparison of the predecessor's tools with Sentinel's, tool by tool, over ContextForge's renaming.
 
-Owns: the comparison, a pure decision. Deliberately does not: call anything, or judge a changed schema: a newer server
-of the same backend may well have one, so it is reported and does not fail.
+A changed schema is reported and does not fail: a newer server of the same backend may well have one.
 """
 
 from __future__ import annotations
@@ -27,13 +26,18 @@ class Comparison:
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
     switched_off: Sequence[str] = ()
     """Tools of the predecessor that are not offered because the kill switch says so; none of them is missing."""
+    named: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`renamed`, and Sentinel's names of the tools that are switched off."""
+    shared: Sequence[str] = ()
+    """Names of the predecessor's that two of Sentinel's tools would have: the bridge offers them for neither."""
 
 
 def compared(baseline: Baseline, offered: Mapping[str, str], probes: Sequence[Probe]) -> Comparison:
     """`offered` are Sentinel's tools with their schemas' hashes; `probes` one for each backend of the settings."""
     backends = [probe.name for probe in probes]
-    off = {offered_name("contextforge", probe.name, tool) for probe in probes for tool in probe.disabled_tools}
-    ours = {offered_name("contextforge", backend, tool): tool for backend in backends for tool in offered}
+    off = {offered_name("contextforge", probe.name, tool): tool for probe in probes for tool in probe.disabled_tools}
+    pairs = [(offered_name("contextforge", backend, tool), tool) for backend in backends for tool in offered]
+    ours = dict(pairs)
     missing: dict[str, list[str]] = {}
     changed: list[str] = []
     foreign: list[str] = []
@@ -54,7 +58,9 @@ def compared(baseline: Baseline, offered: Mapping[str, str], probes: Sequence[Pr
         else:
             missing.setdefault(backend, []).append(tool.name)
     new = sorted(set(offered) - set(renamed.values()))
-    return Comparison(missing, sorted(changed), new, sorted(foreign), renamed, sorted(switched_off))
+    shared = sorted(name for name in renamed if len({tool for other, tool in pairs if other == name}) > 1)
+    named = {**renamed, **{name: off[name] for name in switched_off}}
+    return Comparison(missing, sorted(changed), new, sorted(foreign), renamed, sorted(switched_off), named, shared)
 
 
 def _owner(tool: str, backends: Sequence[str]) -> str | None:

@@ -1,8 +1,7 @@
 """The documents of `python -m verify`: one request on stdin for each command, and the baseline.
 
-Owns: their shapes, and one sentence for a wrong one. Components build requests with the same models, so that what the
-program registers is what `verify` accepts.
-Deliberately does not: hold a secret; the file of a key is named, and tokens stay on the host.
+Components build requests with the same models, so that what the program registers is what `verify` accepts. None holds
+a secret; the file of a key is named, and tokens stay on the host.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hostctl.core.errors import Refusal
 from hostctl.mcp.probe import Probe
+from hostctl.postgres.psql import DatabaseRequest
 
 
 class Unusable(Exception):
@@ -87,14 +87,6 @@ class BaselineRequest(Request):
     limit_seconds: float
 
 
-class Database(StrictModel):
-    """The gateway's database, and the container that serves it."""
-
-    container: str
-    user: str
-    database: str
-
-
 class GatesRequest(Request):
     """`gates`: the standby container, and the limits of its gates in seconds."""
 
@@ -104,8 +96,7 @@ class GatesRequest(Request):
     internal: str
     edge: str
     health_port: int
-    audit: bool
-    database: Database
+    database: DatabaseRequest
     token_file: str
     health_token_file: str = ""
     baseline: Baseline | None = None
@@ -125,6 +116,7 @@ class VerificationRequest(Request):
     health_port: int
     folder: str
     baseline_folder: str
+    grace_folder: str = ""
     baseline: Baseline | None = None
     """None takes the one kept on the host, if any."""
     limit_seconds: float
@@ -132,6 +124,8 @@ class VerificationRequest(Request):
     """The command that gives the port back to the predecessor; empty without one."""
     own_ports: tuple[int, ...] = ()
     """Ports that a container tries on the host's own addresses; only `make verify` sets them."""
+    every: bool = False
+    """Check every container of ours; the engine's own verification runs while monitoring may be replaced."""
     because: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 

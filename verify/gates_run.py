@@ -24,7 +24,10 @@ from .standby import GateFailed, Standby
 
 
 async def run_gates(request: GatesRequest) -> dict[str, Any]:
-    """{"ok", "gates": [{"name", "result", "ms", "detail"}], …}; a failure is reported on stderr."""
+    """{"ok", "gates": [{"name", "result", "ms", "detail"}], "names", …}; a failure is reported on stderr.
+
+    "names" has Sentinel's name of each tool of the baseline; it is absent where no gate ran.
+    """
     standby = Standby(request, HostConnection(request.host))
     try:
         standby.facts = await standby.inspect("inspect")
@@ -41,13 +44,13 @@ async def run_gates(request: GatesRequest) -> dict[str, Any]:
         finding = await _finding(gate, standby)
         ms = round((time.monotonic() - began) * 1000)
         failed = finding if isinstance(finding, GateFailed) else None
-        result, detail = ("failed", failed.found) if failed else ("passed", str(finding))
+        result, detail = ("failed", failed.finding) if failed else ("passed", str(finding))
         rows.append({"name": gate.name, "result": result, "ms": ms, "detail": detail})
         print(f"gate {gate.name}: {result} ({ms} ms): {detail}", file=sys.stderr, flush=True)
         if failed:
             print(await _report(gate, failed, standby), file=sys.stderr, flush=True)
             return {"ok": False, "gates": rows, "reason": f"gate {gate.name} failed"}
-    return {"ok": True, "gates": rows, "reason": ""}
+    return {"ok": True, "gates": rows, "reason": "", "names": dict(standby.names)}
 
 
 def _skipped(request: GatesRequest, facts: Mapping[str, Any]) -> str:
@@ -84,9 +87,9 @@ async def _report(gate: Gate, failed: GateFailed, standby: Standby) -> str:
         "sentinel": f"The Sentinel that serves ({facts['holder']}) has not been touched and has the port.",
     }.get(str(facts["active"]), f"ContextForge has not been touched; the port is with {facts['holder'] or 'nobody'}.")
     lines = [
-        f"error: the gate {gate.name} failed: {failed.found} ({runbook.of_gate(gate.name)})",
+        f"error: the gate {gate.name} failed: {failed.finding} ({runbook.of_gate(gate.name)})",
         f"  expected: {gate.expected}",
-        f"  found:    {failed.found}",
+        f"  found:    {failed.finding}",
         f"  fix:      {failed.fix}",
         f"  The container {facts['name']} is kept for inspection; the last lines of its log:",
         *(f"    {line}" for line in str(facts["log"]).splitlines()),

@@ -1,7 +1,7 @@
 """The host as seen from the machine where Pulumi runs: its `hostctl`, one of its ports, a program on it.
 
-Owns: the difference between a host that is this machine and one behind ssh. Over ssh a port is forwarded to a unix
-socket in a private folder (`ssh -L`), so that no TCP port is opened here and no other user here can connect to it.
+Owns: the difference between a host that is this machine and one behind ssh. Over ssh a port leads to a unix socket in a
+private folder, so that no TCP port is opened here and no other user here can connect to it.
 Deliberately does not: know what a request means.
 """
 
@@ -10,22 +10,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 from mcp.client.stdio import StdioServerParameters
 
-from . import ssh
 from .documents import Host
+from .link.near_end import NotReached
+from .link.start import ensure
+from .link.target import Target
 from .remote_program import RECEIVER, RemoteProgram
-
-FORWARD_SECONDS = 20.0
 
 
 class HostRefused(Exception):
@@ -33,7 +34,7 @@ class HostRefused(Exception):
 
 
 class HostConnection:
-    """Access to one host; each call opens a connection of its own."""
+    """Access to one host; over ssh by the one connection."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -42,6 +43,7 @@ class HostConnection:
         self, verb: str, action: str, request: Mapping[str, Any], seconds: float, *, progress: bool = False
     ) -> dict[str, Any]:
         """The answer of one verb on the host; raises HostRefused. With `progress` its stderr is printed here."""
+        await self._reach()
         command = self._command(["python3", "-I", "-S", self._host.program, verb, action])
         stdin = json.dumps({"docker_socket": self._host.docker_socket, **request}).encode()
         process = await asyncio.create_subprocess_exec(
@@ -68,24 +70,24 @@ class HostConnection:
             async with httpx2.AsyncHTTPTransport() as transport:
                 yield transport
             return
-        with tempfile.TemporaryDirectory(prefix="sentinel-verify-") as folder:
-            socket = Path(folder) / "port"
-            extra = ("-N", "-o", "ExitOnForwardFailure=yes", "-o", "StreamLocalBindMask=0177")
-            command = ssh.command_line(*self._target(), *extra, "-L", f"{socket}:{_bracketed(address)}:{port}")
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-            )
+        await self._reach()
+        words = Target.of(self._host).tunnel(address, port)
+        with tempfile.TemporaryDirectory(prefix="sentinel-verify-") as folder, socket.socket(socket.AF_UNIX) as here:
+            path = str(Path(folder) / "port")
+            here.bind(path)
+            here.listen()
+            here.setblocking(False)
+            forwarding = asyncio.create_task(_forward(here, words))
             try:
-                await _until_forwarded(process, socket)
-                async with httpx2.AsyncHTTPTransport(uds=str(socket)) as transport:
+                async with httpx2.AsyncHTTPTransport(uds=path) as transport:
                     yield transport
             finally:
-                if process.returncode is None:
-                    process.terminate()
-                    await process.wait()
+                forwarding.cancel()
+                with suppress(asyncio.CancelledError):
+                    await forwarding
 
     def is_remote(self) -> bool:
-        """True when a port is forwarded to a socket, so that no URL contains its address on the host."""
+        """True when a port leads to a socket here, so that no URL contains its address on the host."""
         return self._host.kind == "ssh"
 
     def program(
@@ -99,26 +101,30 @@ class HostConnection:
     def _command(self, command: Sequence[str]) -> list[str]:
         if self._host.kind == "local":
             return [sys.executable if command[0] == "python3" else command[0], *command[1:]]
-        return ssh.command_line(*self._target(), command=command)
+        return Target.of(self._host).command_line(command)
 
-    def _target(self) -> tuple[str, int, str, str]:
-        host = self._host
-        return f"{host.user}@{host.address}", host.port, host.private_key_file, host.host_key
+    async def _reach(self) -> None:
+        if self._host.kind == "ssh":
+            try:
+                await asyncio.to_thread(ensure, Target.of(self._host))
+            except NotReached as error:
+                raise HostRefused(str(error)) from None
 
 
-async def _until_forwarded(process: asyncio.subprocess.Process, socket: Path) -> None:
-    """Wait for the socket, which ssh makes once it is connected; there is no event, so this polls."""
+async def _forward(here: socket.socket, words: Sequence[str]) -> None:
+    """Each connection to `here` becomes the stdin and stdout of a command of its own."""
+    running: list[asyncio.subprocess.Process] = []
     try:
-        async with asyncio.timeout(FORWARD_SECONDS):
-            while not socket.exists():
-                if process.returncode is not None:
-                    assert process.stderr is not None
-                    message = (await process.stderr.read()).decode("utf-8", "replace").split("\n")[0].strip()
-                    raise HostRefused(f"ssh could not forward the port: {message or 'no reason given'}")
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise HostRefused(f"ssh forwarded no port within {FORWARD_SECONDS:.0f} s") from None
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
+        while True:
+            connection, _ = await asyncio.get_running_loop().sock_accept(here)
+            with closing(connection):
+                running.append(
+                    await asyncio.create_subprocess_exec(
+                        *words, stdin=connection.fileno(), stdout=connection.fileno(), stderr=subprocess.DEVNULL
+                    )
+                )
+    finally:
+        for process in running:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()

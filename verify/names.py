@@ -7,6 +7,7 @@ Owns: ContextForge's renaming (its `mcpgateway/utils/create_slug.py`): `list_tab
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 from unicodedata import normalize
 
@@ -21,6 +22,16 @@ def offered_name(active: Active, backend: str, tool: str) -> str:
     if active == "sentinel":
         return tool
     return f"{prefix(backend)}{_slug(tool)}"
+
+
+def repeated(offered: Sequence[str], backends: Sequence[str]) -> list[str]:
+    """The tools that two backends have, as the gateway shows it.
+
+    It lists the second one as BACKEND__TOOL, under which nobody can call it.
+    """
+    renamed = {name: name.partition("__") for name in offered}
+    hidden = {tool for owner, _, tool in renamed.values() if owner in backends and tool in offered}
+    return sorted(hidden | {name for name in offered if list(offered).count(name) > 1})
 
 
 def prefix(backend: str) -> str:

@@ -1,7 +1,4 @@
-"""The outcome of one call.
-
-Owns: the six results. Deliberately does not: import the MCP client, which takes most of a second.
-"""
+"""The outcome of one call, apart from the MCP client, whose import takes most of a second."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""A verification as a table for a person, and as an exit code.
-
-Owns: the texts, the same in the engine's output and from `make verify`.
-"""
+"""A verification as a table for a person, the same from the engine and from `make verify`, and as an exit code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+
+from console.table import columns
 
 from . import runbook
 from .outcome import Result
@@ -26,7 +25,14 @@ def text(verified: Mapping[str, Any]) -> str:
     ]
     parts = [f"{part:<9} {_part(verified[part])}" for part in PART_CODES if part in verified]
     links = _links([row["result"] for row in _failures(verified)])
-    return "\n".join([_columns(rows), *links, *parts, f"{verified['active']}: {'ok' if verified['ok'] else 'not ok'}"])
+    return "\n".join(
+        [
+            *columns([("backend", "tool", "result", "ms", ""), *rows]),
+            *links,
+            *parts,
+            f"{verified['active']}: {'ok' if verified['ok'] else 'not ok'}",
+        ]
+    )
 
 
 def not_ok(verified: Mapping[str, Any]) -> str:
@@ -58,21 +64,14 @@ def _links(results: Sequence[str]) -> list[str]:
     return [f"{result}: {runbook.of_result(result)}" for result in dict.fromkeys(results) if result != "ok"]
 
 
-def _columns(results: Sequence[tuple[str, str, str, str, str]]) -> str:
-    rows = [("backend", "tool", "result", "ms", ""), *results]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = (
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def _why(row: Mapping[str, Any]) -> str:
     return "; ".join(str(row[key]) for key in ("why_allowed", "detail") if row.get(key))
 
 
 def _part(part: Mapping[str, Any]) -> str:
-    """`ok` and the details of a part, without empty lists and maps of names."""
+    """`ok` and the details of a part, without empty lists and maps of names; or the reason why it was not checked."""
+    if part.get("not_checked"):
+        return f"not checked: {part['not_checked']}"
     details = [
         f"{key.replace('_', ' ')}: {_detail(value)}"
         for key, value in part.items()

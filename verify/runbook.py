@@ -1,7 +1,4 @@
-"""Links into the runbook: one heading for each gate and for each result of a backend.
-
-Owns: their spelling. Deliberately does not: know the headings; a test opens each.
-"""
+"""Links into the runbook: one heading for each gate and for each result of a backend."""
 
 from __future__ import annotations
 

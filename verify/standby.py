@@ -1,17 +1,14 @@
-"""The standby container during its gates: the host's facts on it, its token, its tools, its own address.
-
-Owns: access to it. Deliberately does not: decide what a gate requires (`verify/gates.py`).
-"""
+"""The standby container during its gates: the host's facts on it, its token, its tools, its own address."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import runbook
-from .client import HttpEndpoint, NoSession, Session, with_session
+from .client import HttpEndpoint, NoSession, OfferedTool, Session, schema_hashes, with_session
 from .documents import GatesRequest, why_allowed
 from .host import HostConnection, HostRefused
 
@@ -22,21 +19,30 @@ HOST_SECONDS = 30.0
 class GateFailed(Exception):
     """The finding of one gate and its fix; the gate itself knows what it expected."""
 
-    def __init__(self, found: str, fix: str) -> None:
-        super().__init__(found)
-        self.found = found
+    def __init__(self, finding: str, fix: str) -> None:
+        super().__init__(finding)
+        self.finding = finding
         self.fix = fix
 
 
 @dataclass
 class Standby:
-    """`facts` are those of `hostctl gates inspect`; `tools` is known after the gate `token`, `token` is never shown."""
+    """`facts` are those of `hostctl gates inspect`.
+
+    The gate `token` fills in `token`, which is never shown, `offered` and `tools`; the gate `tools` Sentinel's `names`,
+    by the predecessor's; the gate `calls` its good `calls` by tool, and `audited`, the newest row of the audit log
+    before them.
+    """
 
     request: GatesRequest
     host: HostConnection
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     token: str = ""
+    offered: Sequence[OfferedTool] = ()
     tools: Mapping[str, str] = field(default_factory=dict[str, str])
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    audited: int = 0
+    calls: Mapping[str, int] = field(default_factory=dict[str, int])
 
     async def inspect(self, action: str, **more: Any) -> dict[str, Any]:
         """The answer of `hostctl gates`; raises HostRefused."""
@@ -51,6 +57,10 @@ class Standby:
             **more,
         }
         return await self.host.hostctl("gates", action, document, request.gate_seconds + HOST_SECONDS)
+
+    async def query(self, action: str, **more: Any) -> dict[str, Any]:
+        """The answer of `hostctl gates` about the gateway's database; raises HostRefused."""
+        return await self.inspect(action, database=asdict(self.request.database), **more)
 
     async def start(self) -> int:
         """Start the container and refresh `facts`; the milliseconds until it was healthy. Raises GateFailed."""
@@ -87,12 +97,13 @@ class Standby:
         shown = await self.host.hostctl("token", "show", {"path": self.request.token_file}, HOST_SECONDS)
         self.token = str(shown["token"])
 
-        async def tools(session: Session) -> Mapping[str, str]:
-            return session.tools
+        async def offered(session: Session) -> Sequence[OfferedTool]:
+            return session.offered
 
         async with self.endpoint(self.token) as endpoint:
             try:
-                self.tools = await with_session(endpoint, self.request.gate_seconds, tools)
+                self.offered = await with_session(endpoint, self.request.gate_seconds, offered)
+                self.tools = schema_hashes(self.offered)
             except NoSession as error:
                 if error.result != "auth":
                     raise

@@ -13,16 +13,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .claude import Entry, entry
-from .client import HttpEndpoint, NoSession, Session, all_failed, call_all, longest_timeout, refuses_token, with_session
+from .claude import entry
+from .client import (
+    NoSession,
+    Session,
+    all_failed,
+    all_timeouts,
+    call_all,
+    longest_timeout,
+    with_session,
+)
 from .comparison import compared
 from .documents import Baseline, VerificationRequest, why_allowed
 from .host import HostConnection, HostRefused
 from .names import Active
 from .outcome import Outcome
+from .tokens import tokens_of
 
 HOST_SECONDS = 60.0
-WRONG_TOKEN = "Bearer sentinel-cutover.is-no.token"
 
 Document = dict[str, Any]
 
@@ -31,6 +39,7 @@ async def verification(request: VerificationRequest) -> Document:
     """The fixed document of `make verify`; never raises for an error of a gateway or of the host."""
     host = HostConnection(request.host)
     firewall = asyncio.create_task(_firewall(host, request))
+    facts: Document
     try:
         facts = await host.hostctl("verification", "inspect", _inspect_request(request), HOST_SECONDS)
     except HostRefused as error:
@@ -39,7 +48,8 @@ async def verification(request: VerificationRequest) -> Document:
         request = request.model_copy(update={"baseline": Baseline.model_validate(facts["baseline"])})
     holder = str(facts["active"])
     active: Active = request.active or ("contextforge" if holder == "contextforge" else "sentinel")
-    claude, outcomes, tools, tokens = await _through_claude(host, request, active)
+    grace: Mapping[str, float] = facts.get("grace", {}) if active == "sentinel" else {}
+    claude, outcomes, tools, tokens = await _through_claude(host, request, active, grace)
     if holder not in (active, "unknown"):
         claude = {"ok": False, "detail": f"the port is with {facts['holder'] or 'nobody'}, expected: {active}"}
     document: Document = {
@@ -67,10 +77,25 @@ async def _firewall(host: HostConnection, request: VerificationRequest) -> Docum
     try:
         answer = await host.hostctl("firewall", "probe", document, HOST_SECONDS)
     except HostRefused as error:
-        return {"firewall": {"ok": True, "shows": f"nothing, since the probe could not run: {error}"}}
+        return {"firewall": {"ok": True, "not_checked": f"the probe could not run: {error}"}}
     opened = [f"{connection['address']} port {connection['port']}" for connection in answer["open"]]
     details = {key: answer[key] for key in ("addresses", "untried", "ports", "shows", "does_not_show")}
-    return {"firewall": {"ok": not opened, "open": opened, **details}}
+    guard, holds = await _guard(host, f"{request.folder}/firewall")
+    return {"firewall": {"ok": not opened and holds, "open": opened, **guard, **details}}
+
+
+async def _guard(host: HostConnection, folder: str) -> tuple[Document, bool]:
+    """The firewall's rules as packets meet them; nothing where the host has none, or cannot list them."""
+    try:
+        answer = await host.hostctl("firewall", "guard", {"folder": folder}, HOST_SECONDS)
+    except HostRefused as error:
+        return {"guard": f"not checked: {error}"}, True
+    if not answer:
+        return {}, True
+    if answer["unmet"]:
+        return {"guard": f"does not hold, {len(answer['unmet'])} without effect, first {answer['unmet'][0]}"}, False
+    named = ", ".join(answer["interfaces"])
+    return {"guard": f"holds: packets on {named} meet the rules of {len(answer['ports'])} ports"}, True
 
 
 def _inspect_request(request: VerificationRequest) -> Document:
@@ -80,11 +105,13 @@ def _inspect_request(request: VerificationRequest) -> Document:
         "gateway": request.gateway,
         "folder": request.folder,
         "baseline_folder": request.baseline_folder,
+        "every": request.every,
+        "grace_folder": request.grace_folder,
     }
 
 
 async def _through_claude(
-    host: HostConnection, request: VerificationRequest, active: Active
+    host: HostConnection, request: VerificationRequest, active: Active, grace: Mapping[str, float]
 ) -> tuple[Document, list[Outcome], Mapping[str, str], Document]:
     """Claude's own part: its entry, every backend's outcome, the tools that it is offered, and tokens refused."""
     began = time.monotonic()
@@ -97,34 +124,18 @@ async def _through_claude(
         claude = {"ok": False, "detail": entry_detail or error.detail}
         return claude, all_failed(active, request.probes, error, ms), {}, {"ok": False, "detail": "not checked"}
 
+    limit = request.limit_seconds + all_timeouts(request.probes)
     try:
-        async with asyncio.timeout(request.limit_seconds), entry(host, request.claude[active]) as claude:
+        async with asyncio.timeout(limit), entry(host, request.claude[active]) as claude:
             outcomes, tools = await with_session(claude.endpoint, longest_timeout(request.probes), work)
-            tokens = await _tokens(claude, active)
+            tokens = await tokens_of(claude, active, grace)
             return {"ok": True, "entry": claude.name, "transport": claude.transport}, outcomes, tools, tokens
     except HostRefused as error:
         return failed(NoSession("unreachable", "Claude's entry cannot be used"), str(error))
     except NoSession as error:
         return failed(error)
     except TimeoutError:
-        return failed(NoSession("unreachable", f"no answer within {request.limit_seconds:.0f} s"))
-
-
-async def _tokens(claude: Entry, active: Active) -> Document:
-    """A wrong token must be refused, and after the cutover the one with which Claude reached ContextForge."""
-    endpoint = claude.endpoint
-    if not isinstance(endpoint, HttpEndpoint):
-        return {"ok": True, "refused": [], "detail": "not checked: Claude's entry is stdio"}
-    wrong = {"wrong": [WRONG_TOKEN], "the predecessor's": list(claude.before) if active == "sentinel" else []}
-    refused: list[str] = []
-    for name, values in wrong.items():
-        for value in values:
-            headers = {key: content for key, content in endpoint.headers.items() if key.lower() != "authorization"}
-            with_wrong = HttpEndpoint(endpoint.url, {**headers, "Authorization": value}, endpoint.transport)
-            if not await refuses_token(with_wrong):
-                return {"ok": False, "refused": refused, "detail": f"{name} token is accepted"}
-            refused.append(name)
-    return {"ok": True, "refused": list(dict.fromkeys(refused))}
+        return failed(NoSession("unreachable", f"no answer within {limit:.0f} s"))
 
 
 def _compared(
@@ -148,6 +159,7 @@ def _compared(
         "new": list(comparison.new),
         "another_schema": list(comparison.changed),
         "another_kind": kinds,
+        "shared": list(comparison.shared),
         "of_no_backend": list(comparison.foreign),
         "renamed": dict(comparison.renamed),
     }

@@ -20,16 +20,6 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-__all__ = [
-    "REPLACE_ON_CHANGES",
-    "ContainerSpec",
-    "HealthCheck",
-    "Port",
-    "expected",
-    "go_duration",
-    "hardened_container",
-]
-
 REPLACE_ON_CHANGES = ["healthcheck", "tmpfs", "init"]
 """Properties whose change the plugin reports as an update in place that never reaches the container."""
 

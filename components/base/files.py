@@ -17,21 +17,18 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.base.request import request
 from components.host import Host, Operation
-from hostctl.files import FilesRequest
-
-__all__ = ["HostFile", "HostFiles", "HostFilesArgs"]
 
 _LENGTH_OF_HASH = 12
 
 
 @dataclass(frozen=True)
 class HostFile:
-    """One file for a container: its content, and its mode in octal as text."""
+    """One file for a container: its content, its mode in octal as text, and its owner where it is another one."""
 
     content: pulumi.Input[str]
     mode: str = "0400"
+    owner: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +54,23 @@ class HostFiles(pulumi.ComponentResource):
         host, owner = args.host, args.owner
         contents = pulumi.Output.all(**{file: value.content for file, value in args.files.items()})
         hashed = contents if args.identity is None else pulumi.Output.from_input(dict(args.identity))
-        self.hash = pulumi.Output.unsecret(hashed.apply(_hash))
+        owners = {file: value.owner for file, value in args.files.items() if value.owner is not None}
+        # A file never changes its owner under a container that has it mounted.
+        self.hash = pulumi.Output.unsecret(hashed.apply(lambda known: _hash(known, owners)))
         self._folder = self.hash.apply(lambda digest: f"{host.folder}/{name}-{digest}")
         self.written = host.action(
             f"{name}-written",
             Operation("files", create="write", delete="remove"),
-            request(
-                FilesRequest,
-                folder=self._folder,
-                uid=owner,
-                gid=owner,
-                files=[
-                    {"name": file, "content": value.content, "mode": value.mode, "uid": owner, "gid": owner}
+            {
+                "folder": self._folder,
+                "uid": owner,
+                "gid": owner,
+                "files": [
+                    {"name": file, "content": value.content, "mode": value.mode, "uid": uid, "gid": uid}
                     for file, value in sorted(args.files.items())
+                    for uid in [owner if value.owner is None else value.owner]
                 ],
-            ),
+            },
             parent=self,
             secret=True,
             triggers=[self.hash],
@@ -89,5 +88,8 @@ class HostFiles(pulumi.ComponentResource):
         return pulumi.Output.all(self._folder, written).apply(lambda known: str(known[0]))
 
 
-def _hash(contents: dict[str, str]) -> str:
-    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:_LENGTH_OF_HASH]
+def _hash(contents: Mapping[str, str], owners: Mapping[str, int]) -> str:
+    named: list[object] = [contents, owners] if owners else [contents]
+    return hashlib.sha256("".join(json.dumps(one, sort_keys=True) for one in named).encode()).hexdigest()[
+        :_LENGTH_OF_HASH
+    ]

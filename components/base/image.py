@@ -14,13 +14,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.base.request import request
 from components.host import Host, Operation
-from hostctl.images import ReadyRequest
-from hostctl.images.build import BuildRequest
-from hostctl.images.build_context import BuildContextRequest
-
-__all__ = ["Base", "Layer", "image_built_on_host", "image_on_host"]
 
 
 @dataclass(frozen=True)
@@ -45,33 +39,25 @@ def image_on_host(
 ) -> docker.RemoteImage:
     """The image of that configuration key, such as `sentinel.image`; built from the folder `context` where given."""
     if context is None:
-        ready = host.action(
-            f"{name}-ready",
-            Operation("images", create="ready"),
-            request(ReadyRequest, image=image, setting=setting),
-            parent=parent,
-        )
+        pulling = Operation("images", create="ready")
+        ready = host.action(f"{name}-ready", pulling, {"image": image, "setting": setting}, parent=parent)
     else:
         building = Operation("images", create="build-context")
-        sources = request(BuildContextRequest, image=image, folder=context)
-        ready = host.action(f"{name}-context", building, sources, parent=parent)
-    options = pulumi.ResourceOptions(depends_on=[ready.resource])
-    return docker.RemoteImage(
-        name, name=image, keep_locally=True, opts=pulumi.ResourceOptions.merge(host.docker_options(parent), options)
-    )
+        ready = host.action(f"{name}-context", building, {"image": image, "folder": context}, parent=parent)
+    options = host.docker_options(parent, depends_on=[ready.resource])
+    return docker.RemoteImage(name, name=image, keep_locally=True, opts=options)
 
 
 def image_built_on_host(
     name: str, layer: Layer, base: Base, *, host: Host, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
     """The id of the image of that layer over that base: built unless the host has one with the same content."""
-    document = request(
-        BuildRequest,
-        name=f"sentinel-cutover/{layer.name}",
-        base=base.id,
-        base_name=base.name,
-        setting=base.setting,
-        files=dict(layer.files),
-    )
+    document = {
+        "name": f"sentinel-cutover/{layer.name}",
+        "base": base.id,
+        "base_name": base.name,
+        "setting": base.setting,
+        "files": dict(layer.files),
+    }
     built = host.action(name, Operation("images", create="build"), document, parent=parent)
     return built.result.apply(lambda answer: str(answer["id"]))

@@ -23,22 +23,18 @@ import pulumi
 import pulumi_docker as docker
 from pydantic import SecretStr
 
-from components.base.container import HealthCheck, hardened_container
+from components.base.container import ContainerSpec, HealthCheck, Port, hardened_container
 from components.base.files import HostFile, HostFiles, HostFilesArgs
-from components.base.request import request
 from components.discord import Discord
-from components.host import Host, Operation
-from components.monitoring.container import Watcher
+from components.host import Operation, StackArgs
 from components.monitoring.prometheus import ALIAS as PROMETHEUS
 from components.monitoring.prometheus import PORT as PROMETHEUS_PORT
 from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
 from dashboards.provisioning import files as provisioning_files
-from hostctl.grafana.admin_password import PasswordRequest
 from settings import Settings, secret_output
-from settings.names import GRAFANA_ADMIN
-
-__all__ = ["ALIAS", "NAME", "PORT", "Grafana", "GrafanaArgs", "environment"]
+from settings.limits import MONITORING_MEMORY_MB, MONITORING_STOP_SECONDS
+from settings.names import GRAFANA_ADMIN, LOOPBACK
 
 NAME = "sentinel-grafana"
 """The component's and the container's name."""
@@ -94,11 +90,9 @@ def database(settings: Settings) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrafanaArgs:
+class GrafanaArgs(StackArgs):
     """Grafana's dependencies. Where `standby` is false Sentinel is stopped on purpose, and the rules are paused."""
 
-    settings: Settings
-    host: Host
     networks: Networks
     prometheus: Prometheus
     discord: Discord
@@ -113,7 +107,7 @@ class Grafana(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Grafana", name, None, opts)
-        self._name, self._args = name, args
+        self._args = args
         host, settings = args.host, args.settings.grafana
         image = docker.RemoteImage(
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
@@ -130,32 +124,45 @@ class Grafana(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         self.admin_password_file = files.path(_file(_ADMIN))
-        self.container = hardened_container(
-            f"{name}-container",
-            self._watcher().spec(
-                settings,
-                args.networks,
-                image=image.image_id,
-                volume=volume.name,
-                files={**{path: files.path(_file(path)) for path in contents}, _WEBHOOK: args.discord.webhook_file},
-                files_hash=files.hash,
+        spec = ContainerSpec(
+            image=image.image_id,
+            name=name,
+            user=f"{USER}:{USER}",
+            memory_mb=MONITORING_MEMORY_MB,
+            network=args.networks.internal,
+            aliases=[ALIAS],
+            edge=args.networks.edge,
+            environment=environment(args.settings),
+            files={**{path: files.path(_file(path)) for path in contents}, _WEBHOOK: args.discord.webhook_file},
+            volumes={_DATA: volume.name},
+            tmpfs={"/tmp": "mode=1777"},
+            ports=[Port(LOOPBACK, settings.port, PORT)],
+            health=HealthCheck(
+                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{PORT}/api/health"],
+                interval=5,
+                timeout=5,
+                retries=6,
+                start_period=60,
             ),
-            host.docker_options(self, delete_before_replace=True),
+            labels={"sentinel-cutover.files": files.hash},
+            stop_seconds=MONITORING_STOP_SECONDS,
+        )
+        self.container = hardened_container(
+            f"{name}-container", spec, host.docker_options(self, delete_before_replace=True)
         )
         host.action(
             f"{name}-password",
             # No delete: the password stays or goes with the volume.
             Operation("grafana", create="password"),
-            request(
-                PasswordRequest,
-                container=self.container.name,
-                user=GRAFANA_ADMIN,
-                port=PORT,
-                password_file=_ADMIN,
-                key_file=_SECRET_KEY,
-                data=_DATA,
-                database=database(args.settings),
-            ),
+            {
+                "container": self.container.name,
+                "user": GRAFANA_ADMIN,
+                "port": PORT,
+                "password_file": _ADMIN,
+                "key_file": _SECRET_KEY,
+                "data": _DATA,
+                "database": database(args.settings),
+            },
             parent=self,
             depends_on=[self.container],
             triggers=[files.hash],
@@ -179,24 +186,6 @@ class Grafana(pulumi.ComponentResource):
     def _secret(self, key: str) -> pulumi.Output[str]:
         """A secret that the settings require while Grafana is enabled."""
         return secret_output(cast(SecretStr, self._args.settings.secret(key)))
-
-    def _watcher(self) -> Watcher:
-        return Watcher(
-            name=self._name,
-            alias=ALIAS,
-            uid=USER,
-            port=PORT,
-            data=_DATA,
-            environment=environment(self._args.settings),
-            tmpfs={"/tmp": "mode=1777"},
-            health=HealthCheck(
-                command=["curl", "-fsS", "-m", "3", f"http://127.0.0.1:{PORT}/api/health"],
-                interval=5,
-                timeout=5,
-                retries=6,
-                start_period=60,
-            ),
-        )
 
 
 def _file(path: str) -> str:

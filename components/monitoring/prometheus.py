@@ -23,32 +23,17 @@ import pulumi
 import pulumi_docker as docker
 import yaml
 
-from components.base.container import HealthCheck, hardened_container
+from components.base.container import ContainerSpec, HealthCheck, Port, hardened_container
 from components.base.files import HostFile, HostFiles, HostFilesArgs
-from components.base.request import request
 from components.handover import Handover
-from components.host import Host, Operation
-from components.monitoring.container import Watcher
+from components.host import Operation, StackArgs
 from components.networks import Networks
 from components.sentinel.configuration import ALIAS as GATEWAY
 from components.sentinel.gateway import Sentinel
-from hostctl.docker.one_shot_check import OneShotRequest
-from hostctl.files import FilesRequest
 from hostctl.nightly.results import TARGET_FILE
-from hostctl.prometheus import WaitRequest
 from settings import Settings, secret_output
-
-__all__ = [
-    "ALIAS",
-    "MARKS_SUFFIX",
-    "NAME",
-    "PORT",
-    "CutoverMark",
-    "CutoverMarkArgs",
-    "Prometheus",
-    "PrometheusArgs",
-    "prometheus_yml",
-]
+from settings.limits import MONITORING_MEMORY_MB, MONITORING_STOP_SECONDS
+from settings.names import LOOPBACK
 
 NAME = "sentinel-prometheus"
 """The component's and the container's name."""
@@ -67,6 +52,10 @@ _MARKS = "/etc/prometheus/marks"
 _DATA = "/prometheus"
 _VOLUME = "sentinel-prometheus"
 _MARK = "cutover.json"
+_SAMPLE_LIMIT = 5000
+_RETENTION_DAYS, _RETENTION_MB = 15, 512
+"""Age of the oldest series, and the disk space of all; the oldest go first."""
+
 RESOURCES = "resources.txt"
 """The host's file of metrics among the marks, whose folder Prometheus serves itself."""
 
@@ -81,7 +70,7 @@ def prometheus_yml(settings: Settings) -> str:
     seconds = settings.prometheus.scrape_seconds
     sentinel: dict[str, Any] = {
         "job_name": "sentinel",
-        "sample_limit": settings.prometheus.sample_limit,
+        "sample_limit": _SAMPLE_LIMIT,
         "body_size_limit": "10MB",
         "static_configs": [{"targets": [f"{GATEWAY}:{settings.sentinel.health_port}"]}],
     }
@@ -111,27 +100,27 @@ def _resources(settings: Settings) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrometheusArgs:
+class PrometheusArgs(StackArgs):
     """Prometheus's dependencies. Where `standby` is false Sentinel is stopped on purpose, and nothing waits for it."""
 
-    settings: Settings
-    host: Host
     networks: Networks
     sentinel: Sentinel
     standby: bool
 
 
 class Prometheus(pulumi.ComponentResource):
-    """One Prometheus; once it is done, Sentinel's target is up. `marks` is its folder of marks on the host."""
+    """One Prometheus; once it is done, its `jobs` are up. `marks` is its folder of marks on the host."""
 
     container: docker.Container
     marks: str
+    jobs: list[str]
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:Prometheus", name, None, opts)
         self._name, self._args = name, args
         host, settings = args.host, args.settings.prometheus
         self.marks = f"{host.folder}/{name}{MARKS_SUFFIX}"
+        self.jobs = ["sentinel", "prometheus"] if args.standby else ["prometheus"]
         image = docker.RemoteImage(
             f"{name}-image", name=settings.image, keep_locally=True, opts=host.docker_options(self)
         )
@@ -141,35 +130,46 @@ class Prometheus(pulumi.ComponentResource):
         marks = host.action(
             f"{name}-marks",
             Operation("files", create="write", delete="remove"),
-            request(FilesRequest, folder=self.marks, folder_mode="0755", uid=USER, gid=USER),
+            {"folder": self.marks, "folder_mode": "0755", "uid": USER, "gid": USER},
             parent=self,
         )
         checked = host.action(
             f"{name}-check",
             Operation("one-shot", create="run"),
-            request(
-                OneShotRequest,
-                image=image.image_id,
-                command=["promtool", "check", "config", _CONFIGURATION],
-                files=mounted,
-                user=f"{USER}:{USER}",
-            ),
+            {
+                "image": image.image_id,
+                "command": ["promtool", "check", "config", _CONFIGURATION],
+                "files": mounted,
+                "user": f"{USER}:{USER}",
+            },
             parent=self,
+        )
+        spec = ContainerSpec(
+            image=image.image_id,
+            name=name,
+            command=self._command(),
+            user=f"{USER}:{USER}",
+            memory_mb=MONITORING_MEMORY_MB,
+            network=args.networks.internal,
+            aliases=[ALIAS],
+            edge=args.networks.edge,
+            files={**mounted, _MARKS: self.marks},
+            volumes={_DATA: volume.name},
+            ports=[Port(LOOPBACK, settings.port, PORT)],
+            health=HealthCheck(
+                command=["promtool", "check", "ready", f"--url=http://127.0.0.1:{PORT}"],
+                interval=5,
+                timeout=3,
+                retries=6,
+                start_period=30,
+            ),
+            labels={"sentinel-cutover.files": files.hash},
+            stop_seconds=MONITORING_STOP_SECONDS,
         )
         self.container = hardened_container(
             f"{name}-container",
-            self._watcher().spec(
-                settings,
-                args.networks,
-                image=image.image_id,
-                volume=volume.name,
-                files={**mounted, _MARKS: self.marks},
-                files_hash=files.hash,
-            ),
-            pulumi.ResourceOptions.merge(
-                host.docker_options(self, delete_before_replace=True),
-                pulumi.ResourceOptions(depends_on=[checked.resource, marks.resource]),
-            ),
+            spec,
+            host.docker_options(self, delete_before_replace=True, depends_on=[checked.resource, marks.resource]),
         )
         self._wait()
         self.register_outputs({"container": self.container.name, "volume": volume.name})
@@ -193,55 +193,38 @@ class Prometheus(pulumi.ComponentResource):
         token = {_TOKEN: files.path("health_token")} if self._args.settings.health_token is not None else {}
         return {_CONFIGURATION: files.path("prometheus.yml"), **token}
 
-    def _watcher(self) -> Watcher:
+    def _command(self) -> list[str]:
         settings = self._args.settings.prometheus
-        return Watcher(
-            name=self._name,
-            alias=ALIAS,
-            uid=USER,
-            port=PORT,
-            data=_DATA,
-            command=[
-                f"--config.file={_CONFIGURATION}",
-                f"--storage.tsdb.path={_DATA}",
-                f"--storage.tsdb.retention.time={settings.retention_days}d",
-                f"--storage.tsdb.retention.size={settings.retention_mb}MB",
-                # What the host's own jobs write there is served below /user, and scraped from there.
-                f"--web.user-assets={_MARKS}",
-                f"--web.external-url=http://127.0.0.1:{settings.port}/",
-            ],
-            health=HealthCheck(
-                command=["promtool", "check", "ready", f"--url=http://127.0.0.1:{PORT}"],
-                interval=5,
-                timeout=3,
-                retries=6,
-                start_period=30,
-            ),
-        )
+        return [
+            f"--config.file={_CONFIGURATION}",
+            f"--storage.tsdb.path={_DATA}",
+            f"--storage.tsdb.retention.time={_RETENTION_DAYS}d",
+            f"--storage.tsdb.retention.size={_RETENTION_MB}MB",
+            # What the host's own jobs write there is served below /user, and scraped from there.
+            f"--web.user-assets={_MARKS}",
+            f"--web.external-url=http://127.0.0.1:{settings.port}/",
+        ]
 
     def _wait(self) -> None:
         settings = self._args.settings.prometheus
         self._args.host.action(
             f"{self._name}-up",
             Operation("prometheus", create="wait"),
-            request(
-                WaitRequest,
-                address="127.0.0.1",
-                port=settings.port,
-                jobs=["sentinel", "prometheus"] if self._args.standby else ["prometheus"],
-                limit_seconds=30 + 2 * settings.scrape_seconds,
-                containers=[self.container.id, self._args.sentinel.container_id],
-            ),
+            {
+                "address": "127.0.0.1",
+                "port": settings.port,
+                "jobs": self.jobs,
+                "limit_seconds": 30 + 2 * settings.scrape_seconds,
+                "containers": [self.container.id, self._args.sentinel.container_id],
+            },
             parent=self,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CutoverMarkArgs:
+class CutoverMarkArgs(StackArgs):
     """The gateway that serves since the handover, and the Prometheus that shows it."""
 
-    settings: Settings
-    host: Host
     prometheus: Prometheus
     sentinel: Sentinel
     handover: Handover
@@ -260,14 +243,15 @@ class CutoverMark(pulumi.ComponentResource):
         args.host.action(
             f"{name}-file",
             Operation("files", create="write", delete="remove"),
-            request(
-                FilesRequest,
-                folder=args.prometheus.marks,
-                folder_mode="0755",
-                uid=USER,
-                gid=USER,
-                files=[{"name": _MARK, "content": content, "mode": "0444", "uid": USER, "gid": USER}],
-            ),
+            {
+                "folder": args.prometheus.marks,
+                "folder_mode": "0755",
+                "uid": USER,
+                "gid": USER,
+                "files": [{"name": _MARK, "content": content, "mode": "0444", "uid": USER, "gid": USER}],
+                # Prometheus has the folder mounted, and runs without a mark.
+                "live": True,
+            },
             parent=self,
             depends_on=[args.handover, args.prometheus],
         )

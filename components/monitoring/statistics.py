@@ -12,21 +12,15 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.base.request import request
-from components.host import Host, Operation
+from components.host import Operation, StackArgs
 from components.monitoring.prometheus import RESOURCES, Prometheus
-from hostctl.resources import ResourcesRequest
-from settings import Settings
-
-__all__ = ["Statistics", "StatisticsArgs"]
+from hostctl.firewall.kept import STATE
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatisticsArgs:
+class StatisticsArgs(StackArgs):
     """Prometheus, which reads the file."""
 
-    settings: Settings
-    host: Host
     prometheus: Prometheus
 
 
@@ -39,14 +33,15 @@ class Statistics(pulumi.ComponentResource):
         host.action(
             f"{name}-kept",
             Operation("resources", create="keep", delete="forget"),
-            request(
-                ResourcesRequest,
-                folder=f"{host.folder}/{name}",
-                program=f"{host.folder}/hostctl.pyz",
-                file=pulumi.Output.concat(args.prometheus.marks, "/", RESOURCES),
-                target_mb=settings.alerts.memory_target_mb,
-                scheduler=host.scheduler,
-            ),
+            {
+                "folder": f"{host.folder}/{name}",
+                "program": f"{host.folder}/hostctl.pyz",
+                "file": pulumi.Output.concat(args.prometheus.marks, "/", RESOURCES),
+                "backups": settings.nightly.folder,
+                "target_mb": settings.alerts.memory_target_mb,
+                "scheduler": host.scheduler,
+                "firewall": f"{host.folder}/firewall/{STATE}" if settings.firewall.enabled else "",
+            },
             parent=self,
             depends_on=[args.prometheus],
         )

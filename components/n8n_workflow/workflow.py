@@ -13,16 +13,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from hostctl.health_watch import n8n_mark
 from settings import Settings
-
-__all__ = ["MARK", "NAME", "Target", "targets", "workflow"]
 
 NAME = "Sentinel health watch"
 DISCORD = "n8n-nodes-base.discord"
+GATEWAY_IMPACT = "Claude's tools fail. First check: make status. To roll back: make rollback."
 LONGEST_PROBE_SECONDS = 10
 LIMIT_SECONDS = 90
 """Limit of one run: a probe that times out, then three tries at Discord. Runs must not overlap, since neither would see
@@ -46,36 +45,19 @@ class Target:
 
 def targets(settings: Settings, *, prometheus: str, grafana: str, gateway: str) -> list[Target]:
     """The services of this stack, by the `host:port` at which n8n reaches each."""
-    probed = [
-        Target(
-            "gateway",
-            f"http://{gateway}/health",
-            "Sentinel is down",
-            "Sentinel is back",
-            "Claude's tools fail. First check: make status. To roll back: make rollback.",
-        )
-    ]
-    if settings.prometheus.enabled:
-        probed.append(
-            Target(
-                "prometheus",
-                f"http://{prometheus}/-/ready",
-                "Prometheus is down",
-                "Prometheus is back",
-                "No alert can fire; the gateway itself is not affected. First check: docker logs.",
-            )
-        )
-    if settings.prometheus.enabled and settings.grafana.enabled:
-        probed.append(
-            Target(
-                "grafana",
-                f"http://{grafana}/api/health",
-                "Grafana is down",
-                "Grafana is back",
-                "No alert can be sent; the gateway itself is not affected. First check: docker logs.",
-            )
-        )
+    alarms, unaffected = settings.prometheus.enabled, "the gateway itself is not affected. First check: docker logs."
+    probed = [_target("gateway", "Sentinel", f"http://{gateway}/health", GATEWAY_IMPACT)]
+    if alarms:
+        impact = f"No alert can fire; {unaffected}"
+        probed.append(_target("prometheus", "Prometheus", f"http://{prometheus}/-/ready", impact))
+    if alarms and settings.grafana.enabled:
+        impact = f"No alert can be sent; {unaffected}"
+        probed.append(_target("grafana", "Grafana", f"http://{grafana}/api/health", impact))
     return probed
+
+
+def _target(name: str, service: str, url: str, impact: str) -> Target:
+    return Target(name, url, f"{service} is down", f"{service} is back", impact)
 
 
 def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Mapping[str, Any]:
@@ -109,7 +91,7 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
                 "embeds": {"values": [{"inputMethod": "json", "json": "={{ JSON.stringify($json.embed) }}"}]},
                 "options": {"username": "Sentinel"},
             },
-            webhookId=_identity(9),
+            webhookId=n8n_mark.identity(MARK, 9),
             onError="continueRegularOutput",
             retryOnFail=True,
             maxTries=3,
@@ -117,14 +99,9 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
         ),
         _node("Acknowledged", "n8n-nodes-base.code", 2, _code(_program("acknowledged.js"))),
     ]
-    placed = [{**node, "id": _identity(at), "position": [220 * at, 0]} for at, node in enumerate(nodes, start=1)]
-    names = [node["name"] for node in placed]
     return {
         "name": NAME,
-        "nodes": placed,
-        "connections": {
-            name: {"main": [[{"node": after, "type": "main", "index": 0}]]} for name, after in pairwise(names)
-        },
+        **n8n_mark.chained(MARK, nodes),
         "settings": {
             "executionOrder": "v1",
             "timezone": "UTC",
@@ -133,10 +110,6 @@ def workflow(watched: Sequence[Target], *, minutes: float, failures: int) -> Map
             "executionTimeout": LIMIT_SECONDS,
         },
     }
-
-
-def _identity(number: int) -> str:
-    return f"{MARK[:-1]}{number}"
 
 
 def _interval(minutes: float) -> Mapping[str, object]:

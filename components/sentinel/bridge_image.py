@@ -11,8 +11,6 @@ from pathlib import Path
 
 from components.base.image import Layer
 
-__all__ = ["BRIDGE_LAYERS"]
-
 _FOLDER = Path(__file__).resolve().parents[2] / "bridge"
 
 

@@ -1,8 +1,7 @@
 """Sentinel in standby: the container that will serve, complete and running beside the gateway that holds the port.
 
 Owns: its image reference, its files, its container, the token of the handover's probe, and its start. The sidecar
-backends join the internal network first: the gateway skips for good an HTTP backend that it cannot reach when it starts
-(read in its source).
+backends join the internal network first: the gateway's start waits for their tools.
 
 Deliberately does not: publish anything. Docker publishes a container's ports when it joins its first network that is
 not internal, and that is the handover. A new image or configuration makes a new container beside the serving one
@@ -22,34 +21,41 @@ from components.base.container import ContainerSpec, HealthCheck, Port, expected
 from components.base.files import HostFile, HostFiles, HostFilesArgs
 from components.base.handover_members import token_file
 from components.base.image import Base, image_built_on_host, image_on_host
-from components.base.request import request
-from components.host import Action, Host, Operation
+from components.host import Action, Operation, StackArgs
 from components.networks import Networks
 from components.postgres import Postgres
 from components.sentinel.bridge_image import BRIDGE_LAYERS
-from components.sentinel.configuration import ALIAS, AUDIENCE, CONFIGURATION, ISSUER, ROLE, SECRETS
+from components.sentinel.configuration import (
+    ALIAS,
+    AUDIENCE,
+    CONFIGURATION,
+    HANDOVER_SUBJECT,
+    ISSUER,
+    PREDECESSOR,
+    ROLE,
+    SECRETS,
+    longest_call_seconds,
+    processes,
+)
 from components.sentinel.live_settings import LiveSettings, LiveSettingsArgs, configuration_files
-from hostctl.docker.networks import NetworkRequest
-from hostctl.sentinel import StartRequest
-from hostctl.tokens import TokenRequest
+from components.sentinel.stdio_servers import stdio_servers
 from settings import Settings, secret_output
-from settings.limits import HEALTH_RETRIES, RENEW_SHARE
-from settings.names import LOOPBACK
-
-__all__ = ["TOKENS", "Sentinel", "SentinelArgs"]
+from settings.gateway_sections import GATEWAY_MEMORY_MB
+from settings.limits import HEALTH_RETRIES, RENEW_SHARE, STOP_MARGIN_SECONDS
+from settings.names import LOOPBACK, SENTINEL_USER
 
 TOKENS = "tokens"
 """Folder below the product's own: the request of each token on the host, by which the nightly job renews it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentinelArgs:
-    """Sentinel's host, networks and database; with `standby` false its container is declared and not running."""
+class SentinelArgs(StackArgs):
+    """Sentinel's host, networks and database, and the bridge's folder of what it knows of the predecessor; with
+    `standby` false its container is declared and not running."""
 
-    settings: Settings
-    host: Host
     networks: Networks
     postgres: Postgres
+    predecessor_folder: pulumi.Output[str] | None
     standby: bool
 
 
@@ -111,36 +117,53 @@ class Sentinel(pulumi.ComponentResource):
         return HostFiles(
             f"{self._name}-files",
             HostFilesArgs(
-                files={variable: HostFile(value) for variable, value in variables.items()},
-                owner=self._args.settings.sentinel.uid,
+                files={name: HostFile(value) for name, value in variables.items()} | self._servers_files(),
+                owner=SENTINEL_USER,
                 host=self._args.host,
             ),
             pulumi.ResourceOptions(parent=self),
         )
 
     def _variables(self) -> dict[str, pulumi.Output[str]]:
-        """The gateway's secret environment, each variable a file; the bridge passes them to its child only."""
+        """The gateway's secret environment, each variable a file; the bridge passes them to its child only.
+
+        Without a bridge the backends' secrets are among them: their servers inherit the gateway's environment.
+        """
         settings = self._args.settings
         variables = {"JWT_SECRET_KEY": secret_output(settings.jwt_secret), "DATABASE_URL": self._args.postgres.url}
         if settings.health_token is not None:
             variables["HEALTH_TOKEN"] = secret_output(settings.health_token)
-        for backend in settings.backends:
+        for backend in settings.backends if settings.sentinel.serve == "native" else ():
             for variable, key in backend.environment_secrets.items():
                 value = settings.secret(key)
                 if value is not None:
                     variables[variable] = secret_output(value)
         return variables
 
+    def _servers_files(self) -> dict[str, HostFile]:
+        """The secrets of each stdio backend's server, each a file that its own user alone may read."""
+        return {
+            server.file(variable): HostFile(secret_output(secret), owner=server.user)
+            for server in stdio_servers(self._args.settings)
+            for variable, key in server.secrets.items()
+            if (secret := self._args.settings.secret(key)) is not None
+        }
+
     def _container(self, configuration: HostFiles, files: HostFiles, variables: Sequence[str]) -> docker.Container:
-        settings, host = self._args.settings.sentinel, self._args.host
+        settings, host, backends = self._args.settings.sentinel, self._args.host, self._args.settings.backends
         image = self._image()
         mounted = {CONFIGURATION: configuration.folder}
-        mounted |= {f"{SECRETS}/{variable}": files.path(variable) for variable in variables}
+        mounted |= {f"{SECRETS}/{name}": files.path(name) for name in (*variables, *self._servers_files())}
+        bridge = settings.serve == "bridge"
+        if self._args.predecessor_folder is not None:
+            mounted[PREDECESSOR] = self._args.predecessor_folder
         spec = ContainerSpec(
             image=image,
-            command=["--config", f"{CONFIGURATION}/bridge.json"] if settings.serve == "bridge" else None,
-            user=f"{settings.uid}:{settings.uid}",
-            memory_mb=settings.memory_mb,
+            command=["--config", f"{CONFIGURATION}/bridge.json"] if bridge else None,
+            # Root in the bridge's group starts the bridge and each server as a user of its own (bridge/supervisor.py).
+            user=f"0:{SENTINEL_USER}" if bridge else f"{SENTINEL_USER}:{SENTINEL_USER}",
+            capabilities=["KILL", "SETGID", "SETUID"] if bridge else [],
+            memory_mb=settings.memory_mb + GATEWAY_MEMORY_MB * (len(processes(settings, backends)) - 1),
             network=self._args.networks.internal,
             aliases=[ALIAS],
             environment={"HOME": "/tmp"},
@@ -163,7 +186,7 @@ class Sentinel(pulumi.ComponentResource):
                 "sentinel-cutover.files": files.hash,
             },
             started=False,
-            stop_seconds=settings.stop_seconds,
+            stop_seconds=longest_call_seconds(backends) + STOP_MARGIN_SECONDS,
         )
         container = hardened_container(
             f"{self._name}-gateway",
@@ -192,40 +215,39 @@ class Sentinel(pulumi.ComponentResource):
         sidecars = [backend for backend in self._args.settings.backends if backend.container]
         if not sidecars:
             return ()
-        internal, edge = self._args.networks.internal, self._args.networks.edge
+        networks = self._args.networks
         members = [{"container": backend.container, "aliases": list(backend.aliases)} for backend in sidecars]
-        joined = self._membership("sidecars", internal, members)
+        joined = self._membership("sidecars", networks.internal, networks.internal_id, members)
         if not self._args.settings.networks.sidecars_out:
             return (joined,)
-        return (joined, self._membership("sidecars-out", edge, [{**member, "aliases": []} for member in members]))
+        out = [{**member, "aliases": []} for member in members]
+        return (joined, self._membership("sidecars-out", networks.edge, networks.edge_id, out))
 
     def _membership(
-        self, suffix: str, network: pulumi.Input[str], members: Sequence[Mapping[str, object]]
+        self,
+        suffix: str,
+        network: pulumi.Input[str],
+        network_id: pulumi.Input[str],
+        members: Sequence[Mapping[str, object]],
     ) -> pulumi.Resource:
         return self._args.host.action(
             f"{self._name}-{suffix}",
             Operation("networks", create="join", delete="leave"),
-            request(NetworkRequest, network=network, members=[dict(member) for member in members]),
+            {"network": network, "network_id": network_id, "members": [dict(member) for member in members]},
             parent=self,
         ).resource
 
     def _token(self, files: HostFiles) -> Action:
         """The token of the handover's probe, made and renewed on the host, so that it never enters the state."""
-        client = self._args.settings.client
         return self._args.host.action(
             f"{self._name}-token",
             Operation("token", create="write", delete="remove"),
-            request(
-                TokenRequest,
+            token_members(
+                self._args.settings,
+                name="handover",
                 path=self.token_file,
-                request_file=f"{self._args.host.folder}/{TOKENS}/handover.json",
+                subject=HANDOVER_SUBJECT,
                 secret_file=files.path("JWT_SECRET_KEY"),
-                issuer=ISSUER,
-                audience=AUDIENCE,
-                subject="sentinel-cutover",
-                role=ROLE,
-                days=client.token_days,
-                renew_share=RENEW_SHARE,
             ),
             parent=self,
         )
@@ -234,8 +256,25 @@ class Sentinel(pulumi.ComponentResource):
         return self._args.host.action(
             f"{self._name}-standby",
             Operation("sentinel", create="start", delete="stop"),
-            request(StartRequest, container=container.id, limit_seconds=self._args.settings.sentinel.start_seconds),
+            {"container": container.id, "limit_seconds": self._args.settings.sentinel.start_seconds},
             parent=self,
             depends_on=[container, *before],
             triggers=[container.id],
         )
+
+
+def token_members(
+    settings: Settings, *, name: str, path: str, subject: str, secret_file: pulumi.Input[str]
+) -> dict[str, pulumi.Input[object]]:
+    """The members of a token's request; `name` is that of the kept request, by which the token is renewed."""
+    return {
+        "path": path,
+        "request_file": f"{settings.host.folder}/{TOKENS}/{name}.json",
+        "secret_file": secret_file,
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "subject": subject,
+        "role": ROLE,
+        "days": settings.client.token_days,
+        "renew_share": RENEW_SHARE,
+    }

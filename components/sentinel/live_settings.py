@@ -17,14 +17,19 @@ import pulumi
 import pulumi_docker as docker
 
 from components.base.files import HostFile, HostFiles, HostFilesArgs
-from components.base.request import request
-from components.host import Host, Operation
-from components.sentinel.configuration import bridge_json, live, sentinel_toml, start_toml
-from hostctl.sentinel.reload import ReloadRequest
+from components.host import Host, Operation, StackArgs
+from components.sentinel.configuration import (
+    bridge_json,
+    live,
+    longest_call_seconds,
+    processes,
+    sentinel_tomls,
+    start_tomls,
+)
+from components.sentinel.stdio_servers import stdio_servers
 from settings import Settings
 from settings.live_rules import is_switched_off
-
-__all__ = ["LiveSettings", "LiveSettingsArgs", "configuration_files"]
+from settings.names import SENTINEL_USER
 
 _LEVELS_THAT_SHOW_A_RELOAD = {"info", "debug", "trace"}
 _RELOAD_SECONDS = 10
@@ -33,30 +38,30 @@ _RELOAD_SECONDS = 10
 def configuration_files(
     name: str, settings: Settings, variables: Sequence[str], host: Host, opts: pulumi.ResourceOptions
 ) -> HostFiles:
-    """`sentinel.toml` and `bridge.json`, which hold no secret; `variables` are those of the gateway's environment."""
+    """The gateways' TOMLs and `bridge.json`, which hold no secret; `variables` are those of their environment."""
     sentinel = settings.sentinel
-    bridge = bridge_json(sentinel, settings.backends, variables)
+    servers = stdio_servers(settings)
+    bridge = bridge_json(sentinel, settings.backends, variables, servers)
     return HostFiles(
         name,
         HostFilesArgs(
             files={
-                "sentinel.toml": HostFile(sentinel_toml(sentinel, settings.backends)),
-                "bridge.json": HostFile(bridge),
+                **{file: HostFile(toml) for file, toml in sentinel_tomls(sentinel, settings.backends, servers).items()},
+                # The container's first process is root without DAC_OVERRIDE, and in the bridge's group.
+                "bridge.json": HostFile(bridge, "0440"),
             },
-            owner=sentinel.uid,
+            owner=SENTINEL_USER,
             host=host,
-            identity={"sentinel.toml": start_toml(sentinel, settings.backends), "bridge.json": bridge},
+            identity={**start_tomls(sentinel, settings.backends, servers), "bridge.json": bridge},
         ),
         opts,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveSettingsArgs:
+class LiveSettingsArgs(StackArgs):
     """The container that runs, and the files that it reads again."""
 
-    settings: Settings
-    host: Host
     container: docker.Container
     files: HostFiles
     token_file: str
@@ -81,21 +86,22 @@ class LiveSettings(pulumi.ComponentResource):
             for backend in settings.backends
             if backend not in off and not (backend.optional or backend.allowed_failure)
         ]
+        reported = sentinel.serve == "bridge" and sentinel.log_level in _LEVELS_THAT_SHOW_A_RELOAD
         args.host.action(
             f"{name}-reload",
             Operation("sentinel", create="reload"),
-            request(
-                ReloadRequest,
-                container=args.container.id,
-                tables=live(sentinel),
+            {
+                "container": args.container.id,
+                "tables": live(sentinel),
                 # The gateway's list must lack a disabled tool, and have one that is enabled again.
-                hidden=sorted({*sentinel.kill_switch.disabled_tools, *(backend.tool for backend in off)}),
-                listed=sorted({backend.tool for backend in on}),
-                port=sentinel.port,
-                probe={"path": "/mcp", "token_file": args.token_file},
-                logs_reload=sentinel.serve == "bridge" and sentinel.log_level in _LEVELS_THAT_SHOW_A_RELOAD,
-                limit_seconds=_RELOAD_SECONDS,
-            ),
+                "hidden": sorted({*sentinel.kill_switch.disabled_tools, *(backend.tool for backend in off)}),
+                "listed": sorted({backend.tool for backend in on}),
+                "port": sentinel.port,
+                "probe": {"path": "/mcp", "token_file": args.token_file},
+                "reloads": len(processes(sentinel, settings.backends)) if reported else 0,
+                # A gateway lists its tools after the call in work.
+                "limit_seconds": _RELOAD_SECONDS + longest_call_seconds(settings.backends),
+            },
             parent=self,
             depends_on=[args.files.written.resource, *after],
         )

@@ -9,21 +9,14 @@ Format: https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerti
 
 from __future__ import annotations
 
-from dashboards.alerting.shape import (
-    ContactPoint,
-    ContactPoints,
-    DiscordSettings,
-    Policies,
-    Policy,
-    Receiver,
-    Template,
-    Templates,
-)
+from typing import Any
+
 from settings.operations_sections import Alerts
 
-__all__ = ["CONTACT_POINT", "contact_points_file", "policies_file", "templates_file"]
-
 CONTACT_POINT = "discord"
+REPEAT_HOURS = 4
+"""After which an alert that still fires is sent again."""
+
 _MOST_ALERTS = 5
 """In one message: Discord refuses more than 2000 characters, and Grafana truncates at that length."""
 
@@ -45,30 +38,35 @@ _MESSAGE = (
 )
 
 
-def contact_points_file(webhook_file: str) -> ContactPoints:
+def contact_points_file(webhook_file: str) -> dict[str, Any]:
     """alerting/contact-points.yaml; `webhook_file` is the path inside Grafana's container."""
-    settings = DiscordSettings(
-        url=f"$__file{{{webhook_file}}}",
-        use_discord_username=True,
-        title='{{ template "sentinel.title" . }}',
-        message='{{ template "sentinel.message" . }}',
-    )
-    receiver = Receiver(uid="discord-operator", type="discord", disable_resolve_message=False, settings=settings)
-    return ContactPoints(contact_points=(ContactPoint(name=CONTACT_POINT, receivers=(receiver,)),))
+    receiver = {
+        "uid": "discord-operator",
+        "type": "discord",
+        "disableResolveMessage": False,
+        "settings": {
+            "url": f"$__file{{{webhook_file}}}",
+            "use_discord_username": True,
+            "title": '{{ template "sentinel.title" . }}',
+            "message": '{{ template "sentinel.message" . }}',
+        },
+    }
+    return {"apiVersion": 1, "contactPoints": [{"orgId": 1, "name": CONTACT_POINT, "receivers": [receiver]}]}
 
 
-def policies_file(settings: Alerts) -> Policies:
+def policies_file(settings: Alerts) -> dict[str, Any]:
     """alerting/policies.yaml: everything to Discord, one message for all alerts of one rule."""
-    policy = Policy(
-        receiver=CONTACT_POINT,
-        group_by=("grafana_folder", "alertname"),
-        group_wait=f"{settings.wait_seconds}s",
-        group_interval=f"{settings.news_seconds}s",
-        repeat_interval=f"{settings.repeat_hours}h",
-    )
-    return Policies(policies=(policy,))
+    policy = {
+        "orgId": 1,
+        "receiver": CONTACT_POINT,
+        "group_by": ["grafana_folder", "alertname"],
+        "group_wait": f"{settings.wait_seconds}s",
+        "group_interval": f"{settings.news_seconds}s",
+        "repeat_interval": f"{REPEAT_HOURS}h",
+    }
+    return {"apiVersion": 1, "policies": [policy]}
 
 
-def templates_file() -> Templates:
+def templates_file() -> dict[str, Any]:
     """alerting/templates.yaml"""
-    return Templates(templates=(Template(name="sentinel", template=f"{_TITLE}\n{_MESSAGE}\n"),))
+    return {"apiVersion": 1, "templates": [{"orgId": 1, "name": "sentinel", "template": f"{_TITLE}\n{_MESSAGE}\n"}]}

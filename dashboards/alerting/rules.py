@@ -1,7 +1,10 @@
 """The alerts: the query, condition and message of each.
 
 Owns: expressions, thresholds, waits, states for no data and for errors, messages. Thresholds come from the settings.
-Deliberately does not: spell Grafana's file (shape.py), nor Discord's messages (discord.py).
+Deliberately does not: spell Discord's messages (discord.py).
+
+Field names are those of Grafana's file provisioning (`reference/formats.md`, section 1), not its HTTP API's, which the
+foundation SDK builds.
 
 States without a value to compare:
 
@@ -15,16 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from dashboards import queries
-from dashboards.alerting.shape import ErrorState, NoDataState, Query, Rule, RuleGroup, Rules, TimeRange
 from dashboards.dashboard_file import RESOURCES_UID
 from dashboards.dashboard_file import UID as DASHBOARD_UID
+from settings.names import ALERTS_PAGE
 from settings.operations_sections import Alerts
-
-__all__ = ["FOLDER", "GROUP", "Alert", "alerts", "heading", "rules_file"]
 
 FOLDER = "Sentinel"
 GROUP = "sentinel"
@@ -53,25 +54,15 @@ class Alert:
     panel: int
     summary: str
     first_check: str
-    no_data: NoDataState = "OK"
-    on_error: ErrorState = "KeepLast"
+    no_data: Literal["OK", "Alerting"] = "OK"
+    on_error: Literal["KeepLast", "Alerting"] = "KeepLast"
     dashboard: str = DASHBOARD_UID
-    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     needs_nightly: bool = False
 
     @property
     def uid(self) -> str:
         """Its name in Grafana, made of its title."""
         return f"sentinel-{heading(self.title)}"
-
-    def as_prometheus_rule(self) -> dict[str, object]:
-        """The condition as a Prometheus rule, which `promtool test rules` can run."""
-        sign = {"gt": ">", "lt": "<"}[self.comparison]
-        return {
-            "alert": self.uid,
-            "expr": f"(\n{self.expression}\n) {sign} {self.threshold:.12g}",
-            "for": f"{self.seconds}s",
-        }
 
 
 def heading(title: str) -> str:
@@ -91,7 +82,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             seconds=int(settings.gateway_minutes * 60),
             severity="critical",
             panel=1,
-            summary="Sentinel does not answer on its metrics port, or Prometheus does not answer.",
+            summary="Sentinel does not answer on its metrics port, or serves no client, or Prometheus does not answer.",
             first_check="make status; then docker ps and docker logs of the container sentinel-gateway-*.",
             no_data="Alerting",
             on_error="Alerting",
@@ -127,8 +118,19 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             severity="warning",
             panel=2,
             summary=f"p99 is above {settings.latency_seconds:g} s: more than 1 % of the calls in {error_window} took "
-            "longer. The histogram ends at 10 s; exact times are in the audit log.",
+            "or waited longer. The histogram ends at 10 s; exact times are in the audit log.",
             first_check="The latency panel by tool; then the backend that owns the tool.",
+        ),
+        Alert(
+            title="Audit rows lost",
+            expression=queries.audit_rows_lost(error_window),
+            comparison="gt",
+            threshold=0,
+            seconds=0,
+            severity="warning",
+            panel=3,
+            summary=f"Calls of the last {error_window} are not in the audit log: the gateway dropped their rows.",
+            first_check="docker logs of sentinel-postgres, then of the container sentinel-gateway-*: audit.",
         ),
         Alert(
             title="Backup too old",
@@ -140,7 +142,7 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             panel=1,
             summary=f"The last good backup of Sentinel's database is older than {settings.backup_hours} h, or its "
             "time is not reported.",
-            first_check="nightly.json and backup.json in the folder nightly of the product's folder; then make backup.",
+            first_check="The files *.json in the folder nightly of the product's folder; then make backup.",
             needs_nightly=True,
         ),
         Alert(
@@ -170,6 +172,30 @@ def alerts(settings: Alerts) -> tuple[Alert, ...]:
             f"{MEMORY_MINUTES} minutes.",
             first_check="The panel shows which of the two grew, and since when.",
         ),
+        Alert(
+            title="Firewall rules lost",
+            expression=queries.firewall_unmet(),
+            comparison="gt",
+            threshold=0,
+            seconds=0,
+            severity="warning",
+            panel=1,
+            summary="Rules that keep the guarded ports closed had no effect: flushed, or behind another's. They are "
+            "set again once a minute.",
+            first_check="make verify; then who reloaded nftables, ufw or firewalld on the host, and when.",
+        ),
+        Alert(
+            title="Disk nearly full",
+            expression=f"min({queries.disk_free()})",
+            comparison="lt",
+            threshold=settings.disk_free_share,
+            seconds=MEMORY_MINUTES * 60,
+            severity="warning",
+            panel=5,
+            dashboard=RESOURCES_UID,
+            summary=f"Less than {settings.disk_free_share:.0%} of a disk is free: backups and audit rows are at risk.",
+            first_check="The panel names the disk; df -h on the host, then docker system df.",
+        ),
     )
 
 
@@ -190,7 +216,7 @@ def _token_ends(title: str, days: float, severity: Literal["critical", "warning"
     )
 
 
-def rules_file(settings: Alerts, *, paused: bool, nightly: bool = True, resources: bool = True) -> Rules:
+def rules_file(settings: Alerts, *, paused: bool, nightly: bool = True, resources: bool = True) -> dict[str, Any]:
     """alerting/rules.yaml. `paused` while Sentinel is stopped on purpose.
 
     Without the `nightly` job its alert is paused; a rule that is left out would stay in Grafana's own database.
@@ -201,68 +227,61 @@ def rules_file(settings: Alerts, *, paused: bool, nightly: bool = True, resource
         without_figures = (alert.needs_nightly and not nightly) or (alert.dashboard == RESOURCES_UID and not resources)
         return paused or without_figures
 
-    group = RuleGroup(
-        name=GROUP,
-        folder=FOLDER,
-        interval=f"{settings.evaluate_seconds}s",
-        rules=tuple(_rule(alert, settings.runbook, is_paused(alert)) for alert in alerts(settings)),
-    )
-    return Rules(groups=(group,))
+    group = {
+        "orgId": 1,
+        "name": GROUP,
+        "folder": FOLDER,
+        "interval": f"{settings.evaluate_seconds}s",
+        "rules": [_rule(alert, is_paused(alert)) for alert in alerts(settings)],
+    }
+    return {"apiVersion": 1, "groups": [group]}
 
 
-def _rule(alert: Alert, runbook: str, paused: bool) -> Rule:
-    return Rule(
-        uid=alert.uid,
-        title=alert.title,
-        condition="C",
-        data=(_query(alert.expression), _last(), _compared(alert)),
-        for_=f"{alert.seconds}s",
-        no_data_state=alert.no_data,
-        exec_err_state=alert.on_error,
-        is_paused=paused,
-        dashboard_uid=alert.dashboard,
-        panel_id=alert.panel,
-        labels={"severity": alert.severity},
-        annotations={
+def _rule(alert: Alert, paused: bool) -> dict[str, Any]:
+    evaluator = {"type": alert.comparison, "params": [alert.threshold]}
+    return {
+        "uid": alert.uid,
+        "title": alert.title,
+        "condition": "C",
+        "data": [
+            _query(alert.expression),
+            _step("B", {"type": "reduce", "expression": "A", "reducer": "last", "settings": {"mode": "dropNN"}}),
+            _step("C", {"type": "threshold", "expression": "B", "conditions": [{"evaluator": evaluator}]}),
+        ],
+        "for": f"{alert.seconds}s",
+        "noDataState": alert.no_data,
+        "execErrState": alert.on_error,
+        "isPaused": paused,
+        "dashboardUid": alert.dashboard,
+        "panelId": alert.panel,
+        "labels": {"severity": alert.severity},
+        "annotations": {
             "summary": alert.summary,
             "description": alert.first_check,
-            "runbook_url": f"{runbook}#{heading(alert.title)}",
+            "runbook_url": f"{ALERTS_PAGE}#{heading(alert.title)}",
         },
-    )
+    }
 
 
-def _query(expression: str) -> Query:
-    return Query(
-        ref_id="A",
-        datasource_uid=PROMETHEUS_UID,
-        relative_time_range=TimeRange(from_seconds=_RANGE_SECONDS),
-        model={
-            "refId": "A",
-            "datasource": {"type": "prometheus", "uid": PROMETHEUS_UID},
-            "expr": expression,
-            "instant": True,
-            "range": False,
-            "intervalMs": 1000,
-            "maxDataPoints": 43200,
-        },
-    )
+def _query(expression: str) -> dict[str, Any]:
+    model = {
+        "refId": "A",
+        "datasource": {"type": "prometheus", "uid": PROMETHEUS_UID},
+        "expr": expression,
+        "instant": True,
+        "range": False,
+        "intervalMs": 1000,
+        "maxDataPoints": 43200,
+    }
+    return {"refId": "A", "datasourceUid": PROMETHEUS_UID, "relativeTimeRange": _range(_RANGE_SECONDS), "model": model}
 
 
-def _last() -> Query:
-    model = {"refId": "B", "type": "reduce", "expression": "A", "reducer": "last", "settings": {"mode": "dropNN"}}
-    return _over_an_earlier_step("B", model)
+def _step(name: str, model: Mapping[str, object]) -> dict[str, Any]:
+    """An expression over an earlier step."""
+    complete = {"refId": name, **model, "datasource": {"type": _EXPRESSION, "uid": _EXPRESSION}}
+    return {"refId": name, "datasourceUid": _EXPRESSION, "relativeTimeRange": _range(0), "model": complete}
 
 
-def _compared(alert: Alert) -> Query:
-    evaluator = {"type": alert.comparison, "params": [alert.threshold]}
-    model = {"refId": "C", "type": "threshold", "expression": "B", "conditions": [{"evaluator": evaluator}]}
-    return _over_an_earlier_step("C", model)
-
-
-def _over_an_earlier_step(name: str, model: Mapping[str, object]) -> Query:
-    return Query(
-        ref_id=name,
-        datasource_uid=_EXPRESSION,
-        relative_time_range=TimeRange(from_seconds=0),
-        model={**model, "datasource": {"type": _EXPRESSION, "uid": _EXPRESSION}},
-    )
+def _range(seconds: int) -> dict[str, int]:
+    """Seconds before now."""
+    return {"from": seconds, "to": 0}

@@ -1,8 +1,4 @@
-"""The panels on one sheet, as a PNG.
-
-Owns: a panel's place (the dashboard's own grid), axes in the panel's unit, thresholds as lines, states as bars.
-Deliberately does not: know a query (samples.py), or choose a title, unit, threshold or colour: the panel has them.
-"""
+"""The panels on one sheet, as a PNG: places, titles, units, thresholds and colours are the dashboard's own."""
 
 # pyright: basic
 # matplotlib's own types are partial, so that strict checking would need a cast at every call.

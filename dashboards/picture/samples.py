@@ -1,7 +1,5 @@
-"""The panels' series from Prometheus.
+"""The panels' series from Prometheus, with the values of Grafana's variables.
 
-Owns: the values of Grafana's variables, the range query, the legends.
-Deliberately does not: draw (drawing.py).
 Format: https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
 """
 

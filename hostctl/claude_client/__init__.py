@@ -1,30 +1,25 @@
-"""`claude record|keep|apply|restore|forget`: Claude's MCP entry, changed and restored without touching another byte.
+"""`claude record|apply|restore|forget`: Claude's MCP entry, changed and restored without touching another byte.
 
-Owns: our entry in Claude's file, the predecessor's entry while Sentinel serves, the program that prints Claude's
-header, and the record. Deliberately does not: reformat the file, write the token, touch a file that is broken, or
-return anything from the record: a token stays on the host, and only the record's hash is known elsewhere.
-Claude rewrites its file at any moment, so each change compares the file right before the rename, and starts over when
-it differs.
+Owns: our entry in Claude's file, the predecessor's entry while Sentinel serves, and the record (the program that prints
+Claude's header is `header.py`'s). Deliberately does not: reformat the file, write the token, touch a file that is
+broken, or return anything from the record: a token stays on the host, and only the record's hash is known elsewhere.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
-from collections.abc import Callable
+import sys
 from typing import Any
 
-from hostctl.claude_client.entry import require_only_entries_differ, with_entry, without_entry
+from hostctl.claude_client import applied, editable, header, other_entries
 from hostctl.claude_client.record import (
     COPY,
-    HELPER,
     LOCK,
     RECORD,
     capture,
-    copy_of,
-    digest_of,
     load,
+    make_folder,
+    owner_of,
     put_token_back,
     read_file,
     reference,
@@ -33,32 +28,25 @@ from hostctl.claude_client.record import (
     token_before,
 )
 from hostctl.claude_client.request import EntryRequest, Place
-from hostctl.core import atomic_file
+from hostctl.core import json_file
 from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 
-ATTEMPTS = 20
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
-_HELPER = """#!/bin/sh
-# Claude Code runs this at every connect (headersHelper) and sends the header that it prints.
-set -eu
-token=$(cat {path})
-case "$token" in '' | *[!A-Za-z0-9._~+/=-]*) echo {path}' holds no token' >&2; exit 1 ;; esac
-printf '{{"Authorization":"Bearer %s"}}\\n' "$token"
-"""
-
-
-class _Changed(Exception):
-    """The file has changed since it was read."""
-
 
 def record(place: Place) -> dict[str, Any]:
-    """Record Claude's file and token file, once. {"record": {"path", "sha256"}, "kept", "reason"}"""
-    _make_folder(place)
+    """Record Claude's file and token file, once. {"record": {"path", "sha256"}, "kept", "reason"}
+
+    It comes before the handover: raises Refusal for a file that could not be edited after it.
+    """
+    make_folder(place)
     with held(place.folder, "claude record"):
+        editable.require_editable(place.file)
         previous = load(place)
+        other_entries.record(place)
         if previous is not None:
+            if not place.replaces:
+                other_entries.retire(place)
             return {"record": reference(place, previous), "kept": True, "reason": "recorded before"}
         new = sealed(
             {
@@ -71,41 +59,19 @@ def record(place: Place) -> dict[str, Any]:
     return {"record": reference(place, new), "kept": False, "reason": "recorded now"}
 
 
-def keep(place: Place) -> dict[str, Any]:
-    """Return the record's reference again, as `record` does."""
-    return record(place)
-
-
 def apply(place: EntryRequest) -> dict[str, Any]:
     """Put our entry into the file: only that member changes, and the predecessor's is absent while Sentinel serves."""
-    _make_folder(place)
+    make_folder(place)
     with held(place.folder, "claude apply"):
         before = load(place)
         if before is None:
             raise Refusal(f"no record of Claude's entry is in {place.folder}: run 'claude record' first")
         _own_new_token(place, before)
-        entry = _entry(place)
-        _write_helper(place)
-        was_begun = bool(before.get("begun"))
-
-        def change(text: str | None) -> str | None:
-            present = capture(text, place)
-            replaced_again = present["theirs"] is not None and present["ours"] is None
-            new = with_entry(text, place, entry)
-            if new != text:
-                require_only_entries_differ(text, new, place, entry)
-                if replaced_again or not was_begun:
-                    before["found"], before["before"] = present, digest_of(text)
-                    before["begun"], before["applied"] = True, digest_of(new)
-                    save(place, before, text)
-                elif digest_of(text) == before.get("applied"):
-                    before["applied"] = digest_of(new)
-                    save(place, before)
-            return new
-
-        changed = _rewrite(place, change)
+        header.install(place)
+        changed = applied.put(place, before, place.value)
+        left = other_entries.apply(place, place.value)
     reason = "written" if changed else "the entry is as declared already"
-    return {"file": place.file, "entry": place.entry, "changed": changed, "reason": reason}
+    return {"file": place.file, "entry": place.entry, "changed": changed, "reason": reason, **_with_left(left)}
 
 
 def restore(place: Place) -> dict[str, Any]:
@@ -113,7 +79,7 @@ def restore(place: Place) -> dict[str, Any]:
     known = place.record
     if not os.path.isdir(place.folder) and not known:
         return {"file": place.file, "changed": False, "reason": "nothing was recorded", "token": "as it was"}
-    _make_folder(place)
+    make_folder(place)
     with held(place.folder, "claude restore"):
         before = load(place)
         if before is None and known and capture(read_file(place.file), place)["ours"] is not None:
@@ -126,13 +92,9 @@ def restore(place: Place) -> dict[str, Any]:
 
 
 def forget(place: Place) -> dict[str, Any]:
-    """Restore the recorded entries, then remove the record, the copy and the helper."""
+    """Restore the recorded entries, then remove the record and the copy; the program for the header stays."""
     answer = restore(place)
-    for name in (RECORD, COPY, HELPER, LOCK):
-        if os.path.lexists(place.within(name)):
-            os.unlink(place.within(name))
-    if os.path.isdir(place.folder) and not os.listdir(place.folder):
-        os.rmdir(place.folder)
+    json_file.remove(place.folder, RECORD, COPY, LOCK)
     return answer
 
 
@@ -140,66 +102,20 @@ def _restored(place: Place, before: dict[str, Any] | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"file": place.file, "changed": False, "reason": "nothing was recorded"}
     if before is None:
         return {**answer, "token": "as it was"}
-    recorded, kept = table(before["found"]), copy_of(place, before.get("before"))
+    left = other_entries.restore(place)
     answer["reason"] = "nothing was applied"
     if before.get("begun"):
-
-        def change(text: str | None) -> str | None:
-            if digest_of(text) == before.get("applied") and (kept is not None or not recorded["exists"]):
-                return kept
-            return without_entry(text, place, recorded)
-
-        answer["changed"] = _rewrite(place, change)
+        answer["changed"] = applied.take_out(place, before)
         answer["reason"] = "put back" if answer["changed"] else "the entries are as recorded already"
     answer["token"] = put_token_back(place, table(before["token"]), place.issuer)
-    return answer
+    return {**answer, **_with_left(left)}
 
 
-def _rewrite(place: Place, change: Callable[[str | None], str | None]) -> bool:
-    """Read, change, compare, rename; true when the file changed. A `change` of None removes the file."""
-    for _ in range(ATTEMPTS):
-        text = read_file(place.file)
-        new = change(text)
-        if new == text:
-            return False
-
-        def guard(seen: str | None = text) -> None:
-            if read_file(place.file) != seen:
-                raise _Changed
-
-        try:
-            if new is None:
-                guard()
-                os.unlink(os.path.realpath(place.file))
-            else:
-                owner = _owner(place.file) if text is None else (-1, -1)
-                atomic_file.write(place.file, new.encode(), None, *owner, guard=guard)
-        except _Changed:
-            continue
-        except OSError as error:
-            raise Refusal(
-                f"{place.file} cannot be written ({error.strerror}): fix that, then run again; it was left as it is"
-            ) from None
-        return True
-    raise Refusal(f"{place.file} changed {ATTEMPTS} times while it was edited: end the running Claude, then run again")
-
-
-def _entry(place: EntryRequest) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": "http", "url": place.url}
-    if place.authorization == "helper":
-        return {**entry, "headersHelper": place.helper}
-    token = (read_file(place.token_file) or "").strip()
-    if not _TOKEN.fullmatch(token):
-        raise Refusal(f"the token file {place.token_file} holds no token: run 'token write' first")
-    return {**entry, "headers": {"Authorization": f"Bearer {token}"}}
-
-
-def _write_helper(place: EntryRequest) -> None:
-    if place.authorization != "helper":
-        return
-    path, content = place.helper, _HELPER.format(path=shlex.quote(place.token_file))
-    if not os.access(path, os.X_OK) or read_file(path) != content:
-        atomic_file.write(path, content.encode(), 0o755)
+def _with_left(sentences: list[str]) -> dict[str, Any]:
+    """The other entries that could not be edited: reported, and no reason to stop once the port has moved."""
+    for sentence in sentences:
+        print(f"warning: {sentence}", file=sys.stderr)
+    return {"left": sentences} if sentences else {}
 
 
 def _own_new_token(place: Place, before: dict[str, Any]) -> None:
@@ -208,19 +124,6 @@ def _own_new_token(place: Place, before: dict[str, Any]) -> None:
         return
     recorded = table(before["token"])
     if not recorded.get("exists"):
-        os.chown(place.token_file, *_owner(place.file))
-    elif os.stat(place.token_file).st_uid == 0 != recorded["uid"]:
-        os.chown(place.token_file, recorded["uid"], recorded["gid"])
-
-
-def _owner(path: str) -> tuple[int, int]:
-    """The owner of the file, or of the folder that it will be in."""
-    target = os.path.realpath(path)
-    status = os.stat(target if os.path.exists(target) else os.path.dirname(target))
-    return status.st_uid, status.st_gid
-
-
-def _make_folder(place: Place) -> None:
-    # Claude may run as another user than root and must reach the helper; each secret file in here is 0600.
-    os.makedirs(place.folder, mode=0o755, exist_ok=True)
-    os.chmod(place.folder, 0o755)
+        os.chown(place.token_file, *owner_of(place.file), follow_symlinks=False)
+    elif os.lstat(place.token_file).st_uid == 0 != recorded["uid"]:
+        os.chown(place.token_file, recorded["uid"], recorded["gid"], follow_symlinks=False)

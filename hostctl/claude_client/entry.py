@@ -1,7 +1,4 @@
-"""The text of Claude's file with our entry, or with the recorded entries restored.
-
-Owns: which members change, and the check that nothing else does. Deliberately does not: read or write a file.
-"""
+"""The text of Claude's file with our entry, or with the recorded entries restored, and with nothing else changed."""
 
 from __future__ import annotations
 

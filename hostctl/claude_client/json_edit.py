@@ -78,6 +78,19 @@ def objects_along(text: str, path: list[str], where: str) -> list[Object]:
     return objects
 
 
+def items(text: str, start: int) -> list[tuple[int, int]]:
+    """The span of each element of the list whose bracket is at `start`."""
+    spans: list[tuple[int, int]] = []
+    at = _after_space(text, start + 1)
+    while text[at] != "]":
+        if text[at] == ",":
+            at = _after_space(text, at + 1)
+        end = _value_end(text, at)
+        spans.append((at, end))
+        at = _after_space(text, end)
+    return spans
+
+
 def rendered(text: str, key: str, value: Any, base: str) -> str:
     """`"key": value` in the document's style; `base` is the indentation of the line that it begins on."""
     return f"{json.dumps(key)}: {rendered_value(text, value, base)}"

@@ -18,11 +18,14 @@ from typing import Any
 from hostctl.claude_client.json_edit import objects_along, span_with_comma
 from hostctl.claude_client.json_edit import parsed as parsed_or_refused
 from hostctl.claude_client.request import Place
-from hostctl.core import atomic_file
-from hostctl.core.documents import parsed, table
+from hostctl.core import atomic_file, folders, json_file
+from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
+from hostctl.tokens import claims_unproven
 
 RECORD, COPY, HELPER, LOCK = "record.json", "before.json", "headers", "lock"
+OTHERS = "others"
+"""The folder with a record for each other entry that leads to the port."""
 
 
 def read_file(path: str) -> str | None:
@@ -40,6 +43,19 @@ def read_file(path: str) -> str | None:
         raise Refusal(f"{path} cannot be read ({error.strerror}): fix that, then run again") from None
 
 
+def make_folder(place: Place) -> None:
+    """Make the product's folder for Claude."""
+    # Claude may run as another user than root and must reach the helper; each secret file in here is 0600.
+    folders.make_exactly(place.folder, 0o755)
+
+
+def owner_of(path: str) -> tuple[int, int]:
+    """The owner of the file, or of the folder that it will be in."""
+    target = os.path.realpath(path)
+    status = os.stat(target if os.path.exists(target) else os.path.dirname(target))
+    return status.st_uid, status.st_gid
+
+
 def capture(text: str | None, place: Place) -> dict[str, Any]:
     """The present entries: their raw text, their place among the keys, and which objects around them are missing."""
     if text is None:
@@ -54,7 +70,10 @@ def capture(text: str | None, place: Place) -> dict[str, Any]:
         "ours": None,
         "theirs": None,
     }
+    keys = [member.key for member in holder.members]
     for role, key in (("ours", place.entry), ("theirs", place.predecessor)):
+        if complete and key and keys.count(key) > 1:
+            raise Refusal(f"the name {key} occurs twice in {place.file}: remove one, then run again")
         at = holder.index(key) if complete and key else None
         if at is None:
             continue
@@ -87,12 +106,9 @@ def token_before(path: str) -> dict[str, Any]:
 
 def load(place: Place) -> dict[str, Any] | None:
     """The host's record, None when there is none. Raises Refusal when it belongs to another entry."""
-    text = read_file(place.within(RECORD))
-    if text is None:
-        return None
-    record = parsed(text)
+    record = json_file.read(place.within(RECORD), "put it back from a backup, or remove it and run again")
     if record is None:
-        raise Refusal(f"{place.within(RECORD)} is not JSON: put it back from a backup, or remove it and run again")
+        return None
     if table(record.get("identity")) | {"replaces": ""} == place.identity != record.get("identity"):
         record = _without_predecessor(record, place)
         save(place, record)
@@ -128,7 +144,7 @@ def save(place: Place, record: dict[str, Any], before: str | None = None) -> Non
     """Keep the record, and the copy of the previous file."""
     if before is not None:
         atomic_file.write(place.within(COPY), before.encode(), 0o600)
-    atomic_file.write(place.within(RECORD), json.dumps(record, indent=1).encode() + b"\n", 0o600)
+    json_file.write(place.within(RECORD), record)
 
 
 def copy_of(place: Place, digest: Any) -> str | None:
@@ -157,8 +173,4 @@ def put_token_back(place: Place, before: dict[str, Any], issuer: str) -> str:
 
 
 def _issuer(content: str) -> Any:
-    try:
-        body = base64.b64decode(content).split(b".")[1]
-        return table(parsed(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))).get("iss")
-    except (ValueError, IndexError):
-        return None
+    return claims_unproven(base64.b64decode(content).decode("ascii", "replace")).get("iss")

@@ -14,7 +14,11 @@ _IDENTITY = ("file", "scope", "project", "entry", "replaces", "token_file")
 @dataclass(frozen=True)
 class Place:
     """Our entry in Claude's file, the predecessor's entry that it replaces, Claude's token file, and the product's
-    folder for the record. `issuer` is Sentinel's, `record` the last answer of `claude record`."""
+    folder for the record. `issuer` is Sentinel's, `record` the last answer of `claude record`.
+
+    `home`, `port` and `gateway`, the predecessor's container, are for the entries beside it; `entries` is configured or
+    all.
+    """
 
     file: str
     entry: str
@@ -24,6 +28,11 @@ class Place:
     project: str = ""
     replaces: str = ""
     issuer: str = ""
+    home: str = ""
+    port: int = 0
+    gateway: str = ""
+    entries: str = "configured"
+    docker_socket: str = ""
     record: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -56,19 +65,19 @@ class Place:
 
 @dataclass(frozen=True)
 class EntryRequest(Place):
-    """The entry: its address, and its `authorization`: `helper`, a program's output, or `literal`, the token.
+    """The entry: its address, and the program that prints its header."""
 
-    `token_expires` changes with a renewed token, which a literal header must follow.
-    """
-
-    authorization: str = "helper"
     url: str = ""
     helper: str = ""
-    token_expires: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.url:
             raise Refusal("'url' is missing in the document on stdin: give a text")
-        if self.authorization == "helper" and os.path.dirname(self.helper) != self.folder:
+        if os.path.dirname(self.helper) != self.folder:
             raise Refusal(f"'helper' must be a file in {self.folder}")
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The entry as it is in Claude's file."""
+        return {"type": "http", "url": self.url, "headersHelper": self.helper}

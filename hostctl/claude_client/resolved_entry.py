@@ -23,8 +23,10 @@ from hostctl.claude_client.request import Place
 from hostctl.claude_client.variables import expanded
 from hostctl.core.documents import parsed, rows, table
 from hostctl.core.errors import Refusal
+from hostctl.docker.redacted_logs import HIDDEN
 
 HELPER_SECONDS = 10.0
+_LONG = re.compile(r"[A-Za-z0-9._~+/=-]{40,}")
 
 
 def show(place: Place) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def _from_helper(place: Place, helper: str, url: str) -> dict[str, str]:
     if code:
         # Its stderr may hold a token: only the first line is reported, without anything that could be one.
         lines = err.decode("utf-8", "replace").strip().splitlines()
-        reason = re.sub(r"[A-Za-z0-9._~+/=-]{40,}", "[hidden]", lines[0]) if lines else "no message"
+        reason = _LONG.sub(_masked, lines[0]) if lines else "no message"
         raise Refusal(
             f"{program} failed with exit code {code} ({reason}): Claude itself would report a confusing OAuth "
             "error; run 'make up', or fix the program or the token file"
@@ -96,6 +98,14 @@ def _from_helper(place: Place, helper: str, url: str) -> dict[str, str]:
     if headers is None or not all(isinstance(value, str) for value in headers.values()):
         raise Refusal(f"{program} did not print one JSON object of headers: fix it")
     return headers
+
+
+def _masked(found: re.Match[str]) -> str:
+    """A path stays, without what is as long as a token in it."""
+    text = found.group()
+    if not os.path.isdir("/".join(text.split("/")[:2])):
+        return HIDDEN
+    return "/".join(HIDDEN if len(part) >= 40 else part for part in text.split("/"))
 
 
 def _run(argv: Sequence[str], owner: Mapping[str, Any]) -> tuple[int, bytes, bytes]:

@@ -1,7 +1,6 @@
 """One run at a time on a folder, and its owner.
 
-Owns: the lock file with owner, time and reason. Deliberately does not: wait, or break another's lock (the kernel frees
-it with its process, whatever killed it).
+Nobody waits, and nobody breaks another's lock: the kernel frees it with its process, whatever killed it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from hostctl.core import atomic_file
+from hostctl.core import atomic_file, folders
 from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
@@ -23,9 +22,9 @@ from hostctl.core.timestamps import now
 @contextmanager
 def held(folder: str, reason: str) -> Generator[None]:
     """Hold `folder`/lock for the block; raises Refusal that names the holder when another process has it."""
-    os.makedirs(folder, mode=0o750, exist_ok=True)
+    folders.make(folder, 0o750)
     path = os.path.join(folder, "lock")
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

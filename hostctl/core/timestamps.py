@@ -1,7 +1,4 @@
-"""Wall-clock times as documents, the journal and Docker write them.
-
-Owns: `now` and `seconds_of`. Deliberately does not: measure durations (time.monotonic does).
-"""
+"""Wall-clock times as documents, the journal and Docker write them."""
 
 from __future__ import annotations
 
@@ -18,6 +15,11 @@ def now() -> str:
     """The time in UTC, such as 2026-11-24T01:02:03.456Z."""
     seconds = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+def whole(seconds: float) -> str:
+    """Seconds since 1970 as such a time without a fraction."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def seconds_of(moment: str) -> float:

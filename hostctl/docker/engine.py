@@ -10,9 +10,8 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from hostctl.core.errors import Refusal
@@ -48,6 +47,11 @@ class Engine:
         if not self._version:
             self.get("/version")
         return self._version
+
+    @property
+    def speaks(self) -> tuple[int, int]:
+        """The negotiated API version's numbers. Raises DockerError."""
+        return _numbers(self.version.removeprefix("/v"))
 
     def get(self, path: str) -> Any:
         """The JSON answer of a GET; raises DockerError."""
@@ -112,26 +116,6 @@ class Engine:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DockerError(f"the Docker engine at {self.path} broke off ({reason}): run again", 0) from None
-        finally:
-            connection.close()
-
-    @contextmanager
-    def download(self, path: str, seconds: float) -> Generator[IO[bytes]]:
-        """The answer of a GET as a stream, for what is larger than memory. Raises DockerError."""
-        self.get("/version")
-        connection = _UnixConnection(self.path)
-        connection.patience(seconds)
-        try:
-            connection.request("GET", self._version + path)
-            answer = connection.getresponse()
-            if answer.status >= http.client.BAD_REQUEST:
-                reason = _message(answer.read())
-                raise DockerError(f"Docker refused GET {path.split('?')[0]}: {reason}", answer.status)
-            yield answer
-        except http.client.HTTPException as error:
-            raise DockerError(
-                f"the Docker engine at {self.path} broke off ({type(error).__name__}): run again", 0
-            ) from None
         finally:
             connection.close()
 

@@ -9,6 +9,7 @@ Source: the Engine API's reference, "Get system information" (`MemoryLimit`, `Sw
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,12 @@ class DockerCheckRequest:
 def check(request: DockerCheckRequest) -> dict[str, Any]:
     """{"cgroups": "1" or "2"}; raises Refusal where memory, or memory with swap, cannot be limited."""
     info = Engine(request.docker_socket).get("/info")
+    require(info)
+    return {"cgroups": str(info.get("CgroupVersion", "1"))}
+
+
+def require(info: Mapping[str, Any]) -> None:
+    """Raise Refusal where Docker's information says that memory, or memory with swap, cannot be limited."""
     if not info.get("MemoryLimit"):
         raise Refusal(
             "this host's Docker cannot limit a container's memory: boot with cgroup_enable=memory, or, where this "
@@ -36,4 +43,3 @@ def check(request: DockerCheckRequest) -> dict[str, Any]:
             "this host's Docker cannot keep a container out of swap, so a memory limit would not hold: boot "
             "with swapaccount=1, then run again"
         )
-    return {"cgroups": str(info.get("CgroupVersion", "1"))}

@@ -24,11 +24,13 @@ class Member:
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """A network and its members. A change of `containers`, their ids, repeats the join; no verb reads them."""
+    """A network and its members. A change of `containers`, their ids, or of the network's repeats the join; no verb
+    reads them."""
 
     network: str
     members: tuple[Member, ...] = ()
     containers: tuple[str, ...] = ()
+    network_id: str = ""
     docker_socket: str = ""
 
 

@@ -1,5 +1,8 @@
 """One-shot containers: hardened, made for one command, and removed whatever happens.
 
+`one-shot run` has an image's own program check the files that it will read; the container that runs with the former
+files is not touched.
+
 By default without network, capabilities, new privileges or a writable root, and with a memory limit. A killed run's
 container is removed by the next one-shot: its label names the process that made it.
 """
@@ -8,13 +11,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core.documents import table
+from hostctl.core.documents import rows, table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine, TooLate
@@ -22,6 +26,8 @@ from hostctl.docker.engine import Engine, TooLate
 LABEL = "sentinel-cutover.one-shot"
 LAST_LINES = 20
 ALL_LINES = 10000
+KILLED = (137, 143)
+"""Exit codes of a program that SIGKILL or SIGTERM ended: of one that ran out of memory, or whose Docker went down."""
 _MEGABYTE = 1024 * 1024
 _PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
 
@@ -33,7 +39,8 @@ def _empty() -> dict[str, str]:
 @dataclass(frozen=True)
 class OneShot:
     """One container. `files` and `writable_files` map a path inside to one on the host; `volumes` are paths of unnamed
-    volumes. Without a `command` the image's own runs."""
+    volumes, `named_volumes` maps a path inside to a volume that is only read. Without a `command` the image's own
+    runs."""
 
     image: str
     command: tuple[str, ...] = ()
@@ -47,6 +54,7 @@ class OneShot:
     writable_files: Mapping[str, str] = field(default_factory=_empty)
     tmpfs: Mapping[str, str] = field(default_factory=_empty)
     volumes: tuple[str, ...] = ()
+    named_volumes: Mapping[str, str] = field(default_factory=_empty)
 
     def body(self) -> dict[str, Any]:
         """The body of Docker's request to create it."""
@@ -55,6 +63,10 @@ class OneShot:
             *(_bind(target, source, read_only=True) for target, source in sorted(self.files.items())),
             *(_bind(target, source, read_only=False) for target, source in sorted(self.writable_files.items())),
             *({"Type": "volume", "Target": target} for target in self.volumes),
+            *(
+                {"Type": "volume", "Target": target, "Source": name, "ReadOnly": True}
+                for target, name in sorted(self.named_volumes.items())
+            ),
         ]
         return {
             "Image": self.image,
@@ -76,6 +88,31 @@ class OneShot:
                 "Mounts": mounts,
             },
         }
+
+
+@dataclass(frozen=True)
+class OneShotRequest:
+    """`files` maps a path inside to one on the host, read-only."""
+
+    image: str
+    command: tuple[str, ...]
+    user: str
+    files: dict[str, Any] = field(default_factory=dict[str, Any])
+    limit_seconds: float = 60
+    docker_socket: str = ""
+
+
+def check(request: OneShotRequest) -> dict[str, Any]:
+    """Run the command; raises Refusal with its last lines when it does not end with 0."""
+    began = time.monotonic()
+    container = OneShot(request.image, request.command, request.user, files=request.files)
+    code, output = run(Engine(request.docker_socket), container, request.limit_seconds)
+    if code:
+        raise Refusal(
+            f"`{' '.join(request.command)}` ended with {code}: fix what it reports below, then run again; "
+            f"the container that runs has not been touched\n{output}"
+        )
+    return {"command": list(request.command), "ms": round((time.monotonic() - began) * 1000)}
 
 
 @contextmanager
@@ -102,6 +139,13 @@ def run(engine: Engine, one_shot: OneShot, seconds: float, lines: int = LAST_LIN
         return code, engine.log_tail(container, lines).strip()
 
 
+def was_killed(engine: Engine, container: str) -> bool:
+    """True where the container, or a process in it that ran out of memory, was ended from outside."""
+    document = engine.find(f"/containers/{container}/json")
+    state = table(table(document).get("State"))
+    return document is None or bool(state.get("OOMKilled")) or not state.get("Running")
+
+
 def reader(image: str, command: Sequence[str], file: str, network: str = "none") -> OneShot:
     """A command that may read `file` under the same path, as the file's owner."""
     owner = os.stat(file)
@@ -116,15 +160,21 @@ def host_programs() -> dict[str, str]:
 
 
 def any_image(engine: Engine, image: str = "", image_of: str = "") -> str:
-    """An image that is on the host already: `image`, else that of the container `image_of`, else any container's."""
+    """An image that is on the host already: `image`, else that of the container `image_of`, else any container's, else
+    any."""
     if image:
         return image
-    container = containers.find(engine, image_of, {})
+    container = containers.find(engine, image_of)
     if container is not None:
         return container.image
     for row in containers.listed(engine):
         return str(row["ImageID"])
-    raise Refusal("no container on this host has an image that could be used: set firewall.escalation to root or sudo")
+    for row in rows(engine.get("/images/json")):
+        return str(table(row)["Id"])
+    raise Refusal(
+        "this host's Docker has no image yet, and a one-shot container needs one: pull any ('docker pull busybox'), or "
+        "run as root with firewall.escalation root"
+    )
 
 
 def _bind(target: str, source: str, read_only: bool) -> dict[str, Any]:

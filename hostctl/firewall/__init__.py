@@ -1,23 +1,27 @@
-"""`firewall apply|remove|show`: the guarded ports are closed on the public interface, now and after every boot.
+"""`firewall apply|restore|remove|show`: the guarded ports are closed on the public interface, now and after each boot.
 
-Owns: the rules with our comment in INPUT and DOCKER-USER, and the managed block of the operator's firewall script.
+Owns: the rules with our comment in INPUT and DOCKER-USER, and what brings them back (`hostctl/firewall/at_boot.py`).
 Deliberately does not: touch another rule, another line of the script, or the port of ssh.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from hostctl.core import json_file
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
-from hostctl.firewall import interface, rules
-from hostctl.firewall.privileges import runner
+from hostctl.docker.engine import Engine
+from hostctl.firewall import at_boot, interface, kept, listed, rules
+from hostctl.firewall.privileges import LINES, runner
 from hostctl.firewall.request import FirewallRequest
 from hostctl.host import listeners
 from hostctl.schedule import script_block, script_runner
+
+BOOT_SECONDS = 300.0
+"""Until Docker is up, for rules that a container sets."""
 
 
 def apply(request: FirewallRequest) -> dict[str, Any]:
@@ -28,57 +32,68 @@ def apply(request: FirewallRequest) -> dict[str, Any]:
     if request.block and request.block != block.text:
         raise Refusal("the 'block' of the preview does not match these interfaces and ports: run 'pulumi up' again")
     with held(request.folder, "firewall apply"):
-        before = _ours(run(rules.listing()))
+        before = listed.ours(run(rules.listing()))
         # Rules first: a script that is refused leaves the ports guarded until the next boot.
         run(block.text)
-        after = _ours(run(rules.listing()))
-        written = script_block.put(request.script, block, request.copy)
+        after = listed.ours(run(rules.listing()))
+        written = at_boot.write(request, at_boot.way(request))
     return {
         "interfaces": list(request.interfaces),
         "ports": list(request.ports),
         "rules": "set already" if before == after else f"{len(after)} set",
         "script": {"path": request.script, "reason": written.reason, "copy": written.copy},
+        **kept.keep(request),
     }
 
 
+def restore(request: FirewallRequest) -> dict[str, Any]:
+    """Set the rules again after a boot, as the host's entry does; the host has them as they were applied."""
+    if request.escalation == "container":
+        Engine(request.docker_socket).wait_until_up(BOOT_SECONDS)
+    with held(request.folder, "firewall restore"):
+        runner(request)(request.expected_block.text)
+    return {"rules": "set", "ports": list(request.ports)}
+
+
 def remove(request: FirewallRequest) -> dict[str, Any]:
-    """Take the block out of the script and remove all our rules; an absent one is not an error."""
+    """Take block and entry off the host and remove all our rules; an absent one is not an error."""
     run = runner(request)
+    # First, or it would set again what is removed.
+    kept.forget(request)
     with held(request.folder, "firewall remove"):
+        at_boot.remove_entry(request)
         taken = script_block.take(request.script, request.expected_block, request.copy)
         run(rules.removal())
-    for name in ("lock", "run"):
-        if os.path.exists(os.path.join(request.folder, name)):
-            os.unlink(os.path.join(request.folder, name))
-    if not os.listdir(request.folder):
-        os.rmdir(request.folder)
+    left = [name for name in os.listdir(request.folder) if name.startswith(LINES)]
+    json_file.remove(request.folder, "lock", *left)
     return {"rules": "removed", "script": {"path": request.script, "reason": taken.reason, "copy": taken.copy}}
 
 
 def show(request: FirewallRequest) -> dict[str, Any]:
-    """Our rules and those that are missing, now and for the next boot. Changes nothing.
+    """Our rules and those that no packet meets, now and for the next boot. Changes nothing.
 
-    `reached`: packets get to DOCKER-USER at all (Docker jumps to it from FORWARD). `block`: the script holds ours.
-    `at_boot`: the table of the host that names the script.
+    `missing` are rules that are not there, or behind somebody else's; `unreached` the families whose packets are
+    accepted before they get to DOCKER-USER. `block`: the script holds ours. `at_boot`: the table of the host that names
+    the script. `boot`: the reason why they would not come back, and the entry of ours that brings them back.
     """
-    families = _families(runner(request)(rules.listing()))
-    expected = [_arguments(rule) for rule in rules.rules(request.interfaces, request.ports)]
-    missing = [
-        f"{family}: {' '.join(sorted(rule))}"
-        for family, listed in families.items()
-        for rule in expected
-        if rule not in [_arguments(leading) for leading in _leading(listed, sorted(rule & {"INPUT", "DOCKER-USER"})[0])]
-    ]
-    script = script_block.read(request.script)
-    block = script is not None and script_block.held(script, request.expected_block, request.script)
+    families = listed.families(runner(request)(rules.listing()))
+    missing, unreached = listed.missing(request, families), listed.unreached(families)
+    way = at_boot.way(request)
+    block = way.block and at_boot.holds_block(request)
+    lost = at_boot.problem(request, way)
     return {
-        "ok": not missing and block,
+        "ok": not missing and not unreached and not lost,
         "interfaces": list(request.interfaces),
         "ports": list(request.ports),
-        "rules": {family: [rule for rule in listed if _is_ours(rule)] for family, listed in families.items()},
+        "rules": {family: list(filter(listed.is_ours, found)) for family, found in families.items()},
         "missing": missing,
-        "reached": any(rule.startswith("-A FORWARD -j DOCKER-USER") for rule in families.get("iptables", [])),
-        "script": {"path": request.script, "block": block, "at_boot": script_runner.table_naming(request.script)},
+        "unreached": unreached,
+        "script": {
+            "path": request.script,
+            "block": block,
+            "at_boot": script_runner.table_naming(request.script, request.scheduler.cron_folder),
+        },
+        "boot": {"problem": lost, "entry": at_boot.job(request).place if way.entry else ""},
     }
 
 
@@ -98,40 +113,3 @@ def _require_interfaces(interfaces: Sequence[str]) -> None:
             raise Refusal(
                 f"this host has no network interface {name} (it has {', '.join(existing)}): set firewall.interface"
             )
-
-
-def _families(listing: str) -> dict[str, list[str]]:
-    families: dict[str, list[str]] = {}
-    family = ""
-    for line in listing.splitlines():
-        if line in ("iptables", "ip6tables"):
-            family = line
-            families[family] = []
-        elif line.startswith("-") and family:
-            families[family].append(line.strip())
-    return families
-
-
-def _ours(listing: str) -> list[str]:
-    return [f"{family} {rule}" for family, listed in _families(listing).items() for rule in listed if _is_ours(rule)]
-
-
-def _is_ours(rule: str) -> bool:
-    return f" --comment {rules.MARK} " in rule
-
-
-def _leading(listed: Sequence[str], chain: str) -> list[str]:
-    """Our rules that no other rule precedes: an ACCEPT before them would let a packet through."""
-    leading: list[str] = []
-    for rule in listed:
-        if not rule.startswith(f"-A {chain} "):
-            continue
-        if not _is_ours(rule):
-            break
-        leading.append(rule)
-    return leading
-
-
-def _arguments(rule: str) -> frozenset[str]:
-    """A rule's arguments without their order, which differs between versions of iptables."""
-    return frozenset(shlex.split(rule.removeprefix("-A ")))

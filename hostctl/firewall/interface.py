@@ -1,19 +1,17 @@
 """`firewall find` and `firewall forget`: the public interface by the default route, found once and then recorded.
 
-Owns: the record of the interface. Deliberately does not: follow the route: a VPN that takes over the default route
-would move the guard away from the public interface.
+The route is not followed: a VPN that takes over the default route would move the guard off the public interface.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core import atomic_file
-from hostctl.core.documents import parsed, rows, table
+from hostctl.core import json_file
+from hostctl.core.documents import rows
 from hostctl.core.errors import Refusal
 
 RECORD = "interface.json"
@@ -31,29 +29,21 @@ class InterfaceRequest:
 def find(request: InterfaceRequest) -> dict[str, Any]:
     """The interfaces of the IPv4 and the IPv6 default route; those recorded before stay while they exist."""
     path = os.path.join(request.folder, RECORD)
-    recorded = _recorded(path)
+    recorded = [str(name) for name in rows((json_file.read(path) or {}).get("interfaces"))]
     existing = names()
     if recorded and all(name in existing for name in recorded):
         return {"interfaces": recorded, "kept": True, "reason": "recorded before"}
     interfaces = default_routes()
     if not interfaces:
         raise Refusal("this host has no default route, so its public interface is unknown: set firewall.interface")
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    atomic_file.write(path, (json.dumps({"interfaces": interfaces}) + "\n").encode(), 0o644)
+    json_file.write(path, {"interfaces": interfaces}, 0o644)
     reason = f"{', '.join(recorded)} is gone" if recorded else "found by the default route"
     return {"interfaces": interfaces, "kept": False, "reason": reason}
 
 
 def forget(request: InterfaceRequest) -> dict[str, Any]:
     """Remove the record, and its folder when nothing else is in it."""
-    folder = request.folder
-    path = os.path.join(folder, RECORD)
-    existed = os.path.exists(path)
-    if existed:
-        os.unlink(path)
-    if os.path.isdir(folder) and not os.listdir(folder):
-        os.rmdir(folder)
-    return {"removed": existed}
+    return {"removed": bool(json_file.remove(request.folder, RECORD))}
 
 
 def names() -> list[str]:
@@ -97,12 +87,4 @@ def _lines(path: str) -> list[list[str]]:
         with open(path, encoding="ascii") as file:
             return [line.split() for line in file]
     except OSError:
-        return []
-
-
-def _recorded(path: str) -> list[str]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return [str(name) for name in rows(table(parsed(file.read())).get("interfaces"))]
-    except FileNotFoundError:
         return []

@@ -1,8 +1,4 @@
-"""The rights to change the firewall: root, `sudo`, or a one-shot container on the host's network.
-
-Owns: running shell lines with the rights that the host gives, and the one-shot container with the host's own programs.
-Deliberately does not: know a rule.
-"""
+"""The rights to change the firewall: root, `sudo`, or a one-shot container on the host's network."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 
-from hostctl.core import atomic_file
+from hostctl.core import atomic_file, folders
 from hostctl.core.errors import Refusal
 from hostctl.docker import one_shot
 from hostctl.docker.engine import Engine
@@ -21,6 +17,8 @@ Run = Callable[[str], str]
 """Runs shell lines and returns their output; raises Refusal with the first line of their stderr."""
 
 SECONDS = 60.0
+LINES = "run-"
+"""The beginning of the names of the files with a container's lines, in the firewall's folder."""
 
 
 def runner(request: FirewallRequest) -> Run:
@@ -38,10 +36,18 @@ def runner(request: FirewallRequest) -> Run:
 
 def _contained(request: FirewallRequest, lines: str) -> str:
     engine = Engine(request.docker_socket)
-    path = os.path.join(request.folder, "run")
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    atomic_file.write(path, lines.encode(), 0o644)
     image = any_image(engine, request.image, request.image_of)
+    # Of this process alone: after a boot the entry sets the rules while the check lists them.
+    path = os.path.join(request.folder, f"{LINES}{os.getpid()}")
+    folders.make(os.path.dirname(path), 0o755)
+    atomic_file.write(path, lines.encode(), 0o644)
+    try:
+        return _run(engine, image, path)
+    finally:
+        os.unlink(path)
+
+
+def _run(engine: Engine, image: str, path: str) -> str:
     container = OneShot(
         image,
         ("/bin/sh", "/sentinel-cutover-run"),

@@ -1,18 +1,12 @@
 """`firewall probe`: from a container on Docker's default bridge, connect to the host's own public addresses.
 
-Owns: the list of those addresses, the one-shot container, what its answer proves and what it does not.
-Deliberately does not: send anything on a connection, or leave the host.
+Nothing is sent on a connection, and nothing leaves the host.
 """
 
 from __future__ import annotations
 
-import array
-import fcntl
-import ipaddress
 import json
 import os
-import socket
-import struct
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +16,7 @@ from hostctl.core.errors import Refusal
 from hostctl.docker import one_shot
 from hostctl.docker.engine import Engine
 from hostctl.docker.one_shot import ALL_LINES, OneShot, any_image, host_programs
+from hostctl.host import addresses
 
 SHOWS = (
     "No guarded port answers on an address of this host that is not loopback, probed from a container on "
@@ -32,12 +27,10 @@ DOES_NOT_SHOW = (
     "them ('firewall show' reads the rules); nor does it show what a router or another host's firewall lets through, "
     "nor anything about an address that is 'untried': the bridge has no route to it."
 )
+OPEN = "What is listed in 'open' answers on an address that is not loopback."
 NOTHING = "Nothing: the bridge has no route to any of this host's addresses."
 CONNECT_SECONDS = 2.0
 SECONDS = 60.0
-_SIOCGIFCONF = 0x8912
-_ROW = 40
-"""Bytes of a struct ifreq on 64 bits (netdevice(7))."""
 
 _CONNECT = """
 import errno, json, socket, sys
@@ -74,9 +67,9 @@ def probe(request: ProbeRequest) -> dict[str, Any]:
 
     `untried` are addresses to which the bridge has no route: nothing is known of them.
     """
-    ports, addresses = list(request.ports), list(request.addresses) or own_addresses()
+    ports, tried = list(request.ports), list(request.addresses) or own_addresses()
     engine = Engine(request.docker_socket)
-    pairs = json.dumps([[address, port] for address in addresses for port in ports])
+    pairs = json.dumps([[address, port] for address in tried for port in ports])
     python = os.path.realpath(sys.executable)
     container = OneShot(
         any_image(engine, request.image, request.image_of),
@@ -92,52 +85,18 @@ def probe(request: ProbeRequest) -> dict[str, Any]:
     untried = list(dict.fromkeys(str(address) for address in rows(answer.get("untried"))))
     answering = [{"address": address, "port": port} for address, port in rows(answer["open"])]
     return {
-        "ok": not answering and len(untried) < len(addresses),
-        "addresses": [address for address in addresses if address not in untried],
+        "ok": not answering and len(untried) < len(tried),
+        "addresses": [address for address in tried if address not in untried],
         "untried": untried,
         "ports": ports,
         "open": answering,
-        "shows": _shows(bool(answering), len(untried) < len(addresses)),
+        "shows": OPEN if answering else SHOWS if len(untried) < len(tried) else NOTHING,
         "does_not_show": DOES_NOT_SHOW,
     }
-
-
-def _shows(opened: bool, tried: bool) -> str:
-    if opened:
-        return "What is listed in 'open' answers on an address that is not loopback."
-    return SHOWS if tried else NOTHING
 
 
 def own_addresses() -> list[str]:
     """The host's addresses, without loopback, link-local and those of Docker's bridges."""
     bridges = ("docker", "br-", "veth")
-    addresses = [address for name, address in [*_ipv4(), *_ipv6()] if not name.startswith(bridges)]
-    usable = [address for address in addresses if not _is_local(ipaddress.ip_address(address))]
-    return list(dict.fromkeys(usable))
-
-
-def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return address.is_loopback or address.is_link_local
-
-
-def _ipv4() -> list[tuple[str, str]]:
-    """(interface, address) by SIOCGIFCONF (netdevice(7))."""
-    buffer = array.array("B", bytes(_ROW * 256))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        query = struct.pack("iL", len(buffer), buffer.buffer_info()[0])
-        size = struct.unpack("iL", fcntl.ioctl(any_socket.fileno(), _SIOCGIFCONF, query))[0]
-    content = buffer.tobytes()[:size]
-    return [
-        (content[at : at + 16].split(b"\0")[0].decode().split(":")[0], socket.inet_ntoa(content[at + 20 : at + 24]))
-        for at in range(0, size, _ROW)
-    ]
-
-
-def _ipv6() -> list[tuple[str, str]]:
-    """(interface, address) of /proc/net/if_inet6: address, index, length, scope, flags, name."""
-    try:
-        with open("/proc/net/if_inet6", encoding="ascii") as file:
-            lines = [line.split() for line in file]
-    except OSError:
-        return []
-    return [(fields[5], socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[0]))) for fields in lines]
+    found = [address for address in addresses.every() if not address.interface.startswith(bridges)]
+    return list(dict.fromkeys(a.text for a in found if not (a.ip.is_loopback or a.ip.is_link_local)))

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from hostctl.core.errors import Refusal
 from hostctl.firewall import rules
 from hostctl.schedule import script_block
+from hostctl.schedule.job import AUTO, Scheduler
 
 COPY = "script-before"
+REQUEST = "request.json"
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,8 @@ class FirewallRequest:
     """The ports that are guarded on the interfaces, and the script that does it at boot.
 
     `escalation` is root, sudo or container; a container runs on `image`, else on the image of the container `image_of`.
-    `block` is the text that the preview showed for the script.
+    `block` is the text that the preview showed for the script. `program` is `hostctl.pyz` for the jobs that keep the
+    rules and bring them back after a boot; without it the script alone does.
     """
 
     folder: str
@@ -29,6 +32,8 @@ class FirewallRequest:
     image_of: str = ""
     ssh_port: int = 22
     block: str = ""
+    program: str = ""
+    scheduler: Scheduler = AUTO
     docker_socket: str = ""
 
     def __post_init__(self) -> None:
@@ -40,6 +45,11 @@ class FirewallRequest:
     @property
     def expected_block(self) -> script_block.Block:
         return rules.block(self.interfaces, self.ports)
+
+    @property
+    def request_file(self) -> str:
+        """The request as it is kept for the jobs that keep the rules and bring them back."""
+        return os.path.join(self.folder, REQUEST)
 
     @property
     def copy(self) -> str:

@@ -5,6 +5,9 @@ Owns: the rules and the shell lines that set or remove them. Deliberately does n
     outside --> eth0 --+--> INPUT --------------> a process of the host (sshd, docker-proxy)
                        +--> FORWARD: DOCKER-USER -> a container, by Docker's DNAT
 
+The jump from FORWARD is ours, whoever else jumps: Docker with its nftables backend, or before its start, has none. A
+packet that is dropped there is dropped, whatever another table of nftables accepts.
+
 Docker rewrites the destination before FORWARD, so that `--dport` there is the port inside the container; conntrack
 still knows the port that the client connected to (`--ctorigdstport`). `--ctdir ORIGINAL` lets in the answers from such
 a port of another host.
@@ -23,16 +26,18 @@ MARK = "sentinel-cutover"
 
 INPUT = "INPUT"
 DOCKER_USER = "DOCKER-USER"
+JUMP = f"FORWARD -m comment --comment {MARK} -j {DOCKER_USER}"
 _INTERFACE = re.compile(r"[A-Za-z0-9_.+@-]{1,15}")
 _FAMILIES = """    # cron's PATH holds no sbin.
     PATH="${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin:/usr/bin:/bin"
     for family in iptables ip6tables; do
-        [ "$family" = iptables ] || [ -e /proc/net/if_inet6 ] || continue"""
+        # Without an address of it beside loopback's, nothing comes in by IPv6, and ip6tables may not work.
+        [ "$family" = iptables ] || grep -qsv ' lo$' /proc/net/if_inet6 || continue"""
 _OURS = f"""        rules=$("$family" -w 10 -S) || exit 1
         ours=$(printf '%s\\n' "$rules" | sed -n '/ --comment {MARK} /s/^-A/-D/p')"""
 _EXIT = (
-    "trap 'sentinel_cutover_status=$?; sentinel_cutover_firewall || sentinel_cutover_status=1; "
-    'exit "$sentinel_cutover_status"\' EXIT'
+    # Their script ends as it would have without us, also where the rules cannot be set.
+    "trap 'sentinel_cutover_status=$?; sentinel_cutover_firewall || :; exit \"$sentinel_cutover_status\"' EXIT"
 )
 
 
@@ -53,7 +58,7 @@ def rules(interfaces: Sequence[str], ports: Sequence[int]) -> list[str]:
 def block(interfaces: Sequence[str], ports: Sequence[int]) -> Block:
     """The managed block of the firewall script; raises Refusal for an invalid name or number."""
     _require_valid(interfaces, ports)
-    inserted = "\n".join(f"-I {rule}" for rule in rules(interfaces, ports))
+    inserted = "\n".join(f"-I {rule}" for rule in [*rules(interfaces, ports), JUMP])
     body = f"""\
 # A port that Docker publishes never passes INPUT, so the rules stand in DOCKER-USER too. They are set at once, in
 # one step for each family, and again when this script ends, whatever it flushed and however it ends.

@@ -84,7 +84,8 @@ class _Grafana:
         status, answer = self._exchange("POST", TESTS, {"receivers": [_posted(point, receivers)], "alert": alert})
         if status in (http.client.NOT_FOUND, http.client.GONE):
             return self._test_by_resource(point, alert)
-        results = [table(row) for tested in rows(answer.get("receivers")) for row in rows(_configurations(tested))]
+        tested = [table(receiver).get("grafana_managed_receiver_configs") for receiver in rows(answer.get("receivers"))]
+        results = [table(row) for configurations in tested for row in rows(configurations)]
         if not results:
             raise Refusal(
                 f"Grafana answers {status} to a test of its contact point: {answer.get('message') or 'no reason'}"
@@ -137,7 +138,3 @@ def _posted(point: str, receivers: list[dict[str, Any]]) -> dict[str, Any]:
         for receiver in receivers
     ]
     return {"name": point, "grafana_managed_receiver_configs": configurations}
-
-
-def _configurations(receiver: Any) -> Any:
-    return table(receiver).get("grafana_managed_receiver_configs")

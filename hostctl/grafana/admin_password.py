@@ -54,7 +54,7 @@ class PasswordRequest:
 def password(request: PasswordRequest) -> dict[str, Any]:
     """Set the password where Grafana refuses it; raises Refusal when Grafana does not take it. Idempotent."""
     engine, name = Engine(request.docker_socket), request.container
-    container = containers.find(engine, name, {})
+    container = containers.find(engine, name)
     if container is None or not container.running:
         raise Refusal(
             f"the container {name} does not run, so its admin's password cannot be set: run 'pulumi up' again"

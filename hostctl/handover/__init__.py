@@ -1,4 +1,4 @@
-"""`handover cutover | rollback | status | stop-predecessor | points`: one port, from one gateway to another.
+"""`handover cutover | rollback | back | status | stop-predecessor | recover | points`: one port, between two gateways.
 
 Each verb that changes something holds the folder's lock, and a signal does not stop it half-way.
 """
@@ -9,14 +9,17 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from hostctl.core import lock
+from hostctl.core import lock, requests
+from hostctl.core.documents import Document
 from hostctl.docker.engine import Engine
+from hostctl.handover import back as by_journal
 from hostctl.handover import report, scenarios
 from hostctl.handover.journal import Journal
 from hostctl.handover.procedure import Handover
-from hostctl.handover.request import HandoverRequest
+from hostctl.handover.request import HandoverRequest, RecoverRequest
 
 _DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -34,9 +37,37 @@ def rollback(request: HandoverRequest) -> dict[str, Any]:
 
 
 def stop_predecessor(request: HandoverRequest) -> dict[str, Any]:
-    """Stop a paused predecessor; its database and other containers keep running."""
+    """Stop a predecessor in standby; its database and other containers keep running."""
     with _exclusive(request, "handover stop-predecessor") as handover:
         return handover.stop_predecessor()
+
+
+def recover(request: RecoverRequest) -> dict[str, Any]:
+    """End what a killed run or a power cut left in progress, as after a boot; raises Refusal where nobody serves then.
+
+    The journal's goal serves where it was reached already, else the gateway that served before.
+    """
+    journal = Journal(request.folder)
+    entry = journal.unfinished()
+    if entry is None:
+        return {"recovered": "", "active": journal.state().get("active", "")}
+    stored = requests.read(HandoverRequest, Document(entry.opening["request"], journal.path))
+    stored = replace(stored, docker_socket=request.docker_socket)
+    with _exclusive(stored, "handover recover") as handover:
+        handover.recover("recover")
+    return {"recovered": entry.opening["verb"], "active": status(stored)["active"]}
+
+
+def back(force: bool = False) -> dict[str, Any]:
+    """Give the port back to the predecessor by the journal beside this program, and Claude its former entry."""
+    product = by_journal.product_folder()
+    request = replace(by_journal.request_from(product), force=force)
+    return {**rollback(request), "claude": by_journal.claude_restored(product)}
+
+
+def back_by_force() -> dict[str, Any]:
+    """The same, past a gate that the predecessor fails."""
+    return back(force=True)
 
 
 def status(request: HandoverRequest) -> dict[str, Any]:

@@ -23,7 +23,7 @@ SLOW_PAUSE_SECONDS = 0.2
 """After FINE_SECONDS: an orderly stop or a start takes seconds, and needs no record of milliseconds."""
 FINE_SECONDS = 2.0
 ANSWER_SECONDS = 0.1
-"""A gateway on a busy machine may need more than a few milliseconds; a paused one is recognized all the same."""
+"""A gateway on a busy machine may need more than a few milliseconds; one that hangs is recognized all the same."""
 BEFORE = AFTER = 3
 """Attempts that must have ended before the port is released, and after the goal's answer."""
 LONGEST_WAIT_SECONDS = 1.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from hostctl.core import atomic_file
+from hostctl.core import atomic_file, folders
 from hostctl.core.documents import parsed
 from hostctl.core.timestamps import now
 
@@ -71,7 +71,7 @@ class Journal:
         A cutover begins only with the reserve that its rollback may need.
         """
         opening = {**opening, "point": f"{opening['verb']}.begin", "at": now()}
-        os.makedirs(self.folder, mode=0o750, exist_ok=True)
+        folders.make(self.folder, 0o750)
         if opening["verb"] == "cutover":
             self._reserve()
         self._write(self.path, _line(opening))
@@ -132,7 +132,7 @@ class Journal:
     def close(self, entry: Entry, outcome: str) -> None:
         """Move the entry to the finished ones and remove the oldest beyond KEPT_ENTRIES."""
         finished = os.path.join(self.folder, FINISHED)
-        self._spaced(partial(os.makedirs, finished, mode=0o750, exist_ok=True))
+        self._spaced(partial(folders.make, finished, 0o750))
         stamp = entry.opening["at"].replace(":", "").replace(".", "")
         kept = os.path.join(finished, f"{stamp}-{entry.opening['verb']}-{outcome}.jsonl")
         self._spaced(partial(os.rename, self.path, kept))

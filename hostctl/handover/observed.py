@@ -9,16 +9,22 @@ from hostctl.core.documents import rows, table
 from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL, Container
 from hostctl.docker.engine import Engine
+from hostctl.handover import standby
 from hostctl.handover.request import HandoverRequest, RecordedContainer
+from hostctl.handover.standby import StandbyEndpoint
 from hostctl.host import port_holder
 from hostctl.host.port_holder import NOBODY, PortHolder
+
+KEEPS_INTERNAL = (1, 45)
+"""The API of Docker 26, measured as one that publishes nothing on an internal network; 20.10 with 1.41 does."""
 
 
 @dataclass(frozen=True)
 class World:
     """`sentinel` is the request's container; `gateways` are all of Sentinel's containers that declare the port, it
     included; `unknown_owner` publishes the port and is none of ours; `networks` maps each network's name to whether it
-    is internal."""
+    is internal. `standby` is the predecessor's own endpoint on its standby network, empty before there is one;
+    `republishes` is true of a Docker that may publish ports on an internal network (`withdrawal`)."""
 
     sentinel: Container | None = None
     predecessor: Container | None = None
@@ -26,6 +32,8 @@ class World:
     gateways: tuple[Container, ...] = ()
     unknown_owner: Container | None = None
     networks: Mapping[str, bool] = field(default_factory=lambda: dict[str, bool]())
+    standby: StandbyEndpoint = field(default_factory=StandbyEndpoint)
+    republishes: bool = True
 
     def gateway(self, identifier: str) -> Container | None:
         return next((container for container in self.gateways if container.id == identifier), None)
@@ -65,7 +73,10 @@ def read(engine: Engine, request: HandoverRequest) -> World:
             unknown_owner = container
     siblings = [_recorded(engine, sibling, networks) for sibling in request.predecessor.siblings]
     present = tuple(sibling for sibling in siblings if sibling is not None)
-    return World(sentinel, predecessor, present, tuple(gateways), unknown_owner, networks)
+    return World(
+        sentinel, predecessor, present, tuple(gateways), unknown_owner, networks,
+        standby.endpoint(engine, request), engine.speaks < KEEPS_INTERNAL,
+    )  # fmt: skip
 
 
 def _recorded(engine: Engine, recorded: RecordedContainer, networks: dict[str, bool]) -> Container | None:

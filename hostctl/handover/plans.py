@@ -1,10 +1,8 @@
 """Plans: the steps from the world as it is to a goal, also from wherever a killed run left the world.
 
 Pure functions. Deliberately does not: read or change anything.
-The order has a reason (measured, Docker 20.10 and 29): ports are published by the first network that is not internal;
-taking a container off that one while an internal one remains publishes them there on 20.10, so the publishing one is
-left last.
-Steps that would lengthen the window needlessly come before it (`prepare`) or after it (`finish`).
+Ports are published by the first network that is not internal, so publishing is one connect. Steps that would lengthen
+the window needlessly come before it (`standby`, `prepare`, `aside`) or after it (`finish`).
 """
 
 from __future__ import annotations
@@ -12,54 +10,64 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostctl.docker.containers import Container
-from hostctl.handover import steps
+from hostctl.handover import steps, withdrawal
 from hostctl.handover.observed import World
-from hostctl.handover.request import HandoverRequest
+from hostctl.handover.request import HandoverRequest, RecordedNetwork
 from hostctl.handover.steps import Step
+from hostctl.handover.withdrawal import Standby, Withdrawal
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps to a goal; the window is `release` and `connect`. A plan without steps has a `reason`."""
+    """Steps to a goal. `standby` may take its time, since the other gateway serves meanwhile; `aside` moves the port to
+    that one's standby network, and the window is `release` and `connect`. `renew` comes last, and a failure there
+    undoes nothing. A plan without steps has a `reason`."""
 
+    standby: tuple[Step, ...] = ()
     prepare: tuple[Step, ...] = ()
+    aside: tuple[Step, ...] = ()
     release: tuple[Step, ...] = ()
     connect: tuple[Step, ...] = ()
     finish: tuple[Step, ...] = ()
+    renew: tuple[Step, ...] = ()
     reason: str = ""
 
     def is_empty(self) -> bool:
-        return not (self.prepare or self.release or self.connect or self.finish)
+        return not (self.standby or self.prepare or self.aside or self.release or self.connect or self.finish)
 
 
 def sentinel_serves(world: World, request: HandoverRequest, serving: Container) -> Plan:
-    """`serving` has the port, the predecessor is out of service, other Sentinels are on the internal network."""
-    prepare: list[Step] = []
-    release: list[Step] = []
-    connect: list[Step] = []
-    finish: list[Step] = []
-    predecessor = world.predecessor
+    """`serving` has the port; the predecessor and other Sentinels are in standby."""
+    inside, standby = _inside(world, request), tuple[Step, ...]()
+    if not serving.running:
+        aside = withdrawal.of(serving, inside)
+        standby = (*aside.in_order(), steps.start(serving))
+        serving = serving.without(aside.left())
+    predecessor, off = world.predecessor, Withdrawal()
+    stop = renew = tuple[Step, ...]()
     if predecessor:
         if predecessor.restart[0] != "no":
-            prepare.append(steps.restart_policy(predecessor, ("no", 0)))
-        release += _out_of_service(predecessor, request)
+            off += Withdrawal(prepare=(steps.restart_policy(predecessor, ("no", 0)),))
+        if predecessor.running:
+            off += withdrawal.of(predecessor, _aside(world, request))
+            if request.keep == "stopped":
+                stop = (steps.stop(predecessor, request.limits.drain_seconds),)
+            elif predecessor.publishes(request.port) and not predecessor.on(request.standby):
+                renew = (steps.restart(predecessor, request.limits.drain_seconds),)
     for other in world.gateways:
         if other.id != serving.id:
-            prepare_other, release_other, finish_other = _unpublished(other, request)
-            prepare += prepare_other
-            release += release_other
-            finish += finish_other
-    on_edge = serving.on(request.edge)
-    if on_edge and not serving.publishes(request.port):
+            off += withdrawal.of(other, inside, request.also)
+    if serving.on(request.edge) and not serving.publishes(request.port):
         # It joined while the port was held (a restarted dockerd can do that): joining again publishes.
-        release.append(steps.disconnect(serving, request.edge))
-        on_edge = False
-    if not on_edge:
-        connect.append(steps.connect(serving, request.edge, request.aliases))
-    if not serving.on(request.internal):
-        connect.append(steps.connect(serving, request.internal, request.aliases))
-    finish = [steps.connect(serving, name, request.aliases) for name in request.also if not serving.on(name)] + finish
-    return _plan(prepare, release, connect, finish, f"{serving.name} already holds port {request.port}")
+        off += Withdrawal(release=(steps.disconnect(serving, request.edge),))
+        serving = serving.without([request.edge])
+    missing = [name for name in (request.edge, request.internal) if not serving.on(name)]
+    if standby:
+        missing = [name for name in missing if name != request.internal]
+    connect = tuple(steps.connect(serving, name, request.aliases) for name in missing)
+    also = tuple(steps.connect(serving, name, request.aliases) for name in request.also if not serving.on(name))
+    plan = Plan(standby, off.prepare, off.aside, off.release, connect, also + off.finish + stop, renew)
+    return _or_reason(plan, f"{serving.name} already holds port {request.port}")
 
 
 def predecessor_serves(world: World, request: HandoverRequest) -> Plan:
@@ -67,42 +75,37 @@ def predecessor_serves(world: World, request: HandoverRequest) -> Plan:
     predecessor, recorded = world.predecessor, request.predecessor.server
     if predecessor is None or recorded is None:
         return nobody_serves(world, request)
-    prepare, release, finish = _all_unpublished(world, request)
-    connect: list[Step] = []
+    off = _all_unpublished(world, request)
     siblings = {container.name: container for container in world.siblings}
-    prepare += [
+    standby = tuple(
         steps.start(siblings[sibling.name])
         for sibling in request.predecessor.siblings
         if sibling.running and sibling.name in siblings and not siblings[sibling.name].running
-    ]
-    missing = sorted((n for n in recorded.networks if not predecessor.on(n.name)), key=lambda n: n.internal)
-    joining = [steps.connect(predecessor, network.name, network.aliases) for network in missing]
-    if not predecessor.running:
-        # A stopped container binds no port, so it may join before the window.
-        prepare += joining
-        connect.append(steps.start(predecessor))
-    else:
-        connect += joining
-        if not missing and not predecessor.publishes(request.port):
-            connect += _joined_again(predecessor, request)
-        if predecessor.paused:
-            connect.append(steps.unpause(predecessor))
-    if predecessor.restart != recorded.restart_policy:
-        finish.append(steps.restart_policy(predecessor, recorded.restart_policy))
-    return _plan(prepare, release, connect, finish, f"{predecessor.name} already holds port {request.port}")
+    )
+    present = predecessor
+    if not predecessor.publishes(request.port):
+        aside = withdrawal.of(predecessor, _aside(world, request))
+        start = () if predecessor.running else (steps.start(predecessor),)
+        standby += aside.in_order() + start
+        present = predecessor.without(aside.left())
+    missing = [network for network in recorded.networks if not present.on(network.name)]
+    connect = tuple(_as_recorded(predecessor, network) for network in missing if not network.internal)
+    later = tuple(_as_recorded(predecessor, network) for network in missing if network.internal)
+    finish = off.finish + later + _policy(predecessor, recorded.restart_policy)
+    plan = Plan(standby, off.prepare, off.aside, off.release, connect, finish, _renewed(world, request))
+    return _or_reason(plan, f"{predecessor.name} already holds port {request.port}")
 
 
 def nobody_serves(world: World, request: HandoverRequest) -> Plan:
     """No Sentinel container has the port; a predecessor that did not serve before stays as it is."""
-    prepare, release, finish = _all_unpublished(world, request)
-    recorded = request.predecessor.server
-    if world.predecessor and recorded and world.predecessor.restart != recorded.restart_policy:
-        finish.append(steps.restart_policy(world.predecessor, recorded.restart_policy))
-    return _plan(prepare, release, [], finish, f"no Sentinel container holds port {request.port}")
+    off, recorded = _all_unpublished(world, request), request.predecessor.server
+    policy = _policy(world.predecessor, recorded.restart_policy) if world.predecessor and recorded else ()
+    plan = Plan((), off.prepare, off.aside, off.release, (), off.finish + policy)
+    return _or_reason(plan, f"no Sentinel container holds port {request.port}")
 
 
 def predecessor_stops(world: World, request: HandoverRequest) -> Plan:
-    """A paused predecessor is stopped. Off its networks, unpaused for its own shutdown, it answers nobody."""
+    """A predecessor in standby is stopped by its own shutdown."""
     predecessor = world.predecessor
     if predecessor is None:
         return Plan(reason="there is no predecessor to stop")
@@ -110,65 +113,42 @@ def predecessor_stops(world: World, request: HandoverRequest) -> Plan:
         return Plan(reason=f"{predecessor.name} holds port {request.port}: cut over first")
     if not predecessor.running:
         return Plan(reason=f"{predecessor.name} is stopped already")
-    prepare = [steps.restart_policy(predecessor, ("no", 0))] if predecessor.restart[0] != "no" else []
-    finish = [steps.disconnect(predecessor, network) for network in _publishing_last(predecessor)]
-    if predecessor.paused:
-        finish.append(steps.unpause(predecessor))
-    finish.append(steps.stop(predecessor, request.limits.drain_seconds))
-    return _plan(prepare, [], [], finish, "")
+    prepare = (steps.restart_policy(predecessor, ("no", 0)),) if predecessor.restart[0] != "no" else ()
+    return Plan(prepare=prepare, finish=(steps.stop(predecessor, request.limits.drain_seconds),))
 
 
-def _out_of_service(predecessor: Container, request: HandoverRequest) -> list[Step]:
-    if not predecessor.running:
-        return []
-    if request.release == "stop" and predecessor.attachments:
-        unpausing = [steps.unpause(predecessor)] if predecessor.paused else []
-        return [*unpausing, steps.stop(predecessor, request.limits.drain_seconds)]
-    pausing = [] if predecessor.paused else [steps.pause(predecessor)]
-    return [*pausing, *(steps.disconnect(predecessor, network) for network in _publishing_last(predecessor))]
+def _all_unpublished(world: World, request: HandoverRequest) -> Withdrawal:
+    inside = _inside(world, request)
+    return sum((withdrawal.of(gateway, inside, request.also) for gateway in world.gateways), Withdrawal())
 
 
-def _unpublished(gateway: Container, request: HandoverRequest) -> tuple[list[Step], list[Step], list[Step]]:
-    leave_early = [steps.disconnect(gateway, name) for name in request.also if gateway.on(name)]
-    leave: list[Step] = []
-    rejoin: list[Step] = []
-    if gateway.on(request.edge):
-        if gateway.restarting:
-            # Between two starts it has no endpoint to take off, and the next start would publish again.
-            leave.append(steps.stop(gateway, 0))
-        if gateway.on(request.internal):
-            leave.append(steps.disconnect(gateway, request.internal))
-        leave.append(steps.disconnect(gateway, request.edge))
-    if gateway.on(request.edge) or not gateway.on(request.internal):
-        rejoin.append(steps.connect(gateway, request.internal, request.aliases))
-    if gateway.on(request.edge) and gateway.restarting:
-        rejoin.append(steps.start(gateway))
-    return leave_early, leave, rejoin
+def _renewed(world: World, request: HandoverRequest) -> tuple[Step, ...]:
+    """A Sentinel that left its internal network lost its connections to the database there: each would cost the audit
+    row of a later call."""
+    serving = [gateway for gateway in world.gateways if gateway.published and not gateway.restarting]
+    return tuple(steps.restart(gateway, request.limits.drain_seconds) for gateway in serving if world.republishes)
 
 
-def _all_unpublished(world: World, request: HandoverRequest) -> tuple[list[Step], list[Step], list[Step]]:
-    parts = [_unpublished(gateway, request) for gateway in world.gateways]
-    prepare = [step for part in parts for step in part[0]]
-    release = [step for part in parts for step in part[1]]
-    finish = [step for part in parts for step in part[2]]
-    return prepare, release, finish
+def _inside(world: World, request: HandoverRequest) -> Standby:
+    return Standby(request.internal, request.aliases, republishes=world.republishes)
 
 
-def _joined_again(predecessor: Container, request: HandoverRequest) -> list[Step]:
-    recorded = request.predecessor.server
-    networks = [network for network in recorded.networks if not network.internal] if recorded else []
-    return [steps.disconnect(predecessor, network.name) for network in reversed(networks)] + [
-        steps.connect(predecessor, network.name, network.aliases) for network in networks
-    ]
+def _aside(world: World, request: HandoverRequest) -> Standby:
+    """The predecessor's place in standby: all names that it has on its own networks, one address for good, and links,
+    by which it finds the others there first, also while it serves. So its connections survive every handover."""
+    names = dict.fromkeys(alias for n in request.predecessor.gateway.networks for alias in n.aliases)
+    address, links = world.standby.address, list(world.standby.links)
+    endpoint = {"IPAMConfig": {"IPv4Address": address}, "Links": links} if address else {}
+    return Standby(request.standby, tuple(names), endpoint, world.republishes)
 
 
-def _publishing_last(container: Container) -> list[str]:
-    return [
-        attachment.network
-        for attachment in sorted(container.attachments, key=lambda attachment: not attachment.internal)
-    ]
+def _policy(container: Container, policy: tuple[str, int]) -> tuple[Step, ...]:
+    return () if container.restart == policy else (steps.restart_policy(container, policy),)
 
 
-def _plan(prepare: list[Step], release: list[Step], connect: list[Step], finish: list[Step], reason: str) -> Plan:
-    plan = Plan(tuple(prepare), tuple(release), tuple(connect), tuple(finish))
-    return plan if not plan.is_empty() else Plan(reason=reason)
+def _as_recorded(predecessor: Container, network: RecordedNetwork) -> Step:
+    return steps.connect(predecessor, network.name, network.aliases, network.endpoint)
+
+
+def _or_reason(plan: Plan, reason: str) -> Plan:
+    return Plan(reason=reason) if plan.is_empty() else plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hostctl.core import lock
+from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
@@ -27,7 +28,7 @@ def figures(entry: Entry, request: HandoverRequest, goal: Goal, window: Window) 
         "from": entry.opening["from"]["name"],
         "to": goal.name,
         "at": window.answered_at,
-        "release": request.release,
+        "keep": request.keep,
         "downtime_ms": window.downtime_ms(),
         "parts": window.parts(),
     }
@@ -45,7 +46,7 @@ def unchanged(journal: Journal, request: HandoverRequest, name: str, reason: str
         "from": last.get("from", ""),
         "to": last.get("to", name),
         "at": last.get("at", ""),
-        "release": last.get("release", request.release),
+        "keep": last.get("keep", request.keep),
         "downtime_ms": last.get("downtime_ms", 0),
         "parts": last.get("parts", Window().parts()),
     }
@@ -74,15 +75,17 @@ def status(engine: Engine, request: HandoverRequest, journal: Journal) -> dict[s
     serves = shown.container is None or (shown.container.running and not shown.container.paused)
     active = shown.kind if serves or not shown.is_ours else NOBODY
     entry, last = journal.unfinished(), journal.state()
+    state = _predecessor_state(world.predecessor, request.port)
     return {
         "active": active,
         "holder": shown.document(),
-        "predecessor": _predecessor_state(world.predecessor, request.port),
+        "predecessor": state,
+        "predecessor_memory_mb": _memory_mb(engine, world.predecessor) if state == "standby" else 0,
         "sentinel": _sentinel_state(world, request.port),
         "since": last.get("at", "") if last.get("active") == active else "",
         "busy": lock.owner(request.folder),
         "unfinished": None if entry is None else _unfinished(entry),
-        "last": {key: last[key] for key in ("at", "from", "to", "downtime_ms", "parts", "release") if key in last},
+        "last": {key: last[key] for key in ("at", "from", "to", "downtime_ms", "parts", "keep") if key in last},
     }
 
 
@@ -109,12 +112,23 @@ def _unfinished(entry: Entry) -> dict[str, Any]:
     return {"verb": entry.opening["verb"], "at": entry.opening["at"], "point": last["point"]}
 
 
+def _memory_mb(engine: Engine, container: Container | None) -> int:
+    """Without the page cache that the kernel takes back, as `docker stats` counts."""
+    if container is None:
+        return 0
+    memory = table(engine.get(f"/containers/{container.id}/stats?stream=false&one-shot=true").get("memory_stats"))
+    cache = table(memory.get("stats"))
+    return round((memory.get("usage", 0) - cache.get("total_inactive_file", cache.get("inactive_file", 0))) / 2**20)
+
+
 def _predecessor_state(predecessor: Container | None, port: int) -> str:
     if predecessor is None:
         return "absent"
     if not predecessor.running:
         return "stopped"
-    return "serving" if predecessor.publishes(port) and not predecessor.paused else "paused"
+    if predecessor.paused:
+        return "paused"
+    return "serving" if predecessor.publishes(port) else "standby"
 
 
 def _sentinel_state(world: observed.World, port: int) -> str:

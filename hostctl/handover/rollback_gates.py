@@ -20,22 +20,14 @@ from hostctl.core import http_json
 from hostctl.core.documents import rows, table
 from hostctl.core.errors import Refusal
 from hostctl.core.http_json import NoAnswer
+from hostctl.handover.request import RollbackGates
 from hostctl.mcp import call_tools
 from hostctl.mcp.client import CallFailed, Session
 from hostctl.mcp.probe import Probe
 
+_NO_ANSWER = "no answer"
 HEALTH, TOOLS = "health", "tools"
 NAMED_TOOLS = 5
-
-
-@dataclass(frozen=True)
-class RollbackGates:
-    """The folders of the baseline and of Claude's record, the backends' probes, and the seconds for one answer."""
-
-    baseline_folder: str = ""
-    claude_folder: str = ""
-    probes: tuple[Probe, ...] = ()
-    seconds: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -69,11 +61,16 @@ def results(place: Place, gates: RollbackGates) -> list[Gate]:
     return found
 
 
+class Hangs(Refusal):
+    """A gate that failed without any answer."""
+
+
 def require(place: Place, gates: RollbackGates) -> None:
-    """Raise Refusal that names every gate that failed, and the two choices."""
-    failed = "; ".join(f"{gate.name}: {gate.reason}" for gate in results(place, gates) if gate.reason)
+    """Raise Refusal that names every gate that failed, and the two choices; Hangs where one had no answer."""
+    reasons = [f"{gate.name}: {gate.reason}" for gate in results(place, gates) if gate.reason]
+    failed = "; ".join(reasons)
     if failed:
-        raise Refusal(
+        raise (Hangs if any(_NO_ANSWER in reason for reason in reasons) else Refusal)(
             f"ContextForge in standby fails its gates ({failed}): fix that and run again, or roll back all the same "
             "with FORCE=1"
         )

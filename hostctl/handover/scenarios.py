@@ -5,7 +5,7 @@ The points come from the plans and are not listed by hand, so that a new step ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hostctl.docker.containers import Attachment, Container, Port
@@ -16,6 +16,7 @@ from hostctl.handover.request import HandoverRequest, PredecessorRecord, Recorde
 
 PORT = 9200
 INTERNAL, EDGE = Attachment("sentinel", True, ("sentinel-gateway",)), Attachment("sentinel-edge", False)
+OURS = Attachment("sentinel-predecessor", True, ("gateway",))
 OWN, ALSO = Attachment("mcpnet", False, ("gateway",)), Attachment("n8n", False)
 _UNLESS_STOPPED: dict[str, Any] = {"Name": "unless-stopped", "MaximumRetryCount": 0}
 _DECLARED = (Port("9200/tcp", "127.0.0.1", PORT),)
@@ -37,13 +38,14 @@ REQUEST = HandoverRequest(
 )
 STANDBY = Container("new", "gateway-new", attachments=(INTERNAL,), declared=_DECLARED, role="gateway")
 SERVING = replace(STANDBY, attachments=(EDGE, ALSO, INTERNAL), published=(PORT,))
+STOPPED_SENTINEL = replace(STANDBY, running=False)
 CRASHING = replace(SERVING, attachments=(EDGE, INTERNAL), restarting=True)
 LOST = replace(STANDBY, attachments=())
 OLDER = replace(SERVING, id="old", name="gateway-old")
 FORGE = Container(
     "forge", "contextforge", restart=("unless-stopped", 0), attachments=(OWN,), declared=_DECLARED, published=(PORT,)
 )
-PAUSED = replace(FORGE, paused=True, attachments=(), published=(), restart=("no", 0))
+IN_STANDBY = replace(FORGE, attachments=(OURS,), published=(), restart=("no", 0))
 STOPPED = replace(FORGE, running=False, published=(), restart=("no", 0))
 DATABASE = Container("database", "database")
 STOPPED_DATABASE = replace(DATABASE, running=False)
@@ -53,41 +55,50 @@ def world(sentinel: Container, predecessor: Container, database: Container = DAT
     return World(sentinel, predecessor, (database,), (sentinel, *others))
 
 
-_STOPS = plans.predecessor_stops(world(SERVING, PAUSED), REQUEST)
-_STOP = replace(REQUEST, release="stop")
-_STOPPED_OFF_NETWORK = replace(PAUSED, running=False, paused=False)
-_OFF_DUTY = replace(FORGE, restart=("no", 0))
+_STOPS = plans.predecessor_stops(world(SERVING, IN_STANDBY), REQUEST)
+_STOPPED_AFTER = replace(REQUEST, keep="stopped")
+_RETURNED = replace(FORGE, attachments=(OWN, OURS))
+_OFF_ALL = replace(IN_STANDBY, attachments=())
+_OFF_DUTY = replace(_RETURNED, restart=("no", 0))
 _CUT_OVER = replace(SERVING, attachments=(EDGE, INTERNAL))
 _OLDER_FAILED = replace(OLDER, attachments=(EDGE, INTERNAL))
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A verb in one example world: its plan, and what its undo stops afterwards."""
+    """A verb in one example world, and its plan."""
 
     verb: str
     plan: Plan
-    then: Plan = field(default_factory=Plan)
 
 
+NEWER = "cutover on a newer Docker"
 SCENARIOS: dict[str, Scenario] = {
-    "cutover by pause": Scenario("cutover", plans.sentinel_serves(world(STANDBY, FORGE), REQUEST, STANDBY)),
-    "cutover by stop": Scenario("cutover", plans.sentinel_serves(world(STANDBY, FORGE), _STOP, STANDBY)),
-    "cutover from an older Sentinel": Scenario(
-        "cutover", plans.sentinel_serves(world(STANDBY, PAUSED, DATABASE, OLDER), REQUEST, STANDBY)
+    "cutover": Scenario("cutover", plans.sentinel_serves(world(STANDBY, FORGE), REQUEST, STANDBY)),
+    "cutover after a rollback": Scenario("cutover", plans.sentinel_serves(world(STANDBY, _RETURNED), REQUEST, STANDBY)),
+    "cutover to a stopped Sentinel": Scenario(
+        "cutover", plans.sentinel_serves(world(STOPPED_SENTINEL, FORGE), REQUEST, STOPPED_SENTINEL)
     ),
-    "rollback to a paused predecessor": Scenario("rollback", plans.predecessor_serves(world(SERVING, PAUSED), REQUEST)),
+    "cutover that stops the predecessor": Scenario(
+        "cutover", plans.sentinel_serves(world(STANDBY, FORGE), _STOPPED_AFTER, STANDBY)
+    ),
+    "cutover from an older Sentinel": Scenario(
+        "cutover", plans.sentinel_serves(world(STANDBY, IN_STANDBY, DATABASE, OLDER), REQUEST, STANDBY)
+    ),
+    NEWER: Scenario(
+        "cutover", plans.sentinel_serves(replace(world(STANDBY, FORGE), republishes=False), REQUEST, STANDBY)
+    ),
+    "rollback": Scenario("rollback", plans.predecessor_serves(world(SERVING, IN_STANDBY), REQUEST)),
     "rollback to a stopped predecessor": Scenario(
-        "rollback", plans.predecessor_serves(world(SERVING, _STOPPED_OFF_NETWORK, STOPPED_DATABASE), REQUEST)
+        "rollback", plans.predecessor_serves(world(SERVING, STOPPED, STOPPED_DATABASE), REQUEST)
     ),
     "stop-predecessor": Scenario("stop-predecessor", _STOPS),
-    "undo to the predecessor": Scenario("undo", plans.predecessor_serves(world(_CUT_OVER, PAUSED), REQUEST)),
-    "undo to a stopped predecessor": Scenario("undo", plans.predecessor_serves(world(_CUT_OVER, STOPPED), REQUEST)),
+    "undo to the predecessor": Scenario("undo", plans.predecessor_serves(world(_CUT_OVER, _OFF_ALL), REQUEST)),
     "undo to an older Sentinel": Scenario(
-        "undo", plans.sentinel_serves(world(LOST, PAUSED, DATABASE, _OLDER_FAILED), REQUEST, LOST)
+        "undo", plans.sentinel_serves(world(LOST, IN_STANDBY, DATABASE, _OLDER_FAILED), REQUEST, LOST)
     ),
-    "undo of a rollback": Scenario("undo", plans.sentinel_serves(world(LOST, _OFF_DUTY), REQUEST, LOST), _STOPS),
-    "undo from a crashing Sentinel": Scenario("undo", plans.predecessor_serves(world(CRASHING, PAUSED), REQUEST)),
+    "undo of a rollback": Scenario("undo", plans.sentinel_serves(world(LOST, _OFF_DUTY), REQUEST, LOST)),
+    "undo from a crashing Sentinel": Scenario("undo", plans.predecessor_serves(world(CRASHING, _OFF_ALL), REQUEST)),
 }
 
 
@@ -104,8 +115,26 @@ def _points(scenario: Scenario) -> list[str]:
     def of(phase: str, phase_steps: tuple[steps.Step, ...]) -> list[str]:
         return [point for point, _ in steps.points(verb, phase, phase_steps)]
 
-    window = [*of("prepare", plan.prepare), *of("release", plan.release), *of("connect", plan.connect)]
+    gates = ["rollback.gates"] if verb == "rollback" else []
+    standby = [*of("standby", plan.standby), *gates]
+    drain = [] if verb in ("undo", "stop-predecessor") else [f"{verb}.drain"]
+    window = [
+        *standby,
+        *drain,
+        *of("prepare", plan.prepare),
+        *of("aside", plan.aside),
+        *of("release", plan.release),
+        *of("connect", plan.connect),
+    ]
     if verb == "undo":
-        return [*window, "undo.answer", *of("finish", plan.finish), *of("stop", scenario.then.finish)]
+        return [*window, "undo.answer", *of("finish", plan.finish)]
     answer = [] if verb == "stop-predecessor" else [f"{verb}.answer"]
-    return [f"{verb}.begin", *window, *answer, *of("finish", plan.finish), f"{verb}.finalize", f"{verb}.state"]
+    return [
+        f"{verb}.begin",
+        *window,
+        *answer,
+        *of("finish", plan.finish),
+        *of("renew", plan.renew),
+        f"{verb}.finalize",
+        f"{verb}.state",
+    ]

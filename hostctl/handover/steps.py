@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
-from hostctl.handover import safe_pause
 from hostctl.handover.journal import Entry
 
 
@@ -23,15 +23,7 @@ class Step:
     aliases: tuple[str, ...] = ()
     restart: tuple[str, int] = ("no", 0)
     seconds: float = 0
-    process: int = 0
-
-
-def pause(container: Container) -> Step:
-    return Step("pause", container.id, container.name, process=container.process)
-
-
-def unpause(container: Container) -> Step:
-    return Step("unpause", container.id, container.name)
+    endpoint: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def start(container: Container) -> Step:
@@ -43,12 +35,20 @@ def stop(container: Container, seconds: float) -> Step:
     return Step("stop", container.id, container.name, seconds=seconds)
 
 
+def restart(container: Container, seconds: float) -> Step:
+    """The same and a start, by one request, which Docker ends even where its sender is killed."""
+    return Step("restart", container.id, container.name, seconds=seconds)
+
+
 def restart_policy(container: Container, policy: tuple[str, int]) -> Step:
     return Step("restart-policy", container.id, container.name, restart=policy)
 
 
-def connect(container: Container, network: str, aliases: Sequence[str] = ()) -> Step:
-    return Step("connect", container.id, container.name, network, tuple(aliases))
+def connect(
+    container: Container, network: str, aliases: Sequence[str] = (), endpoint: Mapping[str, Any] | None = None
+) -> Step:
+    """`endpoint` is what the network's endpoint has beside the aliases, such as a fixed address."""
+    return Step("connect", container.id, container.name, network, tuple(aliases), endpoint=endpoint or {})
 
 
 def disconnect(container: Container, network: str) -> Step:
@@ -74,17 +74,17 @@ def run(engine: Engine, entry: Entry, verb: str, phase: str, steps: Sequence[Ste
 def execute(engine: Engine, step: Step) -> None:
     """Execute one step, as a rule by one request; raises DockerError."""
     base = f"/containers/{step.container}"
-    if step.action == "pause":
-        safe_pause.pause(engine, step.container, step.process)
-    elif step.action in ("unpause", "start"):
-        engine.post(f"{base}/{step.action}")
+    if step.action == "start":
+        engine.post(f"{base}/start")
     elif step.action == "stop":
         engine.post(f"{base}/stop?t={int(step.seconds)}", seconds=step.seconds + 30)
+    elif step.action == "restart":
+        engine.post(f"{base}/restart?t={int(step.seconds)}", seconds=step.seconds + 30)
     elif step.action == "restart-policy":
         policy = {"Name": step.restart[0], "MaximumRetryCount": step.restart[1]}
         engine.post(f"{base}/update", {"RestartPolicy": policy})
     elif step.action == "connect":
-        body = {"Container": step.container, "EndpointConfig": {"Aliases": list(step.aliases)}}
+        body = {"Container": step.container, "EndpointConfig": {**step.endpoint, "Aliases": list(step.aliases)}}
         engine.post(f"/networks/{quote(step.network)}/connect", body)
     elif step.action == "disconnect":
         engine.post(f"/networks/{quote(step.network)}/disconnect", {"Container": step.container})

@@ -1,8 +1,6 @@
 """`n8n apply` and `n8n remove`: one workflow of ours in the operator's n8n, and the credential that holds its webhook.
 
-Owns: finding the workflow again by the id of its first node, which survives a new name and a new place; making it,
-changing it in place, publishing it, removing it, all by n8n's public API (`n8n_api.py`).
-
+The workflow is found again by the id of its first node, which survives a new name and a new place.
 Deliberately does not: touch another workflow or credential, know the workflow's purpose, or wait long for n8n on a
 rollback, of which no delete can stop the run (`hostctl/core/unfinished.py`).
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hostctl.core.documents import rows, table
@@ -30,3 +31,20 @@ def sender(workflow: dict[str, Any]) -> dict[str, Any]:
     """The node that posts to Discord, empty when somebody removed it."""
     empty: dict[str, Any] = {}
     return next((node for node in nodes(workflow) if node.get("type") == "n8n-nodes-base.discord"), empty)
+
+
+def identity(first: str, number: int) -> str:
+    """The id of a node of ours; the first node's is the mark."""
+    return f"{first[:-1]}{number}"
+
+
+def chained(first: str, nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The members "nodes" and "connections" of a workflow in which each node feeds the next; the first has the mark."""
+    placed = [{**node, "id": identity(first, at), "position": [220 * at, 0]} for at, node in enumerate(nodes, start=1)]
+    names = [str(node["name"]) for node in placed]
+    return {
+        "nodes": placed,
+        "connections": {
+            name: {"main": [[{"node": after, "type": "main", "index": 0}]]} for name, after in zip(names, names[1:])
+        },
+    }

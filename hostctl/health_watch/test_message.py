@@ -13,7 +13,7 @@ from typing import Any
 
 from hostctl.core.errors import Refusal
 from hostctl.health_watch import n8n_api
-from hostctl.health_watch.n8n_mark import ours, sender
+from hostctl.health_watch.n8n_mark import chained, ours, sender
 
 EVERY_SECONDS = 5
 POLL_SECONDS = 0.5
@@ -71,14 +71,9 @@ def _workflow(node: dict[str, Any], embed: str) -> dict[str, Any]:
         {"name": "Once", "type": "n8n-nodes-base.code", "typeVersion": 2, "parameters": code},
         posted,
     ]
-    placed = [{**step, "id": f"{MARK[:-1]}{at}", "position": [220 * at, 0]} for at, step in enumerate(nodes, start=1)]
-    names = [str(step["name"]) for step in placed]
     return {
         "name": "Sentinel alert test",
-        "nodes": placed,
-        "connections": {
-            name: {"main": [[{"node": after, "type": "main", "index": 0}]]} for name, after in zip(names, names[1:])
-        },
+        **chained(MARK, nodes),
         "settings": {"executionOrder": "v1", "saveDataSuccessExecution": "all", "saveDataErrorExecution": "all"},
     }
 

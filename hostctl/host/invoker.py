@@ -13,11 +13,8 @@ def identity() -> dict[str, str]:
     """{"user", "from"}; "from" is an address, empty where nobody came by ssh."""
     # "client-address client-port server-address server-port" (ssh(1)).
     connection = os.environ.get("SSH_CONNECTION", "").split()
-    return {"user": _behind_sudo() or _name(os.getuid()), "from": connection[0] if connection else ""}
-
-
-def _behind_sudo() -> str:
-    return os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
+    behind_sudo = os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
+    return {"user": behind_sudo or _name(os.getuid()), "from": connection[0] if connection else ""}
 
 
 def _name(number: int) -> str:

@@ -1,23 +1,22 @@
 """Check that nothing but loopback listens on the given ports: by the host's own sockets, and by connecting.
 
 For IPv4 and IPv6. Deliberately does not: judge who listens, or change a firewall.
-Source: proc(5) (`/proc/net/tcp`, `/proc/net/tcp6`, `/proc/net/if_inet6`), `/proc/net/fib_trie`.
+Source: proc(5) (`/proc/net/tcp`, `/proc/net/tcp6`).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from hostctl.host import addresses
 from hostctl.host.listeners import port_of, sockets
 
 CONNECT_SECONDS = 0.5
-_LOCAL = re.compile(r"\|-- (\S+)\s+/32 host LOCAL")
 
 
 def check(ports: Sequence[int]) -> dict[str, Any]:
@@ -48,17 +47,9 @@ def address_of(text: str) -> str:
 
 
 def other_addresses() -> list[tuple[str, int]]:
-    """This host's addresses off loopback, each with the scope (the interface's index) that a link-local one needs."""
-    try:
-        with open("/proc/net/fib_trie", encoding="ascii") as file:
-            four = {str(address) for address in _LOCAL.findall(file.read().replace("\n", " "))}
-    except OSError:
-        four = set[str]()
-    addresses = [(address, 0) for address in sorted(four)]
-    for row in _rows("/proc/net/if_inet6"):
-        address = ipaddress.ip_address(bytes.fromhex(row[0]))
-        addresses.append((str(address), int(row[1], 16) if address.is_link_local else 0))
-    return [(address, scope) for address, scope in addresses if not _is_loopback(address)]
+    """This host's addresses off loopback, each with the scope that a link-local one needs."""
+    found = [(address.text, address.scope if address.ip.is_link_local else 0) for address in addresses.every()]
+    return [(address, scope) for address, scope in found if not _is_loopback(address)]
 
 
 def _connects(where: tuple[str, int, int]) -> bool:
@@ -77,11 +68,3 @@ def _is_loopback(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     mapped = getattr(parsed, "ipv4_mapped", None)
     return (mapped or parsed).is_loopback
-
-
-def _rows(path: str) -> list[list[str]]:
-    try:
-        with open(path, encoding="ascii") as file:
-            return [line.split() for line in file]
-    except OSError:
-        return []

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core import atomic_file
+from hostctl.core import atomic_file, folders
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def install(request: InstallRequest) -> dict[str, Any]:
     path = request.path
     if os.path.exists(path):
         return {"path": path, "written": False, "reason": "it exists already"}
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    folders.make(os.path.dirname(path), 0o755)
     with open(sys.argv[0], "rb") as file:
         atomic_file.write(path, file.read(), 0o755)
     return {"path": path, "written": True, "reason": "it was missing"}

@@ -1,8 +1,7 @@
 """`images build`: an image built on the host from a base and a few files, once per content.
 
-Owns: the tag, which names the base's digest and every file, so that nothing is built twice; the build over Docker's
-API; its progress and its error. Deliberately does not: remove an image (a rollback starts the former one), or keep a
-build's containers.
+The tag names the base's digest and every file, so that nothing is built twice. No image is removed: a rollback starts
+the former one.
 Source: Engine API, "Build an image": a tar as body, progress and errors as JSON objects, one a line, after status 200.
 """
 

@@ -1,7 +1,6 @@
-"""One harmless call to each backend through the port, with the header that Claude would send.
+"""One harmless call to each backend through the port, side by side in one session.
 
-Owns: the calls side by side in one session, and the verdict on each answer. Schemas and JSON paths are checked by
-`verify`, which has the official SDK and runs elsewhere.
+Schemas and JSON paths are checked by `verify`, which has the official SDK and runs elsewhere.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """MCP over streamable HTTP, standard library only: the client of every verb that talks to a gateway.
 
-Owns: a session from `initialize` to its end, its headers, the pages of `tools/list`, `tools/call`, answers as JSON or
-as an event stream, limits in seconds and bytes, and reading a bearer token from its file.
-Deliberately does not: print or repeat a header, judge a tool's answer (`call_tools`), or wait for a gateway that is not
-ready (`initialize`).
+Deliberately does not: print or repeat a header, or judge a tool's answer (`call_tools`).
 Source of the messages: Model Context Protocol, streamable HTTP, 2025-06-18.
 """
 

@@ -1,6 +1,5 @@
 """The first good answer of a gateway: to an MCP `initialize` with a bearer token, or to a GET.
 
-Owns: one attempt, waiting for a good one, the end of the session that it opened.
 Attempts to connect are short: while Docker moves a port an attempt may hang instead of being refused (measured).
 """
 
@@ -56,7 +55,9 @@ class Answer:
     session: str = ""
 
 
-def wait(target: Target, seconds: float, any_answer: bool = False, between: Callable[[], None] | None = None) -> Answer:
+def wait(
+    target: Target, seconds: float, any_answer: bool = False, between: Callable[[], object] | None = None
+) -> Answer:
     """Try until the answer is good, cannot become good, or `seconds` have passed; the last answer says why.
 
     An attempt without an answer makes the next one wait longer, so that a slow gateway can answer as well. With

@@ -1,8 +1,7 @@
 """A probe: one harmless call of a backend and its expected answer, the same in every check of the backends.
 
-Owns: its members and their rules. `components/base/probes.py` derives it from the settings; the host reads it with the
-standard library, and `verify` with pydantic, which takes a plain dataclass.
-Deliberately does not: carry a backend's environment or its secrets.
+The host reads it with the standard library, and `verify` with pydantic, which takes a plain dataclass. It carries
+neither a backend's environment nor its secrets.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from typing import Any
 
 from hostctl.core.errors import Refusal
 
-RESULT_KINDS = ("text", "structured", "any")
 LONGEST_SECONDS = 86400
 
 
@@ -20,14 +18,9 @@ LONGEST_SECONDS = 86400
 class Expectation:
     """The expected answer; "no error" alone is not enough (context7 reports errors as plain text)."""
 
-    result: str = "any"
     contains: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     json_path: str = ""
-
-    def __post_init__(self) -> None:
-        if self.result not in RESULT_KINDS:
-            raise Refusal(f"the expected result of a probe is one of {', '.join(RESULT_KINDS)}, not {self.result!r}")
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,31 @@ Deliberately does not: remove a backup or the results when the job is removed.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hostctl.core import atomic_file, requests
-from hostctl.core.documents import Document, parsed
+from hostctl.core import json_file, requests
+from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
-from hostctl.nightly import backup, restore_drill, results, retention, token_renewal
+from hostctl.nightly import (
+    backup,
+    claude_step,
+    copy_away,
+    restore_drill,
+    results,
+    retention,
+    rollback_step,
+    token_renewal,
+)
 from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import INSTALLED, NIGHTLY
-from hostctl.schedule import installer, script_runner
+from hostctl.schedule import crontab, installer, script_runner, work_tree
 from hostctl.schedule.job import Job
 
 
@@ -40,10 +48,13 @@ class Step:
 
 STEPS = (
     Step(backup.STEP, backup.step),
+    Step(copy_away.STEP, copy_away.step, after=backup.STEP),
     # Never before a good backup: what it removes is in there.
     Step(retention.STEP, retention.step, after=backup.STEP),
     Step(restore_drill.STEP, restore_drill.weekly, after=backup.STEP),
+    Step(rollback_step.STEP, rollback_step.step),
     Step(token_renewal.STEP, token_renewal.step),
+    Step(claude_step.STEP, claude_step.step),
     # Further steps go here. Each gets the request, returns {"result", "reason", …}, raises Refusal when it fails, and
     # notes its metrics for Prometheus by results.note.
 )
@@ -68,11 +79,13 @@ def install(request: NightlyRequest) -> dict[str, Any]:
     """Have the host run the job from now on; the time of the first installation is kept."""
     if request.block and request.block != request.expected_block:
         raise Refusal("the 'block' of the preview does not match this program and folder: run 'pulumi up' again")
+    unfit = _unfit(request.script)
+    if unfit:
+        request = replace(request, script="", block="")
     with _changing(request.folder, "nightly install"):
         former = kept_request(request.request_file)
         installed = installer.install(request.job, None if former is None else former.job)
-        content = json.dumps(requests.write(request), indent=2, sort_keys=True) + "\n"
-        atomic_file.write(request.request_file, content.encode(), 0o600)
+        json_file.write(request.request_file, requests.write(request))
         if not results.noted(request, INSTALLED):
             metrics = {"sentinel_nightly_installed_timestamp_seconds": float(round(time.time()))}
             results.note(request, INSTALLED, {"place": installed.place}, metrics)
@@ -80,19 +93,16 @@ def install(request: NightlyRequest) -> dict[str, Any]:
             results.withdraw(former)
         results.publish(request)
         results.point_out(request)
-    return {"place": installed.place, "reason": installed.reason, "run_by": _run_by(request.job)}
+    reason = f"{installed.reason}; {unfit}" if unfit else installed.reason
+    return {"place": installed.place, "reason": reason, "run_by": _run_by(request.job)}
 
 
 def remove(request: NightlyRequest) -> dict[str, Any]:
     """Take the job off the host; backups and results stay. A job that is not installed is not an error."""
     with _changing(request.folder, "nightly remove"):
         removed = installer.remove(request.job)
-        if os.path.exists(request.request_file):
-            os.unlink(request.request_file)
         results.withdraw(request)
-        results.forget(request, INSTALLED)
-    if not os.listdir(request.folder):
-        os.rmdir(request.folder)
+    json_file.remove(request.folder, os.path.basename(request.request_file), f"{INSTALLED}.json")
     return {"place": request.job.place, "reason": "removed" if removed else "it was not installed"}
 
 
@@ -104,17 +114,27 @@ def show(request: NightlyRequest) -> dict[str, Any]:
 
 def kept_request(path: str) -> NightlyRequest | None:
     """The request that the job was installed with, None where none is kept; raises Refusal for a broken one."""
-    try:
-        with open(path, "rb") as file:
-            values = parsed(file.read())
-    except FileNotFoundError:
-        return None
-    return None if values is None else requests.read(NightlyRequest, Document(values, path))
+    values = json_file.read(path)
+    return requests.read(NightlyRequest, Document(values, path)) if values else None
 
 
 def _run_by(job: Job) -> str:
     """The table of the host that runs it: for a script the one that names it, "" where none is found."""
     return script_runner.table_naming(job.place) if job.kind == "script" else job.place
+
+
+def _unfit(script: str) -> str:
+    """The reason why the host's scheduler runs the job and the script does not, empty where the script can."""
+    if not script or not os.path.exists(script):
+        return ""
+    tree, runner, own = work_tree.tracking(script), script_runner.of(script), crontab.owner()
+    if tree:
+        return f"git tracks {script} in {tree}, so it gets no block"
+    if runner is not None and runner.user != own:
+        return f"{script} is run by {runner.user}, who may not read what the job of {own} reads, so it gets no block"
+    if not os.access(script, os.W_OK):
+        return f"{own} may not write {script}, so it gets no block"
+    return ""
 
 
 def _done(step: Step, request: NightlyRequest, undone: set[str]) -> dict[str, Any]:

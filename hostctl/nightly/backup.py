@@ -12,27 +12,25 @@ host.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from datetime import datetime, timezone
-from typing import Any, BinaryIO, cast
+from functools import partial
+from typing import Any, BinaryIO
 
-from hostctl.core import atomic_file
+from hostctl.core import folders
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
-from hostctl.docker import one_shot
 from hostctl.docker.exec_streams import streamed
-from hostctl.nightly import backup_catalog
-from hostctl.nightly.backup_catalog import FILE_MODE, FOLDER_MODE, beside
+from hostctl.host import free_space
+from hostctl.nightly import backup_catalog, exchange
+from hostctl.nightly.backup_catalog import FOLDER_MODE, beside
 from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import note, noted
+from hostctl.postgres import dump_file
 from hostctl.postgres.psql import COUNTS, SOCKET, Counts, Database, as_document, complaint
 
 STEP = "backup"
-SILENT_SECONDS = 600.0
-"""A dump that is silent for this long is given up; also the limit of reading it back."""
-
 _ENDED = "sentinel-cutover: pg_dump ended with"
 _DUMP = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
@@ -63,7 +61,7 @@ def step(request: NightlyRequest) -> dict[str, Any]:
         reason = str(failure) if isinstance(failure, Refusal) else _disk_error(failure, folder)
         report(request, {"result": "failed", "reason": reason})
         raise Refusal(f"no backup was taken: {reason}; earlier backups are kept") from None
-    removed = backup_catalog.rotate(folder, request.keep)
+    removed = backup_catalog.rotate(folder, request.keep, path)
     kept = len(backup_catalog.found(folder))
     report(request, {"result": "good", "reason": "", "kept": kept, "removed": removed})
     return {"result": "good", "file": path, **facts, "kept": kept, "removed": removed}
@@ -91,53 +89,33 @@ def report_again(request: NightlyRequest) -> None:
         report(request, {key: before[key] for key in before if key not in ("at", "metrics", "last_good")})
 
 
-def read_back(database: Database, path: str) -> str:
-    """The dump's fault, empty when `pg_restore` reads all of it."""
-    argv = ["pg_restore", "-f", "/dev/null", path]
-    status, output = one_shot.run(database.engine, one_shot.reader(database.image, argv, path), SILENT_SECONDS)
-    return (complaint(output) or f"exit code {status}") if status else ""
-
-
 def _made(request: NightlyRequest, folder: str) -> tuple[str, dict[str, Any]]:
     """The new backup's path and facts, once it has its name."""
-    os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
+    folders.make(folder, FOLDER_MODE)
     backup_catalog.clear(folder)
     database = Database.connect(request.docker_socket, request.database)
+    exchange.open_again(database)
+    former = backup_catalog.newest(folder)
+    lacking = free_space.lacking(folder, int(former.facts.get("bytes", 0)) if former else 0)
+    if lacking:
+        raise Refusal(f"{lacking} for a dump like the last one: make room")
     began = time.monotonic()
     path = os.path.join(folder, backup_catalog.name_at(datetime.now(timezone.utc)))
-    partial = os.path.join(folder, f".{os.path.basename(path)}.partial")
     try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE), "wb") as file:
-            out = _Hashing(file)
-            counts = dumped(database, out)
-            file.flush()
-            os.fsync(file.fileno())
-        fault = read_back(database, partial)
-        if fault:
-            raise Refusal(f"the new dump cannot be read back ({fault})")
-        if backup_catalog.digest(partial) != out.digest:
-            raise Refusal(f"checksum mismatch of the new dump in {folder}: check the disk, then run again")
-        facts = {
-            **as_document(counts),
-            "sha256": out.digest,
-            "bytes": out.size,
-            "ms": round((time.monotonic() - began) * 1000),
-        }
-        backup_catalog.write_facts(path, facts)
-        os.rename(partial, path)
-        atomic_file.sync_folder(folder)
+        with dump_file.new(database.engine, database.image, path, partial(dumped, database)) as (counts, file):
+            facts = {**as_document(counts), **file, "ms": round((time.monotonic() - began) * 1000)}
+            backup_catalog.write_facts(path, facts)
     except BaseException:
-        for unfinished in (partial, beside(path)):
-            if os.path.exists(unfinished) and not os.path.exists(path):
-                os.unlink(unfinished)
+        if os.path.exists(beside(path)) and not os.path.exists(path):
+            os.unlink(beside(path))
         raise
     return path, facts
 
 
-def dumped(database: Database, out: _Hashing) -> Counts:
+def dumped(database: Database, out: BinaryIO) -> Counts:
     """Write the dump to `out`; the counts of its snapshot. Raises Refusal when pg_dump did not end well."""
     argv = database.argv(_DUMP)
-    status, output = streamed(database.engine, database.container, argv, SILENT_SECONDS, out=cast(BinaryIO, out))
+    status, output = streamed(database.engine, database.container, argv, dump_file.SILENT_SECONDS, out=out)
     ended = [line[len(_ENDED) :].strip() for line in output.splitlines() if line.startswith(_ENDED)]
     if status or ended != ["0"]:
         message = "\n".join(line for line in output.splitlines() if not line.startswith(_ENDED))
@@ -147,19 +125,3 @@ def dumped(database: Database, out: _Hashing) -> Counts:
 
 def _disk_error(error: OSError, folder: str) -> str:
     return f"{error.filename or folder} cannot be written ({error.strerror}): make room, or fix that"
-
-
-class _Hashing:
-    """A file that counts bytes and their SHA-256 on the way."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._hash, self.size = file, hashlib.sha256(), 0
-
-    def write(self, content: bytes) -> int:
-        self._hash.update(content)
-        self.size += len(content)
-        return self._file.write(content)
-
-    @property
-    def digest(self) -> str:
-        return self._hash.hexdigest()

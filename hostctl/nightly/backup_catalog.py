@@ -8,17 +8,16 @@ Owns: these files. Deliberately does not: touch any other file in the folder, or
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from hostctl.core import atomic_file
-from hostctl.core.documents import parsed, table
+from hostctl.core import json_file
+from hostctl.core.timestamps import whole
 from hostctl.nightly.request import Keep
 
 FOLDER_MODE = 0o700
@@ -26,6 +25,8 @@ FILE_MODE = 0o600
 _NAME = re.compile(r"sentinel-(\d{8}T\d{6}Z)\.dump")
 _PARTIAL = re.compile(r"\.sentinel-\d{8}T\d{6}Z\.dump\.partial")
 _TIME = "%Y%m%dT%H%M%SZ"
+_AHEAD_SECONDS = 300
+"""A backup that is dated further ahead than this was taken while the clock was wrong."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,13 @@ class Backup:
         """Read back whole when it was made, and not proven bad by a restore since."""
         return self.facts.get("restores") is not False
 
+    @property
+    def is_of_the_future(self) -> bool:
+        """Dated ahead of the clock: it is never the newest, and takes no other's place."""
+        return self.at.timestamp() > time.time() + _AHEAD_SECONDS
+
     def document(self) -> dict[str, Any]:
-        return {"file": self.path, "at": self.at.strftime("%Y-%m-%dT%H:%M:%SZ"), **self.facts}
+        return {"file": self.path, "at": whole(self.at.timestamp()), **self.facts}
 
 
 def name_at(moment: datetime) -> str:
@@ -65,13 +71,9 @@ def at(path: str) -> Backup | None:
     match = _NAME.fullmatch(os.path.basename(path))
     if match is None or not os.path.isfile(path):
         return None
-    try:
-        with open(beside(path), "rb") as file:
-            facts = parsed(file.read())
-    except FileNotFoundError:
-        return None
+    facts = json_file.read(beside(path))
     moment = datetime.strptime(match[1], _TIME).replace(tzinfo=timezone.utc)
-    return None if facts is None else Backup(path, moment, table(facts))
+    return Backup(path, moment, facts) if facts else None
 
 
 def beside(path: str) -> str:
@@ -79,11 +81,18 @@ def beside(path: str) -> str:
 
 
 def write_facts(path: str, facts: dict[str, Any]) -> None:
-    atomic_file.write(beside(path), (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode(), FILE_MODE)
+    json_file.write(beside(path), facts, FILE_MODE)
+
+
+def newest(folder: str) -> Backup | None:
+    """The newest of those that the clock has passed."""
+    return next((backup for backup in found(folder) if not backup.is_of_the_future), None)
 
 
 def newest_good(folder: str) -> Backup | None:
-    return next((backup for backup in found(folder) if backup.counts_as_good), None)
+    """The newest of them that counts as good."""
+    past = (backup for backup in found(folder) if not backup.is_of_the_future)
+    return next((backup for backup in past if backup.counts_as_good), None)
 
 
 def kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
@@ -112,10 +121,14 @@ def _kept(backups: Sequence[Backup], keep: Keep) -> set[str]:
     return stay
 
 
-def rotate(folder: str, keep: Keep) -> list[str]:
-    """Remove the backups that are not kept, and return their names; only call it after a good new one."""
+def rotate(folder: str, keep: Keep, new: str) -> list[str]:
+    """Remove the backups that are not kept, and return their names; only call it after the good one at `new`.
+
+    That one stays whatever the others' dates say, and so does one of the future, which takes no other's place.
+    """
     backups = found(folder)
-    stay = kept(backups, keep)
+    past = [backup for backup in backups if not backup.is_of_the_future]
+    stay = kept(past, keep) | {new} | {backup.path for backup in backups if backup.is_of_the_future}
     gone = [backup for backup in backups if backup.path not in stay]
     for backup in gone:
         # The dump first: what a killed removal leaves is no backup, and the next `clear` removes it.
@@ -131,12 +144,3 @@ def clear(folder: str) -> None:
         facts_of = _NAME.fullmatch(name[: -len(".json")]) if name.endswith(".json") else None
         if _PARTIAL.fullmatch(name) or (facts_of and not os.path.exists(path[: -len(".json")])):
             os.unlink(path)
-
-
-def digest(path: str) -> str:
-    """The file's SHA-256, in hex, read from the disk again."""
-    hashed = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
-            hashed.update(piece)
-    return hashed.hexdigest()

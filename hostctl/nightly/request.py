@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from hostctl.core.errors import Refusal
 from hostctl.postgres.psql import DatabaseRequest
@@ -58,7 +59,10 @@ NO_MARKS = Marks()
 class NightlyRequest:
     """`script` is the operator's, empty where the host's scheduler runs the job at `at`, a time of day in UTC.
 
-    `block` is the text that the preview showed for the script.
+    `block` is the text that the preview showed for the script. `rollback` is the handover's request without its
+    container and predecessor, empty where no gateway ran before Sentinel. `claude` is the request of `claude check`,
+    empty in a job that was installed without it. `copy_to` is the operator's command that gets each new backup's path
+    as "$1".
     """
 
     folder: str
@@ -71,9 +75,11 @@ class NightlyRequest:
     script: str = ""
     block: str = ""
     scheduler: Scheduler = AUTO
-    restore_drill: str = "off"
     tokens: str = ""
+    copy_to: str = ""
     prometheus: Marks = NO_MARKS
+    rollback: dict[str, Any] = field(default_factory=dict[str, Any])
+    claude: dict[str, Any] = field(default_factory=dict[str, Any])
     docker_socket: str = ""
 
     def __post_init__(self) -> None:

@@ -2,7 +2,8 @@
 
     restore into sentinel_restoring  ->  nobody may connect, connections end  ->  both renamed at once  ->  open again
 
-The gateway stays up: its writer reconnects within seconds, and calls are answered meanwhile. A restore that fails
+The gateway stays up and answers calls. A row that it would write while nobody may connect is refused, and so lost; the
+next one finds the restored database. A restore that fails
 before the renaming has changed nothing, and one that is killed is started over by the next.
 
 Owns: these databases' names. Deliberately does not: remove the former data (the runbook says how), or ask for consent;
@@ -17,17 +18,20 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
+from hostctl.core import requests, unfinished
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 from hostctl.docker.exec_streams import streamed
-from hostctl.nightly import backup, backup_catalog
+from hostctl.host import free_space
+from hostctl.nightly import backup_catalog, exchange
 from hostctl.nightly.backup_catalog import Backup
+from hostctl.nightly.exchange import ReopenRequest
 from hostctl.nightly.request import RestoreRequest
 from hostctl.nightly.restore_drill import RESTORE_SECONDS
+from hostctl.postgres import dump_file
 from hostctl.postgres.psql import SOCKET, Database, as_document, complaint
 
-_MAINTENANCE = "postgres"
-_TRIES = 5
+_CUT_OFF = "a restore was cut off while the databases exchanged their names"
 
 
 def restore(request: RestoreRequest) -> dict[str, Any]:
@@ -38,11 +42,18 @@ def restore(request: RestoreRequest) -> dict[str, Any]:
         if re.fullmatch(r"[a-z_][a-z0-9_]{0,40}", database.name) is None:
             raise Refusal(f"the database's name {database.name} needs quoting: restore it by hand, as the runbook says")
         began = time.monotonic()
+        exchange.open_again(database)
+        lacking = free_space.lacking(free_space.dockers_folder(database.engine), os.path.getsize(chosen.path))
+        if lacking:
+            raise Refusal(f"{lacking} for the restored copy: make room, then run again; nothing was changed")
         before = database.counts()
-        after = _restored_beside(database, chosen)
+        after = _restored_beside(database, request.database.role, chosen)
         kept = f"{database.name}_before_{datetime.now(timezone.utc):%Y%m%dt%H%M%S}"
         exchanged = time.monotonic()
-        _exchange(database, kept)
+        reopen = requests.write(ReopenRequest(request.database, request.docker_socket))
+        record = unfinished.due(os.path.dirname(request.program), ("backup", "reopen"), _CUT_OFF, reopen)
+        exchange.exchange(database, kept)
+        unfinished.done(record)
         return {
             "file": chosen.path,
             "taken": chosen.document()["at"],
@@ -68,19 +79,19 @@ def _chosen(request: RestoreRequest) -> Backup:
         names = [existing.name for existing in backup_catalog.found(request.backups)][:5]
         others = f"the newest are {', '.join(names)}" if names else f"there is none in {request.backups}"
         raise Refusal(f"{path} is not a backup; {others}: choose one with FROM=")
-    if chosen.facts and backup_catalog.digest(chosen.path) != chosen.facts.get("sha256"):
+    if chosen.facts and dump_file.digest(chosen.path) != chosen.facts.get("sha256"):
         raise Refusal(f"{chosen.name} is not the file that was written (checksum mismatch): choose an older one")
     return chosen
 
 
-def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
+def _restored_beside(database: Database, owner: str, chosen: Backup) -> dict[str, Any]:
     """A database of its own with the backup's contents, compared with the counts of its time; its counts."""
-    beside = _beside(database)
-    _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
-    fault = backup.read_back(database, chosen.path)
+    beside = exchange.beside(database)
+    exchange.maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
+    fault = dump_file.read_back(database.engine, database.image, chosen.path)
     if fault:
         raise Refusal(f"{chosen.name} cannot be read whole ({fault}): choose an older one; nothing was changed")
-    _maintain(database, f'CREATE DATABASE "{beside}" OWNER "{database.role}" TEMPLATE template0;')
+    exchange.maintain(database, f'CREATE DATABASE "{beside}" OWNER "{owner}" TEMPLATE template0;')
     try:
         _fill(database, beside, chosen)
         copy = Database(database.engine, database.container, database.role, beside, database.image, database.uid)
@@ -90,7 +101,7 @@ def _restored_beside(database: Database, chosen: Backup) -> dict[str, Any]:
                 f"{chosen.name} does not hold the rows counted with it: choose an older one; nothing was changed"
             )
     except BaseException:
-        _maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
+        exchange.maintain(database, f'DROP DATABASE IF EXISTS "{beside}" WITH (FORCE);')
         raise
     return counts
 
@@ -105,32 +116,3 @@ def _fill(database: Database, beside: str, chosen: Backup) -> None:
             f"{chosen.name} could not be restored ({complaint(output) or f'exit code {status}'}): choose an "
             "older one; nothing was changed"
         )
-
-
-def _exchange(database: Database, kept: str) -> None:
-    name, beside = database.name, _beside(database)
-    for left in range(_TRIES, 0, -1):
-        try:
-            _maintain(
-                database,
-                f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false;',
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' \\g /dev/null",
-                "BEGIN;",
-                f'ALTER DATABASE "{name}" RENAME TO "{kept}";',
-                f'ALTER DATABASE "{beside}" RENAME TO "{name}";',
-                "COMMIT;",
-            )
-            break
-        except Refusal:
-            if left == 1:
-                _maintain(database, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true;')
-                raise
-    _maintain(database, f'ALTER DATABASE "{kept}" ALLOW_CONNECTIONS true;')
-
-
-def _maintain(database: Database, *lines: str) -> None:
-    database.run(lines, "exchanging the databases", name=_MAINTENANCE)
-
-
-def _beside(database: Database) -> str:
-    return f"{database.name}_restoring"

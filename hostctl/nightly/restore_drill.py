@@ -10,6 +10,7 @@ comparison, the verdict beside the backup. Deliberately does not: touch the live
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -20,10 +21,12 @@ from hostctl.core.timestamps import now, seconds_of
 from hostctl.docker import containers, one_shot
 from hostctl.docker.engine import Engine
 from hostctl.docker.one_shot import OneShot
+from hostctl.host import free_space
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup
 from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import note, noted
+from hostctl.postgres import dump_file
 from hostctl.postgres.psql import Database, as_document, complaint
 
 STEP = "restore-drill"
@@ -31,6 +34,8 @@ GOOD, BAD, COULD_NOT_CHECK = "good", "bad", "could-not-check"
 START_SECONDS = 120.0
 RESTORE_SECONDS = 3600.0
 POLL_SECONDS = 0.25
+MEMORY_MB = 512
+"""Of the one-shot Postgres."""
 WEEK_SECONDS = 6.5 * 86400
 """A little less than a week, so that the drill keeps its day of the week."""
 
@@ -54,10 +59,9 @@ def run(request: NightlyRequest) -> dict[str, Any]:
 
 def weekly(request: NightlyRequest) -> dict[str, Any]:
     """The nightly job's step: once a week, and daily until it is good; raises Refusal for any other verdict."""
-    if request.restore_drill == "off":
-        return {"result": "skipped", "reason": "nightly.restore_drill is off"}
     good = table(noted(request, STEP).get("last_good"))
-    if good and time.time() - seconds_of(good["at"]) < WEEK_SECONDS:
+    # A drill that a wrong clock dated ahead of today's counts as none.
+    if good and 0 <= time.time() - seconds_of(good["at"]) < WEEK_SECONDS:
         return {"result": "skipped", "reason": f"the drill of {good['at']} was good"}
     drilled = _drilled(request)
     if drilled["result"] != GOOD:
@@ -67,7 +71,7 @@ def weekly(request: NightlyRequest) -> dict[str, Any]:
 
 def _drilled(request: NightlyRequest) -> dict[str, Any]:
     began = time.monotonic()
-    newest = next(iter(backup_catalog.found(request.backups)), None)
+    newest = backup_catalog.newest(request.backups)
     result, reason, counts = COULD_NOT_CHECK, "", {}
     try:
         counts = _compared(request, newest)
@@ -108,16 +112,26 @@ def _compared(request: NightlyRequest, newest: Backup | None) -> dict[str, Any]:
     """The counts of the restored database; raises _Bad or _CouldNot."""
     if newest is None:
         raise _CouldNot(f"there is no backup in {request.backups} yet: run 'make backup'")
-    if backup_catalog.digest(newest.path) != newest.facts.get("sha256"):
+    if dump_file.digest(newest.path) != newest.facts.get("sha256"):
         raise _Bad(f"{newest.name} is not the file that was written (checksum mismatch)")
     engine, image = _image(request)
+    lacking = free_space.lacking(free_space.dockers_folder(engine), os.path.getsize(newest.path))
+    if lacking:
+        raise _CouldNot(f"{lacking} for a restored copy: make room")
     uid, role, name = request.database.uid, request.database.role, request.database.name
     with one_shot.started(engine, _postgres(image, uid, role, name)) as made:
         copy = Database(engine, made, role, name, image, uid)
         _wait(copy)
+        if request.database.admin:
+            # Something made by hand as superuser is its own in the dump.
+            copy.run([f'CREATE ROLE "{request.database.admin}";'], "preparing the restore")
         argv = ["pg_restore", "--exit-on-error", "-w", "-h", _LOOPBACK, "-U", role, "-d", name, newest.path]
         reader = one_shot.reader(image, argv, newest.path, network=f"container:{made}")
         status, output = one_shot.run(engine, reader, RESTORE_SECONDS)
+        if status in one_shot.KILLED or (status and one_shot.was_killed(engine, made)):
+            raise _CouldNot(
+                f"the one-shot Postgres or its pg_restore was killed, or ran out of {MEMORY_MB} MB of memory"
+            )
         if status and "No space left" in output:
             raise _CouldNot(f"there is no room on the host for a copy ({complaint(output)})")
         if status:
@@ -152,7 +166,7 @@ def _postgres(image: str, uid: int, role: str, name: str) -> OneShot:
             "POSTGRES_PASSWORD_FILE": "",
             "POSTGRES_INITDB_ARGS": "--auth-host=trust --encoding=UTF8",
         },
-        memory_mb=512,
+        memory_mb=MEMORY_MB,
         init=True,
         tmpfs={"/run/postgresql": f"uid={uid},gid={uid},mode=0775", "/tmp": "mode=1777"},
         volumes=(_DATA,),

@@ -15,13 +15,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from hostctl.core import atomic_file
-from hostctl.core.documents import parsed, table
+from hostctl.core import atomic_file, json_file
+from hostctl.core.documents import table
 from hostctl.core.timestamps import now
 from hostctl.nightly.request import NightlyRequest
 
 INSTALLED, NIGHTLY = "installed", "nightly"
-STEPS = (INSTALLED, "backup", "retention", "restore-drill", "rollback", "token", NIGHTLY)
+STEPS = (INSTALLED, "backup", "copy", "retention", "restore-drill", "rollback", "token", "claude", NIGHTLY)
 """The files' names, in the order of the metrics; a further step adds its own."""
 
 METRICS_FILE = "nightly.txt"
@@ -31,6 +31,7 @@ _HELP = {
     "sentinel_backup_last_good_timestamp_seconds": "When the last backup was taken that could be read back whole.",
     "sentinel_backup_last_bytes": "Size of that backup.",
     "sentinel_backup_last_try_good": "1 when the last try to take a backup made a good one.",
+    "sentinel_backup_copy_last_good_timestamp_seconds": "When the backup was taken that nightly.copy_to copied last.",
     "sentinel_restore_drill_last_good_timestamp_seconds": "When a backup was last restored and found equal.",
     "sentinel_restore_drill_good": "1 when the last restore drill said good, 0 when it said bad.",
     "sentinel_audit_rows_removed": "Rows of the audit log that the last retention removed.",
@@ -44,24 +45,14 @@ _HELP = {
 def note(request: NightlyRequest, step: str, facts: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
     """Write a step's result with the time, and rewrite Prometheus's file; return the result. Raises OSError."""
     result = {"at": now(), **facts, "metrics": dict(metrics)}
-    path = os.path.join(request.folder, f"{step}.json")
-    os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
-    atomic_file.write(path, (json.dumps(result, indent=2, sort_keys=True) + "\n").encode(), 0o640)
+    json_file.write(os.path.join(request.folder, f"{step}.json"), result, 0o640, 0o750)
     publish(request)
     return result
 
 
 def noted(request: NightlyRequest, step: str) -> dict[str, Any]:
     """A step's last result, empty when it never ran."""
-    try:
-        with open(os.path.join(request.folder, f"{step}.json"), "rb") as file:
-            return parsed(file.read()) or {}
-    except FileNotFoundError:
-        return {}
-
-
-def forget(request: NightlyRequest, step: str) -> None:
-    _unlink(os.path.join(request.folder, f"{step}.json"))
+    return json_file.read(os.path.join(request.folder, f"{step}.json")) or {}
 
 
 def publish(request: NightlyRequest) -> None:

@@ -1,9 +1,9 @@
 """Retention of the audit log: rows older than the configured days are removed, one bounded batch at a time.
 
 Each batch is a transaction of its own, followed by a pause at least as long as it took, so that the gateway's writer
-waits for one batch at most and half of the time belongs to it. Rows are found by `timestamp`, which has an index
-(`created_at` has none), each batch beginning where the one before ended. Freed space is used again: a vacuum follows
-that gives nothing back to the disk, since that would lock the table.
+waits for one batch at most and half of the time belongs to it. Rows are found by `timestamp`, the end of their call,
+which has an index (`created_at` has none), each batch beginning where the one before ended. Freed space is used again:
+a vacuum follows that gives nothing back to the disk, since that would lock the table.
 
 Owns: these rows. Deliberately does not: wait for a good backup of the same run (hostctl/nightly/__init__.py does).
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
+from hostctl.core.timestamps import whole
 from hostctl.nightly.request import NightlyRequest
 from hostctl.nightly.results import note
 from hostctl.postgres.psql import Database
@@ -68,7 +69,7 @@ def step(request: NightlyRequest) -> dict[str, Any]:
     facts = {
         "result": "done",
         "reason": "",
-        "before": before.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "before": whole(before.timestamp()),
         **counts,
         "ms": round((time.monotonic() - began) * 1000),
     }

@@ -1,13 +1,9 @@
-"""Sentinel's database, queried inside its container over the server's own socket.
-
-Owns: running psql's lines there, and the counts of the database. Deliberately does not: know a password; the
-socket demands none of the container's own user.
-"""
+"""Sentinel's database, queried inside its container over the server's own socket, which demands no password there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hostctl.core.documents import parsed
@@ -17,6 +13,8 @@ from hostctl.docker.engine import Engine
 
 SOCKET = "/run/postgresql"
 SECONDS = 300.0
+MAINTENANCE = "postgres"
+"""The database that every server has, open also while a restore keeps everybody from the gateway's."""
 COUNTS = (
     "SET TIME ZONE 'UTC';",
     "SELECT format('SELECT json_build_object(''table'', %L, ''rows'', count(*)) FROM %I.%I', "
@@ -47,17 +45,24 @@ class Counts:
 
 @dataclass(frozen=True)
 class DatabaseRequest:
-    """One database by its container's name; `uid` is the image's own user."""
+    """One database by its container's name; `role` owns it, and `uid` is the image's own user.
+
+    `admin` is the superuser that connects in its place, where the server has it: see `hostctl/postgres/role.py`.
+    """
 
     container: str
     role: str
     name: str
-    uid: int
+    uid: int = 0
+    admin: str = ""
+
+
+NO_DATABASE = DatabaseRequest("", "", "")
 
 
 @dataclass(frozen=True)
 class Database:
-    """One database of one running container; `uid` is the image's own user."""
+    """One database of one running container; `role` connects, and `uid` is the image's own user."""
 
     engine: Engine
     container: str
@@ -70,10 +75,18 @@ class Database:
     def connect(cls, docker_socket: str, request: DatabaseRequest) -> Database:
         """The requested database; raises Refusal when its container does not run."""
         engine, name = Engine(docker_socket), request.container
-        container = containers.find(engine, name, {})
+        container = containers.find(engine, name)
         if container is None or not container.running or container.paused:
-            raise Refusal(f"the container {name} does not run, so its database cannot be read: 'docker start {name}'")
-        return cls(engine, container.id, request.role, request.name, container.image, request.uid)
+            raise Refusal(
+                f"the container {name} does not run or is paused, so its database does not answer: "
+                f"'docker start {name}' or 'docker unpause {name}', then run again"
+            )
+        database = cls(engine, container.id, request.role, request.name, container.image, request.uid)
+        if not request.admin:
+            return database
+        present = f"SELECT rolname FROM pg_roles WHERE rolname = '{request.admin}';"
+        roles = database.run([present], "reading its roles", name=MAINTENANCE).split()
+        return replace(database, role=request.admin) if roles else database
 
     def argv(self, lines: Sequence[str], name: str = "") -> list[str]:
         """The command that feeds these lines to psql, on the database `name` where that is not this one."""

@@ -15,7 +15,7 @@ from hostctl.core import requests
 from hostctl.core.documents import Document, table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
-from hostctl.docker.containers import Container
+from hostctl.docker.containers import STANDBY_ROLE, Container
 from hostctl.docker.engine import Engine
 from hostctl.handover.journal import Journal
 from hostctl.handover.request import KINDS, PredecessorRecord, RecordedContainer, RecordedNetwork, RecordedPort
@@ -43,15 +43,13 @@ class PredecessorRequest:
 def record(request: PredecessorRequest) -> dict[str, Any]:
     """The predecessor as it is, or as it was before an earlier handover; raises Refusal when it could not come back."""
     engine = Engine(request.docker_socket)
-    present = containers.everything(engine)
+    networks = containers.networks_of_role(engine, STANDBY_ROLE)
+    present = [container.without(networks) for container in containers.everything(engine)]
     if request.kind == "absent":
         _refuse_unknown_owner(present, request.port, "")
         return requests.write(PredecessorRecord(port=request.port))
     gateway = _gateway(present, request)
-    if request.port not in [declared.outside for declared in gateway.declared]:
-        raise Refusal(
-            f"{gateway.name} does not publish port {request.port}: set sentinel.port to the one that it publishes"
-        )
+    _refuse_without_published_port(present, gateway, request.port)
     _refuse_unknown_owner(present, request.port, gateway.id)
     project = in_dependency_order([c for c in present if c.project and c.project == gateway.project] or [gateway])
     _refuse_without_rollback(engine, project)
@@ -92,10 +90,35 @@ def _refuse_unknown_owner(present: Sequence[Container], port: int, gateway: str)
         raise Refusal(holder.refusal(port))
 
 
+def _refuse_without_published_port(present: Sequence[Container], gateway: Container, port: int) -> None:
+    if port in [declared.outside for declared in gateway.declared]:
+        return
+    if gateway.network_mode == "host":
+        raise Refusal(
+            f"{gateway.name} runs with network_mode: host, where Docker cannot move its port: publish port {port} of "
+            "it on a network of its compose project instead, then run again"
+        )
+    project = [c for c in present if c.project and c.project == gateway.project]
+    proxy = next((c for c in project if port in [declared.outside for declared in c.declared]), None)
+    if proxy is not None:
+        raise Refusal(
+            f"{gateway.name} does not publish port {port}, {proxy.name} of the same project does: "
+            f"set predecessor.gateway to {proxy.name}"
+        )
+    raise Refusal(f"{gateway.name} does not publish port {port}: set sentinel.port to the one that it publishes")
+
+
 def _gateway(present: Sequence[Container], request: PredecessorRequest) -> Container:
     name = request.gateway
     gateway = next((container for container in present if container.name == name), None)
     if gateway is None:
+        process = port_holder.find(present, request.port, name)
+        if process.kind == UNKNOWN_OWNER and process.container is None:
+            raise Refusal(
+                f"port {request.port} is held by {process.name} outside Docker, and there is no container {name}: only "
+                "a container can hand its port over, so run ContextForge in Docker (its compose file does), or stop it "
+                "and set predecessor.kind to absent"
+            )
         raise Refusal(
             f"the predecessor's container {name} does not exist: start ContextForge ('docker compose up -d' in its "
             "folder), correct predecessor.gateway, or set predecessor.kind to absent where ContextForge never ran"
@@ -130,14 +153,14 @@ def _refuse_without_rollback(engine: Engine, project: Sequence[Container]) -> No
 
 def _earlier(request: PredecessorRequest, gateway: Container) -> RecordedContainer | None:
     """The gateway before the last handover, from its journal; None where it is in service."""
-    out_of_service = gateway.paused or not gateway.attachments
+    out_of_service = not gateway.attachments
     if request.folder:
         earlier = table(table(Journal(request.folder).state().get("predecessor")).get("gateway"))
         if earlier.get("id") == gateway.id and (out_of_service or gateway.restart[0] == "no"):
             return requests.read(RecordedContainer, Document(earlier, "the handover's state.json"))
     if out_of_service:
         raise Refusal(
-            f"{gateway.name} is out of service and off its networks, so its former state cannot be recorded: roll back "
+            f"{gateway.name} is off its own networks, so its former state cannot be recorded: roll back "
             "first ('handover rollback'), or give the handover's 'folder' with its journal"
         )
     return None
@@ -151,8 +174,7 @@ def _recorded(container: Container) -> RecordedContainer:
         running=container.running,
         restart={"Name": container.restart[0], "MaximumRetryCount": container.restart[1]},
         networks=tuple(
-            RecordedNetwork(attachment.network, attachment.aliases, attachment.internal, attachment.address)
-            for attachment in container.attachments
+            RecordedNetwork(a.network, a.aliases, a.internal, a.address, a.endpoint) for a in container.attachments
         ),
         ports=tuple(RecordedPort(port.inside, port.address, port.outside) for port in container.declared),
     )

@@ -14,6 +14,7 @@ from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
+from hostctl.handover import preconditions
 from hostctl.handover.request import PredecessorRecord, RecordedContainer
 
 
@@ -40,6 +41,7 @@ def check(request: RollbackCheckRequest) -> dict[str, Any]:
     for container in record.containers:
         _refuse_without(engine, container)
     networks = containers.internal_networks(engine)
+    preconditions.refuse_taken_address(engine, record.gateway)
     for network in record.gateway.networks:
         if network.name not in networks:
             raise Refusal(
@@ -65,7 +67,7 @@ def _refuse_retired(folder: str) -> None:
 def _refuse_without(engine: Engine, recorded: RecordedContainer) -> None:
     name = recorded.name
     # By name first: compose may have made it again under another id since.
-    container = containers.find(engine, name, {}) or containers.find(engine, recorded.id, {})
+    container = containers.find(engine, name) or containers.find(engine, recorded.id, {})
     if container is None:
         raise Refusal(
             f"the predecessor's container {name} is gone: bring it back ('docker compose up --no-start' in its folder)"

@@ -1,6 +1,5 @@
-"""`prometheus wait`: wait until Prometheus reports that it scrapes its targets.
+"""`prometheus wait`: wait until Prometheus reports that it scrapes its targets; `up` is its own verdict.
 
-Owns: requests to its HTTP API on loopback. Deliberately does not: judge values; `up` is Prometheus's own verdict.
 Format: https://prometheus.io/docs/prometheus/latest/querying/api/#targets
 """
 

@@ -2,22 +2,24 @@
 
 Owns: the marker (`request.json`: what must be true, and what ran when it was written), the job by which the host runs
 `check` after a boot, and the result (`result.json`).
-Deliberately does not: fix anything. Restart policies decide before a boot who has the port after it.
+Restart policies decide before a boot who has the port after it; where the power went inside a handover, `check` first
+ends that by its journal. Deliberately does not: fix anything else.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import replace
 from typing import Any
 
-from hostctl.core import atomic_file, lock, requests
-from hostctl.core.documents import Document, parsed
+from hostctl import handover
+from hostctl.core import json_file, lock, requests
+from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
 from hostctl.docker.engine import DockerError, Engine
+from hostctl.handover.request import RecoverRequest
 from hostctl.reboot_check import docker_checks, host_checks, message
 from hostctl.reboot_check.request import FolderRequest, RebootCheckRequest
 from hostctl.reboot_check.row import Row
@@ -32,7 +34,6 @@ AGAIN_SECONDS = 3.0
 
 def arm(request: RebootCheckRequest) -> dict[str, Any]:
     """Write the marker, and have the host run the check after its boots. Raises Refusal."""
-    os.makedirs(request.folder, mode=0o750, exist_ok=True)
     marked = _mark(request)
     installed = installer.install(request.job)
     return {"by": installed.kind, "path": installed.place, "entry": installed.reason, **marked}
@@ -41,11 +42,7 @@ def arm(request: RebootCheckRequest) -> dict[str, Any]:
 def disarm(request: RebootCheckRequest) -> dict[str, Any]:
     """Remove the job, the marker and the result; an absent one is not an error."""
     removed = installer.remove(request.job)
-    for path in (request.request_file, _result_file(request), os.path.join(request.folder, "lock")):
-        if os.path.lexists(path):
-            os.unlink(path)
-    if os.path.isdir(request.folder) and not os.listdir(request.folder):
-        os.rmdir(request.folder)
+    json_file.remove(request.folder, os.path.basename(request.request_file), RESULT, "lock")
     return {"path": request.job.place, "removed": bool(removed)}
 
 
@@ -89,16 +86,17 @@ def check(request: RebootCheckRequest) -> dict[str, Any]:
             "ok": all(row.ok for row in rows),
             "at": now(),
             "seconds": round(passed, 1),
-            "seconds_after_boot": _seconds_after_boot(request),
+            # None after a restart without a boot of the kernel, as of a container.
+            "seconds_after_boot": None if request.boot_id == _boot_id() else _uptime(),
             "boot_id": _boot_id(),
             "marked_at": request.marked_at,
             "active": request.active,
             "parts": [{"part": row.part, "ok": row.ok, "detail": row.detail} for row in rows],
         }
         # On the disk before it is sent: Discord may take its time.
-        _keep(_result_file(request), result, 0o644)
+        json_file.write(_result_file(request), result, 0o644)
         result["message"] = message.send(request, result)
-        _keep(_result_file(request), result, 0o644)
+        json_file.write(_result_file(request), result, 0o644)
     return result
 
 
@@ -109,6 +107,7 @@ def _finished(request: RebootCheckRequest, end: float) -> list[Row]:
         engine.wait_until_up(max(0.0, end - time.monotonic()))
     except DockerError as error:
         return [Row("docker", False, str(error))]
+    interrupted = _recovered(request)
     backends, again = Row("backends", False, "not called: nobody has the port"), 0.0
     while True:
         rows = _rows(engine, request)
@@ -117,10 +116,20 @@ def _finished(request: RebootCheckRequest, end: float) -> list[Row]:
             backends, again = host_checks.of_backends(request, good), time.monotonic() + AGAIN_SECONDS
         elif port is not None and port.final:
             backends = Row("backends", False, "not called: the wrong owner has the port", final=True)
-        rows.append(backends)
+        rows += [backends, *interrupted]
         if all(row.finished for row in rows) or time.monotonic() >= end:
             return rows
         time.sleep(POLL_SECONDS)
+
+
+def _recovered(request: RebootCheckRequest) -> list[Row]:
+    """A row only where an interrupted handover could not be ended."""
+    folder = os.path.join(os.path.dirname(request.folder), "handover")
+    try:
+        handover.recover(RecoverRequest(folder, request.docker_socket))
+    except Refusal as refusal:
+        return [Row("handover", False, str(refusal), final=True)]
+    return []
 
 
 def _rows(engine: Engine, request: RebootCheckRequest) -> list[Row]:
@@ -142,7 +151,7 @@ def _rows(engine: Engine, request: RebootCheckRequest) -> list[Row]:
 def _mark(request: RebootCheckRequest) -> dict[str, Any]:
     before = docker_checks.running_before(docker_checks.read(Engine(request.docker_socket)), request)
     marker = replace(request, marked_at=now(), before=before, boot_id=_boot_id())
-    _keep(request.request_file, requests.write(marker), 0o600)
+    json_file.write(request.request_file, requests.write(marker), folder_mode=0o750)
     return {"marked_at": marker.marked_at, "watched": marker.running}
 
 
@@ -151,26 +160,13 @@ def _result_file(request: FolderRequest) -> str:
 
 
 def _kept(path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return parsed(file.read()) or {}
-    except FileNotFoundError:
-        return {}
-
-
-def _keep(path: str, values: dict[str, Any], mode: int) -> None:
-    atomic_file.write(path, json.dumps(values, indent=1).encode() + b"\n", mode)
+    return json_file.read(path) or {}
 
 
 def _boot_id() -> str:
     """The kernel's name of this boot (random(4))."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
-
-
-def _seconds_after_boot(request: RebootCheckRequest) -> float | None:
-    """Seconds since the kernel started; None where that was before the marker, as in a container that restarted."""
-    return None if request.boot_id == _boot_id() else _uptime()
 
 
 def _uptime() -> float:

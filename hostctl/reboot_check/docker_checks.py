@@ -1,7 +1,6 @@
 """Docker after a boot: containers, networks, and the owner of the port.
 
 Each row says whether time can still fix it: a container that is starting can, a network that is gone cannot.
-Deliberately does not: change anything, wait, or keep a result.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def running_before(state: DockerState, request: RebootCheckRequest) -> dict[str,
 
 
 def of_containers(request: RebootCheckRequest, state: DockerState) -> Row:
-    """Every container that must run does and is healthy; none is paused, and not both gateways serve."""
+    """Every container that must run does and is healthy; none is paused, and the predecessor does not serve."""
     starting: list[str] = []
     lost: list[str] = []
     for name in request.running:
@@ -60,7 +59,8 @@ def of_containers(request: RebootCheckRequest, state: DockerState) -> Row:
     paused = [container.name for container in state.found if container.paused]
     lost += [f"{name} is still paused" for name in paused if name not in request.running]
     other = state.named(request.predecessor) if request.active == "sentinel" and request.predecessor else None
-    if other is not None and other.running and not other.paused:
+    stands_by = other is not None and other.restart[0] == "no" and all(a.internal for a in other.attachments)
+    if other is not None and other.running and not other.paused and not stands_by:
         lost.append(f"{other.name} runs beside Sentinel (restart policy {other.restart[0]})")
     elif request.active == "sentinel" and request.predecessor and other is None:
         lost.append(f"{request.predecessor} is gone, so there is no rollback")

@@ -1,7 +1,4 @@
-"""The host after a boot beside Docker: firewall, jobs, monitoring, and the backends through the port.
-
-Deliberately does not: change anything, wait, or keep a result.
-"""
+"""The host after a boot beside Docker: firewall, jobs, monitoring, and the backends through the port."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ REQUEST_SECONDS = 5.0
 
 
 def of_firewall(request: RebootCheckRequest) -> Row:
-    """The rules are set, and the host's script would set them again."""
+    """The rules are set, and the next boot would set them again."""
     if not request.firewall:
         return Row("firewall", True, "not checked: firewall.enabled is false")
     try:
@@ -31,16 +28,16 @@ def of_firewall(request: RebootCheckRequest) -> Row:
         shown = firewall.show(requests.read(FirewallRequest, Document(values, "'firewall'")))
     except Refusal as refusal:
         return Row("firewall", False, str(refusal), final=True)
-    script = shown["script"]
-    if not script["block"]:
+    lost = shown["boot"]["problem"]
+    if lost:
         missing = (
             f"{len(shown['missing'])} rules are missing" if shown["missing"] else "the rules hold until the next boot"
         )
-        return Row("firewall", False, f"{script['path']} has lost its block; {missing}", final=True)
+        return Row("firewall", False, f"{lost}; {missing}", final=True)
     if shown["missing"]:
         return Row("firewall", False, f"rules are missing, first {shown['missing'][0]}")
-    if not shown["reached"]:
-        return Row("firewall", False, "no packet reaches DOCKER-USER")
+    if shown["unreached"]:
+        return Row("firewall", False, f"{', '.join(shown['unreached'])}: packets are accepted before our rules")
     return Row("firewall", True, f"{len(shown['ports'])} ports are guarded")
 
 

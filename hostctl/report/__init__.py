@@ -1,8 +1,4 @@
-"""`report inspect`: the host's own record of handovers and backups, and its containers, for `make report`.
-
-Owns: reading the journal's finished entries, the nightly job's files, the containers' images by digest.
-Deliberately does not: change or judge anything, or repeat a handover's request.
-"""
+"""`report inspect`: the host's own record of handovers and backups, and its containers, for `make report`."""
 
 from __future__ import annotations
 
@@ -14,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core.documents import parsed, rows, table
+from hostctl.core import json_file
+from hostctl.core.documents import rows, table
 from hostctl.core.timestamps import now
 from hostctl.docker import containers
 from hostctl.docker.engine import Engine
@@ -50,19 +47,8 @@ def inspect(request: InspectRequest) -> dict[str, Any]:
         "containers": [_described(engine, name) for name in request.containers],
         "last": {key: value for key, value in last.items() if key not in _LEFT_OUT},
         "handovers": [_summary(name, lines) for name, lines in journal.finished()],
-        **{key: kept(folder, name) for key, name in NIGHTLY_FILES.items()},
+        **{key: json_file.read(os.path.join(folder, NIGHTLY, name)) or None for key, name in NIGHTLY_FILES.items()},
     }
-
-
-def kept(folder: str, name: str) -> dict[str, Any] | None:
-    """A file of the nightly job, in its own folder or the product's; None where it is absent or not a JSON object."""
-    for place in (os.path.join(folder, NIGHTLY), folder):
-        try:
-            with open(os.path.join(place, name), encoding="utf-8") as file:
-                return parsed(file.read())
-        except (FileNotFoundError, UnicodeDecodeError):
-            continue
-    return None
 
 
 def _host(engine: Engine) -> dict[str, str]:
@@ -116,7 +102,7 @@ def _summary(name: str, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     opening, results = lines[0], [table(line["result"]) for line in lines if "result" in line]
     result = results[-1] if results else dict[str, Any]()
     goals = {key: str(table(opening.get(key)).get("name", "")) for key in ("from", "to")}
-    outcome_facts = {key: result[key] for key in ("downtime_ms", "parts", "release", "at") if key in result}
+    outcome_facts = {key: result[key] for key in ("downtime_ms", "parts", "keep", "at") if key in result}
     outcome = name.rpartition("-")[2].partition(".")[0]
     forced = {"force": True} if table(opening.get("request")).get("force") else {}
     return {"verb": opening["verb"], "at": opening["at"], **goals, **outcome_facts, **forced, "outcome": outcome}

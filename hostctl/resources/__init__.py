@@ -1,4 +1,4 @@
-"""`resources keep | write | forget`: memory and CPU of the product's containers, by Docker's own statistics.
+"""`resources keep | write | free | forget`: memory and CPU of the product's containers, by Docker's own statistics.
 
 Owns: its request, kept for the job that runs `write` once a minute, and the file of metrics that Prometheus reads.
 Deliberately does not: keep running between two readings, or need more of Docker than its statistics; a container that
@@ -8,7 +8,6 @@ Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -18,12 +17,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hostctl.core import atomic_file, requests
+from hostctl.core import atomic_file, json_file, requests
 from hostctl.core.documents import Document, table
 from hostctl.core.errors import Refusal
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL
 from hostctl.docker.engine import DockerError, Engine
-from hostctl.resources import process_memory
+from hostctl.docker.users import is_ours
+from hostctl.host.free_space import disk_of, dockers_folder
+from hostctl.resources import firewall_reading, process_memory
 from hostctl.schedule import installer
 from hostctl.schedule.job import AUTO, EveryMinute, Job, Scheduler
 
@@ -31,7 +32,6 @@ NAME = "sentinel-resources"
 REQUEST = "request.json"
 LIMIT_SECONDS = 50
 _ALONE = "import sys; sys.path.insert(0, sys.argv[1]); from hostctl import resources; resources.alone()"
-LABEL = "sentinel-cutover"
 MOST_AT_ONCE = 8
 MEMORY, LIMIT = "sentinel_container_memory_bytes", "sentinel_container_memory_limit_bytes"
 CPU, PROCESS, TARGET = (
@@ -39,11 +39,15 @@ CPU, PROCESS, TARGET = (
     "sentinel_process_memory_bytes",
     "sentinel_memory_target_bytes",
 )
+DISK = "sentinel_disk_free_share"
+UNMET = "sentinel_firewall_rules_unmet"
 _HELP = {
     MEMORY: ("gauge", "Memory of a container without the file cache that the kernel can drop, as docker stats has it."),
     LIMIT: ("gauge", "Most memory that the container may have."),
     CPU: ("counter", "CPU time of a container."),
     PROCESS: ("gauge", "Resident memory of the bridge and of the gateway, without their backends."),
+    DISK: ("gauge", "Free part of the disk with the product's folder, Docker's, or the backups, 0 to 1."),
+    UNMET: ("gauge", "Rules of the firewall that no packet met when they were last read, before they were set again."),
     TARGET: ("gauge", "What bridge and gateway together should stay under."),
 }
 Samples = dict[str, list[tuple[str, float]]]
@@ -52,7 +56,10 @@ Samples = dict[str, list[tuple[str, float]]]
 
 @dataclass(frozen=True)
 class ResourcesRequest:
-    """The file of metrics, and the memory that bridge and gateway together should stay under."""
+    """The file of metrics, the memory that bridge and gateway together should stay under, the folder of backups.
+
+    `firewall` is the file with the last reading of the firewall's rules.
+    """
 
     folder: str
     program: str
@@ -60,6 +67,8 @@ class ResourcesRequest:
     target_mb: int
     scheduler: Scheduler = AUTO
     docker_socket: str = ""
+    backups: str = ""
+    firewall: str = ""
 
     @property
     def job(self) -> Job:
@@ -70,12 +79,19 @@ class ResourcesRequest:
         return Job(NAME, description, argv, file, EveryMinute(), self.scheduler, LIMIT_SECONDS)
 
 
+@dataclass(frozen=True)
+class FreeRequest:
+    """The product's folder and the folder of backups."""
+
+    folder: str
+    backups: str = ""
+    docker_socket: str = ""
+
+
 def keep(request: ResourcesRequest) -> dict[str, Any]:
     """Keep the request, write the first file, and have the host write it from now on; raises Refusal."""
     job = request.job
-    os.makedirs(request.folder, mode=0o755, exist_ok=True)
-    content = json.dumps(requests.write(request), indent=1, sort_keys=True) + "\n"
-    atomic_file.write(job.request_file, content.encode(), 0o644)
+    json_file.write(job.request_file, requests.write(request), 0o644)
     written = write(request)
     installed = installer.install(job)
     return {**written, "place": installed.place, "changed": installed.changed}
@@ -87,6 +103,9 @@ def write(request: ResourcesRequest) -> dict[str, Any]:
     target = request.target_mb * 1024 * 1024
     collected: Samples = {name: [] for name in _HELP}
     collected[TARGET].append(("", target))
+    collected[DISK] += [(f'{{disk="{name}"}}', free) for name, free in _disks(engine, request).items()]
+    unmet = firewall_reading.unmet(request.firewall)
+    collected[UNMET] += [] if unmet is None else [("", unmet)]
     running = _running(engine)
     with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
         # Docker answers each in a second or so, since it takes its statistics once in that time.
@@ -113,22 +132,31 @@ def alone() -> None:
 
 def forget(request: ResourcesRequest) -> dict[str, Any]:
     """Remove the job, the file of metrics and the request; one that does not exist is not an error."""
-    path = request.job.request_file
     removed = installer.remove(request.job)
-    for file in (request.file, path):
-        try:
-            os.unlink(file)
-            removed.append(file)
-        except FileNotFoundError:
-            continue
-    if os.path.isdir(os.path.dirname(path)) and not os.listdir(os.path.dirname(path)):
-        os.rmdir(os.path.dirname(path))
-    return {"removed": removed}
+    removed += [request.file] if os.path.exists(request.file) else []
+    if os.path.exists(request.file):
+        os.unlink(request.file)
+    return {"removed": [*removed, *json_file.remove(request.folder, REQUEST)]}
+
+
+def free(request: FreeRequest) -> dict[str, Any]:
+    """{"disks": {name: free share, 0 to 1}}."""
+    return {"disks": _disks(Engine(request.docker_socket), request)}
+
+
+def disks(folders: Mapping[str, str]) -> dict[str, float]:
+    """The free share of each folder's disk; a folder that does not exist yet counts as the one above it."""
+    found = {name: disk_of(folder) for name, folder in folders.items() if folder}
+    return {name: round(disk.f_bavail / max(disk.f_blocks, 1), 4) for name, disk in found.items()}
+
+
+def _disks(engine: Engine, request: ResourcesRequest | FreeRequest) -> dict[str, float]:
+    return disks({"product": request.folder, "docker": dockers_folder(engine), "backups": request.backups})
 
 
 def _running(engine: Engine) -> list[dict[str, Any]]:
     running = engine.get("/containers/json")
-    return [short for short in running if table(short.get("Labels")).get(LABEL) == "true"]
+    return [short for short in running if is_ours(short)]
 
 
 def _read(socket_path: str, short: Mapping[str, Any]) -> tuple[str, Samples]:
@@ -168,5 +196,5 @@ def lines(samples: Samples, moment: int) -> Iterator[str]:
     """The file's lines; `moment` is in milliseconds since 1970."""
     for name, (kind, help_) in _HELP.items():
         yield f"# HELP {name} {help_}\n# TYPE {name} {kind}\n"
-        for label, value in samples[name]:
+        for label, value in samples.get(name, ()):
             yield f"{name}{label} {value:.10g} {moment}\n"

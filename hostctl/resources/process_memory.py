@@ -1,7 +1,4 @@
-"""Memory of bridge and gateway alone: Docker's statistics count their backends with them.
-
-Owns: finding both among a container's processes, as the host's /proc has them. Deliberately does not: run a program.
-"""
+"""Memory of bridge and gateways alone, from the host's /proc: Docker's statistics count their backends with them."""
 
 from __future__ import annotations
 
@@ -9,24 +6,24 @@ import os
 
 GATEWAY = b"sentinel-gateway"
 _PROC = "/proc"
-_STEPS_DOWN = 3
-"""Docker's init, the image's own shell and the bridge are above the gateway."""
+_STEPS_DOWN = 4
+"""Docker's init, the image's own shell, the bridge's supervisor and the bridge are above the gateway."""
 
 
 def of_bridge_and_gateway(first: int) -> dict[str, int]:
     """Resident bytes by "bridge" and "gateway", below the container's first process; empty where none can be seen.
 
-    An image without a bridge has the gateway alone.
+    The bridge's gateway processes count together. An image without a bridge has one gateway alone.
     """
-    above, here = 0, [first] if first else []
+    above, here = {first: 0}, [first] if first else []
     for _ in range(_STEPS_DOWN + 1):
-        gateway = next((pid for pid in here if _runs_gateway(pid)), 0)
-        if gateway:
-            sizes = {"bridge": resident(above)} if above and above != first else {}
-            return {name: size for name, size in {**sizes, "gateway": resident(gateway)}.items() if size}
-        if len(here) != 1:
-            break
-        above, here = here[0], children(here[0])
+        gateways = [pid for pid in here if _runs_gateway(pid)]
+        if gateways:
+            bridge = above[gateways[0]]
+            sizes = {"bridge": resident(bridge)} if bridge and bridge != first else {}
+            return {name: size for name, size in {**sizes, "gateway": sum(map(resident, gateways))}.items() if size}
+        above = {child: pid for pid in here for child in children(pid)}
+        here = list(above)
     return {}
 
 

@@ -10,18 +10,18 @@ or remove what another container uses by now; that is reported instead.
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core import atomic_file
-from hostctl.core.documents import parsed, rows, table
+from hostctl.core import json_file
+from hostctl.core.documents import rows, table
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
 from hostctl.core.timestamps import now
 from hostctl.docker import containers
 from hostctl.docker.engine import DockerError, Engine
+from hostctl.docker.users import users
 from hostctl.host import port_holder
 from hostctl.retire import final_dump, inventory, preconditions
 from hostctl.retire.request import RetireRequest
@@ -131,12 +131,17 @@ def remove(request: RetireRequest) -> dict[str, Any]:
         for identifier in identifiers:
             _remove_container(engine, identifier)
         for network in rows(listed.get("networks")):
-            kept += _removed(engine, f"/networks/{quote(str(network['id']))}", str(network["name"]))
+            _empty_standby(engine, str(network["name"]))
+            used_by = users(engine, network=str(network["name"]))
+            kept += _removed(engine, f"/networks/{quote(str(network['id']))}", str(network["name"]), used_by)
         for volume in rows(listed.get("volumes")):
-            kept += _removed(engine, f"/volumes/{quote(str(volume['name']))}", str(volume["name"]))
+            used_by = users(engine, volume=str(volume["name"]))
+            kept += _removed(engine, f"/volumes/{quote(str(volume['name']))}", str(volume["name"]), used_by)
         for image in rows(listed.get("images")):
-            kept += _removed(engine, f"/images/{quote(str(image['id']))}?force=1", str(image["name"]))
-        _remove_files([str(file["path"]) for file in rows(listed.get("files"))], table(retirement["kept"]))
+            used_by = users(engine, image=str(image["id"]))
+            kept += _removed(engine, f"/images/{quote(str(image['id']))}?force=1", str(image["name"]), used_by)
+        paths = [str(file["path"]) for file in rows(listed.get("files"))]
+        kept += _remove_files(engine, paths, table(retirement["kept"]))
         retirement |= {"removed_at": retirement.get("removed_at") or now(), "left": kept}
         _save(folder, retirement)
     return retirement
@@ -146,26 +151,21 @@ def stale(request: RetireRequest) -> dict[str, Any]:
     """Remove the named networks, each only where still no container is on it."""
     engine = Engine(request.docker_socket)
     unused = {str(network["name"]): str(network["id"]) for network in inventory.read(engine, request)["stale"]}
-    removed = [name for name in request.names if name in unused]
-    kept = [f"{name}: a container is on it" for name in request.names if name not in unused]
-    for name in list(removed):
-        left = _removed(engine, f"/networks/{quote(unused[name])}", name)
+    removed, kept = list[str](), list[str]()
+    for name in request.names:
+        left = [f"{name}: a container is on it"]
+        if name in unused:
+            used_by = users(engine, network=name)
+            left = _removed(engine, f"/networks/{quote(unused[name])}", name, used_by)
         kept += left
-        removed = [other for other in removed if not left or other != name]
+        removed += [] if left else [name]
     return {"removed": removed, "kept": kept}
 
 
 def recorded(folder: str) -> dict[str, Any]:
     """The retirement recorded in the product's folder, empty when there is none."""
-    path = os.path.join(folder, FOLDER, RECORD)
-    try:
-        with open(path, encoding="utf-8") as file:
-            retirement = parsed(file.read())
-    except FileNotFoundError:
-        return {}
-    if retirement is None:
-        raise Refusal(f"{path} is not JSON: put it back from a backup, or remove it and run again")
-    return retirement
+    fix = "put it back from a backup, or remove it and run again"
+    return json_file.read(os.path.join(folder, FOLDER, RECORD), fix) or {}
 
 
 def _folder(request: RetireRequest) -> str:
@@ -178,9 +178,7 @@ def _exclusive(request: RetireRequest, reason: str) -> Any:
 
 def _save(folder: str, retirement: dict[str, Any]) -> None:
     final_dump.make_folder(folder)
-    atomic_file.write(
-        os.path.join(folder, RECORD), (json.dumps(retirement, indent=1, sort_keys=True) + "\n").encode(), 0o600
-    )
+    json_file.write(os.path.join(folder, RECORD), retirement)
 
 
 def _sidecars(engine: Engine, request: RetireRequest) -> list[tuple[dict[str, Any], containers.Container]]:
@@ -211,7 +209,18 @@ def _remove_container(engine: Engine, identifier: str) -> None:
     engine.delete(f"/containers/{quote(identifier)}?force=1")
 
 
-def _removed(engine: Engine, path: str, name: str) -> list[str]:
+def _empty_standby(engine: Engine, network: str) -> None:
+    """Take everybody off the standby network, also a stopped container, which could not start without it."""
+    if network in containers.networks_of_role(engine, containers.STANDBY_ROLE):
+        for container in containers.everything(engine):
+            if container.on(network):
+                body = {"Container": container.id, "Force": True}
+                engine.post(f"/networks/{quote(network)}/disconnect", body)
+
+
+def _removed(engine: Engine, path: str, name: str, used_by: list[str]) -> list[str]:
+    if used_by:
+        return [_in_use(name, used_by)]
     try:
         engine.delete(path)
     except DockerError as error:
@@ -221,13 +230,22 @@ def _removed(engine: Engine, path: str, name: str) -> list[str]:
     return []
 
 
-def _remove_files(paths: list[str], kept: dict[str, Any]) -> None:
-    """Remove only what the copy holds; a folder goes when nothing else is in it."""
+def _in_use(name: str, used_by: list[str]) -> str:
+    return f"{name}: used by {', '.join(used_by)}"
+
+
+def _remove_files(engine: Engine, paths: list[str], kept: dict[str, Any]) -> list[str]:
+    """Remove only what the copy holds; a folder goes when nothing else is in it. The sentences on what is in use."""
     if not table(kept.get("files")).get("path"):
-        return
-    for path in paths:
-        if os.path.isfile(path):
+        return []
+    left: list[str] = []
+    for path in filter(os.path.isfile, paths):
+        used_by = users(engine, path=path)
+        if used_by:
+            left.append(_in_use(path, used_by))
+        else:
             os.unlink(path)
     for folder in sorted({os.path.dirname(path) for path in paths}):
-        if os.path.isdir(folder) and not os.listdir(folder):
+        if os.path.isdir(folder) and not os.listdir(folder) and not users(engine, path=folder):
             os.rmdir(folder)
+    return left

@@ -1,39 +1,33 @@
 """The last dump of ContextForge's database, and a copy of its compose files, before either goes.
 
-Owns: both, 0600 in a folder of 0700, each written beside and renamed once it has been verified: the dump is read back
-whole by its own server's `pg_restore` (`--list` would prove nothing), and the file that arrived has the same SHA-256.
+Owns: both, 0600 in a folder of 0700, each written beside and renamed once it has been verified.
 Deliberately does not: know a password; the database's own client connects over the server's socket. The product never
 removes either file: without the key in `.env` the dump's encrypted fields cannot be read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import tarfile
 import time
 from collections.abc import Sequence
-from typing import Any
-from urllib.parse import quote
+from typing import Any, BinaryIO
 
-from hostctl.core import atomic_file
+from hostctl.core import atomic_file, folders
 from hostctl.core.documents import rows
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
 from hostctl.docker import containers
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
+from hostctl.docker.exec_streams import streamed
+from hostctl.postgres import dump_file
+from hostctl.postgres.psql import complaint
 
 DUMP, FILES = "contextforge.dump", "contextforge-files.tar"
-INSIDE = "/tmp/sentinel-cutover-last.dump"
 DUMP_SECONDS, READY_SECONDS = 900.0, 60.0
-_PIECE_BYTES = 1 << 20
 _NAMES = 'user="${POSTGRES_USER:-postgres}"; base="${POSTGRES_DB:-$user}"'
-_RUN = (
-    f'umask 077; {_NAMES}; pg_dump -Fc -w --lock-wait-timeout=30s -h /run/postgresql -U "$user" -f "$0" "$base" && '
-    'pg_restore -f /dev/null "$0" && sha256sum "$0"'
-)
+_DUMP = f'{_NAMES}; exec pg_dump -Fc -w --lock-wait-timeout=30s -h /run/postgresql -U "$user" -d "$base"'
 
 
 def take(engine: Engine, folder: str, going: Sequence[Container]) -> dict[str, Any]:
@@ -46,7 +40,6 @@ def take(engine: Engine, folder: str, going: Sequence[Container]) -> dict[str, A
         _wait(engine, database)
         return _taken(engine, folder, database)
     finally:
-        engine.inside(database.id, ["rm", "-f", INSIDE], READY_SECONDS)
         if started:
             engine.post(f"/containers/{database.id}/stop?t=30", seconds=READY_SECONDS)
 
@@ -77,8 +70,7 @@ def keep_files(folder: str, paths: Sequence[str]) -> dict[str, Any]:
 
 def make_folder(folder: str) -> None:
     """Make the folder, readable for its owner alone, whatever was there before."""
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    os.chmod(folder, 0o700)
+    folders.make_exactly(folder, 0o700)
 
 
 def _database(engine: Engine, going: Sequence[Container]) -> Container:
@@ -103,39 +95,18 @@ def _wait(engine: Engine, database: Container) -> None:
 
 
 def _taken(engine: Engine, folder: str, database: Container) -> dict[str, Any]:
-    status, output = engine.inside(database.id, ["sh", "-c", _RUN, INSIDE], DUMP_SECONDS)
-    lines = output.strip().splitlines()
-    if status or not lines:
-        reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no reason given")
-        raise Refusal(
-            f"the last dump of {database.name} failed ({reason}): fix that, then run again; nothing was removed"
-        )
-    digest, target = lines[-1].split()[0], os.path.join(folder, DUMP)
-    partial = _beside(target)
-    path = f"/containers/{quote(database.id)}/archive?path={quote(INSIDE)}"
-    with engine.download(path, DUMP_SECONDS) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-        source = next((tar.extractfile(member) for member in tar if member.isfile()), None)
-        if source is None:
-            raise Refusal(f"Docker returned no dump from {database.name}: run again")
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            shutil.copyfileobj(source, file, _PIECE_BYTES)
-            file.flush()
-            os.fsync(file.fileno())
-    if _digest(partial) != digest:
-        os.unlink(partial)
-        raise Refusal(f"checksum mismatch of the dump in {folder}: check the disk, then run again")
-    os.replace(partial, target)
-    atomic_file.sync_folder(folder)
-    return {"path": target, "bytes": os.path.getsize(target), "sha256": digest, "at": now()}
+    def dump(out: BinaryIO) -> None:
+        status, output = streamed(engine, database.id, ["sh", "-c", _DUMP], DUMP_SECONDS, out=out)
+        if status:
+            raise Refusal(f"pg_dump in {database.name} failed ({complaint(output) or 'no reason given'})")
 
-
-def _digest(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+    target = os.path.join(folder, DUMP)
+    try:
+        with dump_file.new(engine, database.image, target, dump) as (_, facts):
+            pass
+    except Refusal as refusal:
+        raise Refusal(f"no last dump was taken: {refusal}; fix that, then run again; nothing was removed") from None
+    return {"path": target, **facts, "at": now()}
 
 
 def _beside(target: str) -> str:
@@ -144,5 +115,5 @@ def _beside(target: str) -> str:
 
 def described(engine: Engine, identifiers: Sequence[str]) -> list[Container]:
     """The containers that still exist."""
-    present = [containers.find(engine, identifier, {}) for identifier in identifiers]
+    present = [containers.find(engine, identifier) for identifier in identifiers]
     return [container for container in present if container is not None]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from hostctl.core.documents import rows, table
 from hostctl.docker import containers
-from hostctl.docker.containers import PROJECT_LABEL, Container
+from hostctl.docker.containers import PROJECT_LABEL, ROLE_LABEL, STANDBY_ROLE, Container
 from hostctl.docker.engine import Engine
 from hostctl.retire.request import RetireRequest
 
@@ -41,8 +41,10 @@ def read(engine: Engine, request: RetireRequest) -> Inventory:
     staying = [container for container in present if container not in going]
     named = {str(network["Name"]): network for network in engine.get("/networks")}
     own = set(request.networks)
-    theirs = _networks(named, going, project) - own
-    kept = {name: _others(name, staying, sidecars) for name in sorted(theirs)}
+    # Whoever else is on the standby network was put there by the handover.
+    standby = {name for name, network in named.items() if table(network.get("Labels")).get(ROLE_LABEL) == STANDBY_ROLE}
+    theirs = (_networks(named, going, project) | standby) - own
+    kept = {name: [] if name in standby else _others(name, staying, sidecars) for name in sorted(theirs)}
     leaving = {name for name, others in kept.items() if not others}
     return {
         "containers": _containers(engine, going),

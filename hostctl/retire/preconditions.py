@@ -1,7 +1,4 @@
-"""Preconditions of a retirement: Sentinel has served for long enough, and a restore drill has been good since.
-
-Deliberately does not: change anything.
-"""
+"""Preconditions of a retirement: Sentinel has served for long enough, and a restore drill has been good since."""
 
 from __future__ import annotations
 
@@ -9,8 +6,9 @@ import os
 import time
 from dataclasses import dataclass
 
-from hostctl.core.documents import parsed, table
-from hostctl.core.timestamps import seconds_of
+from hostctl.core import json_file
+from hostctl.core.documents import table
+from hostctl.core.timestamps import seconds_of, whole
 from hostctl.handover.journal import Journal
 
 DAY_SECONDS = 86400
@@ -39,11 +37,7 @@ def read(folder: str) -> Facts:
 
 def restored_at(folder: str) -> str:
     """The time of the last good restore drill, "" where there is none."""
-    try:
-        with open(os.path.join(folder, RESTORE_DRILL), encoding="utf-8") as file:
-            result = parsed(file.read()) or {}
-    except FileNotFoundError:
-        return ""
+    result = json_file.read(os.path.join(folder, RESTORE_DRILL)) or {}
     return str(table(result.get("last_good")).get("at") or "")
 
 
@@ -58,14 +52,14 @@ def refusals(facts: Facts, days: int) -> tuple[list[str], str]:
     if time.time() < allowed:
         sentences.append(
             f"Sentinel has served without a rollback since {facts.since}, and predecessor.retire_days is {days}: "
-            f"allowed from {_text(allowed)}"
+            f"allowed from {whole(allowed)}"
         )
     if not facts.restored or seconds_of(facts.restored) < seconds_of(facts.since):
         sentences.append(
             f"no backup of Sentinel's database has passed a restore drill since {facts.since}: allowed from "
-            f"{_text(max(allowed, time.time()))}, once a restore drill is good"
+            f"{whole(max(allowed, time.time()))}, once a restore drill is good"
         )
-    return sentences, _text(allowed)
+    return sentences, whole(allowed)
 
 
 def _since(journal: Journal) -> str:
@@ -81,10 +75,6 @@ def _since(journal: Journal) -> str:
         if opening["verb"] == "rollback" or table(opening.get("from")).get("kind") != "sentinel":
             break
     return oldest
-
-
-def _text(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def script_note(script: str, names: list[str]) -> str:

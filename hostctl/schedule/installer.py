@@ -1,7 +1,7 @@
-"""Installing a job: in the operator's script, or as files of systemd or cron; never in two places.
+"""Installing a job: in the operator's script, as files of systemd or cron, or in the crontab of a user who may write
+neither; never in two places.
 
-Owns: writing and removing the job's own files, and switching its unit on and off.
-Deliberately does not: touch another unit, another of cron's files, or a crontab.
+Deliberately does not: touch another unit, another of cron's files, or another line of a crontab.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hostctl.core import atomic_file
 from hostctl.core.errors import Refusal
-from hostctl.schedule import script_block, systemd
+from hostctl.schedule import crontab, script_block, systemd
 from hostctl.schedule.job import InScript, Job
 
 _MODE = 0o644
@@ -21,7 +21,7 @@ _INSTEAD = "set host.scheduler to cron"
 
 @dataclass(frozen=True)
 class Installed:
-    """The place of a job: script, systemd or cron, the file, and what was done to it."""
+    """The place of a job: script, systemd, cron or crontab, the file, and what was done to it."""
 
     kind: str
     place: str
@@ -50,6 +50,9 @@ def problem(job: Job) -> str:
         text = script_block.read(job.when.script)
         held = text is not None and script_block.held(text, job.block(job.when), job.when.script)
         return "" if held else f"{job.when.script} has lost its block"
+    if job.kind == "crontab":
+        held = crontab.has(job.crontab_block, job.crontab_command)
+        return "" if held else f"{job.place} has lost the line of {job.name}"
     for path in job.contents():
         try:
             # cron's file of a daily job has the host's time of the day on which it was written.
@@ -79,6 +82,9 @@ def _put_block(job: Job, when: InScript) -> Installed:
 
 
 def _put_files(job: Job) -> Installed:
+    if job.kind == "crontab":
+        changed = crontab.put(job.crontab_block)
+        return Installed(job.kind, job.place, changed, "written" if changed else "installed already")
     if job.kind == "systemd" and not systemd.runs():
         raise Refusal(f"systemd does not run on this host: {_INSTEAD}")
     folder = os.path.dirname(job.place)
@@ -120,6 +126,8 @@ def _remove(job: Job, former: Job | None, keep: set[str]) -> list[str]:
             removed += [when.script] if taken.changed else []
         removed += _remove_units(known, keep)
         removed += _unlinked([known.cron_file], keep)
+        if os.geteuid() and crontab.name() not in keep and crontab.exists() and crontab.take(known.crontab_block):
+            removed.append(crontab.name())
     return removed
 
 

@@ -1,16 +1,13 @@
 """A job of the host: its command, its request on stdin, and when it runs.
 
-Owns: the text of a scheduler's files for it (systemd.exec(5), systemd.timer(5), crontab(5)), and the line of a script.
-Deliberately does not: write a file; `hostctl/schedule/installer.py` does.
-
-Times are in UTC. cron knows only the host's local time, so its file has the local time of the day on which it was
-written: where clocks change, a daily job is an hour off for half of the year.
+Formats: systemd.exec(5), systemd.timer(5), crontab(5). Times are in UTC. cron knows only the host's local time, so its
+file has the local time of the day on which it was written: where clocks change, a daily job is an hour off for half of
+the year.
 """
 
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import shlex
 import time
@@ -18,7 +15,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from hostctl.core.errors import Refusal
-from hostctl.schedule import systemd
+from hostctl.schedule import crontab, systemd
 from hostctl.schedule.script_block import Block
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -45,6 +42,18 @@ class Scheduler:
             raise Refusal(f"host.scheduler is '{self.kind}': set it to auto, systemd or cron")
         for folder in (self.unit_folder, self.cron_folder):
             require_plain_path(folder)
+
+    @property
+    def chosen(self) -> str:
+        """systemd, cron, or `crontab`: the user's own, where a user who is not root may not write cron's folder."""
+        kind = self.kind
+        if kind == "auto":
+            kind = "systemd" if systemd.runs() and _may_write(self.unit_folder) else "cron"
+        return "crontab" if kind == "cron" and not _may_write(self.cron_folder) else kind
+
+
+def _may_write(folder: str) -> bool:
+    return os.geteuid() == 0 or os.access(folder, os.W_OK)
 
 
 AUTO = Scheduler()
@@ -111,18 +120,16 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """The scheduler that runs it: script, systemd or cron."""
-        if isinstance(self.when, InScript):
-            return "script"
-        if self.scheduler.kind == "auto":
-            return "systemd" if systemd.runs() else "cron"
-        return self.scheduler.kind
+        """The scheduler that runs it: script, systemd, cron, or crontab."""
+        return "script" if isinstance(self.when, InScript) else self.scheduler.chosen
 
     @property
     def place(self) -> str:
-        """The file that makes it run."""
+        """The file that makes it run, or the user's crontab."""
         if isinstance(self.when, InScript):
             return self.when.script
+        if self.kind == "crontab":
+            return crontab.name()
         return os.path.join(self.scheduler.unit_folder, self.unit) if self.kind == "systemd" else self.cron_file
 
     @property
@@ -151,10 +158,20 @@ class Job:
         return Block(when.block, f"# {self.description}\n{self.line} || echo {failure} >&2\n", at_start=True)
 
     def contents(self, now: float | None = None) -> dict[str, str]:
-        """The text of the scheduler's files by path; none where a script runs the job."""
+        """The text of the scheduler's files by path; none where a script or the user's crontab runs the job."""
         if self.kind == "systemd":
             return dict(zip(self.unit_files, [self._service(), self._timer()]))
-        return {} if self.kind == "script" else {self.cron_file: self._cron(time.time() if now is None else now)}
+        return {self.cron_file: self._cron(time.time() if now is None else now)} if self.kind == "cron" else {}
+
+    @property
+    def crontab_block(self) -> Block:
+        """The job's lines in the user's crontab."""
+        return Block(self.name, f"# {self.description}\n{self._times(time.time())} {self.crontab_command}\n")
+
+    @property
+    def crontab_command(self) -> str:
+        """Its command there, with a PATH of its own, since the crontab's variables are the user's."""
+        return f"PATH={PATH} {self._cron_line}"
 
     def _service(self) -> str:
         command = shlex.join(self.argv).replace("%", "%%").replace("$", "$$")
@@ -201,12 +218,17 @@ WantedBy=timers.target
 """
 
     def _cron(self, now: float) -> str:
-        times = "@reboot" if isinstance(self.when, AtBoot) else "* * * * *"
+        times, line = self._times(now), self._cron_line
+        return f"{_HEADER}# {self.description}\nPATH={PATH}\n{times} {crontab.owner()} {line}\n"
+
+    def _times(self, now: float) -> str:
         if isinstance(self.when, Daily):
             hour, minute = map(int, self.when.at.split(":"))
             local = time.localtime(now - now % 86400 + hour * 3600 + minute * 60)
-            times = f"{local.tm_min} {local.tm_hour} * * *"
-        user = pwd.getpwuid(os.geteuid()).pw_name
+            return f"{local.tm_min} {local.tm_hour} * * *"
+        return "@reboot" if isinstance(self.when, AtBoot) else "* * * * *"
+
+    @property
+    def _cron_line(self) -> str:
         # A percent sign ends a command there.
-        line = self.line.replace("%", r"\%")
-        return f"{_HEADER}# {self.description}\nPATH={PATH}\n{times} {user} {line}\n"
+        return self.line.replace("%", r"\%")

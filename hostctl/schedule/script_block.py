@@ -12,11 +12,14 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from hostctl.core import atomic_file
+from hostctl.core import atomic_file, folders
 from hostctl.core.errors import Refusal
 
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "mksh")
-_SHEBANG = re.compile(rf"#![ \t]*(?:/usr/bin/env[ \t]+|/(?:[^\s/]+/)*)(?P<shell>{'|'.join(SHELLS)})(?:[ \t].*)?\n?")
+_SHEBANG = re.compile(
+    r"#![ \t]*(?:/(?:usr/)?bin/env[ \t]+(?:-S[ \t]*)?|/(?:[^\s/]+/)*(?:busybox[ \t]+)?)(?:/(?:[^\s/]+/)*)?"
+    rf"(?P<shell>{'|'.join(SHELLS)})(?:[ \t].*)?\n?"
+)
 _NEW = "#!/bin/sh\n"
 _NEW_MODE = 0o755
 _SYNTAX_SECONDS = 10.0
@@ -81,7 +84,7 @@ def take(path: str, block: Block, copy: str) -> Outcome:
     if before is None or after is None or after == before:
         return Outcome(False, "the script holds no such block", _finish(copy, after))
     if after == _NEW and not os.path.exists(copy):
-        os.unlink(os.path.realpath(path))
+        os.unlink(folders.followed(path))
         return Outcome(True, "the script held only our block and was removed")
     _write(path, after, before)
     return Outcome(True, "the block was taken out", _finish(copy, after))

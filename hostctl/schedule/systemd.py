@@ -1,7 +1,4 @@
-"""`systemctl`, on a host that systemd runs.
-
-Owns: calling it, and its failure in one sentence. Deliberately does not: know a unit.
-"""
+"""`systemctl`, on a host that systemd runs, and its failure in one sentence."""
 
 from __future__ import annotations
 

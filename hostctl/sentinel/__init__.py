@@ -23,35 +23,26 @@ PROGRESS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class StartRequest:
-    """The container, by id or name."""
+class StandbyRequest:
+    """The container, by id or name. Within `limit_seconds` it must be healthy, or is killed after a stop."""
 
     container: str
     limit_seconds: float = 60
     docker_socket: str = ""
 
 
-@dataclass(frozen=True)
-class StopRequest:
-    """The container, by id or name; it is killed after `limit_seconds`."""
-
-    container: str
-    limit_seconds: float = 10
-    docker_socket: str = ""
-
-
-def start(request: StartRequest) -> dict[str, Any]:
+def start(request: StandbyRequest) -> dict[str, Any]:
     """Start the container and wait until it is healthy; raises Refusal with its log's last lines."""
     engine, reference, limit = Engine(request.docker_socket), request.container, request.limit_seconds
     began = time.monotonic()
-    container = _existing(engine, reference)
+    container = containers.require(engine, reference)
     unproven = 0.0
     if not container.running:
         engine.post(f"/containers/{container.id}/start")
         unproven = WITHOUT_CHECK_SECONDS
     reported = began
     while True:
-        container = _existing(engine, reference)
+        container = containers.require(engine, reference)
         passed = time.monotonic() - began
         if not container.running or container.restarting:
             raise _failed(engine, container, f"ended with exit code {container.exit_code}")
@@ -67,22 +58,15 @@ def start(request: StartRequest) -> dict[str, Any]:
         time.sleep(POLL_SECONDS)
 
 
-def stop(request: StopRequest) -> dict[str, Any]:
+def stop(request: StandbyRequest) -> dict[str, Any]:
     """Stop the container when it runs; one that is gone is not an error."""
-    engine, reference, limit = Engine(request.docker_socket), request.container, request.limit_seconds
-    container = containers.find(engine, reference, {})
+    engine, limit = Engine(request.docker_socket), request.limit_seconds
+    container = containers.find(engine, request.container)
     if container is None:
-        return {"container": reference, "state": "absent"}
+        return {"container": request.container, "state": "absent"}
     if container.running:
         engine.post(f"/containers/{container.id}/stop?t={int(limit)}", seconds=limit + 30)
     return {"container": container.id, "state": "stopped"}
-
-
-def _existing(engine: Engine, reference: str) -> containers.Container:
-    container = containers.find(engine, reference, {})
-    if container is None:
-        raise Refusal(f"the container {reference} does not exist: create it, then run again")
-    return container
 
 
 def _failed(engine: Engine, container: containers.Container, what: str) -> Refusal:

@@ -33,7 +33,7 @@ class ReloadProbe:
 
 @dataclass(frozen=True)
 class ReloadRequest:
-    """`hidden` and `listed` are tools by name; `logs_reload` is true where the gateway's log reports a reload.
+    """`hidden` and `listed` are tools by name; `reloads` is the number of gateway processes whose log reports one.
 
     `tables` is what the gateway reads again: it is not used, but a change of it runs the verb.
     """
@@ -44,7 +44,7 @@ class ReloadRequest:
     tables: dict[str, Any] = field(default_factory=dict[str, Any])
     hidden: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
-    logs_reload: bool = False
+    reloads: int = 0
     limit_seconds: float = 10
     docker_socket: str = ""
 
@@ -68,7 +68,7 @@ def reload(request: ReloadRequest) -> dict[str, Any]:
         still, absent = sorted(hidden & tools), sorted(listed - tools)
         over = time.monotonic() - began > limit
         # Where no log reports it, an enabled tool that never appears is a backend that is down: not judged here.
-        if not still and (RELOADED in log if request.logs_reload else (over or not absent)):
+        if not still and (log.count(RELOADED) >= request.reloads if request.reloads else (over or not absent)):
             took = round((time.monotonic() - began) * 1000)
             return {"state": "reloaded", "hidden": sorted(hidden), "not_listed": absent, "after_ms": took}
         if over:
@@ -91,7 +91,7 @@ def _signal(engine: Engine, container: containers.Container, limit: float) -> No
 
 
 def _running(engine: Engine, reference: str) -> containers.Container:
-    container = containers.find(engine, reference, {})
+    container = containers.find(engine, reference)
     if container is None or not container.running:
         raise Refusal(f"the container {reference[:12]} does not run: start it with 'sentinel start', then run again")
     return container

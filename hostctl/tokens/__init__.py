@@ -16,13 +16,13 @@ import json
 import os
 import stat
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from hostctl.core import atomic_file, requests
+from hostctl.core import atomic_file, folders, json_file, requests
 from hostctl.core.documents import parsed, table
 from hostctl.core.errors import Refusal
-from hostctl.core.requests import FileMode
+from hostctl.core.timestamps import whole
 from hostctl.mcp.client import token_in
 
 DAY_SECONDS = 86400
@@ -30,16 +30,12 @@ SHORTEST_SECRET_BYTES = 32
 CLAUDE = "claude"
 """The name of the kept request for Claude's token."""
 _HEADER = {"alg": "HS256", "typ": "JWT"}
-_MODE = FileMode(0o600)
+_MODE = 0o600
 
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """The token file with its mode and owner, the claims, and the secret that signs them, or better its file.
-
-    With `request_file` the request is kept there. `entry` is the request of `claude apply` for a literal header, which
-    must follow a renewed token.
-    """
+    """The token file, its claims, and the file of the secret that signs it; with `request_file` the request is kept."""
 
     path: str
     issuer: str
@@ -47,22 +43,13 @@ class TokenRequest:
     subject: str
     role: str
     days: int
+    secret_file: str
     renew_share: float = 0.3
-    secret_file: str = ""
-    secret: str = field(default="", repr=False)
     request_file: str = ""
-    mode: FileMode = _MODE
-    uid: int = -1
-    gid: int = -1
-    entry: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         if self.days < 1 or not 0 <= self.renew_share < 1:
             raise Refusal("'days' must be at least 1 and 'renew_share' from 0 to below 1")
-        if self.request_file and (self.secret or not self.secret_file):
-            raise Refusal(
-                "'request_file' in the document on stdin needs 'secret_file': the secret itself is never kept"
-            )
 
     @property
     def claims(self) -> dict[str, str]:
@@ -70,18 +57,11 @@ class TokenRequest:
 
 
 @dataclass(frozen=True)
-class RemoveRequest:
-    """The token file, and the kept request that made it."""
+class FileRequest:
+    """The token file, whoever wrote it, and the kept request that made it, if any."""
 
     path: str
     request_file: str = ""
-
-
-@dataclass(frozen=True)
-class ReadRequest:
-    """The token file, whoever wrote it."""
-
-    path: str
 
 
 def write(request: TokenRequest) -> dict[str, Any]:
@@ -89,38 +69,34 @@ def write(request: TokenRequest) -> dict[str, Any]:
     secret, now = _secret(request), int(time.time())
     kept = _claims_of(_read(request.path), secret)
     if kept is not None and _still_good(kept, request, now):
-        _restore_owner(request)
+        if stat.S_IMODE(os.stat(request.path).st_mode) != _MODE:
+            os.chmod(folders.followed(request.path), _MODE)
         _keep(request)
-        return {"path": request.path, "expires_at": _moment(int(kept["exp"])), "kept": True}
+        return {"path": request.path, "expires_at": whole(int(kept["exp"])), "kept": True}
     expires = now + request.days * DAY_SECONDS
     token = signed({**request.claims, "iat": now, "exp": expires}, secret)
     try:
-        atomic_file.write(request.path, token.encode() + b"\n", request.mode, request.uid, request.gid)
+        atomic_file.write(request.path, token.encode() + b"\n", _MODE)
     except OSError as error:
         raise Refusal(
             f"the token file {request.path} cannot be written ({error.strerror}): fix that, then run again"
         ) from None
     _keep(request)
-    return {"path": request.path, "expires_at": _moment(expires), "kept": False}
+    return {"path": request.path, "expires_at": whole(expires), "kept": False}
 
 
-def show(request: ReadRequest) -> dict[str, Any]:
+def show(request: FileRequest) -> dict[str, Any]:
     """The token in the file; a secret. Raises Refusal when there is none."""
     return {"token": token_in(request.path)}
 
 
-def forget(request: RemoveRequest) -> dict[str, Any]:
+def forget(request: FileRequest) -> dict[str, Any]:
     """End the renewal; the token file stays as it is. A request that is gone already is not an error."""
-    kept = request.request_file
-    forgotten = os.path.lexists(kept)
-    if forgotten:
-        os.unlink(kept)
-        if not os.listdir(os.path.dirname(kept)):
-            os.rmdir(os.path.dirname(kept))
-    return {"path": request.path, "forgotten": forgotten}
+    folder, name = os.path.split(request.request_file)
+    return {"path": request.path, "forgotten": bool(json_file.remove(folder, name))}
 
 
-def remove(request: RemoveRequest) -> dict[str, Any]:
+def remove(request: FileRequest) -> dict[str, Any]:
     """Remove the token file and the kept request; one that is gone already is not an error."""
     path = request.path
     forget(request)
@@ -133,13 +109,13 @@ def remove(request: RemoveRequest) -> dict[str, Any]:
     return {"path": path, "removed": True}
 
 
-def life(request: ReadRequest) -> dict[str, Any]:
+def life(request: FileRequest) -> dict[str, Any]:
     """{"expires_at", "days_left"} by the token's own claim, whoever made it and whether or not it verifies."""
-    claims = _claims_unproven(_read(request.path))
+    claims = claims_unproven(_read(request.path))
     expires = claims.get("exp")
     if not isinstance(expires, int):
         return {"expires_at": None, "days_left": None}
-    return {"expires_at": _moment(expires), "days_left": round((expires - time.time()) / DAY_SECONDS, 1)}
+    return {"expires_at": whole(expires), "days_left": round((expires - time.time()) / DAY_SECONDS, 1)}
 
 
 def is_ours(request: TokenRequest) -> bool:
@@ -167,7 +143,8 @@ def _claims_of(token: str, secret: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _claims_unproven(token: str) -> dict[str, Any]:
+def claims_unproven(token: str) -> dict[str, Any]:
+    """The claims of a token, whoever made it; empty where it is none."""
     try:
         return parsed(_decoded(token.split(".")[1])) or {}
     except (ValueError, IndexError):
@@ -187,25 +164,19 @@ def _keep(request: TokenRequest) -> None:
     path = request.request_file
     if not path:
         return
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    content = json.dumps(requests.write(request), indent=1, sort_keys=True)
-    if _read(path) != content:
-        atomic_file.write(path, content.encode() + b"\n", 0o600)
+    values = requests.write(request)
+    if json_file.read(path) != values:
+        json_file.write(path, values)
 
 
 def _secret(request: TokenRequest) -> bytes:
     path = request.secret_file
-    if path:
-        try:
-            with open(path, "rb") as file:
-                # An editor's line end is no part of the secret.
-                secret = file.read().rstrip(b"\r\n")
-        except OSError as error:
-            raise Refusal(
-                f"the secret file {path} cannot be read ({error.strerror}): fix that, then run again"
-            ) from None
-    else:
-        secret = request.secret.encode("utf-8", "surrogatepass")
+    try:
+        with open(path, "rb") as file:
+            # An editor's line end is no part of the secret.
+            secret = file.read().rstrip(b"\r\n")
+    except OSError as error:
+        raise Refusal(f"the secret file {path} cannot be read ({error.strerror}): fix that, then run again") from None
     if len(secret) < SHORTEST_SECRET_BYTES:
         raise Refusal(f"the JWT secret is shorter than {SHORTEST_SECRET_BYTES} bytes: make one with 'make secrets'")
     return secret
@@ -217,18 +188,6 @@ def _read(path: str) -> str:
             return file.read().strip()
     except (OSError, ValueError):
         return ""
-
-
-def _restore_owner(request: TokenRequest) -> None:
-    status = os.stat(request.path)
-    if stat.S_IMODE(status.st_mode) != request.mode:
-        os.chmod(request.path, request.mode)
-    if request.uid not in (-1, status.st_uid) or request.gid not in (-1, status.st_gid):
-        os.chown(request.path, request.uid, request.gid)
-
-
-def _moment(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _encoded(content: bytes) -> str:

@@ -1,7 +1,8 @@
 """`token renew`: every token that the program made on this host, renewed before too little of its life is left.
 
-Owns: the kept request of each token (`token write`'s `request_file`), and Claude's literal header, which must follow a
-new token. The old token stays good until it expires, so a session that has it loses nothing.
+The old token stays good until it expires, so a session that has it loses nothing.
+
+Owns: the kept request of each token (`token write`'s `request_file`).
 Deliberately does not: make a token where there is none, or touch one that is not Sentinel's: after the rollback the
 file is ContextForge's own again.
 """
@@ -12,12 +13,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from hostctl import claude_client, tokens
-from hostctl.claude_client.request import EntryRequest
-from hostctl.core import requests
-from hostctl.core.documents import Document, parsed
+from hostctl import tokens
+from hostctl.core import json_file, requests
+from hostctl.core.documents import Document
 from hostctl.core.errors import Refusal
-from hostctl.tokens import CLAUDE, ReadRequest, TokenRequest
+from hostctl.tokens import CLAUDE, FileRequest, TokenRequest
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,20 @@ def renew(request: RenewRequest) -> dict[str, Any]:
 def expiry_of_claudes(request: RenewRequest) -> str:
     """The expiry of Claude's token, empty where Claude has none of Sentinel's."""
     path = os.path.join(request.folder, f"{CLAUDE}.json")
-    return str(tokens.life(ReadRequest(_kept(path).path))["expires_at"] or "") if os.path.exists(path) else ""
+    return str(tokens.life(FileRequest(_kept(path).path))["expires_at"] or "") if os.path.exists(path) else ""
 
 
 def _renewed(request_file: str) -> dict[str, Any]:
     request = _kept(request_file)
-    file = ReadRequest(request.path)
+    file = FileRequest(request.path)
     if not tokens.is_ours(request):
         reason = "it does not hold a Sentinel token: `make up` writes it"
         return {"path": request.path, "renewed": False, **tokens.life(file), "reason": reason}
     written = tokens.write(request)
-    if request.entry and not written["kept"]:
-        claude_client.apply(requests.read(EntryRequest, Document(request.entry, "'entry'")))
     reason = "enough of its life is left" if written["kept"] else "renewed; the old one stays valid until it expires"
     return {"path": request.path, "renewed": not written["kept"], **tokens.life(file), "reason": reason}
 
 
 def _kept(path: str) -> TokenRequest:
-    with open(path, encoding="utf-8") as file:
-        values = parsed(file.read())
-    if values is None:
-        raise Refusal(f"{path} is not a JSON object: remove it, then run 'make up'")
-    return requests.read(TokenRequest, Document(values, path))
+    values = json_file.read(path, "remove it, then run 'make up'")
+    return requests.read(TokenRequest, Document(values or {}, path))

@@ -1,23 +1,22 @@
-"""`expected keep | forget`, and the comparison of running containers with their declarations.
+"""`expected keep | forget`, and the comparison of running containers with their declarations (`expected.json`).
 
-The published plugin may report a change that never reached the container (measured).
-
-Owns: `expected.json` in the product's folder, and the comparison with `docker inspect`.
-Deliberately does not: fix a difference. The declared facts come from the program (`components/base/container.py`).
+The published plugin may report a change that never reached the container (measured). A difference is not fixed here.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core import atomic_file
-from hostctl.core.documents import parsed, rows, table
+from hostctl.core import json_file
+from hostctl.core.documents import rows, table
+from hostctl.docker import containers
 from hostctl.docker.engine import Engine
+from hostctl.docker.users import is_ours, missing_mounts, name_of
 
 FILE = "expected.json"
 _SECOND = 1_000_000_000
@@ -34,36 +33,50 @@ class ExpectedRequest:
 def keep(request: ExpectedRequest) -> dict[str, Any]:
     """Keep the declared containers, so that they can be compared without an engine."""
     path = os.path.join(request.folder, FILE)
-    os.makedirs(request.folder, mode=0o755, exist_ok=True)
-    content = json.dumps({"containers": request.containers}, indent=1, sort_keys=True).encode() + b"\n"
-    atomic_file.write(path, content, 0o644)
+    json_file.write(path, {"containers": request.containers}, 0o644)
     return {"path": path, "containers": [container.get("name", "") for container in request.containers]}
 
 
 def forget(request: ExpectedRequest) -> dict[str, Any]:
     """Remove the kept file; its absence is not an error."""
     path = os.path.join(request.folder, FILE)
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return {"path": path, "removed": False}
-    return {"path": path, "removed": True}
+    return {"path": path, "removed": bool(json_file.remove(request.folder, FILE))}
 
 
-def check(engine: Engine, folder: str) -> dict[str, Any]:
-    """{"ok", "containers": names, "differences": sentences}; ok, and without names, where nothing is kept."""
-    try:
-        with open(os.path.join(folder, FILE), encoding="utf-8") as file:
-            kept = parsed(file.read()) or {}
-    except FileNotFoundError:
-        return {"ok": True, "containers": [], "differences": []}
+def check(engine: Engine, folder: str, every: bool = False) -> dict[str, Any]:
+    """{"ok", "containers": names, "differences": sentences}; ok, and without names, where nothing is kept.
+
+    With `every`, each further container of ours must run, monitoring's among them.
+    """
+    kept = json_file.read(os.path.join(folder, FILE)) or {}
     declared = [table(container) for container in rows(kept.get("containers"))]
     sentences = [sentence for container in declared for sentence in differences(engine, container)]
+    listed = containers.listed(engine)
+    if every:
+        sentences += not_running(listed, {str(container.get("name")) for container in declared})
+    sentences += [
+        f"{name}: {path}, which it mounts, is missing, and it cannot start again: `make up` writes it again"
+        for name, path in missing_mounts(listed)
+    ]
     return {
         "ok": not sentences,
         "containers": [str(container.get("name")) for container in declared],
         "differences": sentences,
     }
+
+
+def not_running(listed: Sequence[dict[str, Any]], declared: Collection[str]) -> list[str]:
+    """A sentence for each other container of ours that is stopped or unhealthy; a gateway out of service may be so."""
+    sentences: list[str] = []
+    for row in listed:
+        gateway = table(row.get("Labels")).get(containers.ROLE_LABEL) == containers.GATEWAY_ROLE
+        if not is_ours(row) or gateway or name_of(row) in declared:
+            continue
+        if row.get("State") != "running":
+            sentences.append(f"{name_of(row)} is {row.get('State')}: `make up` restores it")
+        elif "(unhealthy)" in str(row.get("Status")):
+            sentences.append(f"{name_of(row)} is unhealthy: see `docker logs {name_of(row)}`")
+    return sorted(sentences)
 
 
 def differences(engine: Engine, expected: Mapping[str, Any]) -> list[str]:
@@ -103,11 +116,7 @@ def _host(inspected: Mapping[str, Any]) -> dict[str, Any]:
 
 def _capabilities(names: Any) -> list[str]:
     # Docker keeps each name as it was declared, with or without the prefix.
-    return sorted(_bare(str(name)) for name in rows(names))
-
-
-def _bare(name: str) -> str:
-    return name.upper()[4:] if name.upper().startswith("CAP_") else name.upper()
+    return sorted(str(name).upper().removeprefix("CAP_") for name in rows(names))
 
 
 def _ports(bindings: Any) -> list[str]:

@@ -7,6 +7,7 @@
     python -m lab.benchmarks cold        a fresh clone with empty caches up to the finished cutover (minutes)
     python -m lab.benchmarks security    the findings of tests/lab/security, with every secret rotated (minutes)
     python -m lab.benchmarks outputs     stdout of make up, verify and status; after make down a whole cutover's
+    python -m lab.benchmarks processes   one slow tool beside others, memory of gateway processes; needs no lab
     python -m lab.benchmarks tests       the time of make test, by tier and story, and its slowest tests (half an hour)
     python -m lab.benchmarks render      the pages again, from the figures on file
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,28 @@ from typing import Any
 from console.errors import UserError
 from console.paths import LOGS, ROOT
 from console.progress import Progress
-from lab.benchmarks import downtimes, monitoring, outputs, overhead, retention, security, statistics_cost, suite
+from lab.benchmarks import (
+    disk_alert,
+    downtimes,
+    fleet,
+    link,
+    monitoring,
+    outputs,
+    overhead,
+    processes,
+    retention,
+    security,
+    servers,
+    statistics_cost,
+    suite,
+)
 from lab.benchmarks.pages import FIGURES, write
 from lab.box import Box, Place, status
 from ops.engine.run import open_stack
 from ops.engine.state import settings_of
+from settings import Settings
 
 ROUNDS = 5
-WHAT = (
-    "bench", "again", "downtimes", "monitoring", "statistics", "retention", "cold", "security", "outputs", "tests",
-    "render",
-)  # fmt: skip
 CACHES = {"GOMODCACHE": "modules", "GOCACHE": "builds", "UV_CACHE_DIR": "uv", "npm_config_cache": "npm"}
 """Caches of a machine that has built before, each moved to an empty folder for a cold run."""
 
@@ -63,17 +74,6 @@ def again() -> float:
     return _seconds(["make", "up"], ROOT, dict(os.environ))
 
 
-def monitoring_figures() -> Taken:
-    """The alerts' times and the monitoring's memory, on the lab that runs."""
-    return monitoring.take(_box(), _say)
-
-
-def retention_figures() -> Taken:
-    """Calls while a million rows of the audit log go, and the log's size over months, on the lab that runs."""
-    settings = settings_of(open_stack(monitoring.STACK, Progress(LOGS), create=False), monitoring.STACK)
-    return retention.take(_box(), settings, _say)
-
-
 def cold() -> Taken:
     """From a fresh clone and empty caches to the finished cutover; Debian's own packages are installed already."""
     with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +87,10 @@ def cold() -> Taken:
             subprocess.run(["make", "down"], cwd=clone, env=bare, check=False, stdout=sys.stderr)
             # Go's own cache is read-only on purpose.
             subprocess.run(["chmod", "-R", "u+w", folder], check=False)
+
+
+def _settings() -> Settings:
+    return settings_of(open_stack(monitoring.STACK, Progress(LOGS), create=False), monitoring.STACK)
 
 
 def _box() -> Box:
@@ -116,36 +120,44 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+TAKES: Mapping[str, Callable[[argparse.Namespace], Taken]] = {
+    "bench": lambda given: bench(given.rounds),
+    "again": lambda _: {"up_again_seconds": again()},
+    "downtimes": lambda given: {"downtimes": downtimes.take(_box(), given.rounds, _say)},
+    "overhead": lambda _: {"overhead": overhead.take(_box(), downtimes.Rounds(_box()).sentinel())},
+    "monitoring": lambda _: monitoring.take(_box(), _say),
+    "disk": lambda _: {"alerts": disk_alert.take(_box(), _settings(), _say)},
+    "statistics": lambda _: {"statistics": statistics_cost.take(_box())},
+    "retention": lambda _: retention.take(_box(), _settings(), _say),
+    "cold": lambda _: cold(),
+    "security": lambda _: {security.KEY: security.take()},
+    "outputs": lambda _: {outputs.KEY: outputs.take()},
+    "processes": lambda given: {processes.KEY: processes.take(given.gateway, _say)},
+    "servers": lambda _: {servers.KEY: servers.take(_box(), _settings(), _say)},
+    "link": lambda _: {link.KEY: link.take()},
+    "tests": lambda _: {suite.KEY: suite.take()},
+    "fleet": lambda _: {fleet.KEY: fleet.take()},
+    "render": lambda _: {},
+}
+"""By name, most of them on the lab that runs; the module of each says what it takes."""
+NO_FIGURES = ("render", "security", "outputs")
+"""The findings of the security tests and the outputs are no figures of the machine."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.benchmarks", description="Takes the figures of the documentation."
     )
-    parser.add_argument("what", choices=WHAT)
+    parser.add_argument("what", choices=TAKES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments = parser.parse_args()
+    parser.add_argument("--gateway", help="processes: another program than the lab's double of the gateway")
+    given = parser.parse_args()
     figures: Taken = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-    if arguments.what == "bench":
-        figures |= bench(arguments.rounds)
-    elif arguments.what == "again":
-        figures |= {"up_again_seconds": again()}
-    elif arguments.what == "downtimes":
-        figures |= {"downtimes": downtimes.take(_box(), arguments.rounds, _say)}
-    elif arguments.what == "monitoring":
-        figures |= monitoring_figures()
-    elif arguments.what == "retention":
-        figures |= retention_figures()
-    elif arguments.what == "statistics":
-        figures |= {"statistics": statistics_cost.take(_box())}
-    elif arguments.what == "cold":
-        figures |= cold()
-    elif arguments.what == "security":
-        figures |= {security.KEY: security.take()}
-    elif arguments.what == "outputs":
-        figures |= {outputs.KEY: outputs.take()}
-    elif arguments.what == "tests":
-        figures |= {suite.KEY: suite.take()}
-    # The findings of the security tests and the outputs are no figures of the machine.
-    if arguments.what not in ("render", "security", "outputs"):
+    others = figures.get("alerts", {})
+    figures |= TAKES[given.what](given)
+    # An alert that was not caused again keeps its times.
+    figures |= {"alerts": {**others, **figures["alerts"]}} if "alerts" in figures else {}
+    if given.what not in NO_FIGURES:
         figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
     write(figures)
     return 0

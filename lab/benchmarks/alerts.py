@@ -2,7 +2,10 @@
 
         a sidecar hangs       -> Backend unhealthy                  it goes on
         its tool is called    -> Calls fail, Calls are slow         many calls that succeed
+        the database hangs    -> Audit rows lost                    it goes on, and the window passes
         the gateway hangs     -> Gateway down                       it goes on
+
+A full disk is apart (`disk_alert.py`): its rule waits for ten minutes.
 
 Everything between is the deployed stack's own: the gateway's health checks, Prometheus, Grafana's rules and policy, the
 double of Discord. Its times are the settings of the stack, which `lab/stack.yaml` makes shorter than the defaults.
@@ -37,21 +40,24 @@ from settings import Settings
 from settings.names import GRAFANA_ADMIN
 
 BACKEND, SIDECAR, TOOL = "sqlite", "mcp-sqlite", "list_tables"
+DATABASE = "sentinel-postgres"
 HARMLESS = "sequentialthinking"
 THOUGHT: dict[str, object] = {"thought": "x", "thoughtNumber": 1, "totalThoughts": 1, "nextThoughtNeeded": False}
-CLIENTS = 4
-"""So many calls hang at once."""
 GOOD_CALLS = math.ceil(1.5 / SLOW_CALLS)
-"""Of each client: they bring one slow call of each below the hundredth that alerts, and the failed ones with it. All
-of them together stay below the gateway's default rate limit of 1000 a minute."""
+"""They bring the one slow call below the hundredth that alerts, and below the share of failed ones with it. The gateway
+takes one call at a time: a second one that hangs would only wait for the first."""
 POLL_SECONDS = 0.2
 QUIET_SECONDS = 60.0
 SLACK_SECONDS = 15.0
 """Of a machine that does other work, for a whole chain of programs."""
 
 RULES = "/api/prometheus/grafana/api/v1/rules"
-PING_SECONDS = 5.0
-"""The gateway's own patience with a backend's answer to a health check."""
+PROBE_SECONDS = 5.0
+"""The bridge's limit for a backend's answer to a check (`bridge/backend_health.py`)."""
+ROW_SECONDS = 5.0
+"""For which the gateway tries to write a row of its audit log."""
+RECOVERY_SECONDS = 5.0
+"""Until a gateway or a tool that went on has answered some calls."""
 
 _INSIDE = Path(__file__).with_name("calls_inside.py")
 Taken = dict[str, dict[str, float]]
@@ -72,17 +78,22 @@ def bounds(settings: Settings, title: str) -> Bounds:
     `for` takes, and is gathered for the policy's wait."""
     chosen = settings.alerts
     hold = next(alert.seconds for alert in alerts(chosen) if alert.title == title)
+    checked = settings.sentinel.backend_check_seconds + PROBE_SECONDS
     shows = {
-        "Backend unhealthy": settings.sentinel.backend_check_seconds + PING_SECONDS,
+        # A backend that is at a call may answer nothing else: it is judged once the call has ended.
+        "Backend unhealthy": _call_seconds(settings) + checked,
         "Calls fail": _call_seconds(settings),
         "Calls are slow": _call_seconds(settings),
+        "Audit rows lost": ROW_SECONDS,
         "Gateway down": min(10, settings.prometheus.scrape_seconds),
+        "Disk nearly full": 0,
     }[title]
+    ends = {"Backend unhealthy": checked, "Audit rows lost": 60 * chosen.error_minutes}
     judged = settings.prometheus.scrape_seconds + chosen.evaluate_seconds
     held = math.ceil(hold / chosen.evaluate_seconds) * chosen.evaluate_seconds
     first = hold if hold else shows
     fired = shows + judged + held + chosen.wait_seconds + SLACK_SECONDS
-    over = settings.sentinel.backend_check_seconds + judged + chosen.news_seconds + SLACK_SECONDS
+    over = ends.get(title, RECOVERY_SECONDS) + judged + chosen.news_seconds + SLACK_SECONDS
     return Bounds(first, fired, over)
 
 
@@ -113,14 +124,14 @@ class Watch:
             time.sleep(POLL_SECONDS)
 
     def calls(self, tool: str, arguments: dict[str, object], count: int) -> dict[str, int]:
-        """So many calls of each of CLIENTS clients: how many were answered well, and how many not."""
+        """So many calls, one after the other: how many were answered well, and how many not."""
         token = gateway_tokens(self.box)[-1]
         request = {
             "port": self.settings.sentinel.port,
             "token": token,
             "tool": tool,
             "arguments": arguments,
-            "clients": CLIENTS,
+            "clients": 1,
             "count": count,
             "interval_seconds": 0,
         }
@@ -157,10 +168,10 @@ class Watch:
 
     def quiet(self) -> None:
         """Until no rule of Grafana is pending or fires, else the fault would be no news; and until few calls are in the
-        window of the shares, else those that hang would be a small one."""
+        window of the shares, else the one that hangs would be a small one."""
         limit = QUIET_SECONDS + 60 * self.settings.alerts.error_minutes
         deadline = time.time() + limit
-        few = CLIENTS / (2 * self.settings.alerts.error_share)
+        few = 1 / (2 * self.settings.alerts.error_share)
         while busy := [*self.busy(), *([f"{count:.0f} calls"] if (count := self.called()) > few else [])]:
             if time.time() > deadline:
                 raise UserError(
@@ -196,7 +207,7 @@ def take(box: Box, settings: Settings, say: Callable[[str], None]) -> Taken:
     watch = Watch(box, settings, say)
     watch.quiet()
     gateway = _serving(box)
-    return {**_sidecar(watch), **_gateway(watch, gateway)}
+    return {**_sidecar(watch), **_database(watch), **_gateway(watch, gateway)}
 
 
 def _sidecar(watch: Watch) -> Taken:
@@ -205,14 +216,26 @@ def _sidecar(watch: Watch) -> Taken:
     within = {title: bounds(watch.settings, title) for title in titles}
     began = time.time()
     with watch.undone(("pause", SIDECAR), ("unpause", SIDECAR)) as fix:
-        bad = watch.calls(TOOL, {}, 1)["bad"]
-        if bad != CLIENTS:
-            raise UserError(f"{SIDECAR} was paused, and only {bad} of {CLIENTS} calls of its tool failed.")
+        if not watch.calls(TOOL, {}, 1)["bad"]:
+            raise UserError(f"{SIDECAR} was paused, and the call of its tool was answered well.")
         fired = {title: watch.message(title, "FIRING", began, within[title].fired) for title in titles}
         fixed = fix()
         watch.calls(HARMLESS, THOUGHT, GOOD_CALLS)
         resolved = {title: watch.message(title, "RESOLVED", fixed, within[title].resolved) for title in titles}
-    return {title: _figures(within[title], fired[title], resolved[title]) for title in titles}
+    return {title: figures(within[title], fired[title], resolved[title]) for title in titles}
+
+
+def _database(watch: Watch) -> Taken:
+    """One call, which is answered, and whose row is not written."""
+    title = "Audit rows lost"
+    within = bounds(watch.settings, title)
+    began = time.time()
+    with watch.undone(("pause", DATABASE), ("unpause", DATABASE)) as fix:
+        if watch.calls(HARMLESS, THOUGHT, 1)["bad"]:
+            raise UserError(f"{DATABASE} was paused, and a call failed.")
+        fired = watch.message(title, "FIRING", began, within.fired)
+        resolved = watch.message(title, "RESOLVED", fix(), within.resolved)
+    return {title: figures(within, fired, resolved)}
 
 
 def _gateway(watch: Watch, container: str) -> Taken:
@@ -223,10 +246,10 @@ def _gateway(watch: Watch, container: str) -> Taken:
     with watch.undone(("pause", container), ("unpause", container)) as fix:
         fired = watch.message(title, "FIRING", began, within.fired)
         resolved = watch.message(title, "RESOLVED", fix(), within.resolved)
-    return {title: _figures(within, fired, resolved)}
+    return {title: figures(within, fired, resolved)}
 
 
-def _figures(within: Bounds, fired: float, resolved: float) -> dict[str, float]:
+def figures(within: Bounds, fired: float, resolved: float) -> dict[str, float]:
     return {
         "earliest_s": within.earliest,
         "fired_s": fired,

@@ -76,4 +76,5 @@ def main() -> None:
     print(json.dumps({"good": good, "bad": len(made) - good, "ms": [took for took, _ in made]}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ from lab.box import Box
 from ops.commands.dashboard_picture import dashboard_picture
 from ops.engine.run import open_stack
 from ops.engine.state import settings_of
-from settings import Settings
+from settings.limits import MONITORING_MEMORY_MB
 
 STACK = "lab"
 PICTURE = ROOT / "docs" / "dashboard.png"
@@ -37,7 +37,7 @@ def take(box: Box, say: Callable[[str], None]) -> dict[str, Any]:
     _call_some(alerts.Watch(box, settings, say))
     taken = alerts.take(box, settings, say)
     # Memory after the alerts, which have made both work.
-    found = {"alerts": taken, "monitoring_mb": memory(box, settings)}
+    found = {"alerts": taken, "monitoring_mb": memory(box)}
     minutes = math.ceil((time.monotonic() - began) / 60) + 1
     drawn = dashboard_picture(STACK, Progress(LOGS), minutes=minutes)
     shutil.copyfile(drawn.document["file"], PICTURE)
@@ -52,16 +52,15 @@ def _call_some(watch: alerts.Watch) -> None:
         ("list_workflows", {}, 8),
         (alerts.HARMLESS, alerts.THOUGHT, 20),
         ("nobody_offers_this", {}, 1),
-        (alerts.TOOL, {}, math.ceil(1.1 * limit / alerts.CLIENTS)),
+        (alerts.TOOL, {}, math.ceil(1.1 * limit)),
     ):
         answered = watch.calls(tool, arguments, calls)
         watch.say(f"{tool}: {answered['good']} good, {answered['bad']} refused")
 
 
-def memory(box: Box, settings: Settings) -> dict[str, dict[str, float]]:
+def memory(box: Box) -> dict[str, dict[str, float]]:
     """Megabytes by container as `docker stats` counts them: the cgroup's, without the inactive file cache."""
-    limits = dict(zip(CONTAINERS, (settings.prometheus.memory_mb, settings.grafana.memory_mb), strict=True))
-    return {name: {"used": used(box, name), "limit": limit} for name, limit in limits.items()}
+    return {name: {"used": used(box, name), "limit": MONITORING_MEMORY_MB} for name in CONTAINERS}
 
 
 def used(box: Box, container: str) -> float:

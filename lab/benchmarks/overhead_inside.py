@@ -1,11 +1,11 @@
 """The time that the bridge adds to a call, taken inside Sentinel's container: over HTTP through the bridge, and over
-the stdio of a second gateway process with the same configuration, as the bridge uses it.
+the stdio of a second gateway process that starts the tool's server itself, without bridge and launcher.
 
-One JSON document on stdin ({"tool", "arguments", "calls": [[clients, calls of each], …]}), one on stdout. Standard
-library, and PyJWT from the bridge's own packages. Secrets are read where the bridge reads them, and leave this process
-only as the environment of the gateway that it starts.
+One JSON document on stdin ({"backend", "tool", "arguments", "calls": [[clients, calls of each], …]}), one on stdout.
+Standard library, and PyJWT from the bridge's own packages. Secrets are read where the bridge reads them, and leave this
+process only as the environment of the gateway that it starts.
 
-Owns: that measurement, and the resident memory of bridge and gateway after it. Run by overhead.py.
+Owns: that measurement, and the resident memory of the bridge and of the tool's gateway after it. Run by overhead.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import http.client
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,17 +37,22 @@ class Client(Protocol):
     def close(self) -> None: ...
 
 
-def processes() -> tuple[int, int, dict[str, str]]:
-    """The bridge's process and the gateway's below it, and the bridge's environment."""
+def processes(toml: str) -> tuple[int, int, int, dict[str, str]]:
+    """The supervisor's process, the bridge's below it, that of the gateway with this file below the bridge, and the
+    bridge's environment.
+    """
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         argv = (folder / "cmdline").read_bytes().split(b"\0")
         if b"-m" in argv and argv[argv.index(b"-m") + 1] == b"bridge":
             pid = int(folder.name)
-            (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            child = next(one for one in children if toml.encode() in Path(f"/proc/{one}/cmdline").read_bytes())
             pairs = (folder / "environ").read_bytes().split(b"\0")
-            return pid, int(child), dict(pair.decode().split("=", 1) for pair in pairs if b"=" in pair)
+            status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+            variables = dict(pair.decode().split("=", 1) for pair in pairs if b"=" in pair)
+            return int(status["PPid"]), pid, int(child), variables
     sys.exit("no bridge runs in this container")
 
 
@@ -102,6 +108,7 @@ class Stdio:
         threading.Thread(target=self.read, daemon=True).start()
         if not self.request("initialize", **HELLO):
             sys.exit("the second gateway did not start")
+        self.write({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     def read(self) -> None:
         for line in self.answers:
@@ -111,14 +118,17 @@ class Stdio:
                 box.append(line)
                 event.set()
 
+    def write(self, content: Message) -> None:
+        self.requests.write(json.dumps(content).encode() + b"\n")
+        self.requests.flush()
+
     def request(self, method: str, **parameters: Any) -> bool:
         event = threading.Event()
         box: list[bytes] = []
         with self.writing:
             self.last_id += 1
             self.waiting[self.last_id] = (event, box)
-            self.requests.write(json.dumps(message(self.last_id, method, **parameters)).encode() + b"\n")
-            self.requests.flush()
+            self.write(message(self.last_id, method, **parameters))
         return event.wait(START_SECONDS) and b'"result"' in box[0]
 
     def call(self, own_id: int, tool: str, arguments: Message) -> bool:
@@ -170,13 +180,28 @@ def series(make: Callable[[], Client], request: Message) -> dict[str, dict[str, 
     return found
 
 
+def own_configuration(toml: str, server: dict[str, Any], name: str) -> Path:
+    """The gateway's configuration with one backend, its own child, which dies of its first line on the stderr that the
+    gateway gives it, and therefore has another.
+    """
+    head, _, others = Path(toml).read_text().partition("[[backends]]")
+    live = "[kill_switch]" + others.partition("[kill_switch]")[2]
+    argv = ["-c", 'exec "$0" "$@" 2>/dev/null', server["command"], *server["arguments"]]
+    facts = {"name": name, "type": "stdio", "command": "sh", "args": argv}
+    backend = "".join(f"{key} = {json.dumps(value)}\n" for key, value in facts.items())
+    made = Path(tempfile.mkdtemp()) / "sentinel.toml"
+    made.write_text(f"{head}[[backends]]\n{backend}\n{live}")
+    return made
+
+
 def main() -> None:
     request = json.load(sys.stdin)
-    bridge, gateway, environment = processes()
+    settings = json.loads(CONFIGURATION.read_text())
+    command = next(one["command"] for one in settings["gateways"].values() if request["backend"] in one["backends"])
+    supervisor, bridge, gateway, environment = processes(command[-1])
     sys.path[:0] = environment["PYTHONPATH"].split(":")
     import jwt
 
-    settings = json.loads(CONFIGURATION.read_text())
     names = settings["gateway_environment_files"]
     secrets = {name: Path(file).read_text().rstrip("\r\n") for name, file in names.items()}
     claims = {"sub": "bench", "role": "admin", "iss": settings["jwt"]["issuer"], "aud": settings["jwt"]["audience"]}
@@ -185,8 +210,9 @@ def main() -> None:
     token = jwt.encode({**claims, "iat": moment, "exp": moment + 3600}, key, algorithm="HS256")
     port = int(settings["listen"].rpartition(":")[2])
     through_bridge = series(lambda: Http(port, token), request)
-    memory = {"bridge": resident_mb(bridge), "gateway": resident_mb(gateway)}
-    stdio = Stdio(settings["gateway"], {**environment, **secrets, "SENTINEL_TOKEN": token})
+    memory = {"supervisor": resident_mb(supervisor), "bridge": resident_mb(bridge), "gateway": resident_mb(gateway)}
+    toml = own_configuration(command[-1], settings["stdio_servers"][request["backend"]], request["backend"])
+    stdio = Stdio([command[0], "--config", str(toml)], {**environment, **secrets, "SENTINEL_TOKEN": token})
     own = series(lambda: stdio, request)
     stdio.end()
     json.dump({"bridge": through_bridge, "stdio": own, "resident_mb": memory}, sys.stdout)

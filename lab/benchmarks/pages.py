@@ -12,12 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from console.paths import ROOT
-from lab.benchmarks import outputs, security, suite
+from lab.benchmarks import fleet, link, outputs, processes, security, servers, suite
 
 FIGURES = ROOT / "docs" / "measured.json"
 PAGES = tuple(
     ROOT / page
-    for page in ("README.md", "docs/alerts.md", "docs/performance.md", "docs/security-proof.md", "tests/README.md")
+    for page in (
+        "README.md",
+        "docs/alerts.md",
+        "docs/fleet.md",
+        "docs/performance.md",
+        "docs/security-proof.md",
+        "tests/README.md",
+    )
 )
 
 Figures = Mapping[str, Any]
@@ -25,10 +32,12 @@ Rows = Sequence[Sequence[object]]
 
 _BLOCK = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _WAYS = {
-    "pause_cutover": "cutover, `release: pause`",
-    "pause_rollback": "rollback, from paused",
-    "stop_cutover": "cutover, `release: stop`",
-    "stop_rollback": "rollback, from stopped",
+    "standby_cutover": "cutover, `keep: standby`",
+    "standby_rollback": "rollback, from standby",
+    "stopped_cutover": "cutover, `keep: stopped`",
+    "stopped_rollback": "rollback, from stopped",
+    "upgrade": "upgrade, to another Sentinel",
+    "rotation": "rotation of a secret, to another Sentinel",
     "bare_cutover": "cutover, bare `docker stop` and `docker run`",
     "bare_rollback": "rollback, bare `docker stop` and `docker start`",
 }
@@ -49,7 +58,7 @@ def render(text: str, figures: Figures) -> str:
 
 
 def _block(name: str, figures: Figures) -> str:
-    for module in (security, outputs, suite):
+    for module in (security, link, outputs, processes, servers, suite, fleet):
         if name in module.TABLES:
             if module.KEY not in figures:
                 return f"Not taken yet: `{module.TAKEN_BY}` takes it.\n"
@@ -67,7 +76,7 @@ def _table(head: Sequence[str], rows: Rows) -> str:
 def _first_screen(figures: Figures) -> str:
     """README's table: the times that a new user waits, and the downtimes that their client sees."""
     cutover, rollback, bare = (
-        figures["downtimes"][f"{way}_seen_ms"] for way in ("pause_cutover", "pause_rollback", "bare_cutover")
+        figures["downtimes"][f"{way}_seen_ms"] for way in ("standby_cutover", "standby_rollback", "bare_cutover")
     )
     test = _duration(figures["tests"]["seconds"]) if "tests" in figures else f"not taken yet: `{suite.TAKEN_BY}`"
     rows = [
@@ -85,11 +94,14 @@ def _downtimes(figures: Figures) -> str:
     """The program's own figure beside what an independent client sees."""
     downtimes = figures["downtimes"]
     rows = [(caption, *_cells(downtimes.get(f"{way}_ms")), *_cells(downtimes[f"{way}_seen_ms"]),
-             downtimes[f"{way}_seen_ms"]["rounds"]) for way, caption in _WAYS.items()]  # fmt: skip
-    head = ("ms", "program, median", "max", "client, median", "max", "rounds")
+             *_cells(downtimes.get(f"{way}_silent_ms")), downtimes[f"{way}_seen_ms"]["rounds"])
+            for way, caption in _WAYS.items() if f"{way}_seen_ms" in downtimes]  # fmt: skip
+    head = ("ms", "program, median", "max", "client, median", "max", "both silences, median", "max", "rounds")
     machine = figures["machine"]
     taken = f"Taken {figures['at']} on {machine['cores']} cores, Docker {machine['docker']}, Linux {machine['linux']}."
-    return f"{_table(head, rows)}\n{taken}\n"
+    calls = downtimes.get("after_rollback_call_ms")
+    good = f" In the 30 s after a rollback {calls['rounds']} calls of a tool, all good." if calls else ""
+    return f"{_table(head, rows)}\n{taken}{good}\n"
 
 
 def _parts(figures: Figures) -> str:
@@ -117,7 +129,8 @@ def _overhead(figures: Figures) -> str:
     ]
     head = ("ms a call", "stdio p50", "p99", "bridge p50", "p99", "bridge adds, p50")
     resident = overhead["resident_mb"]
-    note = f"Resident memory after it: bridge {resident['bridge']:.0f} MB, gateway {resident['gateway']:.0f} MB."
+    shown = ", ".join(f"{name} {size:.0f} MB" for name, size in resident.items())
+    note = f"Resident memory after it: {shown}."
     return f"{_table(head, rows)}\n{note}\n"
 
 
@@ -194,6 +207,15 @@ def _state_machine(figures: Figures) -> str:
     return _table(("rule", "times"), list(figures["state_machine"].items()))
 
 
+def _drill(figures: Figures) -> str:
+    """Every fault of the disaster drill, from the finding to the stack that serves, verified."""
+    rows = [
+        (fault, one["status"].replace("|", "\\|"), "<br>".join(f"`{line}`" for line in one["commands"]), one["seconds"])
+        for fault, one in sorted(figures["drill"].items())
+    ]
+    return _table(("fault", "`make status`", "commands", "s until served, verified"), rows)
+
+
 def _statistics(figures: Figures) -> str:
     """One reading of Docker's statistics, which the timer takes once a minute."""
     statistics = figures["statistics"]
@@ -236,10 +258,11 @@ _NEEDS = {
     "kill_matrix": {"kill_matrix"},
     "round_trips": {"round_trips"},
     "state_machine": {"state_machine"},
+    "drill": {"drill"},
 }
 _TAKEN_BY = {
     **dict.fromkeys(("retention", "months"), "python -m lab.benchmarks retention"),
-    **dict.fromkeys(("kill_matrix", "round_trips", "state_machine"), "make soak"),
+    **dict.fromkeys(("kill_matrix", "round_trips", "state_machine", "drill"), "make soak"),
 }
 _TABLES = {
     "first_screen": _first_screen,
@@ -254,4 +277,5 @@ _TABLES = {
     "kill_matrix": _kill_matrix,
     "round_trips": _round_trips,
     "state_machine": _state_machine,
+    "drill": _drill,
 }

@@ -22,6 +22,7 @@ from components.nightly import nightly_request
 from console.errors import UserError
 from hostctl.nightly.retention import removed
 from hostctl.postgres.psql import Database
+from lab import audit_rows
 from lab.benchmarks.alerts import HARMLESS, THOUGHT
 from lab.benchmarks.watched import gateway_tokens
 from lab.box import Box
@@ -91,17 +92,8 @@ def database_of(box: Box, settings: Settings) -> Database:
 def fill(database: Database, rows: int, first: datetime, last: datetime) -> None:
     """So many rows, evenly between two days, each as long as a real one."""
     step = (last - first).total_seconds() / rows
-    database.run(
-        [
-            "INSERT INTO audit_log (request_id, timestamp, client_subject, client_role, tool_name, backend_name, "
-            "request_args, response_status, latency_ms) SELECT gen_random_uuid(), "
-            f"'{first.isoformat()}'::timestamptz + number * interval '{step:.6f} seconds', '{MARK}', 'admin', "
-            "'tool-' || number % 40, 'sqlite', json_build_object('query', repeat('x', 120), 'number', number), "
-            f"'success', number % 900 FROM generate_series(0, {rows} - 1) AS number;"
-        ],
-        "filling the audit log",
-        SQL_SECONDS,
-    )
+    moment = f"'{first.isoformat()}'::timestamptz + number * interval '{step:.6f} seconds'"
+    database.run([audit_rows.insert(rows, MARK, moment, "repeat('x', 120)")], "filling the audit log", SQL_SECONDS)
 
 
 def months(database: Database, count: int, rows: int, batch: int, say: Callable[[str], None]) -> list[int]:

@@ -15,9 +15,12 @@ import time
 from pathlib import Path
 
 from hostctl.build import build
+from hostctl.core import requests
+from hostctl.resources import ResourcesRequest
 from lab.box import Box
 
 ROUNDS = 30
+TARGET_MB = 100
 _INSIDE = (
     "import sys; sys.path.insert(0, sys.argv[1]); from hostctl import resources; resources.alone(); "
     # Of this process alone: what its parent had before it counts in the kernel's own maximum.
@@ -35,12 +38,12 @@ def take(box: Box) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         program, file = Path(folder) / "hostctl.pyz", Path(folder) / "resources.txt"
         build(str(program))
-        document = {"docker_socket": box.docker_socket, "file": str(file), "target_mb": 100}
+        request = ResourcesRequest(folder, str(program), str(file), TARGET_MB, docker_socket=box.docker_socket)
         for _ in range(ROUNDS):
             began = time.monotonic()
             done = subprocess.run(
                 [sys.executable, "-I", "-S", "-c", _INSIDE, str(program)],
-                input=json.dumps(document),
+                input=json.dumps(requests.write(request)),
                 capture_output=True,
                 text=True,
                 check=True,

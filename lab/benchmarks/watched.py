@@ -30,10 +30,13 @@ class Seen:
     """The watch's findings, filled in once its block has ended. Milliseconds."""
 
     gap_ms: float = 0.0
+    silent_ms: float = 0.0
+    """The sum of all gaps with an attempt in them that had no good answer."""
     attempts: int = 0
     good: int = 0
     missed: int = 0
     """Attempts without a good answer outside of the periods that are watched closely."""
+    reasons: tuple[str, ...] = ()
 
 
 def gateway_tokens(box: Box) -> list[str]:
@@ -45,7 +48,7 @@ def gateway_tokens(box: Box) -> list[str]:
 
 
 def journal_of_handover(box: Box) -> Path:
-    """There from a handover's beginning, 0.1 s before the port is let go, to its end."""
+    """There from a handover's beginning to its end; its last line is the step that is at work."""
     return Path(box.folder) / "handover" / "in-progress.jsonl"
 
 
@@ -94,8 +97,8 @@ def watched(
         yield seen
         watch.stdin.close()
         result: dict[str, Any] = json.loads(watch.stdout.readline())
-        seen.gap_ms, seen.attempts = result["gap_ms"], result["attempts"]
-        seen.good, seen.missed = result["good"], result["missed"]
+        seen.gap_ms, seen.silent_ms, seen.attempts = result["gap_ms"], result["silent_ms"], result["attempts"]
+        seen.good, seen.missed, seen.reasons = result["good"], result["missed"], tuple(result["reasons"])
     finally:
         patience.cancel()
         watch.stdin.close()

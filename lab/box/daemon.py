@@ -15,7 +15,7 @@ import socket
 import time
 from pathlib import Path
 
-from lab.box import network, processes
+from lab.box import hardened, network, processes
 from lab.box.facts import Process
 from lab.box.place import Place
 
@@ -39,7 +39,7 @@ def configuration(place: Place) -> dict[str, object]:
         "cgroup-parent": f"/{place.container_cgroup}",
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
         "dns": [network.WAN.ipv4],
-        "group": "root",
+        "group": str(hardened.DOCKER_GROUP) if place.hardened else "root",
     }
 
 

@@ -48,6 +48,7 @@ class Box(_Fact):
     ssh: Ssh
     home: str
     folder: str
+    hardened: bool = False
     images: dict[str, str] = {}
     processes: tuple[Process, ...] = ()
 
@@ -55,6 +56,11 @@ class Box(_Fact):
     def docker_host(self) -> str:
         """As `DOCKER_HOST` and Docker's clients want it."""
         return f"unix://{self.docker_socket}"
+
+    @property
+    def cron(self) -> Path:
+        """Cron's folder of the VPS, whose own files begin two folders above its operator's home (lab/box/place.py)."""
+        return Path(self.home).parents[1] / "etc" / "cron.d"
 
     def with_images(self, images: dict[str, str]) -> Box:
         return self.model_copy(update={"images": dict(images)})

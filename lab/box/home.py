@@ -10,16 +10,21 @@ from __future__ import annotations
 import re
 import subprocess
 
-from lab.box import network, processes
+from lab.box import hardened, network, processes
 from lab.box.place import Place
 
 SCRIPT = "fix-iptables.sh"
 _CRON = ("PATH=/usr/bin:/bin", "SHELL=/bin/sh", "LOGNAME=root")
 """The environment of a job (crontab(5)): no sbin, where iptables lies."""
+OPERATORS = "operator"
+"""The operator's own file in cron's folder, which runs the script."""
 _SCRIPT_SECONDS = 60
 
 
 def furnish(place: Place) -> None:
+    if place.hardened:
+        hardened.furnish(place)
+        return
     for folder in (place.home, place.home / "backups", place.product, place.cron):
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -29,7 +34,12 @@ def run_at_boot(place: Place) -> None:
 
     The lines of cron's folder are started and not waited for, as cron does.
     """
+    if place.hardened:
+        hardened.run_at_boot(place)
+        return
     for file in sorted(place.cron.iterdir()):
+        if file.name == OPERATORS:
+            continue
         _start_lines(place, file.name, file.read_text())
     script = place.home / SCRIPT
     if not script.exists():

@@ -50,25 +50,25 @@ class Status:
 def up(place: Place, progress: Progress) -> Box:
     """The running box; returns at once when it stands already."""
     tools.require(progress)
-    with lock.held(place.lock, "lab up", progress.line):
+    with lock.held(place.lock, "lab up", progress.line) as held:
         seen = status(place)
         if seen.box is not None and seen.stands:
             return seen.box
         with progress.step("Starting the VPS") as step:
             step.say("removing orphans of a former run")
             _halt(place)
-            return _boot(place, step.say)
+            return _boot(place, held, step.say)
 
 
 def reboot(place: Place, progress: Progress) -> Box:
     """A power cut and a start: processes die at once, /run and the firewall are empty, files stay."""
     tools.require(progress)
-    with lock.held(place.lock, "lab reboot", progress.line):
+    with lock.held(place.lock, "lab reboot", progress.line) as held:
         if not place.folder.exists():
             raise UserError("There is no lab to reboot; start it with `make up`.")
         with progress.step("Rebooting the VPS") as step:
             _halt(place)
-            return _boot(place, step.say)
+            return _boot(place, held, step.say)
 
 
 def restart_docker(place: Place, progress: Progress) -> Box:
@@ -108,6 +108,8 @@ def status(place: Place) -> Status:
     box = facts.read(place.facts)
     if box is None:
         return Status(None, ("there is no lab",) if not place.folder.exists() else ("the lab is not complete",))
+    if box.hardened != place.hardened:
+        return Status(box, ("it has the other profile",))
     problems = [f"{process.name} is not running" for process in box.processes if not processes.alive(process)]
     if not network.standing(place):
         problems.append("its network is not there")
@@ -142,7 +144,7 @@ def _halt(place: Place) -> None:
     shutil.rmtree(place.run, ignore_errors=True)
 
 
-def _boot(place: Place, say: Callable[[str], None]) -> Box:
+def _boot(place: Place, held: int, say: Callable[[str], None]) -> Box:
     """Start everything from the files; the record is written when all of it answers."""
     for folder in (place.folder, place.logs, place.bin):
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +152,7 @@ def _boot(place: Place, say: Callable[[str], None]) -> Box:
     _note_shared(place)
     place.run.mkdir(mode=0o755)
     say("network")
-    network.lay(place)
+    network.lay(place, held)
     home.furnish(place)
     ssh.make_keys(place)
     say("the outside")
@@ -170,6 +172,7 @@ def _boot(place: Place, say: Callable[[str], None]) -> Box:
         ssh=ssh.facts(place),
         home=str(place.home),
         folder=str(place.product),
+        hardened=place.hardened,
         images=before.images if before else {},
         processes=(docker, server, *others),
     )

@@ -19,8 +19,8 @@ from pathlib import Path
 
 
 @contextmanager
-def held(path: Path, reason: str, say: Callable[[str], None]) -> Generator[None]:
-    """Wait for the lock; when somebody has it, `say` gets one sentence about who does."""
+def held(path: Path, reason: str, say: Callable[[str], None]) -> Generator[int]:
+    """Wait for the lock and give its descriptor; when somebody has it, `say` gets one sentence about who does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -34,7 +34,7 @@ def held(path: Path, reason: str, say: Callable[[str], None]) -> Generator[None]
         owner = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
         os.ftruncate(handle, 0)
         os.pwrite(handle, (json.dumps(owner) + "\n").encode(), 0)
-        yield
+        yield handle
         os.ftruncate(handle, 0)
     finally:
         os.close(handle)

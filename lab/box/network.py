@@ -68,9 +68,10 @@ def commands(place: Place, *, ipv6: bool) -> list[list[str]]:
     return made
 
 
-def lay(place: Place) -> None:
+def lay(place: Place, lock: int) -> None:
+    """`lock` goes to each command: one that outlives a killed run keeps the next run waiting until it has ended."""
     for command in commands(place, ipv6=has_ipv6()):
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, text=True, pass_fds=(lock,))
 
 
 def has_ipv6() -> bool:

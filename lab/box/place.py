@@ -10,10 +10,16 @@ Deliberately does not: create, read or remove any of them.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
+PROFILE = "LAB_PROFILE"
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
+def _chosen() -> bool:
+    return os.environ.get(PROFILE) == "hardened"
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Place:
     root: Path = REPOSITORY
     docker: Path | None = None
     """A root file system whose Docker the box runs, on control groups of version 2 alone; None: this machine's."""
+    hardened: bool = field(default_factory=_chosen)
+    """The profile of a hardened host (lab/box/hardened.py)."""
 
     @property
     def id(self) -> str:
@@ -66,10 +74,15 @@ class Place:
 
     @property
     def home(self) -> Path:
+        if self.hardened:
+            # Only root may enter the lab's folder.
+            return self.run / "home" / "operator"
         return self.host / "home" / "operator"
 
     @property
     def product(self) -> Path:
+        if self.hardened:
+            return self.home / "sentinel-cutover"
         return self.host / "var" / "lib" / "sentinel-cutover"
 
     @property

@@ -13,12 +13,19 @@ import sys
 import time
 from pathlib import Path
 
-from lab.box import network, processes
+from lab.box import hardened, network, processes
 from lab.box.facts import Process, Ssh
 from lab.box.place import Place
 
 PORT = 22
 READY_WITHIN_SECONDS = 20.0
+_OPEN = (
+    "PermitRootLogin prohibit-password",
+    # The engine opens one connection a command, many at once.
+    "MaxStartups 100",
+    "MaxSessions 100",
+    "Subsystem sftp internal-sftp",
+)
 _STANDARD_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _BANNER = "import socket;s=socket.create_connection(('{address}',{port}),5);s.settimeout(5);print(s.recv(64)[:4])"
 
@@ -38,6 +45,8 @@ def make_keys(place: Place) -> None:
                 stdin=subprocess.DEVNULL,
             )
     shutil.copyfile(place.ssh / "id_ed25519.pub", place.ssh / "authorized_keys")
+    if place.hardened:
+        hardened.authorize(place)
     (place.ssh / "known_hosts").write_text(f"{network.VPS.ipv4} {_host_key(place)}\n")
 
 
@@ -56,23 +65,19 @@ def configuration(place: Place) -> str:
         f"ListenAddress {network.VPS.ipv4}",
         "ListenAddress 127.0.0.1",
         f"HostKey {place.ssh}/host_ed25519",
-        f"AuthorizedKeysFile {place.ssh}/authorized_keys",
+        f"AuthorizedKeysFile {place.home / '.ssh' if place.hardened else place.ssh}/authorized_keys",
         f"PidFile {place.run}/sshd.pid",
         "StrictModes no",
         "AuthenticationMethods publickey",
         "PubkeyAuthentication yes",
         "PasswordAuthentication no",
         "KbdInteractiveAuthentication no",
-        "PermitRootLogin prohibit-password",
         "PermitUserRC no",
         "UsePAM no",
         "UseDNS no",
         "X11Forwarding no",
         "PrintMotd no",
-        # The engine opens one connection a command, many at once.
-        "MaxStartups 100",
-        "MaxSessions 100",
-        "Subsystem sftp internal-sftp",
+        *(hardened.SSHD_LINES if place.hardened else _OPEN),
         "SetEnv " + " ".join(f'"{name}={value}"' for name, value in variables.items()),
     ]
     if network.has_ipv6():
@@ -86,9 +91,9 @@ def start(place: Place) -> Process:
     file.write_text(configuration(place))
     log = place.logs / "sshd.log"
     server = shutil.which("sshd") or "/usr/sbin/sshd"
-    process = processes.start(
-        place, "sshd", network.inside(place.vps, [server, "-D", "-f", str(file), "-E", str(log)]), log
-    )
+    command = [server, "-D", "-f", str(file), "-E", str(log)]
+    seen = hardened.inside(place, command) if place.hardened else network.inside(place.vps, command)
+    process = processes.start(place, "sshd", seen, log)
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while not answers(place):
         if not processes.alive(process):
@@ -111,7 +116,7 @@ def facts(place: Place) -> Ssh:
     return Ssh(
         address=network.VPS.ipv4,
         port=PORT,
-        user=getpass.getuser(),
+        user=hardened.OPERATOR if place.hardened else getpass.getuser(),
         key=str(place.ssh / "id_ed25519"),
         host_key=_host_key(place),
     )

@@ -17,6 +17,7 @@ from console.errors import UserError
 from console.progress import Progress, Step
 
 TOOLS: Mapping[str, str] = {
+    "crontab": "cron",
     "dnsmasq": "dnsmasq-base",
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",

@@ -1,7 +1,8 @@
-"""A double of a gateway's /metrics with known numbers, over HTTP, for the tests and pictures of its readers.
+"""A double of /metrics with known numbers, over HTTP, for the tests and pictures of its readers.
 
-Owns: serving the numbers of a function of the seconds since its start. The text is the lab's own gateway's
-(`lab/doubles/sentinel/metrics.py`), so that names, labels and absent families are those of the recorded real one.
+Owns: serving the numbers of functions of the seconds since its start. The text is the lab's own gateway's
+(`lab/doubles/sentinel/metrics.py`), so that names, labels and absent families are those of the recorded real one, and
+after it the bridge's own where there is one.
 Deliberately does not: call any tool.
 """
 
@@ -13,15 +14,18 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from bridge.measures import Measures
 from lab.doubles.sentinel.metrics import Metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Happened = Callable[[Metrics, float], None]
 """Puts into the metrics everything that has happened in so many seconds since the start."""
+Measured = Callable[[Measures, float], None]
+"""The same for the bridge's own."""
 
 
 @contextmanager
-def served(happened: Happened, token: str | None = None) -> Generator[int]:
+def served(happened: Happened, token: str | None = None, measured: Measured | None = None) -> Generator[int]:
     """The port on 127.0.0.1 on which it is served while inside; with `token`, only to who bears it."""
     began = time.monotonic()
 
@@ -30,9 +34,12 @@ def served(happened: Happened, token: str | None = None) -> Generator[int]:
             if token is not None and self.headers.get("Authorization") != f"Bearer {token}":
                 self.send_error(401)
                 return
-            metrics = Metrics()
-            happened(metrics, time.monotonic() - began)
-            body = metrics.text().encode()
+            metrics, measures = Metrics(), Measures()
+            seconds = time.monotonic() - began
+            happened(metrics, seconds)
+            if measured is not None:
+                measured(measures, seconds)
+            body = (metrics.text() + (measures.text() if measured is not None else "")).encode()
             self.send_response(200)
             self.send_header("Content-Type", CONTENT_TYPE)
             self.send_header("Content-Length", str(len(body)))

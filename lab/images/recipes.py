@@ -42,6 +42,7 @@ DATABASES = Debian(
         "/usr/lib/postgresql/17/lib/bitcode/*",
     ),
 )
+POOLER = Debian(("pgbouncer",))
 MONITORING = Debian(("ca-certificates", "curl", "prometheus"))
 SERVERS = Node("/opt/servers", ROOT / "bridge" / "servers")
 
@@ -112,13 +113,38 @@ REDIS = Image(
     },
 )
 """Real: Debian's Redis."""
+PGBOUNCER = Image(
+    "pgbouncer",
+    "1.24",
+    (
+        POOLER,
+        Files(
+            (File("/usr/local/bin/pgbouncer-entrypoint", (HERE / "pgbouncer" / "entrypoint.sh").read_text(), 0o755),)
+        ),
+    ),
+    {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        "WorkingDir": "/tmp",
+        "User": "65534:65534",
+        "Entrypoint": ["pgbouncer-entrypoint"],
+        "ExposedPorts": {"6432/tcp": {}},
+    },
+)
+"""Real: Debian's PgBouncer, for ContextForge's variant with a pooler."""
 CONTEXTFORGE = Image(
     "contextforge",
     "1.1.0",
     (
         PROGRAMS,
         Python(PROGRAMS, "/opt/contextforge", HERE / "contextforge" / "requirements.lock"),
-        Files((_program("/usr/local/bin/mcpgateway", "/opt/contextforge", "mcpgateway.cli"),)),
+        Files(
+            (
+                File("/usr/local/bin/run-gunicorn", (HERE / "contextforge" / "run-gunicorn.sh").read_text(), 0o755),
+                File(
+                    "/opt/contextforge/gunicorn.config.py", (HERE / "contextforge" / "gunicorn.config.py").read_text()
+                ),
+            )
+        ),
     ),
     {
         "Env": [
@@ -128,11 +154,11 @@ CONTEXTFORGE = Image(
         ],
         "WorkingDir": "/tmp",
         "User": "1001:1001",
-        "Entrypoint": ["mcpgateway"],
-        "Cmd": ["--host", "0.0.0.0", "--port", "4444"],
+        "Cmd": ["run-gunicorn"],
+        "ExposedPorts": {"4444/tcp": {}},
     },
 )
-"""Real: the published ContextForge."""
+"""Real: the published ContextForge, run as its published image runs it."""
 BACKENDS = Image(
     "backends",
     "2",
@@ -252,6 +278,9 @@ GRAFANA = Image(
 )
 """A double of Grafana (lab/doubles/grafana)."""
 
-IMAGES = {image.name: image for image in (POSTGRES, REDIS, CONTEXTFORGE, BACKENDS, N8N, SENTINEL, PROMETHEUS, GRAFANA)}
+IMAGES = {
+    image.name: image
+    for image in (POSTGRES, REDIS, PGBOUNCER, CONTEXTFORGE, BACKENDS, N8N, SENTINEL, PROMETHEUS, GRAFANA)
+}
 CUTOVER = ("postgres", "redis", "contextforge", "backends", "n8n-mcp", "sentinel", "prometheus", "grafana")
 """The images that the lab's stack needs; others are made on demand."""

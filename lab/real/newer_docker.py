@@ -12,6 +12,7 @@ from pathlib import Path
 
 from console.paths import WORK
 from console.progress import Progress
+from lab.box.lock import held
 from lab.images.layers import Debian, scratch, unpack
 from lab.images.store import CACHE, tidy
 
@@ -23,12 +24,13 @@ _SYSTEM = Debian(
 
 def root(progress: Progress) -> Path:
     """The folder of the root file system; half a minute the first time."""
-    folder = WORK / f"docker-{_SYSTEM.key}"
-    if not folder.exists():
-        tidy()
-        with progress.step("Making a newer Docker") as step, scratch(CACHE) as beside:
-            archive, unpacked = beside / "system.tar", beside / "system"
-            _SYSTEM.make(archive, CACHE, step)
-            unpack(archive, unpacked)
-            unpacked.rename(folder)
+    folder = WORK / "docker" / _SYSTEM.key
+    with held(folder.with_name("lock"), "making a newer Docker", progress.line):
+        if not folder.exists():
+            tidy()
+            with progress.step("Making a newer Docker") as step, scratch(CACHE) as beside:
+                archive, unpacked = beside / "system.tar", beside / "system"
+                _SYSTEM.make(archive, CACHE, step)
+                unpack(archive, unpacked)
+                unpacked.rename(folder)
     return folder

@@ -25,6 +25,7 @@ from console.errors import UserError
 from console.paths import LOGS
 from console.progress import Progress
 from lab.box import tools
+from lab.box.lock import held
 from lab.images import store
 from lab.images.recipes import MONITORING
 
@@ -52,8 +53,9 @@ def programs() -> Programs:
         tools.require(progress)
         store.build(progress, ("prometheus",))
     folder = store.CACHE.parent / "programs" / MONITORING.key
-    if not folder.exists():
-        _unpack(layer, folder)
+    with held(folder.with_name("lock"), "unpacking Prometheus", print):
+        if not folder.exists():
+            _unpack(layer, folder)
     # With its own C library: the image's Debian may be newer than this machine's.
     loader = (str(folder / _LIBRARIES / "ld-linux-x86-64.so.2"), "--library-path", str(folder / _LIBRARIES))
     ready = Programs(*((*loader, str(folder / "usr" / "bin" / name)) for name in ("prometheus", "promtool")))

@@ -1,7 +1,7 @@
-"""`make alert-drill`: one marked test message by each way in which an alert reaches the operator.
+"""`make alert-drill`: one marked test message by each route on which an alert reaches the operator.
 
-Owns: the ways, the message and its mark, one result per way. Each way uses the sender of its alerts, so that a message
-that arrives proves the secret, the network and the text. The webhook is checked before them, which posts nothing.
+Each route uses the sender of its alerts, so that a message that arrives proves the secret, the network and the text.
+The webhook is checked before them, which posts nothing.
 Deliberately does not: make anything fail so that an alert fires (the lab's tests do); nor see the channel: the operator
 finds the message there.
 """
@@ -27,12 +27,12 @@ from ops.engine import host
 from ops.engine.run import open_stack
 from ops.engine.state import settings_of
 from settings import Settings
-from settings.names import GRAFANA_ADMIN
+from settings.names import ALERTS_PAGE, GRAFANA_ADMIN
 
 GREY = 9807270
 """Neither red nor green: nothing failed, and nothing recovered."""
 LIMIT_SECONDS = 30.0
-"""Limit of one way, with the wait that Discord demands after a 429."""
+"""Limit of one route, with the wait that Discord demands after a 429."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Drill:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one way. `seen` is the webhook's, which is only checked; `absent`: the stack has no such way."""
+    """The result of one route. `seen` is the webhook's, which is only checked; `absent`: the stack has none."""
 
     result: Literal["sent", "seen", "failed", "absent", "unknown"]
     detail: str
 
 
-Way = Callable[[Drill], Outcome]
+Route = Callable[[Drill], Outcome]
 
 
 def by_webhook(drill: Drill) -> Outcome:
@@ -84,7 +84,7 @@ def by_grafana(drill: Drill) -> Outcome:
             "user": GRAFANA_ADMIN,
             "password": cast(SecretStr, settings.grafana_admin_password).get_secret_value(),
             "contact_point": CONTACT_POINT,
-            "alert": alert(settings, drill.mark),
+            "alert": alert(drill.mark),
         },
     )
     if answer["sent"]:
@@ -99,7 +99,7 @@ def by_watch(drill: Drill) -> Outcome:
         return Outcome("absent", "health_watch.enabled is false")
     if settings.active != "sentinel":
         return Outcome("absent", "the health watch is in n8n only while Sentinel holds the port")
-    text = alert(settings, drill.mark)["annotations"]
+    text = alert(drill.mark)["annotations"]
     embed = {"title": text["summary"], "description": text["description"], "color": GREY}
     answer = drill.on_host(
         "n8n",
@@ -116,48 +116,48 @@ def by_watch(drill: Drill) -> Outcome:
     return Outcome("failed", answer["reason"])
 
 
-WAYS: Sequence[tuple[str, Way]] = (("webhook", by_webhook), ("grafana", by_grafana), ("n8n", by_watch))
+ROUTES: Sequence[tuple[str, Route]] = (("webhook", by_webhook), ("grafana", by_grafana), ("n8n", by_watch))
 
 
-def alert(settings: Settings, mark: str) -> dict[str, dict[str, str]]:
+def alert(mark: str) -> dict[str, dict[str, str]]:
     """The test alert's labels and annotations, the same as those of every alert of ours."""
     return {
         "labels": {"alertname": "Alert test", "severity": "none", "mark": mark},
         "annotations": {
             "summary": f"Alert test {mark}: nothing is wrong, the operator ran make alert-drill.",
             "description": "nothing to do: this message proves that alerts arrive.",
-            "runbook_url": settings.alerts.runbook,
+            "runbook_url": ALERTS_PAGE,
         },
     }
 
 
-def alert_drill(stack: str, progress: Progress, ways: Sequence[tuple[str, Way]] = WAYS) -> Result:
-    """Every way in turn; ok when a message was sent and no way failed."""
+def alert_drill(stack: str, progress: Progress, routes: Sequence[tuple[str, Route]] = ROUTES) -> Result:
+    """Every route in turn; ok when a message was sent and no route failed."""
     opened = open_stack(stack, progress, create=False)
     drill = Drill(stack, settings_of(opened, stack), secrets.token_hex(3))
-    return run_ways(drill, ways, progress)
+    return run_routes(drill, routes, progress)
 
 
-def run_ways(drill: Drill, ways: Sequence[tuple[str, Way]], progress: Progress) -> Result:
-    """Every way of one drill in turn."""
+def run_routes(drill: Drill, routes: Sequence[tuple[str, Route]], progress: Progress) -> Result:
+    """Every route of one drill in turn."""
     rows: list[dict[str, Any]] = []
-    for name, way in ways:
+    for name, route in routes:
         progress.line(f"Alert test {drill.mark}: {name} …")
         began = time.monotonic()
         try:
-            outcome = way(drill)
+            outcome = route(drill)
         except UserError as error:
             outcome = Outcome("failed", str(error))
         milliseconds = round((time.monotonic() - began) * 1000)
-        rows.append({"way": name, "result": outcome.result, "detail": outcome.detail, "ms": milliseconds})
+        rows.append({"route": name, "result": outcome.result, "detail": outcome.detail, "ms": milliseconds})
     results = {row["result"] for row in rows}
     ok = "sent" in results and "failed" not in results
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    lines = [f"{row['way']:<10} {row['result']:<8} {row['detail']}" for row in rows]
+    lines = [f"{row['route']:<10} {row['result']:<8} {row['detail']}" for row in rows]
     if "sent" in results:
         lines.append(f"Now find in the channel: Alert test {drill.mark}")
     elif "failed" not in results:
         lines.append(
             "No message was sent: nothing in this stack sends alerts. Set grafana.enabled, or health_watch.enabled."
         )
-    return Result({"ok": ok, "mark": drill.mark, "at": at, "ways": rows}, "\n".join(lines), ok)
+    return Result({"ok": ok, "mark": drill.mark, "at": at, "routes": rows}, "\n".join(lines), ok)

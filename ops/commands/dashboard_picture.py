@@ -1,8 +1,4 @@
-"""`make dashboard-picture`: the five panels as a PNG, with the data of the stack's Prometheus.
-
-Owns: the file's place, and running the drawing where Prometheus's loopback port is.
-Deliberately does not: draw (`dashboards/picture`), or open a tunnel.
-"""
+"""`make dashboard-picture`: the five panels as a PNG, with the data of the stack's Prometheus."""
 
 from __future__ import annotations
 
@@ -26,9 +22,8 @@ def dashboard_picture(stack: str, progress: Progress, *, minutes: float) -> Resu
     settings = settings_of(open_stack(stack, progress, create=False), stack)
     file = WORK / f"dashboard-{stack}.png"
     command = [sys.executable, "-m", "dashboards.picture", *_span(settings, minutes), "--out", str(file)]
-    stack_sandbox = sandbox.of_stack(stack)
     completed = subprocess.run(
-        list(stack_sandbox.on_host(command)) if stack_sandbox else command,
+        sandbox.on_host(stack, command),
         cwd=ROOT,
         capture_output=True,
         text=True,

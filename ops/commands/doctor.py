@@ -1,7 +1,7 @@
-"""`make doctor`: every part of the machine that a run needs, its place, its version, real or double.
+"""`make doctor`: every part of the machine that a run needs, its place, its version, real or double; and the
+inspection of the stack's host.
 
-Owns: the rows that every stack has; the others come from the stack's sandbox.
-Deliberately does not: install, start or fix anything.
+The rows of a stack's sandbox come from the sandbox. Nothing is installed, started or fixed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from console.errors import UserError
 from console.paths import VENV
 from console.progress import Progress
 from console.result import Result
-from ops.engine import environment, sandbox
+from console.table import columns
+from ops.engine import environment, host_inspection, sandbox, state, state_copy
+from ops.engine.run import open_stack
 from toolchain import build, find
 from toolchain.parts import PLUGINS, PROGRAMS
 
@@ -25,32 +28,39 @@ Row = Mapping[str, str]
 
 
 def doctor(stack: str, progress: Progress) -> Result:
-    """`ok` when nothing that the stack needs is missing; uv and Go are needed only where something must be made."""
+    """`ok` when nothing that the stack needs is missing and its host has no problem; uv and Go are needed only where
+    something must be made."""
     stack_sandbox = sandbox.of_stack(stack)
     sandbox_rows = list(stack_sandbox.doctor()) if stack_sandbox else []
     rows = [row for row in _own_rows(stack) if not _is_replaced(row, sandbox_rows)] + sandbox_rows
     needed = [row for row in rows if row["part"] not in {"go", "uv"}]
-    return Result(rows, _table(rows), ok=all(row["kind"] != "missing" for row in needed))
+    host = _host_rows(stack, progress)
+    ok = all(row["kind"] != "missing" for row in needed) and all(row["verdict"] != "problem" for row in host)
+    kept = [] if stack_sandbox else state_copy.to_keep(stack)
+    return Result([*rows, *host], "\n".join([_table(rows), "", _host_table(host), *kept]), ok)
 
 
 def _own_rows(stack: str) -> list[Row]:
     programs = find.programs()
     homes = [Path(environment.variables(stack, make=False)["PULUMI_HOME"])]
     plugins = find.plugins(homes)
-    rows: list[Row] = []
-    for program in PROGRAMS:
-        installed = programs.get(program.executable)
-        rows.append(
-            _row(program.part, str(installed.path) if installed else "", installed.version if installed else "")
-        )
-    for plugin in PLUGINS:
-        installed = plugins.get(plugin.name)
-        rows.append(_row(plugin.part, str(installed.path) if installed else "", installed.version if installed else ""))
+    parts = [(program.part, programs.get(program.executable)) for program in PROGRAMS]
+    parts += [(plugin.part, plugins.get(plugin.name)) for plugin in PLUGINS]
+    rows = [_row(part, str(found.path) if found else "", found.version if found else "") for part, found in parts]
     rows.append(_row("python", sys.executable, platform.python_version()))
     rows.append(_program("docker", shutil.which("docker")))
     rows.append(_program("uv", shutil.which("uv") or shutil.which("uv", path=str(VENV / "bin"))))
     go = build.find_go()
     return [*rows, _program("go", str(go) if go else None, "version")]
+
+
+def _host_rows(stack: str, progress: Progress) -> Sequence[Row]:
+    """The findings on the stack's host; one row with the reason where it cannot be inspected yet."""
+    try:
+        opened = open_stack(stack, progress, create=False)
+        return host_inspection.findings(stack, state.settings_of(opened, stack))
+    except UserError as error:
+        return [{"part": "host", "verdict": "not checked", "found": str(error), "fix": ""}]
 
 
 def _is_replaced(row: Row, sandbox_rows: Sequence[Row]) -> bool:
@@ -73,11 +83,11 @@ def _row(part: str, found: str, version: str) -> Row:
     return {"part": part, "found": found, "version": version, "kind": "real" if found else "missing"}
 
 
+def _host_table(rows: Sequence[Row]) -> str:
+    cells = [(row["part"], row["verdict"], host_inspection.sentence(row)) for row in rows]
+    return "\n".join(columns([("host", "verdict", "found"), *cells]))
+
+
 def _table(rows: Sequence[Row]) -> str:
-    columns = ("part", "kind", "version", "found")
-    lines = [columns, *(tuple(row[column] for column in columns) for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(3)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line[:3], widths, strict=True)), line[3]]).rstrip()
-        for line in lines
-    )
+    heads = ("part", "kind", "version", "found")
+    return "\n".join(columns([heads, *([row[head] for head in heads] for row in rows)]))

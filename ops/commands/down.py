@@ -7,7 +7,7 @@ from pulumi import automation
 from console.progress import Progress
 from console.question import require_yes
 from console.result import Result
-from ops.engine import environment, host_repair, prerequisites, recovery, sandbox, state
+from ops.engine import environment, host_repair, ownership, prerequisites, recovery, sandbox, state
 from ops.engine.run import as_user_error, color, open_stack
 from settings import Settings
 
@@ -23,6 +23,7 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
     prerequisites.make_ready(stack, progress)
     opened = open_stack(stack, progress, create=False)
     snapshot = state.snapshot_of(opened, stack)
+    ownership.require_own_host(stack, snapshot)
     if not yes:
         _ask(opened, stack, snapshot.settings, progress)
         snapshot = state.snapshot_of(opened, stack)
@@ -35,8 +36,8 @@ def down(stack: str, progress: Progress, *, yes: bool) -> Result:
         progress,
         lambda: opened.destroy(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
-    left = host_repair.finish_deletes(stack, settings, progress)
-    kept = environment.variables(stack)["PULUMI_BACKEND_URL"]
+    left = host_repair.finish_deletes(stack, settings, [], progress)
+    kept = environment.place_of_state(stack)
     holder = recovery.holder_of_port(stack, settings, resources)
     text = (
         f"Stack {stack} is taken down: {holder} has port {settings.sentinel.port}, Sentinel's database keeps its "

@@ -24,6 +24,7 @@ from console.errors import UserError
 from console.paths import ROOT
 from console.progress import Progress
 from console.result import Result
+from hostctl.core import atomic_file
 
 SECONDS = 15.0
 _IMAGE = re.compile(r"^(?P<before>[ \t]*image:[ \t]*)(?P<name>[^\s@#]+)(?:@sha256:[0-9a-f]{64})?", re.MULTILINE)
@@ -90,9 +91,7 @@ def pin(stack: str, progress: Progress, folder: Path = ROOT) -> Result:
 
     changed = _IMAGE.sub(pinned, text)
     if changed != text:
-        beside = file.with_name(f"{file.name}.new")
-        beside.write_text(changed, encoding="utf-8")
-        beside.replace(file)
+        atomic_file.write(str(file), changed.encode())
     ok = all(row["result"] != "unknown" for row in rows)
     lines = [f"{row['image']:<34} {row['result']:<9} {row['digest'] or row['reason']}" for row in rows]
     return Result({"ok": ok, "images": rows}, "\n".join(lines) or f"{file.name} names no image.", ok)

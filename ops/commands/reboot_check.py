@@ -1,8 +1,6 @@
 """`make reboot-check`: renews the marker before a boot of the host, prints the check's result after it.
 
-Owns: the query, waiting for a check that is at work, the table.
-Deliberately does not: restart the host, or check anything. The host does that after each boot without a command
-(`hostctl reboot-check check`), since nobody may be there to give one.
+The host checks itself after each boot, without a command (`hostctl reboot-check check`): nobody may be there.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from ops.engine import host
 from ops.engine.run import open_stack
 from ops.engine.state import settings_of
 from settings import Settings
+from settings.limits import AFTER_BOOT_SECONDS
 
 POLL_SECONDS = 2.0
 Query = Callable[[str], dict[str, Any]]
@@ -26,7 +25,7 @@ Query = Callable[[str], dict[str, Any]]
 
 
 def reboot_check(stack: str, progress: Progress, *, again: bool) -> Result:
-    """Exit status 0 only when the host has booted since the marker and everything came back."""
+    """Exit status 0 when the marker was written, and after the boot only when everything came back."""
     opened = open_stack(stack, progress, create=False)
     settings = settings_of(opened, stack)
     if not settings.reboot.enabled:
@@ -40,7 +39,7 @@ def reboot_check(stack: str, progress: Progress, *, again: bool) -> Result:
 
 def of_host(stack: str, settings: Settings, query: Query, progress: Progress, *, again: bool) -> Result:
     """The result by the host's answers."""
-    answer = _when_done(query, progress, settings.reboot.limit_seconds + 60)
+    answer = _when_done(query, progress, AFTER_BOOT_SECONDS + 60)
     if not answer["armed"]:
         raise UserError(f"The host of stack {stack} has no check after a boot yet: `make up STACK={stack}` sets it up.")
     if answer["overdue"] and not again:
@@ -54,8 +53,8 @@ def of_host(stack: str, settings: Settings, query: Query, progress: Progress, *,
             f"The marker is written: {len(marked['watched'])} containers must come back.\n"
             f"Restart the host now, then `make reboot-check STACK={stack}` again."
         )
-        document = {"ok": False, "state": "marked", "marked_at": marked["marked_at"], "watched": marked["watched"]}
-        return Result(document, text, ok=False)
+        document = {"ok": True, "state": "marked", "marked_at": marked["marked_at"], "watched": marked["watched"]}
+        return Result(document, text)
     result: Mapping[str, Any] = answer["result"]
     return Result({"state": "checked", **result}, _text(result), ok=bool(result["ok"]))
 

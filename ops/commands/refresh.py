@@ -23,4 +23,4 @@ def refresh(stack: str, progress: Progress, *, yes: bool) -> Result:
         lambda: opened.refresh(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
     )
     changed = changes.counts(result.summary.resource_changes)
-    return Result({"ok": True, "changes": changed}, changes.all_in_words(changed))
+    return Result({"ok": True, "changes": changed}, changes.with_unchanged(changed))

@@ -1,7 +1,6 @@
 """`make report`: one page of evidence of the last cutover, as HTML and as plain text, into `reports/`.
 
-Owns: the two files, and the short form to Discord, after a question or with SEND=1.
-Deliberately does not: change anything of the host or the stack; `ops/report` gathers the evidence and writes the page.
+Its short form goes to Discord, after a question or with SEND=1.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from console.errors import UserError
 from console.paths import REPORTS
 from console.progress import Progress
 from console.result import Result
+from hostctl.core import atomic_file
 from ops.engine import host
 from ops.report import claims, evidence, page, plain
 from settings import Settings
@@ -67,9 +67,7 @@ def _written(stack: str, report: claims.Report) -> Mapping[str, Path]:
     name = f"{stack}-{report.number:04d}-{report.at[:10]}"
     files = {"html": REPORTS / f"{name}.html", "text": REPORTS / f"{name}.txt"}
     for kind, content in (("html", page.html(report)), ("text", plain.text(report))):
-        beside = files[kind].with_suffix(".new")
-        beside.write_text(content, encoding="utf-8")
-        beside.replace(files[kind])
+        atomic_file.write(str(files[kind]), content.encode())
     return files
 
 

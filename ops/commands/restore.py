@@ -27,7 +27,7 @@ def restore(stack: str, progress: Progress, *, from_: str, yes: bool) -> Result:
     before, after = backups.rows(answer["before"]["rows"]), backups.rows(answer["after"]["rows"])
     text = (
         f"restored   {answer['file']}, taken {answer['taken']}: {after} rows, {compared}\n"
-        f"closed     {answer['closed_ms']} ms, in which the gateway's audit rows waited\n"
+        f"closed     {answer['closed_ms']} ms, in which the rows of calls that ended are lost\n"
         f"kept       the former {before} rows as database {answer['kept']}\n"
         f"next       make verify"
     )

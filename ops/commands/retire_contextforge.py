@@ -52,7 +52,8 @@ def retire_contextforge(stack: str, progress: Progress, *, stale: bool, yes: boo
         if not (yes or sandbox.of_stack(stack)):
             require_yes(f"Remove ContextForge of stack {stack} for good? There is no rollback afterwards.")
         _run_on_host(stack, settings, "begin")
-    settings = _give_up_the_rollback(opened, stack, settings, progress, _loses_egress(inspected))
+    loses_egress = any(not sidecar["egress"] for sidecar in inspected["inventory"]["sidecars"])
+    settings = _give_up_the_rollback(opened, stack, settings, progress, loses_egress)
     _move_sidecars(stack, settings, progress)
     removed = _run_on_host(stack, settings, "remove", REMOVE_SECONDS)
     return _after(stack, settings, _run_on_host(stack, settings, "inspect"), stale=stale, yes=yes, removed=removed)
@@ -94,10 +95,6 @@ def _refused(
     if active != "sentinel" or settings.active != "sentinel":
         return [f"{active or 'nobody'} has the port of stack {stack}: cut over first (`make up STACK={stack}`)"]
     return [] if begun else cast("list[str]", inspected["refused"])
-
-
-def _loses_egress(inspected: Document) -> bool:
-    return any(not sidecar["egress"] for sidecar in inspected["inventory"]["sidecars"])
 
 
 def _give_up_the_rollback(

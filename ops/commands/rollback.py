@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from pulumi import automation
 
@@ -18,12 +18,24 @@ from console.errors import UserError
 from console.progress import Progress
 from console.question import require_yes
 from console.result import Result
-from ops.engine import changes, host, prerequisites, recovery, run, sandbox, stack_file, state, verification
+from ops.engine import (
+    changes,
+    claude_sessions,
+    host,
+    ownership,
+    prerequisites,
+    recovery,
+    run,
+    sandbox,
+    stack_file,
+    state,
+    verification,
+)
 from ops.engine.history import Update, differences, image_of, rows_of, table, updates_of
 from ops.engine.run import PROJECT, EngineFailed, LockHeld, open_stack
 from ops.engine.stack_file import Configuration, Values
 from ops.engine.state import Snapshot
-from settings import Settings, SettingsError, load, report
+from settings import Settings, SettingsError, load
 
 SHOWN_UPDATES = 15
 
@@ -52,7 +64,10 @@ def rollback(stack: str, progress: Progress, *, to: int | None, force: bool, yes
     not there, did not succeed, or whose image or predecessor is gone.
     """
     prerequisites.make_ready(stack, progress)
-    opened = open_stack(stack, progress, create=False)
+    opened = _opened(stack, progress)
+    snapshot = state.snapshot_of(opened, stack)
+    ownership.require_own_host(stack, snapshot)
+    state.require_begun(stack, snapshot.deployment)
     updates = updates_of(opened, stack)
     for line in table(rows_of(updates))[: SHOWN_UPDATES + 1]:
         progress.line(line)
@@ -64,6 +79,8 @@ def rollback(stack: str, progress: Progress, *, to: int | None, force: bool, yes
     _refuse_what_is_gone(stack, state.resources_in(deployment), settings, choice)
     candidate = stack_file.candidate(stack, choice.values)
     _show(today, choice, progress)
+    for line in claude_sessions.lines(claude_sessions.found(stack, settings, settings.active)):
+        progress.line(line)
     run.preview(opened, stack, progress, candidate)
     if not (yes or sandbox.of_stack(stack)):
         require_yes(f"Roll stack {stack} back to {choice.name}?")
@@ -77,6 +94,17 @@ def rollback(stack: str, progress: Progress, *, to: int | None, force: bool, yes
         candidate.write_bytes(previous)
         stack_file.adopt(stack, candidate)
         raise
+
+
+def _opened(stack: str, progress: Progress) -> automation.Stack:
+    """The stack; where its backend is away, the error names the rollback that needs none."""
+    try:
+        return open_stack(stack, progress, create=False)
+    except EngineFailed as error:
+        raise EngineFailed(
+            f"{error} A rollback needs no state: run `hostctl handover back` on the host "
+            "(docs/runbook.md#the-laptop-is-gone)"
+        ) from None
 
 
 def chosen(updates: Sequence[Update], today: Configuration, to: int | None) -> Choice:
@@ -111,9 +139,7 @@ def _settings(opened: automation.Stack, stack: str, choice: Choice) -> Settings:
         # A copy: literal dotted keys are laid over the nested ones in place.
         return load(deepcopy({**choice.values, **secrets}), set(secrets), stack=stack)
     except SettingsError as error:
-        raise UserError(
-            f"Nothing was changed: {choice.name} has a configuration that is refused.\n{report(error)}"
-        ) from None
+        raise UserError(f"Nothing was changed: {choice.name} has a configuration that is refused.\n{error!s}") from None
 
 
 def _refuse_what_is_gone(
@@ -162,7 +188,7 @@ def _show(today: Configuration, choice: Choice, progress: Progress) -> None:
 
 def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress, *, force: bool) -> Result:
     settings = snapshot.settings
-    before = _last(stack, settings)
+    before = host.handover_status(stack, settings, ())["last"]
     first = settings.active == "contextforge" and _port_first(opened, stack, snapshot, progress, force=force)
     try:
         result = recovery.up(opened, stack, snapshot, progress)
@@ -170,21 +196,19 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
         begun = first or (isinstance(error, EngineFailed) and not isinstance(error, LockHeld))
         if not begun:
             raise
-        served = f" ContextForge has port {settings.sentinel.port} already." if first else ""
-        raise EngineFailed(
-            f"{error}{served} Pulumi.{stack}.yaml says active: {settings.active}; fix the cause, then run "
-            f"`make up STACK={stack}` to continue."
-        ) from None
+        raise EngineFailed(f"{error} Pulumi.{stack}.yaml says active: {settings.active}.") from None
     verified = verification.verify_backends(stack, settings)
     now = host.handover_status(stack, settings, state.resources_of(opened, stack))
     last = now["last"]
     moved = bool(last) and last != before
+    sessions = claude_sessions.found(stack, settings)
     ok = now["active"] == recovery.owner(settings) and verified.ok
     document = {
         "ok": ok,
         "active": now["active"],
         "downtime_ms": last["downtime_ms"] if moved else 0,
         "verify": verified.document,
+        "sessions": sessions,
         "changes": changes.counts(result.summary.resource_changes),
     }
     return Result(document, _text(stack, document, last if moved else {}, verified), ok)
@@ -213,14 +237,11 @@ def _port_first(opened: automation.Stack, stack: str, snapshot: Snapshot, progre
     return bool(moved["changed"])
 
 
-def _last(stack: str, settings: Settings) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], host.handover_status(stack, settings, ())["last"])
-
-
 def _text(stack: str, document: Mapping[str, Any], last: Mapping[str, Any], verified: Result) -> str:
-    lines = [changes.in_words(document["changes"]), f"serving    {document['active']} owns the port"]
+    lines = [changes.summary(document["changes"]), f"serving    {document['active']} owns the port"]
     if last:
         lines.append(f"handover   {last['from']} -> {last['to']}, downtime {last['downtime_ms']} ms")
     lines += verification.lines(verified)
+    lines += claude_sessions.lines(document["sessions"])
     lines.append(f"next       make status STACK={stack} · make up STACK={stack} · make history STACK={stack}")
     return "\n".join(lines)

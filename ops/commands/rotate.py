@@ -16,8 +16,9 @@ from console.paths import ROOT
 from console.progress import Progress
 from console.question import require_yes
 from console.result import Result
+from hostctl.core import atomic_file
 from ops.commands.up import up
-from ops.engine import environment, sandbox, state
+from ops.engine import environment, orphans, sandbox, state
 from ops.engine.run import EngineFailed, open_stack
 from ops.engine.stack_secrets import new_secret, runner, set_secret
 from settings.describe import is_made_secret
@@ -27,7 +28,7 @@ _NEW_SENTINEL = "a new Sentinel takes the port from the old one, with the downti
 COSTS: Mapping[str, str] = {
     "jwt_secret": f"{_NEW_SENTINEL}; tokens of the old secret are refused from then on, Claude's is renewed at once",
     "postgres_password": f"Postgres restarts and its role gets the new password; then {_NEW_SENTINEL}; until then the "
-    "audit log takes no rows",
+    "audit rows of calls are lost",
     "health_token": f"{_NEW_SENTINEL}; /metrics is refused to the old token",
     "grafana_admin_password": "Grafana restarts and its admin gets the new password; the port is not touched",
     "grafana_secret_key": "Grafana restarts with an empty database: its sessions, silences and the alerts' history "
@@ -51,18 +52,20 @@ def rotate(stack: str, progress: Progress, *, secret: str, yes: bool) -> Result:
         require_yes(f"Rotate {key} of stack {stack} now?")
     value = _new_value(key)
     file = ROOT / f"Pulumi.{stack}.yaml"
-    former = file.read_text(encoding="utf-8")
+    former = file.read_bytes()
+    beginning = orphans.last_beginning(stack)
     set_secret(stack, key, value, runner(stack, environment.complete(stack)))
     try:
         deployed = up(stack, progress, yes=True)
-    except EngineFailed as failed:
+    except UserError as failed:
+        if orphans.last_beginning(stack) == beginning and not isinstance(failed, EngineFailed):
+            atomic_file.write(str(file), former)
+            raise
+        # Some part may have the new value already: from here on the only way is forward.
         raise UserError(
             f"The new {key} is in the configuration, but not everything that uses it has it yet: {failed} Fix that, "
             f"then run `make up STACK={stack}` to continue."
         ) from None
-    except UserError:
-        file.write_text(former, encoding="utf-8")
-        raise
     handover: Mapping[str, Any] = deployed.document["outputs"].get("handover") or {}
     took_over = bool(handover) and handover.get("at") != before.get("at")
     downtime = int(handover.get("downtime_ms", 0)) if took_over else 0

@@ -1,8 +1,4 @@
-"""`make status`: who serves and since when, whether it answers, and every difference between host and state.
-
-Owns: the document, and the drift in words.
-Deliberately does not: change anything; the engine's refresh is only previewed.
-"""
+"""`make status`: who serves and since when, whether it answers, and every difference between host and state."""
 
 from __future__ import annotations
 
@@ -12,33 +8,79 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation import events
 
+from components.nightly import nightly_request
 from console.progress import Progress
 from console.result import Result
-from ops.engine import host, state, verification
+from hostctl.core import requests
+from ops.engine import claude_entry, claude_sessions, grace, host, host_repair, rollback_proof, state, verification
 from ops.engine.run import as_user_error, open_stack
 from settings import Settings
 
 
 def status(stack: str, progress: Progress) -> Result:
-    """Exit status 0 only when the gateway that should serve does, answers, and nothing differs."""
+    """Exit status 0 only when the gateway that should serve does, answers, nothing differs, and no gate of a rollback
+    fails."""
     opened = open_stack(stack, progress, create=False)
     deployment = state.deployment_of(opened, stack)
     outputs = state.require_deployed(stack, state.outputs_in(deployment))
     settings = state.settings_of(opened, stack)
-    handover = host.handover_status(stack, settings, state.resources_in(deployment))
+    resources = state.resources_in(deployment)
+    handover = host.handover_status(stack, settings, resources)
     life = host.run(stack, settings, "token", "life", {"path": settings.client.token_file})
     verified = verification.verify_backends(stack, settings)
-    left = host.run(stack, settings, "unfinished", "show", {"folder": settings.host.folder})["unfinished"]
+    proof = rollback_proof.prove(stack, settings)
+    used = grace.use(stack, settings)
+    left = host_repair.unfinished(stack, settings, "show", resources)["unfinished"]
+    lost = host_repair.presence(stack, settings, resources)
+    entry = claude_entry.checked(stack, settings)
     document = {
         "active": handover["active"],
         "healthy": verified.ok,
         "since": handover["since"] or None,
-        "drift": [*_of_the_port(handover, outputs), *map(_of_a_delete, left), *_of_resources(opened, stack)],
+        "drift": [
+            *_of_the_port(handover, outputs),
+            *map(_of_a_delete, left),
+            *([entry["reason"]] if settings.active == "sentinel" and not entry["ok"] else []),
+            *host_repair.missing_files(lost),
+            *_of_resources(opened, stack),
+        ],
         "token_days_left": life["days_left"],
         "predecessor": handover["predecessor"],
+        "predecessor_memory_mb": handover["predecessor_memory_mb"],
         "sentinel": handover["sentinel"],
+        "rollback": proof,
+        "grace": used,
+        "sessions": claude_sessions.found(stack, settings),
+        "entries": entry["others"],
+        "disks": nearly_full(stack, settings),
+        "nightly": _nightly(stack, settings),
     }
-    return Result(document, _text(document, settings), ok=verified.ok and not document["drift"])
+    return Result(
+        document,
+        _text(document, settings, entry),
+        ok=verified.ok and not document["drift"] and proof["ok"] is not False,
+    )
+
+
+def nearly_full(stack: str, settings: Settings) -> list[str]:
+    """A sentence for each of the product's disks that an alert would name."""
+    least = settings.alerts.disk_free_share
+    document = {"folder": settings.host.folder, "backups": settings.nightly.folder}
+    found = host.run(stack, settings, "resources", "free", document)["disks"]
+    places = {"product": "the product's folder", "docker": "Docker's data", "backups": "the backups"}
+    return [
+        f"the disk with {places[name]} has {free:.0%} free: make room (docs/runbook.md#the-disk-is-full)"
+        for name, free in found.items()
+        if free < least
+    ]
+
+
+def _nightly(stack: str, settings: Settings) -> dict[str, Any] | None:
+    """{"at": the end of the last run, None where it never ran, "ok"}; None where there is no nightly job."""
+    if not settings.nightly.enabled:
+        return None
+    last = host.run(stack, settings, "nightly", "show", requests.write(nightly_request(settings)))["nightly"]
+    return {"at": last.get("at"), "ok": last.get("ok")}
 
 
 def _of_the_port(handover: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[str]:
@@ -95,18 +137,27 @@ def differing(steps: Sequence[events.StepEventMetadata]) -> list[str]:
     return list(sentences.values())
 
 
-def _text(document: Mapping[str, Any], settings: Settings) -> str:
-    answers = {
-        True: "every backend answers",
-        False: "not every backend answers, see `make verify`",
-    }
-    days = document["token_days_left"]
+def _ran(nightly: Mapping[str, Any]) -> str:
+    if not nightly["at"]:
+        return "the job has not run yet"
+    return f"the job last ran at {nightly['at']}{'' if nightly['ok'] else ', and failed in part: see `make report`'}"
+
+
+def _text(document: Mapping[str, Any], settings: Settings, entry: claude_entry.Entry) -> str:
+    days, memory = document["token_days_left"], document["predecessor_memory_mb"]
+    see = "" if document["healthy"] else ", see `make verify`"
     lines = [
         f"active       {document['active']}, since {document['since'] or 'before this stack'}",
-        f"healthy      {answers[document['healthy']]}",
-        f"predecessor  {document['predecessor']}",
+        f"healthy      {'every' if document['healthy'] else 'not every'} backend answers{see}",
+        f"predecessor  {document['predecessor']}{f', {memory} MB of memory' if memory else ''}",
         f"sentinel     {document['sentinel']}",
+        f"rollback     {rollback_proof.sentence(document['rollback'])}",
         f"token        {'none' if days is None else f'{days} days left'} in {settings.client.token_file}",
+        *(f"grace        {sentence}" for sentence in grace.sentences(document["grace"])),
+        *([f"nightly      {_ran(document['nightly'])}"] if document["nightly"] else []),
+        *claude_sessions.lines(document["sessions"]),
+        *claude_entry.lines(entry),
+        *(f"disk         {item}" for item in document["disks"]),
         *(f"drift        {item}" for item in document["drift"] or ["none"]),
     ]
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""`make stop-predecessor`: stop the paused predecessor, once the operator trusts the new gateway.
+"""`make stop-predecessor`: stop the predecessor in standby, once the operator trusts the new gateway.
 
 Owns: the question, which says what a rollback costs from then on.
 Deliberately does not: change the state or the configuration; the program says who owns the port, not how the one
-without it waits. A rollback works from a paused and from a stopped predecessor.
+without it waits. A rollback works from a predecessor in standby and from a stopped one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def stop_predecessor(stack: str, progress: Progress, *, yes: bool) -> Result:
         )
     settings = state.settings_of(opened, stack)
     if not (yes or sandbox.of_stack(stack)):
-        require_yes(f"Stop the predecessor of stack {stack}? A rollback then has to wait for its start.")
+        require_yes(f"Stop the predecessor of stack {stack}? A rollback then starts it before the port moves.")
     answer = host.hand_over(
         stack, settings, "stop-predecessor", state.handover_request(state.resources_in(deployment), settings)
     )
@@ -37,5 +37,5 @@ def stop_predecessor(stack: str, progress: Progress, *, yes: bool) -> Result:
         "reason": answer["reason"],
         "predecessor": answer["predecessor"],
     }
-    outcome = answer["reason"] or "stopped now; it keeps its data, and a rollback waits for its start"
+    outcome = answer["reason"] or "stopped now; it keeps its data, and a rollback starts it before the port moves"
     return Result(document, f"predecessor  {outcome}", ok=document["ok"])

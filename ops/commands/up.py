@@ -1,8 +1,4 @@
-"""`make up`: the engine's update, and a summary of the stack after it.
-
-Owns: the question before an existing host changes, the document and the text.
-Deliberately does not: run the engine; `ops.engine.recovery` does, and repairs what a killed run left.
-"""
+"""`make up`: the engine's update, and a summary of the stack after it."""
 
 from __future__ import annotations
 
@@ -13,7 +9,21 @@ from typing import Any
 from console.progress import Progress
 from console.question import require_yes
 from console.result import Result
-from ops.engine import changes, prerequisites, recovery, run, sandbox, state, verification
+from ops.engine import (
+    changes,
+    claude_entry,
+    claude_sessions,
+    host_inspection,
+    ownership,
+    prerequisites,
+    recovery,
+    run,
+    sandbox,
+    state,
+    state_copy,
+    verification,
+)
+from ops.engine.claude_sessions import Sessions
 from ops.engine.run import open_stack, plain_outputs
 from ops.engine.verification import AfterRun
 
@@ -24,30 +34,45 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     opened = open_stack(stack, progress)
     snapshot = state.snapshot_of(opened, stack)
     state.require_same_host(stack, snapshot.deployment, snapshot.settings)
+    host_inspection.require_able(stack, snapshot.settings)
+    found = ownership.require_own_host(stack, snapshot)
+    lost = ownership.is_lost(found, snapshot.deployment)
+    if lost:
+        snapshot = ownership.start_over(opened, stack, snapshot, found, progress, yes=yes)
+    first = not lost and state.is_of_no_host(state.resources_in(snapshot.deployment))
     if not (yes or sandbox.of_stack(stack)):
         run.preview(opened, stack, progress)
         require_yes(f"Make these changes to stack {stack}?")
         snapshot = state.snapshot_of(opened, stack)
     began = datetime.now(UTC).replace(microsecond=0)
+    before = claude_sessions.found(stack, snapshot.settings, snapshot.settings.active)
+    for line in [*claude_sessions.lines(before), *claude_entry.lines(claude_entry.checked(stack, snapshot.settings))]:
+        progress.line(line)
     result = recovery.up(opened, stack, snapshot, progress)
     outputs = plain_outputs(result.outputs)
     made = changes.counts(result.summary.resource_changes)
     after = verification.after_run(opened, stack, snapshot.settings, outputs, began=began)
+    claude_entry.kept_at_the_end(stack, snapshot.settings, lambda: state.resources_of(opened, stack), progress)
+    sessions = claude_sessions.found(stack, snapshot.settings)
     document = {
         "ok": after.verified.ok,
         "active": outputs.get("active"),
         "downtime_ms": after.handover.get("downtime_ms"),
         "verify": after.verified.document,
+        "sessions": sessions,
         "changes": made,
         "outputs": outputs,
     }
-    return Result(document, _text(stack, outputs, made, after), after.verified.ok)
+    text = [_text(stack, outputs, made, after, sessions)]
+    text += ownership.of_a_new_host(snapshot.settings) if lost else []
+    text += state_copy.to_keep(stack) if first and not sandbox.of_stack(stack) else []
+    return Result(document, "\n".join(text), after.verified.ok)
 
 
-def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: AfterRun) -> str:
+def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: AfterRun, sessions: Sessions | None) -> str:
     handover = after.handover
     stack_option = "" if sandbox.of_stack(stack) else f" STACK={stack}"
-    lines = [changes.all_in_words(made)]
+    lines = [changes.with_unchanged(made)]
     if outputs.get("active"):
         lines.append(f"serving    {outputs['active']} owns the port")
     if outputs.get("sentinel"):
@@ -55,16 +80,17 @@ def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: Afte
     if "downtime_ms" in handover:
         lines.append(
             f"handover   {handover.get('from')} -> {handover.get('to')} at {handover.get('at')}, "
-            f"downtime {handover['downtime_ms']} ms{_parts_in_words(handover)}"
+            f"downtime {handover['downtime_ms']} ms{_parts(handover)}"
         )
     lines += verification.lines(after.verified)
+    lines += claude_sessions.lines(sessions)
     if outputs.get("rollback"):
         lines.append(f"rollback   {outputs['rollback']}")
     lines.append(f"next       make verify{stack_option} · make status{stack_option} · make history{stack_option}")
     return "\n".join(lines)
 
 
-def _parts_in_words(handover: Mapping[str, Any]) -> str:
+def _parts(handover: Mapping[str, Any]) -> str:
     """` (release 12, connect 30, answer 21)`, in milliseconds."""
     parts: Mapping[str, int] = handover.get("parts") or {}
     listed = ", ".join(f"{name.removesuffix('_ms')} {ms}" for name, ms in parts.items())

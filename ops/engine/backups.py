@@ -1,7 +1,4 @@
-"""Backups of Sentinel's database by hand, on the stack's host.
-
-Owns: the request, which is the nightly job's own. Deliberately does not: read or write a dump; `hostctl backup` does.
-"""
+"""Backups of Sentinel's database by hand, on the stack's host, with the nightly job's own request."""
 
 from __future__ import annotations
 

@@ -11,15 +11,15 @@ def counts(changes: Mapping[Any, int] | None) -> dict[str, int]:
     return {str(getattr(kind, "value", kind)): count for kind, count in (changes or {}).items()}
 
 
-def in_words(changes: Mapping[str, int]) -> str:
+def summary(changes: Mapping[str, int]) -> str:
     """`create 2, update 1`; unchanged resources are left out."""
     counted = [f"{kind} {count}" for kind, count in sorted(changes.items()) if kind != "same" and count]
     return ", ".join(counted) or "no changes"
 
 
-def all_in_words(changes: Mapping[str, int]) -> str:
+def with_unchanged(changes: Mapping[str, int]) -> str:
     """`create 2, update 1; unchanged 40`."""
     unchanged = changes.get("same", 0)
     if not any(count for kind, count in changes.items() if kind != "same"):
         return f"No changes; {unchanged} resources are as the program says."
-    return f"{in_words(changes)}; unchanged {unchanged}"
+    return f"{summary(changes)}; unchanged {unchanged}"

@@ -59,7 +59,28 @@ def require_state(stack: str, shell: Mapping[str, str] = os.environ) -> None:
     """Raise UserError where the stack has no state, so that a mistyped name creates no folder."""
     url = variables(stack, shell, make=False)["PULUMI_BACKEND_URL"]
     if url == f"file://{STATE / stack}" and not (STATE / stack).is_dir():
-        raise UserError(f"There is no stack {stack} yet; `make up STACK={stack}` makes it.")
+        raise UserError(
+            f"This clone has no state of stack {stack}: `make up STACK={stack}` makes the stack, and "
+            f"`make adopt STACK={stack}` takes over a host that runs it already."
+        )
+
+
+def place_of_state(stack: str, shell: Mapping[str, str] = os.environ) -> str:
+    """The folder of the stack's state; of another backend the address, without what its user has in it."""
+    url = urlsplit(variables(stack, shell, make=False)["PULUMI_BACKEND_URL"])
+    if url.scheme == "file":
+        return url.path
+    return url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
+
+
+def passphrase(stack: str, shell: Mapping[str, str] = os.environ) -> str:
+    """The stack's passphrase, empty where it has none: a service of its own keeps its secrets then."""
+    own = variables(stack, shell, make=False)
+    file = own.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() if file else shell.get(PASSPHRASE, "")
+    except FileNotFoundError:
+        return ""
 
 
 def exports(chosen: Mapping[str, str]) -> list[str]:
@@ -100,8 +121,12 @@ def _folder(path: Path) -> None:
 
 
 def _passphrase_file(path: Path) -> Path:
-    """Make the file once; without it nobody can ever read the stack's secrets."""
+    """Make the file once; without it nobody can ever read the stack's secrets.
+
+    Raises UserError in a clone that has a stack's file and not its passphrase: a new one would be wrong for good.
+    """
     if not path.exists():
+        _refuse_second_passphrase(path)
         _folder(path.parent)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
@@ -113,6 +138,17 @@ def _passphrase_file(path: Path) -> Path:
         finally:
             beside.unlink()
     return path
+
+
+def _refuse_second_passphrase(path: Path) -> None:
+    for file in sorted(ROOT.glob("Pulumi.*.yaml")):
+        stack = file.name.split(".")[1]
+        if sandbox.of_stack(stack) is None and "\nencryptionsalt:" in f"\n{file.read_text(encoding='utf-8')}":
+            raise UserError(
+                f"{file.name} has secrets of a passphrase that this clone lacks, and a new one could never read them: "
+                f"copy .state/passphrase of the clone that made the stack to {path} (mode 0600), and .state/{stack} "
+                f"with it or run `make adopt STACK={stack}` then; or set PULUMI_CONFIG_PASSPHRASE_FILE."
+            )
 
 
 def _split(path: str | None) -> Sequence[str]:

@@ -1,8 +1,4 @@
-"""The stack's updates: the configuration of each, and the differences from the one before.
-
-Owns: `Update`, reading the engine's own list of them, their numbers, the table.
-Deliberately does not: change anything, nor know a secret: the engine's list names them and holds no value.
-"""
+"""The stack's updates: the configuration of each without its secrets, and the differences from the one before."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from typing import Any, cast
 
 from pulumi import automation
 
-from ops.engine.changes import in_words
+from console.table import columns
+from ops.engine.changes import summary
 from ops.engine.run import PROJECT, as_user_error
 from ops.engine.stack_file import parsed
 
@@ -92,11 +89,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         )
         for row in rows
     ]
-    if not cells:
-        return []
-    everything = [("number", "at", "result", "active", "image", "what changed"), *cells]
-    widths = [max(len(line[column]) for line in everything) for column in range(5)]
-    return ["  ".join([*(line[at].ljust(widths[at]) for at in range(5)), line[5]]) for line in everything]
+    return columns([("number", "at", "result", "active", "image", "what changed"), *cells]) if cells else []
 
 
 def rows_of(updates: Sequence[Update]) -> list[dict[str, Any]]:
@@ -123,7 +116,7 @@ def _row(update: Update, before: Update | None) -> dict[str, Any]:
 def _changed(changes: Mapping[str, Any]) -> str:
     settings: list[str] = changes["settings"]
     more = [f"and {len(settings) - SHOWN_DIFFERENCES} more settings"] if len(settings) > SHOWN_DIFFERENCES else []
-    return "; ".join([*settings[:SHOWN_DIFFERENCES], *more, in_words(changes["resources"])])
+    return "; ".join([*settings[:SHOWN_DIFFERENCES], *more, summary(changes["resources"])])
 
 
 def _update(summary: automation.UpdateSummary, number: int) -> Update:
@@ -150,13 +143,9 @@ def _differences(before: Any, after: Any, key: str) -> Iterator[str]:
             yield from _differences(earlier.get(name), later.get(name), f"{key}.{name}" if key else str(name))
         return
     if isinstance(before, list | tuple | Mapping) or isinstance(after, list | tuple | Mapping):
-        yield f"{key} {_change_in_words(before, after)}"
+        yield f"{key} {'set' if before is None else 'no longer set' if after is None else 'changed'}"
         return
     yield f"{key}: {_shown(before)} -> {_shown(after)}"
-
-
-def _change_in_words(before: Any, after: Any) -> str:
-    return "set" if before is None else "no longer set" if after is None else "changed"
 
 
 def _shown(value: Any) -> str:

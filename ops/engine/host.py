@@ -1,6 +1,6 @@
 """One verb of `hostctl` on the stack's host, outside of an engine's run.
 
-Owns: the command line, here or by `ssh` with the settings' own key and host key. The verb comes from this repository,
+Owns: the command line, here or by the one ssh connection (`verify/link`). The verb comes from this repository,
 not from the host, so that a host with an older `hostctl`, or with none, answers as well.
 Deliberately does not: change anything that the program declares.
 """
@@ -14,23 +14,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from console.errors import UserError
-from hostctl.build import UNPACKING, archive, packed
+from console.paths import ROOT
+from hostctl.build import RUNNING, archive, packed
 from ops.engine import sandbox, state
-from ops.engine.run import EngineFailed
+from ops.engine.run import EngineFailed, own_sentence
 from settings import Settings
-from settings.limits import PREDECESSOR_SECONDS
-from verify import ssh
+from settings.limits import ANSWER_SECONDS, DRAIN_SECONDS, PREDECESSOR_SECONDS
+from verify.link.start import command_line
+from verify.link.target import Target
 
 LIMIT_SECONDS = 180
 """Limit of a verb, on top of the limits that the settings give to its steps."""
-
-_RUNNER = (
-    f"{UNPACKING}\nimport subprocess,tempfile\n"
-    "program,document=sys.stdin.buffer.read().split(b'\\n',1)\n"
-    "with tempfile.NamedTemporaryFile(suffix='.pyz') as file:\n"
-    " file.write(unpacked(program)); file.flush()\n"
-    " sys.exit(subprocess.run([sys.executable,'-I','-S',file.name,*sys.argv[1:]],input=document).returncode)\n"
-)
 
 
 def run(
@@ -51,6 +45,7 @@ def run(
             capture_output=True,
             timeout=limit_seconds,
             check=False,
+            cwd=ROOT,
         )
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not on this machine: install it, then run again.") from None
@@ -60,15 +55,13 @@ def run(
             "be at work: run the same command again to continue."
         ) from None
     if completed.returncode:
-        raise UserError(_sentence(completed.stderr.decode(errors="replace"), completed.returncode))
+        raise UserError(refusal(completed.stderr.decode(errors="replace"), completed.returncode))
     return cast("dict[str, Any]", json.loads(completed.stdout))
 
 
-def _sentence(output: str, code: int) -> str:
-    """The verb's own sentence, with the lines of a log that may follow it; else the last line."""
-    lines = output.strip().splitlines() or [f"exit code {code} and no message"]
-    own = next((at for at, line in enumerate(lines) if line.startswith("hostctl ")), len(lines) - 1)
-    return "\n".join(lines[own:])
+def refusal(output: str, code: int) -> str:
+    """The verb's own sentence in what it wrote to stderr, or ssh's."""
+    return "\n".join(own_sentence(output.strip().splitlines() or [f"exit code {code} and no message"]))
 
 
 def handover_status(stack: str, settings: Settings, resources: state.Resources) -> dict[str, Any]:
@@ -78,21 +71,14 @@ def handover_status(stack: str, settings: Settings, resources: state.Resources) 
 
 def hand_over(stack: str, settings: Settings, action: str, document: Mapping[str, Any]) -> dict[str, Any]:
     """`cutover`, `rollback` or `stop-predecessor`: each may take a start, an answer, a stop, and the undo of them."""
-    sentinel = settings.sentinel
-    steps = PREDECESSOR_SECONDS + sentinel.answer_seconds + sentinel.drain_seconds
+    steps = PREDECESSOR_SECONDS + ANSWER_SECONDS + DRAIN_SECONDS
     return run(stack, settings, "handover", action, document, limit_seconds=LIMIT_SECONDS + 2 * steps)
 
 
 def _command(stack: str, settings: Settings, arguments: Sequence[str]) -> list[str]:
     """The command line that runs the verb's arguments on the host."""
     host = settings.host
-    program = ["-I", "-c", _RUNNER, *arguments]
-    if host.kind == "local":
-        command = [sys.executable, *program]
-    else:
-        target = f"{host.user}@{host.address}"
-        command = ssh.command_line(
-            target, host.port, host.private_key_file, host.host_key, command=["python3", *program]
-        )
-    stack_sandbox = sandbox.of_stack(stack)
-    return list(stack_sandbox.on_host(command)) if stack_sandbox else command
+    program = ["-I", "-c", RUNNING, *arguments]
+    if host.kind == "ssh":
+        program = command_line(Target.of(host), ["python3", *program])
+    return sandbox.on_host(stack, [sys.executable, *program])

@@ -1,8 +1,4 @@
-"""The prerequisites of a run of the engine on a stack: toolchain, plugins, sandbox.
-
-Owns: the order, and what runs side by side.
-Deliberately does not: build or start anything; `toolchain` and the stack's sandbox do.
-"""
+"""The prerequisites of a run of the engine on a stack: toolchain, plugins, sandbox."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from console.errors import UserError
 from console.paths import PULUMI_HOME, ROOT, WORK
 from console.progress import Progress
 from ops.engine import environment, sandbox
+from settings import shared
 from toolchain import provide
 
 
@@ -35,7 +32,7 @@ def make_ready(stack: str, progress: Progress) -> None:
     """Everything before the engine; does nothing, in well under a second, when it is complete."""
     stack_sandbox = sandbox.of_stack(stack)
     if stack_sandbox is None:
-        _require_configuration(stack)
+        require_configuration(stack)
     with alone(stack, progress):
         toolchain_and_images(stack, progress)
         if stack_sandbox:
@@ -61,10 +58,10 @@ def alone(stack: str, progress: Progress) -> Generator[None]:
         yield
 
 
-def _require_configuration(stack: str) -> None:
+def require_configuration(stack: str) -> None:
     """Raise UserError for a mistyped stack, before anything long or lasting is done for it."""
     if not (ROOT / f"Pulumi.{stack}.yaml").exists():
-        known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+        known = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml") if path.name != shared.FILE)
         raise UserError(
             f"There is no Pulumi.{stack}.yaml: pass STACK= with one of {', '.join(known)}, or make the file from "
             "Pulumi.prod.yaml."

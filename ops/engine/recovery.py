@@ -1,11 +1,12 @@
 """Repair after a killed run, where that is safe; each unfinished operation is reported in one sentence.
 
 A killed engine leaves its lock on the stack and operations that it had begun; a killed `hostctl` leaves its journal.
-- The lock is taken away only when the process that holds it is dead, on this very machine.
+- The lock is taken away only when the process that held it is dead: on a machine that alone has used the backend
+  (ops/engine/locks.py), or before the command that had started it (ops/engine/ended_runs.py).
 - The run itself repeats an interrupted action, since every action is idempotent. It would skip two kinds, which are
   finished here: an interrupted create that the program no longer has, by its own delete; an interrupted delete or
   update that the program has, by its own create.
-- A Docker object that the state does not know is removed if it is ours and holds no data.
+- A Docker object that the state does not know is removed if the killed run made it and nothing serves by it.
 - After the run the configured gateway has the port, even if a handover failed halfway.
 
 Owns: `up`, the only place where these commands run the engine's update; the sentences.
@@ -14,91 +15,85 @@ Deliberately does not: touch a lock of another machine, or anything without our 
 
 from __future__ import annotations
 
-import json
-import re
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pulumi import automation
-from pulumi.automation import errors, events
+from pulumi.automation import errors
 
 from console.paths import WORK
 from console.progress import Progress
-from ops.engine import host, host_repair, state
-from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, color
-from ops.engine.state import Snapshot
+from ops.engine import (
+    after_failure,
+    ended_runs,
+    former_connections,
+    host,
+    host_repair,
+    locks,
+    orphans,
+    state,
+    state_copy,
+)
+from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, color, planned_steps
+from ops.engine.state import Operation, Snapshot
 from settings import Settings
-from settings.names import EDGE_NETWORK, INTERNAL_NETWORK
 
 BUSY_SECONDS = 120.0
 """A handover that outlived its engine ends within its own limits: a predecessor's start, and an undo."""
 
-LOCKED_BY = re.compile(r"created by (?P<user>\S+)@(?P<machine>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
-"""The engine's message on a lock of a file backend (pkg/backend/diy/lock.go); services name no process."""
-
 Done = TypeVar("Done")
-Operation = Mapping[str, Any]
-"""One of the state's `pending_operations`: `type` (creating, updating, deleting …) and the `resource`."""
-
-
-@dataclass(frozen=True)
-class Lock:
-    """The holder of a stack's lock."""
-
-    user: str
-    machine: str
-    pid: int
-    since: str
-
-    def is_stale(self) -> bool:
-        """True when its process ran on this machine and is gone; a pid that another program has now counts as gone."""
-        processes = Path("/proc")
-        if self.machine != socket.gethostname() or not (processes / "self").exists():
-            return False
-        try:
-            return b"pulumi" not in (processes / str(self.pid) / "cmdline").read_bytes()
-        except FileNotFoundError:
-            return True
-
-    def fix(self) -> str:
-        """The advice on a lock that is not removed."""
-        if self.machine == socket.gethostname():
-            return "wait until it has ended"
-        return f"wait until it has ended, or, when you know on {self.machine} that it was killed, run `pulumi cancel`"
-
-    def in_words(self) -> str:
-        return f"{self.user} on {self.machine} (process {self.pid}) has held the stack's lock since {self.since}"
-
-
-def locks(refusal: str) -> list[Lock]:
-    """Every lock that the engine's refusal names, such as `created by root@vps (pid 41) at 2026-11-24T11:06:25Z`."""
-    return [
-        Lock(match["user"], match["machine"], int(match["pid"]), match["since"])
-        for match in LOCKED_BY.finditer(refusal)
-    ]
 
 
 def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> automation.UpResult:
     """The engine's update: a killed run is repaired before it, and the port is where it should be after it."""
+    with after_failure.reported(stack, snapshot.settings, state.resources_in(snapshot.deployment), progress):
+        return _up(opened, stack, snapshot, progress)
+
+
+def _up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> automation.UpResult:
+    snapshot = former_connections.replaced(opened, stack, snapshot, progress)
     settings, before = snapshot.settings, state.resources_in(snapshot.deployment)
     fix(opened, stack, snapshot, progress)
     host_repair.keep_program(stack, settings, before, progress)
     if before:
-        host_repair.finish_deletes(stack, settings, progress)
+        host_repair.finish_deletes(stack, settings, before, progress)
     host_repair.keep_claude(stack, settings, before, progress)
+    lost = _files_written(opened, stack, settings, before, progress)
+    orphans.note_beginning(stack)
+    # A refresh at every run would cost each unchanged one a second or two.
+    refresh = host_repair.containers_are_missing(lost, before, progress) or None
     result = alone(
         opened,
         f"pulumi up of stack {stack}",
         progress,
-        lambda: opened.up(on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False),
+        lambda: opened.up(
+            refresh=refresh, on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False
+        ),
     )
     host_repair.drop_deletes(stack, settings)
+    changed = bool(set(result.summary.resource_changes or {}) - {"same"})
+    if changed:
+        # A delete that was owed since a failed run may be of files that this run has written again.
+        _files_written(opened, stack, settings, state.resources_of(opened, stack), progress)
     finish(opened, stack, settings, before, progress, str(getattr(result.outputs.get("sentinel"), "value", "")))
+    state_copy.keep(stack, settings, progress, changed=changed)
     return result
+
+
+def _files_written(
+    opened: automation.Stack, stack: str, settings: Settings, resources: state.Resources, progress: Progress
+) -> dict[str, Any]:
+    """The losses on the host, as `docker presence` answers; missing files are written again."""
+    lost = host_repair.presence(stack, settings, resources)
+    host_repair.write_files(
+        stack,
+        settings,
+        lost,
+        lambda: state.resources_in(state.deployment_of(opened, stack, secrets=True)),
+        progress,
+    )
+    return lost
 
 
 def alone(opened: automation.Stack, action: str, progress: Progress, run: Callable[[], Done]) -> Done:
@@ -107,14 +102,16 @@ def alone(opened: automation.Stack, action: str, progress: Progress, run: Callab
         try:
             return run()
         except errors.ConcurrentUpdateError as error:
-            found_locks = locks(str(error))
+            found_locks = locks.locks(str(error))
             if not found_locks:
                 raise
-            living = next((lock for lock in found_locks if not lock.is_stale()), None)
+            ours = locks.is_of_this_machine_alone(opened.workspace.env_vars)
+            held = (lock for lock in found_locks if not (ended_runs.has(lock) or (ours and lock.is_stale())))
+            living = next(held, None)
             if living:
-                raise LockHeld(f"{action} did not start: {living.in_words()}; {living.fix()}.") from None
+                raise LockHeld(f"{action} did not start: {living}; {living.fix()}.") from None
         for lock in found_locks:
-            progress.line(f"A killed run left its lock ({lock.in_words()}); the process is gone, so the lock goes too.")
+            progress.line(f"An earlier run left its lock ({lock}); the process is gone, so the lock goes too.")
         opened.cancel()
         return run()
 
@@ -147,16 +144,17 @@ def fix(
     alone(opened, action, progress, lambda: _take_lock(opened, stack))
     # Only now, since the refresh took the lock: the run that had begun them is gone.
     for operation in pending:
-        progress.line(in_words(operation))
+        progress.line(sentence(operation))
     wait_for_the_host(stack, settings, state.resources_of(opened, stack), progress)
     if pending:
         _finish(opened, stack, settings, {} if destroying else _planned(opened, stack), progress)
+    names = sorted({*orphans.begun(pending), *(note.read_text(encoding="utf-8").split() if note.exists() else ())})
     WORK.mkdir(parents=True, exist_ok=True)
-    note.touch()
+    note.write_text("\n".join(names), encoding="utf-8")
     if any(operation["type"] == "creating" for operation in pending):
         with as_user_error(action):
             opened.refresh(clear_pending_creates=True, suppress_progress=True, show_secrets=False)
-    _remove_orphans(opened, stack, settings, progress)
+    orphans.remove(stack, settings, state.resources_of(opened, stack), names, progress)
     note.unlink()
 
 
@@ -208,7 +206,7 @@ def owner(settings: Settings) -> str:
     return "nobody" if settings.active == "contextforge" and settings.predecessor.kind == "absent" else settings.active
 
 
-def in_words(operation: Operation) -> str:
+def sentence(operation: Operation) -> str:
     """One sentence on an interrupted operation."""
     return (
         f"A killed run was {operation['type']} {_name(operation)}: the host shows what was done, and what is missing "
@@ -234,42 +232,16 @@ def _finish(
         else:
             continue
         inputs = cast("Mapping[str, Any]", resource.get("inputs") or {})
-        document = _document(inputs.get("stdin"))
+        document = state.document_of(inputs.get("stdin"))
         if inputs.get(step) and document is not None:
             *_, verb, action = str(inputs[step]).split()
             progress.line(f"{_name(operation)}: {verb} {action}, since the killed run did not record its result.")
             host.run(stack, settings, verb, action, document)
 
 
-def _document(stdin: Any) -> dict[str, Any] | None:
-    """The request of an action's verb, a secret unwrapped; None for an action that is no verb of `hostctl`."""
-    if isinstance(stdin, Mapping):
-        stdin = json.loads(cast("Mapping[str, str]", stdin).get("plaintext", "null"))
-    if not isinstance(stdin, str) or not stdin.startswith("{"):
-        return None
-    return cast("dict[str, Any]", json.loads(stdin))
-
-
 def _planned(opened: automation.Stack, stack: str) -> dict[str, str]:
     """The step that a run would take for each resource of the program as it is configured now."""
-    steps: dict[str, str] = {}
-
-    def keep(event: events.EngineEvent) -> None:
-        step = event.resource_pre_event.metadata if event.resource_pre_event else None
-        if step and step.op != "delete":
-            steps[step.urn] = str(getattr(step.op, "value", step.op))
-
-    with as_user_error(f"pulumi preview of stack {stack}"):
-        opened.preview(on_event=keep, suppress_progress=True)
-    return steps
-
-
-def _remove_orphans(opened: automation.Stack, stack: str, settings: Settings, progress: Progress) -> None:
-    known = [str(resource["id"]) for resource in state.resources_of(opened, stack) if resource.get("id")]
-    networks = [INTERNAL_NETWORK, EDGE_NETWORK]
-    removed = host.run(stack, settings, "orphans", "remove", {"known": known, "networks": networks})["removed"]
-    for name in removed:
-        progress.line(f"{name} was made by a run that was killed before it could record it; removed, to be made again.")
+    return {urn: kind for urn, kind in planned_steps(opened, stack) if kind != "delete"}
 
 
 def wait_for_the_host(stack: str, settings: Settings, resources: state.Resources, progress: Progress) -> dict[str, Any]:

@@ -1,30 +1,32 @@
 """The engine by Pulumi's Automation API, over the repository's own program.
 
-Owns: opening a stack, its preview, ending the engine in order on Ctrl-C, one sentence out of the engine's errors.
-Deliberately does not: bypass the Automation API, or show a secret: secret outputs stay out of results.
+Deliberately does not: show a secret; secret outputs stay out of results.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from pulumi import automation
 from pulumi.automation import errors
+from pulumi.automation.events import EngineEvent
 from semver import VersionInfo
 
 from console.errors import UserError
 from console.paths import ROOT
 from console.progress import Progress
-from ops.engine import environment
+from ops.engine import ended_runs, environment, locks, shared_settings
 from ops.engine.changes import counts
 
 PROJECT = "sentinel-cutover"
@@ -33,6 +35,14 @@ ENGINE_MISSING = "Pulumi's engine is not installed yet: run `make up`, which pro
 EVENTS_BY_FILE = VersionInfo(3, 205, 0)
 """The newest version of which the SDK reads the engine's events from a file. Of newer ones it takes them over a port of
 its own loopback address, where an engine in another network namespace finds nobody (pulumi/automation/_stack.py)."""
+
+STATE_NOT_SAVED = "failed to save snapshot"
+BACKEND_LOST = (
+    "the state could not be written, and the port stays with whoever serves (`make status`): run the command again "
+    "once the backend takes it, which then does again what was not recorded. The engine's words: "
+)
+
+_COMMAND_FAILED = re.compile(r'(exit status|exited with status) \d+: running ".*":$')
 
 
 class EngineFailed(UserError):
@@ -63,6 +73,7 @@ class OrderlyCommand(automation.PulumiCommand):
         on_output: Callable[[str], Any] | None = None,
         on_error: Callable[[str], Any] | None = None,
     ) -> automation.CommandResult:
+        began = time.time()
         try:
             engine = subprocess.Popen(
                 [self.command, "--non-interactive", *args],
@@ -79,7 +90,11 @@ class OrderlyCommand(automation.PulumiCommand):
             raise UserError(ENGINE_MISSING) from None
         assert engine.stdout and engine.stderr
         out, err = _Reader(engine.stdout, on_output), _Reader(engine.stderr, on_error)
-        self._wait(engine)
+        try:
+            self._wait(engine)
+        finally:
+            if args[0] in ended_runs.LOCKING:
+                ended_runs.note(engine.pid, began)
         result = automation.CommandResult(out.text(), err.text(), engine.returncode)
         if result.code:
             raise errors.create_command_error(result)
@@ -132,9 +147,12 @@ def open_stack(stack: str, progress: Progress, *, create: bool = True) -> automa
     options = automation.LocalWorkspaceOptions(
         env_vars=environment.variables(stack), pulumi_command=OrderlyCommand(variables, progress)
     )
+    shared_settings.apply(ROOT)
     choose = automation.create_or_select_stack if create else automation.select_stack
     try:
-        return choose(stack, work_dir=str(ROOT), opts=options)
+        opened = choose(stack, work_dir=str(ROOT), opts=options)
+        locks.note_machine(variables)
+        return opened
     except errors.StackNotFoundError:
         raise UserError(f"There is no stack {stack} yet; `make up STACK={stack}` makes it.") from None
     except errors.CommandError as error:
@@ -152,7 +170,8 @@ def as_user_error(action: str) -> Generator[None]:
             f"if it was killed ({reason(str(error))})"
         ) from None
     except errors.CommandError as error:
-        raise EngineFailed(f"{action} failed: {reason(str(error))}") from None
+        why = reason(str(error))
+        raise EngineFailed(f"{action} failed: {BACKEND_LOST if STATE_NOT_SAVED in why else ''}{why}") from None
 
 
 def preview(
@@ -170,6 +189,20 @@ def preview(
     return counts(result.change_summary)
 
 
+def planned_steps(opened: automation.Stack, stack: str) -> list[tuple[str, str]]:
+    """The urn and the kind of each step that a run would take now, in the engine's order."""
+    steps: list[tuple[str, str]] = []
+
+    def keep(event: EngineEvent) -> None:
+        step = event.resource_pre_event.metadata if event.resource_pre_event else None
+        if step:
+            steps.append((step.urn, str(getattr(step.op, "value", step.op))))
+
+    with as_user_error(f"pulumi preview of stack {stack}"):
+        opened.preview(on_event=keep, suppress_progress=True)
+    return steps
+
+
 def color() -> str:
     """The engine's `--color`: always on a terminal, else never."""
     return "always" if sys.stderr.isatty() else "never"
@@ -177,11 +210,25 @@ def color() -> str:
 
 def reason(text: str) -> str:
     """The first error that the engine names, without its decoration; the engine's own output has the full text."""
-    lines = [line.strip() for line in text.splitlines()]
-    named = [re.sub(r"^.*?\berror: ", "", line) for line in lines if re.search(r"(^|\s)error: ", line)]
+    # The progress above its diagnostics repeats the first line of each error without those that follow it.
+    lines = [line.strip() for line in text.rpartition("\nDiagnostics:\n")[2].splitlines()]
+    errors = [number for number, line in enumerate(lines) if re.search(r"(^|\s)error: ", line)]
+    named = [_cause(re.sub(r"^.*?\berror: ", "", lines[number]), lines[number + 1 :]) for number in errors]
     useful = [line for line in named if not line.startswith(("update failed", "preview failed", "resource monitor"))]
     first = next(iter(useful or named), "it gave no reason; see its output above.")
     return first if first.endswith(".") else first + "."
+
+
+def own_sentence(output: Sequence[str]) -> list[str]:
+    """A verb's own sentence in its output, with the lines of a log that may follow; else the last line."""
+    own = next((at for at, line in enumerate(output) if line.startswith("hostctl ")), len(output) - 1)
+    return list(output[own:])
+
+
+def _cause(error: str, following: Sequence[str]) -> str:
+    """A failed command's error names the command; its reason is what it wrote, on the lines up to an empty one."""
+    output = list(itertools.takewhile(bool, following))
+    return own_sentence(output)[0] if _COMMAND_FAILED.search(error) and output else error
 
 
 def plain_outputs(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:

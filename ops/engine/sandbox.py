@@ -3,9 +3,6 @@
 Most stacks describe a host that exists already. A stack may instead come with its own sandbox: a Python package that is
 named like the stack and has a module `sandbox` with the functions of `Sandbox`. Nothing else in `ops` knows which stack
 that is.
-
-Owns: the protocol, and finding the sandbox of a stack.
-Deliberately does not: start, stop or install anything.
 """
 
 from __future__ import annotations
@@ -58,6 +55,12 @@ class Sandbox(Protocol):
     def doctor(self) -> Sequence[Mapping[str, str]]:
         """Rows for `make doctor`: `part`, `found` (a place or ""), `version`, `kind` (real, double or missing)."""
         ...
+
+
+def on_host(stack: str, command: Sequence[str]) -> list[str]:
+    """The command line that runs the command on the stack's host, in its sandbox where it has one."""
+    sandbox = of_stack(stack)
+    return list(sandbox.on_host(command) if sandbox else command)
 
 
 def of_stack(stack: str) -> Sandbox | None:

@@ -8,8 +8,6 @@ Deliberately does not: read or write a secret, nor replace `Pulumi.STACK.yaml` b
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,10 @@ import yaml
 
 from console.errors import UserError
 from console.paths import WORK
+from hostctl.core import atomic_file
 from ops.engine import environment, run
-from ops.engine.run import PROJECT, reason
+from ops.engine.run import PROJECT
+from ops.engine.stack_secrets import runner
 
 Values = Mapping[str, Any]
 
@@ -65,7 +65,7 @@ def parsed(value: Any) -> Any:
 def candidate(stack: str, chosen: Values) -> Path:
     """A copy of the stack's file that gives exactly `chosen`; secrets stay as they are. Raises UserError."""
     today = read(stack)
-    own = _own(stack)
+    own = own_values(stack)
     path = _copy(stack)
     changed = [key for key in chosen if chosen[key] != today.values.get(key)]
     gone = [key for key in today.values if key not in chosen and key not in today.secrets]
@@ -95,7 +95,7 @@ def with_scalars(stack: str, values: Mapping[str, str]) -> Path:
     return path
 
 
-def _own(stack: str) -> dict[str, Any]:
+def own_values(stack: str) -> dict[str, Any]:
     """The values in the stack's file by key without the project's name, without defaults."""
     file = cast("dict[str, Any]", yaml.safe_load(file_of(stack).read_text(encoding="utf-8")) or {})
     config = cast("dict[str, Any]", file.get("config") or {})
@@ -141,36 +141,10 @@ def _copy(stack: str) -> Path:
 
 def adopt(stack: str, path: Path) -> None:
     """The candidate becomes the stack's file, by one rename; its mode and owner stay."""
-    target = file_of(stack)
-    former = target.stat()
-    beside = target.with_name(f".{target.name}.new")
-    try:
-        with beside.open("wb") as out:
-            out.write(path.read_bytes())
-            out.flush()
-            os.fsync(out.fileno())
-        beside.chmod(former.st_mode & 0o7777)
-        os.chown(beside, former.st_uid, former.st_gid)
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
+    atomic_file.write(str(file_of(stack)), path.read_bytes())
     path.unlink()
 
 
 def _pulumi(stack: str, arguments: Sequence[str], file: Path | None) -> str:
     where = ["--config-file", str(file)] if file else []
-    try:
-        completed = subprocess.run(
-            ["pulumi", *arguments, "--stack", stack, *where],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd=run.ROOT,
-            env=environment.complete(stack),
-            check=False,
-        )
-    except FileNotFoundError:
-        raise UserError(run.ENGINE_MISSING) from None
-    if completed.returncode:
-        raise UserError(f"The configuration of stack {stack} could not be used: {reason(completed.stderr)}")
-    return completed.stdout
+    return runner(stack, environment.complete(stack), run.ROOT)(["pulumi", *arguments, "--stack", stack, *where], None)

@@ -63,14 +63,6 @@ def set_secret(stack: str, key: str, value: str, run: Runner) -> None:
     run(["pulumi", "config", "set", "--secret", "--stack", stack, key], value)
 
 
-def make_secrets(stack: str, environment: Mapping[str, str], directory: Path = ROOT) -> Report:
-    """Make every secret that is missing in the stack's configuration; `environment` is the engine's.
-
-    Raises UserError with the engine's own message when it cannot read or write the configuration.
-    """
-    return make_missing(stack, runner(stack, environment, directory))
-
-
 def runner(stack: str, environment: Mapping[str, str], directory: Path = ROOT) -> Runner:
     """Runs the engine's command line on the stack's configuration; raises UserError with its message."""
 
@@ -95,8 +87,8 @@ def runner(stack: str, environment: Mapping[str, str], directory: Path = ROOT) -
     return run
 
 
-def make_missing(stack: str, run: Runner) -> Report:
-    """Make every secret that is missing, by a runner of the engine's command line."""
+def make_secrets(stack: str, run: Runner) -> Report:
+    """Make every secret that is missing in the stack's configuration. Raises what the runner raises."""
     listed: dict[str, dict[str, Any]] = json.loads(run(["pulumi", "config", "--json", "--stack", stack], None))
     configured = {key.rpartition(":")[2]: bool(entry.get("secret")) for key, entry in listed.items()}
     made: list[str] = []

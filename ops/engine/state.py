@@ -1,8 +1,4 @@
-"""The stack's settings and its exported state as values, read before a command changes anything.
-
-Owns: reading both, and finding in the state what the program's components registered as their outputs.
-Deliberately does not: search the state's commands, or decrypt a secret.
-"""
+"""The stack's settings and its exported state as values, secrets still encrypted."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from pulumi import automation
 from components.base.handover_members import handover_members
 from console.errors import UserError
 from ops.engine.run import PROJECT, as_user_error
-from settings import Settings, SettingsError, load, report
+from settings import Settings, SettingsError, load
 
 SECRET = "4dabf18193072939515e22adb298388d"
 """The member by which the state marks a value that is not plain (sdk/go/common/resource/sig.go)."""
@@ -25,6 +21,11 @@ COMPONENT = f"{PROJECT}:index:"
 
 Resource = Mapping[str, Any]
 Resources = Sequence[Resource]
+Operation = Mapping[str, Any]
+"""One of the state's `pending_operations`: `type` (creating, updating, deleting …) and the `resource`."""
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""The engine's mark for an output that is not known yet, which a run with targets leaves in the state
+(sdk/go/common/resource/plugin/rpc.go)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def settings_of(opened: automation.Stack, stack: str) -> Settings:
             stack=stack,
         )
     except SettingsError as error:
-        raise UserError(report(error)) from None
+        raise UserError(str(error)) from None
 
 
 def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False) -> Mapping[str, Any]:
@@ -95,8 +96,18 @@ def deployed_outputs(opened: automation.Stack, stack: str) -> dict[str, Any]:
 def require_deployed(stack: str, outputs: dict[str, Any]) -> dict[str, Any]:
     """The outputs unchanged; raises UserError where they say that the stack is not deployed."""
     if not outputs.get("active"):
-        raise UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
+        raise _not_deployed(stack)
     return outputs
+
+
+def require_begun(stack: str, deployment: Mapping[str, Any]) -> None:
+    """Raise UserError for a stack of which no run has made anything yet."""
+    if not resources_in(deployment):
+        raise _not_deployed(stack)
+
+
+def _not_deployed(stack: str) -> UserError:
+    return UserError(f"Stack {stack} is not deployed; `make up STACK={stack}` deploys it.")
 
 
 def require_same_host(stack: str, deployment: Mapping[str, Any], settings: Settings) -> None:
@@ -114,9 +125,40 @@ def require_same_host(stack: str, deployment: Mapping[str, Any], settings: Setti
         )
 
 
+def is_of_no_host(resources: Resources) -> bool:
+    """True for a state whose first action on a host was never made, or was refused."""
+    return not any(str(resource["urn"]).endswith("::host-hostctl") for resource in resources)
+
+
+def identity(resources: Resources) -> str:
+    """The state's own id, by which its host knows it; empty in the state of a program that had none."""
+    own = (resource for resource in resources if str(resource["urn"]).endswith("::host-state-id"))
+    outputs = (cast("Mapping[str, Any]", resource.get("outputs") or {}) for resource in own)
+    return next((str(known.get("stdout") or "") for known in outputs), "")
+
+
 def component(resources: Resources, name: str) -> dict[str, Any]:
     """The plain outputs that a component such as `Handover` registered; empty where the state does not have it."""
     return _outputs(resources, COMPONENT + name)
+
+
+def document_of(stdin: Any) -> dict[str, Any] | None:
+    """The request of an action's verb, a secret unwrapped; None for an action that is no verb of `hostctl`."""
+    if isinstance(stdin, Mapping):
+        stdin = json.loads(cast("Mapping[str, str]", stdin).get("plaintext", "null"))
+    if not isinstance(stdin, str) or not stdin.startswith("{"):
+        return None
+    return cast("dict[str, Any]", json.loads(stdin))
+
+
+def folders_of_files(resources: Resources, settings: Settings) -> list[str]:
+    """The folders on the host that the state's `HostFiles` have, as `components/base/files.py` names them."""
+    sets = [
+        (str(resource["urn"]).rpartition("::")[2], cast("Mapping[str, Any]", resource.get("outputs") or {}).get("hash"))
+        for resource in resources
+        if resource["type"] == f"{COMPONENT}HostFiles" and not resource.get("delete")
+    ]
+    return [f"{settings.host.folder}/{name}-{contents}" for name, contents in sets if contents]
 
 
 def predecessor_record(resources: Resources) -> dict[str, Any]:
@@ -139,4 +181,5 @@ def _outputs(resources: Resources, kind: str) -> dict[str, Any]:
         key=lambda resource: bool(resource.get("delete")),
     )
     outputs = cast("Mapping[str, Any]", (matching[0].get("outputs") if matching else None) or {})
-    return {name: value for name, value in outputs.items() if not (isinstance(value, dict) and SECRET in value)}
+    known = {name: value for name, value in outputs.items() if value != UNKNOWN}
+    return {name: value for name, value in known.items() if not (isinstance(value, dict) and SECRET in value)}

@@ -1,8 +1,4 @@
-"""One call per backend through Claude's own entry, on the stack's host; and the findings after a run of the engine.
-
-Owns: running `python -m verify` where the port is, and choosing the figures of the last handover.
-Deliberately does not: call the gateway (`verify` does), nor change anything.
-"""
+"""One call per backend through Claude's own entry, on the stack's host; and the findings after a run of the engine."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from typing import Any, cast
 
 from pulumi import automation
 
-from components.verification import known_members
+from components.verification import known_members, rollback_command
 from console.errors import UserError
 from console.paths import ROOT
 from console.result import Result
@@ -50,10 +46,10 @@ def after_run(
 def verify_backends(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
     """One call per backend of the serving gateway; `own_ports` are tried on the host's other addresses as well."""
     command = [sys.executable, "-m", "verify", "check"]
-    request = VerificationRequest.model_validate({**known_members(settings), "own_ports": own_ports})
-    stack_sandbox = sandbox.of_stack(stack)
+    own = {"rollback": rollback_command(settings, stack), "own_ports": own_ports, "every": True}
+    request = VerificationRequest.model_validate({**known_members(settings), **own})
     completed = subprocess.run(
-        list(stack_sandbox.on_host(command)) if stack_sandbox else command,
+        sandbox.on_host(stack, command),
         input=request.model_dump_json(),
         capture_output=True,
         text=True,

@@ -1,8 +1,4 @@
-"""The report's claims, each with its verdict and the evidence for it.
-
-Owns: the claims, their order, and each one's verdict. A claim is proven by evidence only; without evidence it is not
-checked, and says so. Deliberately does not: gather evidence (`evidence`), or know HTML (`page`).
-"""
+"""The report's claims, each with its verdict: proven by evidence only, and without evidence not checked."""
 
 from __future__ import annotations
 
@@ -11,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hostctl.core.documents import rows, table
+from ops.engine import claude_sessions
 from ops.report import nightly, tables
 from ops.report.tables import Table, amount
 from ops.report.window import Window
 
 Verdict = Literal["proven", "disproved", "not checked", ""]
 Facts = Mapping[str, Any]
-RELEASES = {"pause": "pause: it waits in memory", "stop": "stop, in order"}
+KEPT = {"standby": "in standby: it runs, ready to serve", "stopped": "stopped, in order"}
 SLACK_MS = 150
 """Tolerance of the independent attempts beyond the handover's own figure: two pauses, and one failed attempt."""
 
@@ -99,7 +96,7 @@ def _port(facts: Facts) -> Part:
          if update["number"] else "not in the stack's history"),
         ("took", tables.duration(update.get("at", ""), update.get("ended", "")) or "not recorded"),
         ("forced", "FORCE=1: past failing gates" if last.get("force") else ""),
-        ("released by", "" if _is_rollback(facts) else RELEASES.get(last["release"], "")),
+        ("predecessor", "" if _is_rollback(facts) else KEPT.get(last["keep"], "")),
         ("program", tables.program(around) or "not recorded"),
     )  # fmt: skip
     sentence = f"{last['from'] or 'Nobody'} released it, {last['to'] or 'nobody'} took it, and {now}."
@@ -118,8 +115,8 @@ def _downtime(facts: Facts) -> Part:
     longest = silence[1] - silence[0]
     confirmed = longest <= window.downtime + max(SLACK_MS, window.downtime // 4)
     sentence = (
-        "The handover measured it from the release of the port to the first good answer. The longest silence that "
-        f"{len(window.attempts)} independent attempts saw, from one answer to the next, is {amount(longest)}."
+        "The handover measured it from the release of the port to the first good answer. The longest silence since "
+        f"then that {len(window.attempts)} independent attempts saw, from one answer to the next, is {amount(longest)}."
     )
     if not window.whole:
         sentence += " An earlier run was killed; the picture shows the one that finished the handover."
@@ -169,7 +166,22 @@ def _claude(facts: Facts) -> Part:
         sentence += f" Refused, as they must be: {' and '.join(f'{token} token' for token in refused)}."
     elif tokens.get("detail"):
         sentence += f" Other tokens: {tokens['detail']}."
-    return Part("claude", "Claude's token is accepted, others are refused", "proven" if ok else "disproved", sentence)
+    details = (
+        (
+            "entry lost",
+            f"put back {tables.moment(facts['entry']['restored_at'])}" if facts["entry"]["restored_at"] else "",
+        ),
+    )
+    title = "Claude's token is accepted, others are refused"
+    return Part("claude", title, "proven" if ok else "disproved", sentence, details)
+
+
+def _sessions(facts: Facts) -> Part:
+    sessions, title = facts["sessions"], "Open Claude Code sessions go on"
+    if sessions is None:
+        return Part("sessions", title, "not checked", "The host could not list Claude's processes.")
+    sentence = claude_sessions.summary(sessions)
+    return Part("sessions", title, "", f"Now {sentence}.", tables=(tables.sessions(sessions),) if sessions else ())
 
 
 def _gates(facts: Facts) -> Part:
@@ -224,7 +236,8 @@ def _firewall(facts: Facts) -> Part:
         f"{count} rules of ours stand first on {', '.join(show['interfaces'])} for IPv4 and IPv6"
         if not show["missing"] else f"{len(show['missing'])} rules are missing: {'; '.join(show['missing'])}"
     )  # fmt: skip
-    sentence += ", and the script restores them at boot. " if show["script"]["block"] else ", not in the boot script. "
+    lost, entry = show["boot"]["problem"], show["boot"]["entry"]
+    sentence += f", not after a boot: {lost}. " if lost else f", and {entry or 'the script'} restores them at boot. "
     opened = [f"{connection['address']} port {connection['port']}" for connection in probe["open"]]
     sentence += f"From a container, open: {', '.join(opened)}." if opened else probe["shows"]
     details = (
@@ -246,8 +259,12 @@ def _rollback(facts: Facts) -> Part:
         return Part("rollback", title, "not checked", f"There is none: {check['reason']}.")
     if "error" in check:
         return Part("rollback", title, "disproved", str(check["error"]))
+    if check["proof"]["ok"] is False:
+        return Part("rollback", title, "disproved", str(check["proof"]["reason"]))
     names = ", ".join(str(name) for name in check["predecessor"])
     sentence = f"Containers, images, networks and volumes are there ({names}); its gateway is {predecessor}."
+    if check["proof"]["ok"]:
+        sentence += f" In standby it passed its gates now: {', '.join(check['proof']['gates'])}."
     return Part("rollback", title, "proven", sentence, (("command", f"make rollback STACK={facts['stack']}"),))
 
 
@@ -266,6 +283,6 @@ def _history(facts: Facts) -> Part:
 
 
 CLAIMS: tuple[Callable[[Facts], Part], ...] = (
-    _port, _downtime, _backends, _claude, _gates, _running, _loopback, _firewall, _rollback, _backup, _restore,
-    _history,
+    _port, _downtime, _backends, _claude, _sessions, _gates, _running, _loopback, _firewall, _rollback, _backup,
+    _restore, _history,
 )  # fmt: skip

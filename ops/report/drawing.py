@@ -1,7 +1,6 @@
 """The downtime's picture as inline SVG: attempts along time on two lanes, the phases of the handover beneath.
 
-Owns: scale, marks, labels. A mark's lane says the same as its colour, so that nobody needs the colour. Colours are
-those of the page (CSS variables). Deliberately does not: load anything.
+A mark's lane says the same as its colour, so that nobody needs the colour. Colours are the page's CSS variables.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _STEPS = (10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 20_000, 
 def svg(window: Window, width: int, most_ticks: int) -> str:
     """One picture, `width` units wide: its letters keep their size only where it is shown that wide."""
     begin, end = window.span
-    gap = window.downtime if window.whole else window.here
+    gap = window.downtime if window.whole else window.seen
     scale = (width - LEFT - RIGHT) / (end - begin)
 
     def x(moment: float) -> float:
@@ -41,8 +40,8 @@ def svg(window: Window, width: int, most_ticks: int) -> str:
     lines = [
         f'<svg viewBox="0 0 {width} {HEIGHT}" width="100%" role="img" aria-label="{escape(label)}" '
         'xmlns="http://www.w3.org/2000/svg">',
-        f'<rect class="gap" x="{x(0)}" y="28" width="{max(1, x(window.here) - x(0)):.1f}" height="{AXIS - 28}"/>',
-        _text(min(max(x(window.here / 2), LEFT + 60), width - 70), 18, f"downtime {amount(gap)}", "gap-label"),
+        f'<rect class="gap" x="{x(0)}" y="28" width="{max(1, x(window.seen) - x(0)):.1f}" height="{AXIS - 28}"/>',
+        _text(min(max(x(window.seen / 2), LEFT + 60), width - 70), 18, f"downtime {amount(gap)}", "gap-label"),
         *(_lane(good, width) for good in LANES),
         *_marks(window, x),
         *_phases(window, x),

@@ -18,10 +18,11 @@ from pulumi import automation
 from console.errors import UserError
 from console.progress import Progress
 from hostctl.docker.redacted_logs import masked
-from ops.engine import host, state, verification
+from ops.engine import claude_entry, claude_sessions, host, rollback_proof, state, verification
 from ops.engine.history import Update, image_of, rows_of, updates_of
 from ops.engine.run import open_stack
 from settings import Settings
+from settings.errors import texts
 
 Facts = dict[str, Any]
 CONTAINER = "docker:index/container:Container"
@@ -67,6 +68,8 @@ def gathered(stack: str, progress: Progress) -> Gathered:
         "firewall": _firewall(stack, settings, resources),
         "rollback": _rollback(stack, settings, resources),
         "plugins": plugins_in(resources),
+        "entry": claude_entry.checked(stack, settings),
+        "sessions": claude_sessions.found(stack, settings),
         "nightly": settings.nightly.enabled,
     }
     return Gathered(settings, clean(facts, secrets_of(opened, stack)))
@@ -101,13 +104,9 @@ def secrets_of(opened: automation.Stack, stack: str) -> list[str]:
     return [text for entry in config.values() if entry.secret for text in texts_of_secret(entry.value)]
 
 
-def texts_of_secret(value: str) -> list[str]:
+def texts_of_secret(value: str) -> set[str]:
     """The forms in which a secret may appear: whole, its lines, and where it is JSON each text in it."""
-    try:
-        parsed: Any = json.loads(value)
-    except ValueError:
-        parsed = None
-    return [value, *value.split("\n"), *(_texts(parsed) if isinstance(parsed, dict | list) else [])]
+    return {*value.split("\n"), *texts([value])}
 
 
 def clean(facts: Any, secrets: Iterable[str]) -> Any:
@@ -128,14 +127,6 @@ def _each(value: Any, secrets: Sequence[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_each(member, secrets) for member in cast("Sequence[Any]", value)]
     return value
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Mapping):
-        return [text for member in cast("Mapping[Any, Any]", value).values() for text in _texts(member)]
-    return [text for member in cast("list[Any]", value) for text in _texts(member)] if isinstance(value, list) else []
 
 
 def update_of(updates: Sequence[Update], moment: str) -> Facts:
@@ -179,7 +170,9 @@ def _rollback(stack: str, settings: Settings, resources: Sequence[Mapping[str, A
     record = state.predecessor_record(resources)
     if record["kind"] == "absent":
         return {"reason": "there was no predecessor"}
-    return _tried(stack, settings, "rollback", "check", {"images": [settings.postgres.image], "predecessor": record})
+    check = {"images": [settings.postgres.image], "predecessor": record}
+    found = _tried(stack, settings, "rollback", "check", check)
+    return found if "error" in found else {**found, "proof": rollback_proof.prove(stack, settings)}
 
 
 def _tried(stack: str, settings: Settings, verb: str, action: str, document: Mapping[str, Any]) -> Facts:

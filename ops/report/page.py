@@ -1,7 +1,6 @@
 """The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
 
-Owns: markup and style, for phones, desktops, print and dark mode. Everything that is not this file's own text is
-escaped. Deliberately does not: know what is claimed (`claims`).
+Everything that is not this file's own text is escaped.
 """
 
 from __future__ import annotations
@@ -50,9 +49,10 @@ This page loads nothing from anywhere.</footer>
 def _verdict(report: Report) -> str:
     verdicts = report.by_verdict()
     kind = "bad" if verdicts["disproved"] else "unknown" if verdicts["not checked"] else "good"
+    soft = ' <span class="soft">({})</span>'
     claims = "\n".join(
         f'<li><a href="#{part.name}"><span class="sign {_KINDS[part.verdict]}">{_SIGNS[part.verdict]}</span>'
-        f"{escape(part.title)}{_sign(part)}</a></li>"
+        f"{escape(part.title)}{'' if part.verdict == 'proven' else soft.format(part.verdict)}</a></li>"
         for part in report.parts
         if part.verdict
     )
@@ -60,10 +60,6 @@ def _verdict(report: Report) -> str:
     figures = "".join(f"<div><b>{escape(value)}</b>{escape(unit)}</div>" for value, unit in report.figures)
     headline += f'\n<div class="figures">{figures}</div>'
     return f'<section class="card verdict {kind}">{headline}\n<ul>\n{claims}\n</ul></section>'
-
-
-def _sign(part: Part) -> str:
-    return "" if part.verdict == "proven" else f' <span class="soft">({part.verdict})</span>'
 
 
 def _part(part: Part) -> str:

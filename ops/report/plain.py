@@ -1,17 +1,13 @@
-"""The report as plain text: the page's twin, and its short form for a channel.
-
-Owns: both, the twin within 100 columns, the short form within one message of Discord.
-Deliberately does not: leave anything out of the twin that the page has.
-"""
+"""The report as plain text: the page's twin, within 100 columns, and its short form, within one message of Discord."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 
+from console.table import columns
 from hostctl.discord import MOST_CHARACTERS
 from ops.report.claims import Part, Report
-from ops.report.tables import Table, moment
+from ops.report.tables import Cell, Table, moment
 from ops.report.window import Window
 
 WIDTH = 100
@@ -58,18 +54,12 @@ def _part(part: Part) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    cells: list[Sequence[str]] = [
-        table.heads,
-        *([_one_line(cell.text, cell.note) for cell in row] for row in table.rows),
-    ]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(table.heads))]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    ]
+    cells = [[_one_line(cell) for cell in row] for row in table.rows]
+    return [f"  {line}" for line in columns([table.heads, *cells])]
 
 
-def _one_line(text: str, note: str) -> str:
-    return f"{text} ({note})" if note and text else text or note
+def _one_line(cell: Cell) -> str:
+    return f"{cell.text} ({cell.note})" if cell.note and cell.text else cell.text or cell.note
 
 
 def _picture(window: Window) -> list[str]:
@@ -84,12 +74,12 @@ def _picture(window: Window) -> list[str]:
                 for at in range(min(PICTURE_COLUMNS - 1, int((attempt.began - begin) / step)), last + 1):
                     signs[at] = "#" if good else "."
     zero = min(PICTURE_COLUMNS - 1, int(-begin / step))
-    over = min(PICTURE_COLUMNS - 1, int((window.here - begin) / step))
+    over = min(PICTURE_COLUMNS - 1, int((window.seen - begin) / step))
     mark = [" "] * PICTURE_COLUMNS
     mark[zero:over] = "-" * (over - zero)
     mark[zero] = mark[over] = "|"
     axis = f"{f'{begin} ms':<{PICTURE_COLUMNS // 2}}{f'{end} ms':>{PICTURE_COLUMNS // 2}}"
-    legend = f"  |---| from 0 ms, when the port was released, to the first good answer at {window.here} ms"
+    legend = f"  |---| from 0 ms, when the port was released, to the first good answer at {window.seen} ms"
     return [
         "",
         f"  {''.join(signs)}",

@@ -1,7 +1,4 @@
-"""The report's tables, and how times, digests and amounts are written.
-
-Owns: their columns, few enough for a phone. Deliberately does not: judge, or know HTML.
-"""
+"""The report's tables, few enough columns for a phone, and how times, digests and amounts are written."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from ops.engine.changes import in_words
+from ops.engine.changes import summary
 
 Tone = Literal["", "good", "bad", "unknown", "code", "short"]
 Facts = Mapping[str, Any]
@@ -79,11 +76,23 @@ def containers(rows: Sequence[Facts]) -> Table:
     return Table("Versions and digests", ("container", "state", "digest or image id"), table_rows)
 
 
+def sessions(rows: Sequence[Facts]) -> Table:
+    table_rows = tuple(
+        (
+            Cell(f"process {row['pid']}", row["folder"]),
+            Cell(moment(row["since"]), f"began on {row['began_on']}"),
+            Cell("goes on" if row["goes_on"] else "restart it", row["reason"], "good" if row["goes_on"] else "bad"),
+        )
+        for row in rows
+    )
+    return Table("Open sessions", ("session", "open since", "after the handover"), table_rows)
+
+
 def handovers(rows: Sequence[Facts]) -> Table:
     table_rows = tuple(
         (
             Cell(moment(row["at"]), row["verb"]),
-            Cell(f"{row['from'] or 'nobody'} -> {row['to'] or 'nobody'}", row.get("release", "")),
+            Cell(f"{row['from'] or 'nobody'} -> {row['to'] or 'nobody'}", row.get("keep", "")),
             Cell(amount(row["downtime_ms"]) if "downtime_ms" in row else "not noted", tone="short"),
             Cell(
                 row["outcome"],
@@ -104,7 +113,7 @@ def updates(rows: Sequence[Facts]) -> Table:
             Cell(str(row["number"])),
             Cell(moment(row["at"]), row["kind"] if row["kind"] != "update" else ""),
             Cell(row["result"], row["active"], "good" if row["result"] == "succeeded" else "bad"),
-            Cell(in_words(row["changes"]["resources"]), "; ".join(row["changes"]["settings"])),
+            Cell(summary(row["changes"]["resources"]), "; ".join(row["changes"]["settings"])),
         )
         for row in rows[:MOST_UPDATES]
     )

@@ -1,7 +1,6 @@
 """The downtime as its picture shows it: the attempts beside the handover, and how long none was answered.
 
-Owns: reading them from the evidence, the longest silence that they saw. Times are milliseconds from the moment at which
-the port was let go. Deliberately does not: draw (`drawing`).
+Times are milliseconds from the moment at which the port was let go.
 """
 
 from __future__ import annotations
@@ -52,25 +51,26 @@ class Window:
         )
 
     @property
-    def here(self) -> int:
+    def seen(self) -> int:
         """The part of the downtime that this run saw; less than all of it where it finished what a killed one began."""
         return sum(ms for _, ms in self.phases)
 
     @property
     def whole(self) -> bool:
-        return self.downtime - self.here <= len(self.phases)
+        return self.downtime - self.seen <= len(self.phases)
 
     @property
     def span(self) -> tuple[int, int]:
         """From the first attempt to the last, or the downtime where there is none."""
         ends = [attempt.ended for attempt in self.attempts]
-        return min([0, *(attempt.began for attempt in self.attempts)]), max([1, self.here, *ends])
+        return min([0, *(attempt.began for attempt in self.attempts)]), max([1, self.seen, *ends])
 
     @property
     def silence(self) -> tuple[int, int] | None:
-        """The longest time from one answer to the end of the next; the true gap is no longer. None without two."""
+        """The longest time from one answer to the end of the next, since the release; the true gap is no longer. None
+        without two. On Docker 20.10 there is one before the release too, while the port moves to a standby network."""
         good = [attempt for attempt in self.attempts if attempt.good]
-        pairs = [(earlier.ended, later.ended) for earlier, later in pairwise(good)]
+        pairs = [(earlier.ended, later.ended) for earlier, later in pairwise(good) if later.ended > 0]
         return max(pairs, key=lambda pair: pair[1] - pair[0], default=None)
 
     def counts(self) -> dict[str, int]:

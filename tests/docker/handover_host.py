@@ -6,6 +6,7 @@ an independent client. Deliberately does not: share anything with what else runs
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -15,15 +16,15 @@ import sys
 import sysconfig
 import tarfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hostctl.docker.engine import Engine
+from hostctl.docker.engine import DockerError, Engine
 
 HERE = Path(__file__).resolve().parent
 PORT = 19200
@@ -89,20 +90,20 @@ class Host:
     scratch: Path
     ids: dict[str, str] = field(default_factory=lambda: dict[str, str]())
     record: dict[str, Any] = field(default_factory=lambda: dict[str, Any]())
+    port: int = PORT
 
     def __post_init__(self) -> None:
         self.engine = Engine(self.docker_socket)
         self.mark = f"hct{os.getpid()}"
-        self.internal, self.edge, self.own, self.also = (
-            f"{self.mark}-{n}" for n in ("internal", "edge", "forge", "n8n")
+        self.internal, self.edge, self.own, self.also, self.standby = (
+            f"{self.mark}-{n}" for n in ("internal", "edge", "forge", "n8n", "standby")
         )
         self.folder = self.scratch / "handover"
         self.token_file = self.scratch / "token"
         self.token_file.write_text(TOKEN)
 
     def make(self) -> None:
-        for network, internal in ((self.internal, True), (self.edge, False), (self.own, False), (self.also, False)):
-            self.engine.post("/networks/create", {"Name": network, "Internal": internal, "CheckDuplicate": True})
+        self.make_networks()
         self.create(
             "database", self.own, {"com.docker.compose.project": self.mark, "com.docker.compose.service": "postgres"}
         )
@@ -114,8 +115,17 @@ class Host:
         )  # fmt: skip
         self.create_sentinel("sentinel")
         self.record = self.ok(
-            "predecessor", "record", kind="contextforge", project=self.mark, gateway=f"{self.mark}-forge", port=PORT
+            "predecessor",
+            "record",
+            kind="contextforge",
+            project=self.mark,
+            gateway=f"{self.mark}-forge",
+            port=self.port,
         )
+
+    def make_networks(self) -> None:
+        for network, internal in ((self.internal, True), (self.edge, False), (self.own, False), (self.also, False)):
+            self.engine.post("/networks/create", {"Name": network, "Internal": internal, "CheckDuplicate": True})
 
     def create_sentinel(self, name: str, **values: Any) -> None:
         """A gateway that answers already, as `sentinel start` leaves it: a started one listens."""
@@ -140,11 +150,12 @@ class Host:
         health: list[str] | None = None,
         probed_every: float = 0.2,
         start: bool = True,
+        files: dict[str, str] | None = None,
         **environment: str,
     ) -> None:
         full = f"{self.mark}-{name}"
         probe = {"Test": health, "Interval": int(probed_every * 1e9), "Retries": 2} if health else None
-        published = {f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT)}]} if inside else {}
+        published = {f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(self.port)}]} if inside else {}
         made = self.engine.post(
             f"/containers/create?name={full}",
             {
@@ -158,6 +169,10 @@ class Host:
                     "NetworkMode": network,
                     "PortBindings": published,
                     "RestartPolicy": {"Name": restart},
+                    "Mounts": [
+                        {"Type": "bind", "Target": target, "Source": source, "ReadOnly": True}
+                        for target, source in (files or {}).items()
+                    ],
                 },
                 "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": aliases or []}}},
             },
@@ -175,10 +190,21 @@ class Host:
     def remove(self) -> None:
         for name in list(self.ids):
             self.remove_container(name)
-        for network in (self.internal, self.edge, self.own, self.also):
+        for network in (self.internal, self.edge, self.own, self.also, self.standby):
             subprocess.run(
                 ["docker", "-H", f"unix://{self.docker_socket}", "network", "rm", network], capture_output=True
             )
+
+    def boots(self) -> None:
+        """After a power cut: everything ended, and Docker starts what has a restart policy, in no order."""
+        for identifier in self.ids.values():
+            with suppress(DockerError):
+                self.engine.post(f"/containers/{identifier}/kill")
+        for identifier in self.ids.values():
+            if self.engine.get(f"/containers/{identifier}/json")["HostConfig"]["RestartPolicy"]["Name"] != "no":
+                # One whose port is held stays down.
+                with suppress(DockerError):
+                    self.engine.post(f"/containers/{identifier}/start")
 
     def document(self, sentinel: str = "sentinel", **values: Any) -> dict[str, Any]:
         return {
@@ -189,8 +215,8 @@ class Host:
             "aliases": ["sentinel-gateway"],
             "also": [self.also],
             "predecessor": self.record,
-            "release": "pause",
-            "port": PORT,
+            "standby": self.standby,
+            "port": self.port,
             "probe": {"path": "/mcp", "token_file": str(self.token_file)},
             "predecessor_probe": {"path": "/health"},
             "folder": str(self.folder),
@@ -215,11 +241,35 @@ class Host:
     def handover(self, action: str, sentinel: str = "sentinel", **values: Any) -> dict[str, Any]:
         return self.ok("handover", action, **self.document(sentinel, **values))
 
+    def be_ill(self, name: str, ill: bool = True) -> None:
+        """Make a running gateway answer 503 to everything from now on, over its restarts too; or well again."""
+        change = "open('/ill', 'w')" if ill else "os.unlink('/ill')"
+        interpreter = os.path.realpath(sys.executable)
+        code, output = self.engine.inside(self.ids[name], [interpreter, "-S", "-c", f"import os; {change}"], 10)
+        assert code == 0, output
+
+    def age_the_journal(self) -> None:
+        """Let the last handover be long ago: a gate that fails right after one may be good a moment later."""
+        path = self.folder / "state.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "at": "2026-01-01T00:00:00.000Z"}))
+
+    def gates(self, bearer: str = TOKEN, tool: str = "ping") -> dict[str, Any]:
+        """The gates of a rollback, with a baseline and a record of Claude's as a cutover leaves them."""
+        (self.scratch / "baseline.json").write_text(json.dumps({"tools": [{"name": tool}], "backends": []}))
+        token = {"exists": True, "content": base64.b64encode(bearer.encode()).decode()}
+        (self.scratch / "record.json").write_text(json.dumps({"found": {}, "token": token}))
+        return {"baseline_folder": str(self.scratch), "claude_folder": str(self.scratch), "seconds": 5}
+
+    def proof(self, **gates: str) -> tuple[str, str]:
+        """Result and reason of `rollback prove`."""
+        found = self.ok("rollback", "prove", **self.document(gates=self.gates(**gates), predecessor={}))
+        return found["result"], found["reason"]
+
     def inspect(self, name: str) -> dict[str, Any]:
         return self.engine.get(f"/containers/{self.ids[name]}/json")
 
     def shape(self, name: str) -> dict[str, Any]:
-        """The facts that a round trip must not change."""
+        """The facts that a round trip must not change; the predecessor stays on its standby network."""
         found = self.inspect(name)
         return {
             "restart": found["HostConfig"]["RestartPolicy"],
@@ -227,19 +277,45 @@ class Host:
             "networks": {
                 network: sorted(set(facts["Aliases"] or []) - {found["Id"][:12]})
                 for network, facts in found["NetworkSettings"]["Networks"].items()
+                if network != self.standby
             },
         }
 
     def who_answers(self) -> str:
         """The name that gives a good answer on the port now, empty where none comes within two seconds."""
-        command = [*self.in_host_namespace, sys.executable, str(HERE / "port_watch.py"), str(PORT), TOKEN, "first"]
+        command = [*self.in_host_namespace, sys.executable, str(HERE / "port_watch.py"), str(self.port), TOKEN, "first"]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.split()
         return answer[2] if len(answer) == 4 and answer[3] == "200" else ""
 
     @contextmanager
+    def held_connection(self, container: str, server: str) -> Generator[Callable[[], str]]:
+        """Each call sends one more request over a connection that was opened before, and returns its status."""
+        program = (
+            "import http.client as h, sys\n"
+            f"c = h.HTTPConnection('{self.mark}-{server}', 80, 5); c.connect(); s = c.sock\n"
+            "for _ in sys.stdin: c.request('GET', '/health'); assert c.sock is s; a = c.getresponse(); a.read(); "
+            "print(a.status, flush=True)"
+        )
+        command = [os.path.realpath(sys.executable), "-I", "-S", "-c", program]
+        with subprocess.Popen(
+            ["docker", "-H", f"unix://{self.docker_socket}", "exec", "-i", self.ids[container], *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            assert process.stdin and process.stdout
+            to, answers = process.stdin, process.stdout
+
+            def call() -> str:
+                to.write("\n")
+                to.flush()
+                return answers.readline().strip()
+
+            assert call() == "200"
+            yield call
+
+    @contextmanager
     def watched(self) -> Generator[Watch]:
         process = subprocess.Popen(
-            [*self.in_host_namespace, sys.executable, str(HERE / "port_watch.py"), str(PORT), TOKEN],
+            [*self.in_host_namespace, sys.executable, str(HERE / "port_watch.py"), str(self.port), TOKEN],
             stdin=subprocess.PIPE, stdout=(self.scratch / "watch").open("w"),
         )  # fmt: skip
         watch = Watch(self.scratch / "watch")

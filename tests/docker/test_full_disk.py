@@ -55,10 +55,11 @@ def test_claudes_file_stays_whole_on_a_full_disk(run: Any, full: Path, tmp_path:
     assert (full / ".claude.json").read_bytes() == before[".claude.json"]
 
 
-def test_the_token_stays_whole_on_a_full_disk(run: Any, full: Path) -> None:
+def test_the_token_stays_whole_on_a_full_disk(run: Any, full: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET)
     values = {
-        "path": str(full / ".mcp-token"), "secret": SECRET, "issuer": "i", "audience": "a", "subject": "s",
-        "role": "r", "days": 1,
+        "path": str(full / ".mcp-token"), "secret_file": str(tmp_path / "secret"),
+        "issuer": "i", "audience": "a", "subject": "s", "role": "r", "days": 1,
     }  # fmt: skip
     done = run("token", "write", document=values)
     assert done.returncode == 1 and "cannot be written (No space left" in done.stderr

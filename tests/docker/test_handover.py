@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,10 +17,29 @@ from tests.docker.handover_host import ON_BOTH_DOCKERS, PORT, TOKEN, Host
 
 pytestmark = [
     pytest.mark.lab,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(120, func_only=True),
     pytest.mark.usefixtures("starts_with_contextforge"),
     ON_BOTH_DOCKERS,
 ]
+
+
+PATIENT = f"""
+import socket, time
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", {PORT}), 10).close()
+        print("connected", flush=True)
+    except OSError as error:
+        print(error.strerror or error, flush=True)
+    time.sleep(0.02)
+"""
+
+
+def answers_at(host: Host, name: str) -> bool:
+    """The predecessor's container reaches the other one's server by this name."""
+    program = f"import http.client as h; c = h.HTTPConnection('{name}', 80, 2); c.request('GET', '/health')"
+    command = [os.path.realpath(sys.executable), "-I", "-S", "-c", f"{program}; assert c.getresponse().status == 200"]
+    return host.engine.inside(host.ids["forge"], command, 20)[0] == 0
 
 
 def moved(host: Host, action: str, before: str, after: str) -> tuple[float, float]:
@@ -28,7 +53,7 @@ def moved(host: Host, action: str, before: str, after: str) -> tuple[float, floa
     return own["downtime_ms"], watch.gap_ms(before, after)
 
 
-def test_cutover_by_pause_and_rollback_stay_below_their_limits_as_a_client_sees_it(host: Host) -> None:
+def test_cutover_and_rollback_stay_below_their_limits_as_a_client_sees_it(host: Host) -> None:
     """The median of three, since other work on the machine lengthens single ones."""
     cutovers: list[tuple[float, float]] = []
     rollbacks: list[tuple[float, float]] = []
@@ -40,25 +65,100 @@ def test_cutover_by_pause_and_rollback_stay_below_their_limits_as_a_client_sees_
     assert median(abs(own - seen) for own, seen in cutovers + rollbacks) < 60
 
 
+def test_no_connection_is_refused_while_the_port_moves(host: Host) -> None:
+    """To whoever has ten seconds to connect, in handovers from a gateway with a place in standby."""
+    host.handover("cutover")
+    host.handover("rollback")
+    command = [*host.in_host_namespace, sys.executable, "-c", PATIENT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout and client.stdout.readline() == "connected\n"
+        host.handover("cutover")
+        host.handover("rollback")
+        client.kill()
+        assert {line for line in client.stdout.read().splitlines() if line} == {"connected"}
+
+
 def test_a_round_trip_leaves_containers_as_they_were(host: Host) -> None:
     before = {name: host.shape(name) for name in host.ids}
     host.handover("cutover")
     assert host.shape("forge")["restart"]["Name"] == "no"
     assert set(host.shape("sentinel")["networks"]) == {host.edge, host.internal, host.also}
-    assert host.handover("status")["predecessor"] == "paused"
+    status = host.handover("status")
+    assert status["predecessor"] == "standby"
+    # The newer Docker's box counts no memory (lab/real/newer_docker.py).
+    assert status["predecessor_memory_mb"] > 1 or not host.engine.get("/info")["MemoryLimit"]
+    assert set(host.inspect("forge")["NetworkSettings"]["Networks"]) == {host.standby}
+    assert not host.inspect("forge")["State"]["Paused"]
     host.handover("rollback")
     assert {name: host.shape(name) for name in host.ids} == before
 
 
-def test_stop_releases_by_the_predecessors_own_shutdown_and_the_rollback_starts_it(host: Host) -> None:
-    assert host.handover("cutover", release="stop")["active"] == "sentinel"
+def test_in_standby_the_predecessor_reaches_what_it_talks_to_under_the_names_that_it_knows(host: Host) -> None:
+    host.handover("cutover")
+    for name in ("postgres", f"{host.mark}-database"):
+        assert answers_at(host, name), name
+
+
+def test_the_predecessors_connections_survive_round_trips_whenever_they_were_opened(host: Host) -> None:
+    host.handover("cutover")
+    addresses: set[str] = set()
+    with host.held_connection("forge", "database") as opened_in_standby:
+        host.handover("rollback")
+        with host.held_connection("forge", "database") as opened_while_serving:
+            for action in ("cutover", "rollback", "cutover"):
+                host.handover(action)
+                addresses.add(host.inspect("forge")["NetworkSettings"]["Networks"][host.standby]["IPAddress"])
+                assert (opened_in_standby(), opened_while_serving()) == ("200", "200")
+    assert len(addresses) == 1
+
+
+def test_the_first_cutover_restarts_the_predecessor_and_no_later_one_does(host: Host) -> None:
+    host.engine.post(f"/networks/{host.standby}/disconnect", {"Container": host.ids["forge"], "Force": True})
+    started = [host.inspect("forge")["State"]["StartedAt"]]
+    for action in ("cutover", "rollback", "cutover"):
+        host.handover(action)
+        started.append(host.inspect("forge")["State"]["StartedAt"])
+    assert started[0] < started[1] == started[2] == started[3]
+
+
+def test_a_withdrawn_sentinel_keeps_its_connections_or_is_restarted_in_standby(host: Host) -> None:
+    """Each that died with its network would cost the audit row of a later call."""
+    host.create("audit", host.internal, {})
+    host.handover("cutover")
+    started = host.inspect("sentinel")["State"]["StartedAt"]
+    with host.held_connection("sentinel", "audit") as answer:
+        host.handover("rollback")
+        assert host.inspect("sentinel")["State"]["StartedAt"] != started or answer() == "200"
+    assert host.handover("status")["sentinel"] == "standby"
+
+
+def test_a_stopped_sentinel_is_started_while_the_predecessor_serves(host: Host) -> None:
+    host.engine.post(f"/containers/{host.ids['sentinel']}/stop?t=0")
+    _, seen = moved(host, "cutover", "forge", "sentinel")
+    assert seen < 500
+
+
+def test_a_sentinel_that_cannot_start_leaves_the_predecessor_serving(host: Host) -> None:
+    host.create_sentinel("broken", start=False, command="no-port")
+    with host.watched() as watch:
+        watch.wait_for("forge")
+        done = host.call("handover", "cutover", host.document("broken"))
+    assert f"{host.mark}-broken ended with exit code 1 before it answered" in done.stderr
+    assert f"{host.mark}-forge still serves on port {PORT}" in done.stderr
+    assert {answer.who for answer in watch.answers()} == {"forge"}
+
+
+def test_kept_stopped_the_predecessor_ends_by_its_own_shutdown_and_the_rollback_starts_it_beforehand(
+    host: Host,
+) -> None:
+    assert host.handover("cutover", keep="stopped")["active"] == "sentinel"
     assert host.inspect("forge")["State"]["ExitCode"] == 0
     assert host.handover("status")["predecessor"] == "stopped"
-    assert host.handover("rollback")["active"] == "contextforge"
-    assert host.who_answers() == "forge"
+    _, seen = moved(host, "rollback", "sentinel", "forge")
+    assert seen < 500
 
 
-def test_stop_predecessor_stops_a_paused_one_by_its_own_shutdown_while_sentinel_serves(host: Host) -> None:
+def test_stop_predecessor_ends_one_in_standby_by_its_own_shutdown_while_sentinel_serves(host: Host) -> None:
     host.handover("cutover")
     with host.watched() as watch:
         watch.wait_for("sentinel")
@@ -71,9 +171,8 @@ def test_stop_predecessor_stops_a_paused_one_by_its_own_shutdown_while_sentinel_
     assert host.who_answers() == "forge"
 
 
-def test_a_predecessor_that_docker_killed_while_paused_comes_back_by_a_start(host: Host) -> None:
+def test_a_predecessor_that_was_killed_in_standby_comes_back_by_a_start(host: Host) -> None:
     host.handover("cutover")
-    host.engine.post(f"/containers/{host.ids['forge']}/unpause")
     host.engine.post(f"/containers/{host.ids['forge']}/kill")
     host.handover("rollback")
     assert host.who_answers() == "forge"
@@ -146,11 +245,13 @@ def test_sentinel_serves_again_when_contextforge_does_not_come_up(host: Host) ->
         predecessor_probe={"path": "/nowhere"},
         limits={"answer_seconds": 5, "predecessor_seconds": 1, "drain_seconds": 5},
     )
-    done = host.call("handover", "rollback", document)
+    with host.watched() as watch:
+        watch.wait_for("sentinel")
+        done = host.call("handover", "rollback", document)
     assert done.returncode == 1
-    assert f"{host.mark}-sentinel serves again" in done.stderr and "HTTP 404" in done.stderr
-    assert host.who_answers() == "sentinel"
-    assert host.handover("status")["predecessor"] == "stopped"
+    assert f"{host.mark}-sentinel still serves" in done.stderr and "HTTP 404" in done.stderr
+    assert {answer.who for answer in watch.answers()} == {"sentinel"}
+    assert host.handover("status")["predecessor"] == "standby"
 
 
 def test_an_unknown_owner_of_the_port_is_named_before_anything_is_touched(host: Host) -> None:
@@ -182,3 +283,21 @@ def test_recording_while_out_of_service_describes_the_predecessor_as_it_was(host
     assert host.ok("predecessor", "record", folder=str(host.folder), **request) == host.record
     done = host.call("predecessor", "record", request)
     assert done.returncode == 1 and "handover rollback" in done.stderr
+
+
+def test_the_journal_alone_gives_the_port_back(host: Host, tmp_path: Path) -> None:
+    """`handover back` reads no document: the journal is beside the program."""
+    host.handover("cutover")
+    shutil.copy(host.archive, host.scratch / "hostctl.pyz")
+    program = [*host.in_host_namespace, sys.executable, "-I", "-S", str(host.scratch / "hostctl.pyz")]
+    done = subprocess.run([*program, "handover", "back"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["claude"] == "Claude's entry was never changed"
+    assert host.who_answers() == "forge"
+    again = subprocess.run([*program, "handover", "back"], capture_output=True, text=True, timeout=120)
+    assert json.loads(again.stdout)["changed"] is False
+    shutil.copy(host.archive, tmp_path / "hostctl.pyz")
+    elsewhere = subprocess.run(
+        [sys.executable, "-I", "-S", str(tmp_path / "hostctl.pyz"), "handover", "back"], capture_output=True, text=True
+    )
+    assert elsewhere.returncode == 1 and "has no cutover to take back" in elsewhere.stderr

@@ -11,7 +11,7 @@ import pytest
 
 from tests.docker.handover_host import Host
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120, func_only=True)]
 
 DOCKERFILE = "ARG BASE\nFROM ${BASE}\nCOPY folder /laid\nLABEL laid=over\n"
 FILES: Mapping[str, str] = {"Dockerfile": DOCKERFILE, "folder/one": "1\n", "folder/two": "2\n"}

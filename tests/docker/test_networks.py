@@ -8,7 +8,7 @@ import pytest
 
 from tests.docker.handover_host import Host
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120, func_only=True)]
 
 
 def test_members_join_under_their_aliases_once_and_leave_once(host: Host) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from tests.docker.handover_host import Host
+from tests.docker.handover_host import PORT, Host
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120, func_only=True)]
+
+UNBUFFERED = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
 def test_a_missing_predecessor_is_refused_with_each_way_to_fix_it(host: Host) -> None:
@@ -63,3 +68,40 @@ def test_where_nobody_ran_before_the_ports_holder_is_an_unknown_owner(host: Host
     assert f"port 19200 is held by the container {host.mark}-forge, neither the predecessor nor Sentinel" in done.stderr
     answer = host.ok("predecessor", "check", kind="absent", port=19299)
     assert answer == {"kind": "absent", "port": 19299, "containers": []}
+
+
+def test_a_proxy_that_publishes_instead_of_the_gateway_is_named(host: Host) -> None:
+    labels = {"com.docker.compose.project": host.mark, "com.docker.compose.service": "behind"}
+    host.create("behind", host.own, labels)
+    try:
+        done = host.call("predecessor", "record", record(host) | {"gateway": f"{host.mark}-behind"})
+    finally:
+        host.remove_container("behind")
+    assert done.returncode == 1
+    assert f"{host.mark}-forge of the same project does: set predecessor.gateway to {host.mark}-forge" in done.stderr
+
+
+def test_a_gateway_on_the_hosts_own_network_is_refused_by_name(host: Host) -> None:
+    host.create("at-large", "host", {"com.docker.compose.project": f"{host.mark}-other"}, start=False)
+    try:
+        request = {"kind": "contextforge", "gateway": f"{host.mark}-at-large", "port": PORT}
+        done = host.call("predecessor", "record", request)
+    finally:
+        host.remove_container("at-large")
+    assert done.returncode == 1
+    assert f"{host.mark}-at-large runs with network_mode: host, where Docker cannot move its port" in done.stderr
+
+
+def test_contextforge_without_docker_is_refused_with_what_is_possible(host: Host) -> None:
+    listener = [*host.in_host_namespace, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "19298"]
+    with subprocess.Popen(
+        listener, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=UNBUFFERED
+    ) as own:
+        try:
+            assert own.stdout and own.stdout.readline()
+            request = {"kind": "contextforge", "gateway": "no-such-gateway", "port": 19298}
+            done = host.call("predecessor", "record", request)
+        finally:
+            own.terminate()
+    assert done.returncode == 1
+    assert "outside Docker, and there is no container no-such-gateway: only a container can hand" in done.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from tests.docker.handover_host import Host
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120, func_only=True)]
 
 
 def start(host: Host, name: str, **values: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from console.paths import ROOT
 from lab.benchmarks import FIGURES, PAGES, outputs, render, suite
 from lab.benchmarks.security import TABLES
 from tests.lab.rollback.sums import Cut, Sums
@@ -17,6 +19,20 @@ def test_a_page_shows_the_figures_that_were_taken(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text == render(text, json.loads(FIGURES.read_text(encoding="utf-8"))), "run python -m lab.benchmarks render"
     assert "measured:" in text
+
+
+_FIGURE = re.compile(r"(?<![\w.:/-])\d[\d.,]*\s?(?:ms|s|[KMG]i?B|min|minutes|bytes)\b")
+_WRITTEN = re.compile(r"<!-- measured:.*?<!-- end -->|```.*?```|`[^`\n]*`", re.DOTALL)
+"""Blocks that a program fills, and code."""
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"], ids=lambda page: page.name
+)
+def test_no_time_and_no_size_is_written_by_hand(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    if "<!-- Written by" not in text:
+        assert _FIGURE.findall(_WRITTEN.sub("", text)) == []
 
 
 def test_the_tables_of_security_show_what_was_seen_and_say_so_where_nothing_was_taken() -> None:
@@ -80,14 +96,21 @@ def test_each_tier_story_and_slow_test_or_fixture_shows_its_time() -> None:
 def test_a_soak_taken_in_parts_keeps_the_parts_that_were_not_run_again() -> None:
     first = Sums(kill_matrix={"the engine": Cut(3, 3, 3, 3)}, round_trips=[{"cutover": 180, "rollback": 240}])
     second = Sums(kill_matrix={"`hostctl`": Cut(2, 2)}, state_machine={"cutover": 4, "checked": 9})
+    first.drill["state lost"] = {"status": "a | b", "commands": ["make adopt", "make status"], "seconds": 40}
+    second.drill["disk full"] = {"status": "the disk", "commands": ["make up"], "seconds": 9}
     taken = second.into(first.into({"at": "2026-01-01"}))
     shown = render(
         "".join(
-            f"<!-- measured:{name} -->\n<!-- end -->\n" for name in ("kill_matrix", "round_trips", "state_machine")
+            f"<!-- measured:{name} -->\n<!-- end -->\n"
+            for name in ("kill_matrix", "round_trips", "state_machine", "drill")
         ),
         taken,
     )
     assert "5 points, 5 converged, 3/3 always served." in shown
     assert "| `hostctl` | 2 | 2 |  |" in shown
     assert "| cutover | 180 |" in shown and "| checked | 9 |" in shown
+    assert (
+        "| disk full | the disk | `make up` | 9 |\n| state lost | a \\| b | `make adopt`<br>`make status` | 40 |"
+        in shown
+    )
     assert second.lines()[0] == "kill matrix: 2 points, 2 converged"

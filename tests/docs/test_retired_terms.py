@@ -46,13 +46,13 @@ RETIRED = {
 NAMES = {
     r"def rest\b|\brest\.py\b|[\"'`]rest[\"'`]|make rest\b|\brested\b|\brest\(": "stop-predecessor, pause",
     r"def itself\b|\bitself\.py\b|[\"'`]itself[\"'`]|\bitself\(|hostctl itself\b": "self_install",
+    r"def \w*words\b|\bwords\.py\b": "argv, message, sentence",
 }
 """Words of plain English that are retired as the name of a file, a verb or a function."""
 
 ALLOWED = [
     (r"\bfrozen=True\b", "Python's own word for an immutable dataclass or model"),
     (r"\bcgroup\.freeze\b", "the kernel's file in a control group of version 2"),
-    (r"\"FROZEN\"|\"frozen 1\"", "the kernel's states of a control group"),
     (r"\bborder(?:-[a-z]+)*: |\bborder-box\b", "properties of CSS"),
 ]
 """Contexts in which a term is another program's, each with its reason."""
@@ -148,6 +148,7 @@ def test_no_docstring_opens_with_a_relative_clause(where: str) -> None:
         ("nightly, masked, overlook, frozenset, a trialogue, itself, the rest", []),
         ("ask the operator; the rest of it; frozen=True; cgroup.freeze; border-left: 1px", []),
         ("def rest(self): `itself`", ["def rest", "`itself`"]),
+        ("def in_words(lock): in a few words", ["def in_words"]),
     ],
 )
 def test_a_term_is_found_as_a_word_and_inside_of_names(text: str, terms: list[str]) -> None:

@@ -44,3 +44,7 @@ def test_only_stories_act_on_the_box_of_this_clone() -> None:
     )
     users = set(found.stdout.split()) - {"tests/README.md", "tests/conftest.py", "tests/docs/test_tiers.py"}
     assert users and all(side_by_side.is_story(file) for file in users), users
+
+
+def test_every_story_that_comes_last_is_a_folder() -> None:
+    assert [story for story in side_by_side.LAST if not (ROOT / "tests" / "lab" / story).is_dir()] == []

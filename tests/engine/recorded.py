@@ -62,7 +62,7 @@ class Project:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
         }
-        self._pulumi("stack", "init", STACK)
+        self.pulumi("stack", "init", STACK)
 
     def configure(self, configuration: Mapping[str, Any], secret_keys: list[str]) -> None:
         """The stack's file, with this socket for the recorded one and every secret of the recordings encrypted."""
@@ -72,20 +72,20 @@ class Project:
         file.write_text(yaml.safe_dump({"encryptionsalt": salt, "config": json.loads(text)}), encoding="utf-8")
         pairs = [word for key in secret_keys for word in ("--secret", f"{key}={secret(key)}")]
         if pairs:
-            self._pulumi("config", "set-all", *pairs)
+            self.pulumi("config", "set-all", *pairs)
 
     def import_state(self, recorded: Deployment) -> None:
         """The recorded deployment as this stack's, with the program's own files as they are today."""
-        own = json.loads(self._pulumi("stack", "export"))["deployment"].get("secrets_providers")
+        own = json.loads(self.pulumi("stack", "export"))["deployment"].get("secrets_providers")
         deployment = with_todays_files(substituted(recorded, {SOCKET: self._socket}))
         deployment["deployment"]["secrets_providers"] = own
         file = self.folder.parent / "state.json"
         file.write_text(json.dumps(deployment), encoding="utf-8")
-        self._pulumi("stack", "import", "--file", str(file))
+        self.pulumi("stack", "import", "--file", str(file))
 
     def preview(self) -> dict[str, str]:
         """The planned step of each resource, by its URN."""
-        planned = json.loads(self._pulumi("preview", "--json", "--non-interactive"))
+        planned = json.loads(self.pulumi("preview", "--json", "--non-interactive"))
         steps: dict[str, str] = {}
         for step in planned["steps"]:
             # A replacement has several steps; its own comes first or says so in its name.
@@ -93,7 +93,7 @@ class Project:
                 steps[step["urn"]] = step["op"]
         return steps
 
-    def _pulumi(self, *words: str) -> str:
+    def pulumi(self, *words: str) -> str:
         done = subprocess.run(
             ["pulumi", *words, "--stack", STACK] if words[:2] != ("stack", "init") else ["pulumi", *words],
             cwd=self.folder,

@@ -30,9 +30,13 @@ pytestmark = [
 ]
 
 MOMENTS = ("staged", "cut_over", "rolled_back")
-_RULES = 'the rule "Rollback not possible" is new: changed files are a new folder, and a new container mounts it'
+_RULES = "the rules of three alerts are new (rollback, audit rows, firewall): changed files make a new container"
+_LAUNCHER = "each stdio server became a user of its own, and the container's first process root"
 MUST_BE_REPLACED: dict[str, dict[str, str]] = {
     moment: {f"sentinel-grafana-{part}": _RULES for part in ("files-written", "password", "container")}
+    | dict.fromkeys(
+        ("sentinel-gateway", "sentinel-configuration-written", "sentinel-files-written", "sentinel-standby"), _LAUNCHER
+    )
     for moment in MOMENTS
 }
 """By moment: names of the resources that today's program has to replace or to delete, each with the reason. A reason

@@ -23,7 +23,22 @@ from console.result import Result
 from ops.commands.down import down
 from ops.commands.history import history
 from ops.commands.up import up
-from ops.engine import environment, host_repair, prerequisites, recovery, run, state, verification
+from ops.engine import (
+    after_failure,
+    claude_entry,
+    claude_sessions,
+    environment,
+    host_inspection,
+    host_repair,
+    ownership,
+    prerequisites,
+    recovery,
+    run,
+    state,
+    state_copy,
+    verification,
+)
+from ops.engine.ownership import Shown
 from ops.engine.run import EngineFailed
 from ops.engine.verification import AfterRun
 from toolchain import find
@@ -67,6 +82,7 @@ def make_project(folder: Path, active: str = "sentinel", program: str = PROGRAM)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_project(tmp_path)
     monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
     monkeypatch.setattr(environment, "STATE", tmp_path / ".state")
     monkeypatch.setattr(environment, "PULUMI_HOME", tmp_path / "pulumi-home")
     monkeypatch.setattr(prerequisites, "make_ready", lambda stack, progress: None)  # type: ignore[reportUnknownLambdaType]
@@ -82,12 +98,21 @@ def without_a_host(replace: Callable[..., None]) -> None:
     repairs = ("keep_program", "finish_deletes", "keep_claude", "drop_deletes")
     for module, name in (*((host_repair, name) for name in repairs), (recovery, "finish")):
         replace(module, name, lambda *_: [])  # type: ignore[reportUnknownLambdaType]
+    replace(ownership, "shown", lambda *_: Shown({}, "", (), (), ()))  # type: ignore[reportUnknownLambdaType]
+    replace(state_copy, "keep", lambda *_, **__: None)  # type: ignore[reportUnknownLambdaType]
     settings = SimpleNamespace(
+        active="sentinel",
         predecessor=SimpleNamespace(kind="contextforge"),
         sentinel=SimpleNamespace(port=9200),
         host=SimpleNamespace(kind="local"),
     )
     replace(state, "settings_of", lambda *_: settings)  # type: ignore[reportUnknownLambdaType]
+    replace(after_failure, "rows", lambda *_: [])  # type: ignore[reportUnknownLambdaType]
+    replace(host_inspection, "require_able", lambda *_: None)  # type: ignore[reportUnknownLambdaType]
+    entry: dict[str, Any] = {"ok": True, "reason": "", "restored_at": "", "others": [], "unread": []}
+    for name in ("checked", "kept_at_the_end"):
+        replace(claude_entry, name, lambda *_: entry)  # type: ignore[reportUnknownLambdaType]
+    replace(claude_sessions, "found", lambda *_: [])  # type: ignore[reportUnknownLambdaType]
     replace(recovery, "holder_of_port", lambda *_: "forge")  # type: ignore[reportUnknownLambdaType]
 
 

@@ -1,7 +1,7 @@
 """The provisioning files' formats, strict: an unknown key is refused, as is everything that Grafana ends for.
 
 The real Grafana ignores most unknown keys; here they are refused, since a misspelt key is a setting that is not there.
-Written from Grafana's own structs, apart from `dashboards/alerting/shape.py`, which writes what this reads.
+Written from Grafana's own structs, apart from `dashboards/alerting`, which writes what this reads.
 """
 
 from __future__ import annotations

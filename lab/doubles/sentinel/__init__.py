@@ -1,8 +1,9 @@
-"""A double of Sentinel Gateway: stdio only, like the published program.
+"""A double of Sentinel Gateway: stdio only, like the published program, and with its faults.
 
-Its contract are the facts recorded of the published program (`reference/sentinel.md`, `sentinel-recorded.json`);
-tests/integration/sentinel_double holds it to each.
+Its contract are the facts recorded of the published program (tests/testdata/sentinel/recorded);
+tests/integration/sentinel_contract holds either program to each.
 
-Owns: the contract of `reference/sentinel.md` (start order, refusals, 9201, metrics, audit table, stdin and SIGTERM).
-Deliberately does not: import anything of the product, or speak MCP over HTTP to its client.
+Owns: the behaviour of `reference/sentinel-behaviour.md`.
+Deliberately does not: import anything of the product, speak MCP over HTTP to its client, or be kinder than what it
+stands for.
 """

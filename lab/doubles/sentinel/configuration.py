@@ -1,25 +1,26 @@
 """The gateway's TOML file as plain values.
 
-Owns: reading the file, its defaults, and saying what is wrong with it in one sentence.
-Deliberately does not: read a secret; the file only names the environment variables that hold them.
+Owns: reading the file, its defaults, and refusing one with a missing table or a value of the wrong type.
+Deliberately does not: read a secret (the file names the environment variables that hold them), or mind unknown keys.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from .problems import StartRefused
 
-Table = Mapping[str, Any]
+_NEEDED: Any = object()
 
 
 @dataclass(frozen=True)
 class BackendSettings:
-    """One `[[backends]]` table. Times are seconds."""
+    """One `[[backends]]` table. Times are whole seconds."""
 
     name: str
     kind: str
@@ -27,37 +28,40 @@ class BackendSettings:
     command: str = ""
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    timeout_seconds: float = 60.0
+    timeout_seconds: int = 60
     retries: int = 3
-    restart_on_exit: bool = True
     max_restarts: int = 5
-    health_interval_seconds: float = 60.0
     breaker_threshold: int = 5
-    breaker_recovery_seconds: float = 30.0
+    breaker_recovery_seconds: int = 30
 
 
 @dataclass(frozen=True)
 class Limits:
     """The part that SIGHUP reloads, and nothing else: kill switch and rate limits (requests per minute)."""
 
-    disabled_tools: frozenset[str] = frozenset()
-    disabled_backends: frozenset[str] = frozenset()
-    default_per_minute: int = 1000
-    per_tool: Mapping[str, int] = field(default_factory=dict[str, int])
+    disabled_tools: frozenset[str]
+    disabled_backends: frozenset[str]
+    default_per_minute: int
+    per_tool: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Role:
-    permissions: frozenset[str]
-    denied_tools: frozenset[str]
+    permissions: frozenset[str] = frozenset()
+    denied_tools: frozenset[str] = frozenset()
 
-    def may(self, permission: str) -> bool:
-        return "*" in self.permissions or permission in self.permissions
+    def may_call(self, tool: str) -> bool:
+        return tool not in self.denied_tools and bool(self.permissions & {"*", "tools.execute"})
+
+    def may_see(self, tool: str) -> bool:
+        return tool not in self.denied_tools and bool(self.permissions & {"*", "tools.execute", "tools.read"})
 
 
 @dataclass(frozen=True)
 class Configuration:
+    listen: str
     health_listen: str
+    log_level: str
     audit_enabled: bool
     secret_variable: str
     issuer: str
@@ -69,70 +73,149 @@ class Configuration:
     limits: Limits
 
 
-def load(path: Path) -> Configuration:
-    """Reads the file; raises StartRefused with one sentence when it cannot be used."""
+class _Wrong(Exception):
+    """A value that does not fit, with the key beside which it stands."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(what)
+        self.key = key
+
+
+def load(path: str) -> Configuration:
+    """Reads the file; raises StartRefused when it cannot be used."""
     try:
-        document = tomllib.loads(path.read_text())
+        text = Path(path).read_text()
     except OSError as error:
-        raise StartRefused(f"configuration {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StartRefused(f"configuration {path} is not valid TOML: {error}") from error
-    gateway, auth, postgres = (_table(document, key) for key in ("gateway", "auth", "postgres"))
+        cause = f"{error.strerror} (os error {error.errno})"
+        raise StartRefused(f"Failed to read config file: {path}", cause) from error
+    except UnicodeDecodeError as error:
+        raise StartRefused(f"Failed to read config file: {path}", "stream did not contain valid UTF-8") from error
+    try:
+        settings = _configuration(_Table(tomllib.loads(text)))
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"line (\d+), column (\d+)", str(error))
+        raise StartRefused(f"Failed to parse config file: {path}", _shown(text, place, str(error))) from error
+    except _Wrong as error:
+        raise StartRefused(f"Failed to parse config file: {path}", _shown(text, error.key, str(error))) from error
+    names = [backend.name for backend in settings.backends]
+    for backend in settings.backends:
+        if names.count(backend.name) > 1:
+            raise StartRefused(f"Duplicate backend name: {backend.name}")
+        if backend.kind == "http" and not backend.url:
+            raise StartRefused(f"HTTP backend '{backend.name}' must have a 'url' field")
+        if backend.kind == "stdio" and not backend.command:
+            raise StartRefused(f"stdio backend '{backend.name}' must have a 'command' field")
+    return settings
+
+
+class _Table:
+    """A table whose members are taken by name and type."""
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self._members = members
+
+    def text(self, name: str, default: Any = _NEEDED) -> str:
+        return self._member(name, str, default)
+
+    def flag(self, name: str, default: bool) -> bool:
+        return self._member(name, bool, default)
+
+    def number(self, name: str, default: int) -> int:
+        value = self._member(name, int, default)
+        if isinstance(value, bool) or value < 0:
+            raise _Wrong(name, f"invalid value for `{name}`, expected a whole number")
+        return value
+
+    def table(self, name: str, default: Any = _NEEDED) -> _Table:
+        return _Table(self._member(name, dict, {} if default is None else default))
+
+    def tables(self, name: str) -> list[_Table]:
+        return [_Table(_checked(name, item, dict)) for item in self._member(name, list, [])]
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(_checked(name, item, str) for item in self._member(name, list, []))
+
+    def names(self) -> list[str]:
+        return list(self._members)
+
+    def _member(self, name: str, kind: type, default: Any) -> Any:
+        if name not in self._members:
+            if default is _NEEDED:
+                raise _Wrong("", f"missing field `{name}`")
+            return default
+        return _checked(name, self._members[name], kind)
+
+
+def _checked(name: str, value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise _Wrong(name, f"invalid type for `{name}`, expected {kind.__name__}")
+    return value
+
+
+def _configuration(document: _Table) -> Configuration:
+    gateway, auth, postgres = (document.table(name) for name in ("gateway", "auth", "postgres"))
+    roles = document.table("rbac", None).table("roles", None)
+    rates, switch = document.table("rate_limits", None), document.table("kill_switch", None)
+    per_tool = rates.table("per_tool", None)
     return Configuration(
-        health_listen=str(gateway.get("health_listen", "127.0.0.1:9201")),
-        audit_enabled=bool(gateway.get("audit_enabled", True)),
-        secret_variable=str(auth.get("jwt_secret_env", "JWT_SECRET_KEY")),
-        issuer=str(auth.get("jwt_issuer", "sentinel-gateway")),
-        audience=str(auth.get("jwt_audience", "sentinel-api")),
-        database_variable=str(postgres.get("url_env", "DATABASE_URL")),
-        max_connections=int(postgres.get("max_connections", 10)),
-        backends=tuple(_backend(item) for item in cast("list[Table]", document.get("backends", []))),
-        roles={name: _role(item) for name, item in _table(_table(document, "rbac"), "roles").items()},
-        limits=_limits(document),
+        listen=gateway.text("listen", "127.0.0.1:9200"),
+        health_listen=gateway.text("health_listen", "127.0.0.1:9201"),
+        log_level=gateway.text("log_level", "info"),
+        audit_enabled=gateway.flag("audit_enabled", True),
+        secret_variable=auth.text("jwt_secret_env"),
+        issuer=auth.text("jwt_issuer", "sentinel-gateway"),
+        audience=auth.text("jwt_audience", "sentinel-api"),
+        database_variable=postgres.text("url_env"),
+        max_connections=postgres.number("max_connections", 10),
+        backends=tuple(_backend(item) for item in document.tables("backends")),
+        roles={name: _role(roles.table(name)) for name in roles.names()},
+        limits=Limits(
+            frozenset(switch.texts("disabled_tools")),
+            frozenset(switch.texts("disabled_backends")),
+            rates.number("default_rpm", 1000),
+            {name: per_tool.number(name, 0) for name in per_tool.names()},
+        ),
     )
 
 
-def _table(document: Table, key: str) -> Table:
-    value = document.get(key, {})
-    if not isinstance(value, dict):
-        raise StartRefused(f"configuration: [{key}] must be a table")
-    return cast("Table", value)
-
-
-def _backend(item: Table) -> BackendSettings:
-    name, kind = str(item.get("name", "")), str(item.get("type", ""))
-    if not name or kind not in ("http", "stdio"):
-        raise StartRefused(f"configuration: backend {name!r} needs a name and a type of http or stdio, not {kind!r}")
-    needed = "url" if kind == "http" else "command"
-    if not item.get(needed):
-        raise StartRefused(f"configuration: backend {name!r} of type {kind} needs {needed}")
-    standard = BackendSettings(name, kind)
+def _backend(item: _Table) -> BackendSettings:
+    kind = item.text("type")
+    if kind not in ("http", "stdio"):
+        raise _Wrong("type", f"unknown variant `{kind}`, expected `http` or `stdio`")
+    environment, standard = item.table("env", None), BackendSettings("", kind)
+    item.flag("restart_on_exit", False)
+    item.number("health_interval_secs", 0)
     return BackendSettings(
-        name=name,
+        name=item.text("name"),
         kind=kind,
-        url=str(item.get("url", "")),
-        command=str(item.get("command", "")),
-        arguments=tuple(str(value) for value in item.get("args", ())),
-        environment={key: str(value) for key, value in _table(item, "env").items()},
-        timeout_seconds=float(item.get("timeout_secs", standard.timeout_seconds)),
-        retries=int(item.get("retries", standard.retries)),
-        restart_on_exit=bool(item.get("restart_on_exit", standard.restart_on_exit)),
-        max_restarts=int(item.get("max_restarts", standard.max_restarts)),
-        health_interval_seconds=float(item.get("health_interval_secs", standard.health_interval_seconds)),
-        breaker_threshold=int(item.get("circuit_breaker_threshold", standard.breaker_threshold)),
-        breaker_recovery_seconds=float(item.get("circuit_breaker_recovery_secs", standard.breaker_recovery_seconds)),
+        url=item.text("url", ""),
+        command=item.text("command", ""),
+        arguments=item.texts("args"),
+        environment={name: environment.text(name) for name in environment.names()},
+        timeout_seconds=item.number("timeout_secs", standard.timeout_seconds),
+        retries=item.number("retries", standard.retries),
+        max_restarts=item.number("max_restarts", standard.max_restarts),
+        breaker_threshold=item.number("circuit_breaker_threshold", standard.breaker_threshold),
+        breaker_recovery_seconds=item.number("circuit_breaker_recovery_secs", standard.breaker_recovery_seconds),
     )
 
 
-def _role(item: Table) -> Role:
-    return Role(frozenset(item.get("permissions", ())), frozenset(item.get("denied_tools", ())))
+def _role(item: _Table) -> Role:
+    return Role(frozenset(item.texts("permissions")), frozenset(item.texts("denied_tools")))
 
 
-def _limits(document: Table) -> Limits:
-    rates, switch = _table(document, "rate_limits"), _table(document, "kill_switch")
-    return Limits(
-        disabled_tools=frozenset(switch.get("disabled_tools", ())),
-        disabled_backends=frozenset(switch.get("disabled_backends", ())),
-        default_per_minute=int(rates.get("default_rpm", Limits().default_per_minute)),
-        per_tool={name: int(value) for name, value in _table(rates, "per_tool").items()},
+def _shown(text: str, place: re.Match[str] | str | None, what: str) -> str:
+    """The cause with its place in the file; a missing member stands nowhere, which is its first line."""
+    line, column = 1, 1
+    if isinstance(place, re.Match):
+        line, column = int(place[1]), int(place[2])
+    elif place:
+        for number, row in enumerate(text.splitlines(), 1):
+            if found := re.match(rf"\s*{re.escape(place)}\s*=\s*", row):
+                line, column = number, found.end() + 1
+    row = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
+    edge = " " * len(str(line))
+    return (
+        f"TOML parse error at line {line}, column {column}\n    {edge} |\n    {line} | {row}\n"
+        f"    {edge} | {' ' * (column - 1)}^\n    {what}"
     )

@@ -1,153 +1,202 @@
-"""A backend behind streamable HTTP: one MCP session, kept; the standard library's client in threads.
+"""A backend behind HTTP: one POST an exchange, without a session; the standard library's client in threads.
 
-Owns: session id, JSON and event-stream answers, a second try after a lost connection or an ended session.
-Deliberately does not: come back after it was unreachable at the start (`reference/sentinel.md`: skipped for good).
+Owns: what is tried again (a refused connection, a timeout, 5xx, a broken body), how an answer's text is read, kept
+connections, proxies from the environment.
+Deliberately does not: keep `Mcp-Session-Id`, send `MCP-Protocol-Version`, read a stream beyond its first data line, or
+compare ids.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import http.client
-import itertools
-import json
-from collections.abc import Iterator
+import random
+import select
+import ssl
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+from . import tools
 from .configuration import BackendSettings
-from .problems import BackendFailed, CallRefused, refused_by_backend
-from .stdio_backend import HELLO, Message, Progress
+from .log import Log
+from .problems import BackendFailed
+from .protocol import HELLO, INITIALIZED, Message, written
 
-_DISCOVERY_SECONDS = 10.0
+_CONNECT_SECONDS = 5.0
+_MOST_REDIRECTS = 10
 _THREADS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="http-backend")
 
 
+class _Again(BackendFailed):
+    """A failure that is worth another attempt."""
+
+
 class HttpBackend:
-    def __init__(self, settings: BackendSettings) -> None:
+    def __init__(self, settings: BackendSettings, shared_secret: str | None) -> None:
         self.settings = settings
-        self.tools: list[Message] = []
-        self._address = urlsplit(settings.url)
-        self._ids = itertools.count(1)
-        self._session: str | None = None
+        base = settings.url.rstrip("/")
+        self.url = base if base.endswith("/mcp") else f"{base}/mcp"
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        if shared_secret is not None:
+            self._headers["X-Sentinel-Auth"] = shared_secret
+        self._idle: list[http.client.HTTPConnection] = []
 
-    async def discover(self) -> None:
-        """Opens the session and reads the tools; raises BackendFailed when it cannot be reached."""
-        await self._in_thread(self._discover)
+    async def discover(self) -> list[Message]:
+        """Handshake and list of tools (the first page); raises BackendFailed, HandshakeFailed."""
+        await self.exchange({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO})
+        with contextlib.suppress(BackendFailed):
+            await self.exchange(INITIALIZED)
+        listed = await self.exchange({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+        found = tools.read(listed, missing="No tools in tools/list response")
+        Log("backend::http").info("Discovered tools from backend", url=self.url, count=len(found))
+        return found
 
-    async def call(self, name: str, arguments: Message, meta: Message, progress: Progress | None) -> Message:
-        parameters: Message = {"name": name, "arguments": arguments}
-        if meta:
-            parameters["_meta"] = dict(meta)
-        if progress is not None:
-            parameters["_meta"] = {**meta, "progressToken": next(self._ids)}
-            progress = partial(asyncio.get_running_loop().call_soon_threadsafe, progress)
-        return await self._in_thread(self._request, "tools/call", parameters, progress)
-
-    async def healthy(self) -> bool:
-        try:
-            await self._in_thread(self._request, "ping", {}, None, 5.0)
-        except CallRefused:
-            return False
-        return True
-
-    async def close(self) -> None:
-        """The backend forgets an idle session on its own."""
-
-    async def _in_thread(self, function: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(function, *arguments))
-
-    def _discover(self) -> None:
-        self._open(_DISCOVERY_SECONDS)
-        tools: list[Message] = []
-        cursor: Message = {}
-        while True:
-            page = self._exchange("tools/list", cursor, None, _DISCOVERY_SECONDS)
-            tools += page.get("tools", [])
-            if not page.get("nextCursor"):
-                break
-            cursor = {"cursor": page["nextCursor"]}
-        self.tools = tools
-
-    def _open(self, seconds: float) -> None:
-        self._session = None
-        self._exchange("initialize", HELLO, None, seconds)
-        self._post({"jsonrpc": "2.0", "method": "notifications/initialized"}, seconds)[0].close()
-
-    def _request(
-        self, method: str, parameters: Message, progress: Progress | None, seconds: float | None = None
-    ) -> Message:
-        seconds = seconds or self.settings.timeout_seconds
-        try:
-            return self._exchange(method, parameters, progress, seconds)
-        except (_SessionEnded, ConnectionRefusedError, http.client.RemoteDisconnected):
+    async def exchange(self, request: Message) -> str:
+        """The answer's text; raises BackendFailed."""
+        body = written(request).encode()
+        for attempt in range(1, self.settings.retries + 2):
             try:
-                self._open(seconds)
-                return self._exchange(method, parameters, progress, seconds)
-            except (OSError, http.client.HTTPException, _SessionEnded) as error:
-                raise BackendFailed(self.settings.name, f"cannot be reached: {error}") from error
-        except TimeoutError:
-            raise BackendFailed(self.settings.name, f"no answer within {seconds:g} s", "timeout") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise BackendFailed(self.settings.name, f"cannot be reached: {error}") from error
+                return await self._attempt(body)
+            except _Again as error:
+                if attempt > self.settings.retries:
+                    raise
+                delay = 0.1 * 2 ** (attempt - 1) * (1 + random.random() / 2)
+                most, said = self.settings.retries, "retrying after transient error"
+                milliseconds = int(delay * 1000)
+                fields = {"attempt": attempt, "max_retries": most, "delay_ms": milliseconds, "error": error}
+                Log("backend::retry").warn(said, **fields)
+                await asyncio.sleep(delay)
+        raise AssertionError
 
-    def _exchange(self, method: str, parameters: Message, progress: Progress | None, seconds: float) -> Message:
-        own = next(self._ids)
-        request = {"jsonrpc": "2.0", "id": own, "method": method, "params": parameters}
-        connection, response = self._post(request, seconds)
+    async def _attempt(self, body: bytes) -> str:
+        exchange = _Exchange(self.url, self._headers, self.settings.timeout_seconds, self._idle)
         try:
-            for message in _messages(response):
-                if message.get("method") == "notifications/progress" and progress is not None:
-                    progress(message.get("params", {}))
-                elif "method" not in message and message.get("id") == own:
-                    if "error" in message:
-                        raise refused_by_backend(self.settings.name, message["error"])
-                    return message["result"]
-        except ValueError as error:
-            raise BackendFailed(self.settings.name, "answered with something that is not MCP") from error
-        finally:
+            answering = asyncio.get_running_loop().run_in_executor(_THREADS, exchange.run, body)
+            return await asyncio.wait_for(answering, self.settings.timeout_seconds)
+        except TimeoutError:
+            raise _Again(exchange.problem()) from None
+
+
+class _Exchange:
+    """One attempt, in a thread."""
+
+    def __init__(
+        self, url: str, headers: dict[str, str], seconds: float, idle: list[http.client.HTTPConnection]
+    ) -> None:
+        self._url = url
+        self._headers = headers
+        self._seconds = seconds
+        self._idle = idle
+        self._answered = False
+
+    def run(self, body: bytes) -> str:
+        url, method, content = self._url, "POST", body
+        connection = self._connection(url)
+        try:
+            response = self._sent(connection, method, url, content)
+            for _ in range(_MOST_REDIRECTS):
+                location = response.getheader("Location")
+                if response.status not in (301, 302, 303, 307, 308) or not location:
+                    break
+                connection.close()
+                url = urljoin(url, location)
+                if response.status < 304:
+                    method, content = "GET", b""
+                connection = self._connection(url)
+                response = self._sent(connection, method, url, content)
+        except (OSError, http.client.HTTPException) as error:
             connection.close()
-        raise BackendFailed(self.settings.name, "ended its answer without a result")
+            raise (_Again if isinstance(error, TimeoutError) else BackendFailed)(self.problem()) from error
+        return self._read(connection, response, keep=url == self._url)
 
-    def _post(self, message: Message, seconds: float) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        kind = http.client.HTTPSConnection if self._address.scheme == "https" else http.client.HTTPConnection
-        connection = kind(self._address.hostname or "", self._address.port, timeout=seconds)
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "MCP-Protocol-Version": str(HELLO["protocolVersion"]),
-        }
-        if self._session is not None:
-            headers["Mcp-Session-Id"] = self._session
-        connection.request("POST", self._address.path or "/", json.dumps(message).encode(), headers)
-        response = connection.getresponse()
-        if message.get("method") == "initialize":
-            self._session = response.getheader("Mcp-Session-Id")
-        if response.status == 404 and self._session is not None:
+    def _sent(
+        self, connection: http.client.HTTPConnection, method: str, url: str, content: bytes
+    ) -> http.client.HTTPResponse:
+        connection.putrequest(method, self._target(url), skip_accept_encoding=True)
+        for name, value in {**self._headers_to(url), "Content-Length": str(len(content))}.items():
+            connection.putheader(name, value)
+        connection.endheaders(content or None)
+        return connection.getresponse()
+
+    def problem(self) -> str:
+        if self._answered:
+            return "stream error: error decoding response body"
+        parts = urlsplit(self._url)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return f"request error: error sending request for url ({shown})"
+
+    def _read(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, keep: bool) -> str:
+        self._answered = True
+        try:
+            text = response.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise _SessionEnded
-        if response.status >= 400:
-            connection.close()
-            raise BackendFailed(self.settings.name, f"answered HTTP {response.status}")
-        return connection, response
+            if response.status < 300:
+                raise _Again(self.problem()) from error
+            text = ""
+        if keep and connection.sock is not None:
+            self._idle.append(connection)
+        if not 200 <= response.status < 300:
+            raise (_Again if response.status >= 500 else BackendFailed)(f"HTTP {response.status}: {text}")
+        if "text/event-stream" not in response.getheader("Content-Type", ""):
+            return text
+        for line in text.splitlines():
+            if line.startswith("data:") and (data := line[5:].strip()):
+                return data
+        raise BackendFailed("no data line found in SSE response")
+
+    def _connection(self, url: str) -> http.client.HTTPConnection:
+        """A kept connection that the server has not closed meanwhile, or a new one."""
+        while url == self._url and self._idle:
+            kept = self._idle.pop()
+            if not select.select([kept.sock], [], [], 0)[0]:
+                return kept
+            kept.close()
+        parts = urlsplit(url)
+        proxy = self._proxy(url)
+        if parts.scheme == "https":
+            place = urlsplit(proxy) if proxy else parts
+            made: Any = http.client.HTTPSConnection(
+                place.hostname or "", place.port, timeout=_CONNECT_SECONDS, context=_trust()
+            )
+            if proxy:
+                made.set_tunnel(parts.hostname, parts.port)
+        else:
+            place = urlsplit(proxy) if proxy else parts
+            made = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_CONNECT_SECONDS)
+        try:
+            made.connect()
+        except OSError as error:
+            raise _Again(self.problem()) from error
+        made.sock.settimeout(self._seconds)
+        return made
+
+    def _proxy(self, url: str) -> str | None:
+        parts = urlsplit(url)
+        return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+    def _target(self, url: str) -> str:
+        parts = urlsplit(url)
+        path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        return (
+            f"http://{parts.netloc.rpartition('@')[2]}{path}" if parts.scheme == "http" and self._proxy(url) else path
+        )
+
+    def _headers_to(self, url: str) -> dict[str, str]:
+        parts = urlsplit(url)
+        if parts.username is None:
+            return self._headers
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        return {**self._headers, "Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
 
 
-class _SessionEnded(Exception):
-    """The backend has forgotten the session, for instance because it was restarted."""
-
-
-def _messages(response: http.client.HTTPResponse) -> Iterator[Message]:
-    if not response.getheader("Content-Type", "").startswith("text/event-stream"):
-        yield json.loads(response.read())
-        return
-    data: list[str] = []
-    for raw in response:
-        line = raw.decode().rstrip("\r\n")
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
-        elif not line and data:
-            text = "\n".join(data)
-            data = []
-            if text:
-                yield json.loads(text)
+def _trust() -> ssl.SSLContext:
+    """The public authorities alone: SSL_CERT_FILE is ignored."""
+    paths = ssl.get_default_verify_paths()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(paths.openssl_cafile, paths.openssl_capath)
+    return context

@@ -26,9 +26,9 @@ class Metrics:
         self._durations: dict[Labels, list[float]] = {}
 
     def request(self, tool: str, seconds: float, error_type: str | None) -> None:
-        """One finished call; `error_type` is None when it succeeded."""
+        """One finished call; `error_type`, which is its status too, is None when it succeeded."""
         with self._lock:
-            status = "success" if error_type is None else "error"
+            status = error_type or "success"
             self._requests[(("status", status), ("tool", tool))] += 1
             if error_type is not None:
                 self._errors[(("error_type", error_type), ("tool", tool))] += 1
@@ -48,11 +48,11 @@ class Metrics:
     def text(self) -> str:
         with self._lock:
             lines = [
-                *_family("sentinel_backend_healthy", "Backend health (1 healthy, 0 not)", "gauge", self._healthy),
-                *_family("sentinel_errors_total", "Errors by tool and type", "counter", self._errors),
-                *_family("sentinel_rate_limit_hits_total", "Rate limit hits", "counter", self._rate_limit_hits),
-                *_histogram("sentinel_request_duration_seconds", "Duration of tool calls", self._durations),
-                *_family("sentinel_requests_total", "Tool calls", "counter", self._requests),
+                *_family("sentinel_backend_healthy", "Backend health status", "gauge", self._healthy),
+                *_family("sentinel_errors_total", "Total errors by type", "counter", self._errors),
+                *_family("sentinel_rate_limit_hits_total", "Total rate limit hits", "counter", self._rate_limit_hits),
+                *_histogram("sentinel_request_duration_seconds", "Request latency in seconds", self._durations),
+                *_family("sentinel_requests_total", "Total MCP requests", "counter", self._requests),
             ]
         return "".join(f"{line}\n" for line in lines)
 

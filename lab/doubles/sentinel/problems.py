@@ -1,39 +1,31 @@
-"""The two ways in which the gateway says no: it refuses to start, or it refuses a call.
+"""The ways in which the gateway says no: it refuses to start, it refuses a call, or a backend fails.
 
-Owns: the `error_type` label values, and the JSON-RPC codes but for kill switch and rate limits (read in the gateway's
-source). The reference names neither, so both are this double's own choice, and nothing of the product may depend on
-them.
+Owns: how a refused start is written. The `status` of a call is its `error_type` in the metrics and its audit
+row's word.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class StartRefused(Exception):
-    """The gateway cannot start; its text is the log's last line and the exit code is 1."""
+    """The gateway cannot start; exit code 1, and the cause below the error."""
+
+    def __init__(self, text: str, cause: str = "") -> None:
+        super().__init__(text + (f"\n\nCaused by:\n    {cause}" if cause else ""))
 
 
 class CallRefused(Exception):
-    """A call that ends in a JSON-RPC error; `kind` is the `error_type` label of the metrics."""
+    """A call that the gateway answers with an error of its own."""
 
-    def __init__(self, kind: str, message: str, code: int = -32000) -> None:
+    def __init__(self, status: str, code: int, message: str, data: object = None) -> None:
         super().__init__(message)
-        self.kind = kind
-        self.code = code
+        self.status = status
+        self.error = {"code": code, "message": message} | ({} if data is None else {"data": data})
 
 
-class BackendFailed(CallRefused):
-    """The backend did not answer as an MCP server should: it is gone, too slow, or speaks something else."""
-
-    def __init__(self, name: str, what: str, kind: str = "backend") -> None:
-        super().__init__(kind, f"backend {name}: {what}", -32603)
+class BackendFailed(Exception):
+    """An exchange with a backend that brought no answer."""
 
 
-def refused_by_backend(name: str, error: dict[str, Any]) -> CallRefused:
-    """The backend's own JSON-RPC error, passed on with its code: the backend is well, the call was not."""
-    return CallRefused(
-        "backend",
-        f"backend {name}: {error.get('message', 'an error without a message')}",
-        int(error.get("code", -32603)),
-    )
+class HandshakeFailed(Exception):
+    """A backend that answered, but not with a list of tools."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from console.errors import UserError
 from console.paths import WORK
 from console.progress import Progress
+from lab.box.lock import held
 
 SOURCE = Path(__file__).parent
 _FILES = ("package.json", "package-lock.json")
@@ -28,8 +29,9 @@ def executable(progress: Progress, work: Path = WORK) -> Path:
         raise UserError("The lab's Claude Code is the one for Linux on x86-64; run these tests on such a machine.")
     locked = hashlib.sha256(b"".join((SOURCE / name).read_bytes() for name in _FILES)).hexdigest()[:16]
     folder = work / "claude" / locked
-    if not (folder / _PROGRAM).exists():
-        _install(folder, progress)
+    with held(folder.with_name("lock"), "installing Claude Code", progress.line):
+        if not (folder / _PROGRAM).exists():
+            _install(folder, progress)
     return folder / _PROGRAM
 
 
@@ -45,7 +47,7 @@ def _install(folder: Path, progress: Progress) -> None:
             step.say("npm ci")
             step.call(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder=beside)
         for former in folder.parent.iterdir():
-            if former != beside:
+            if former.is_dir() and former != beside:
                 shutil.rmtree(former)
         beside.rename(folder)
     finally:

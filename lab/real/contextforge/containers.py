@@ -1,7 +1,7 @@
 """The predecessor's network, volumes and containers, made the way compose makes them.
 
 Owns: making and starting what is missing, waiting for health, removing.
-Deliberately does not: touch a gateway that has handed the port over (paused, or with its restart policy taken away):
+Deliberately does not: touch a gateway that has handed the port over (its restart policy is taken away):
 that one is the rollback, and `hostctl` alone brings it back.
 """
 
@@ -68,7 +68,7 @@ def handed_over(daemon: docker.DockerClient, service: Service) -> bool:
     container = _find(daemon, service)
     if container is None:
         return False
-    return container.status == "paused" or container.attrs["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
+    return container.attrs["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
 
 
 def make_network_and_volumes(daemon: docker.DockerClient) -> None:
@@ -140,6 +140,8 @@ def _create(daemon: docker.DockerClient, service: Service, tag: str, values: Map
         options["command"] = list(service.command)
     if service.port is not None:
         options["ports"] = {f"{service.port}/tcp": ("127.0.0.1", PORT)}
+    if service.published is not None:
+        options["ports"] = {"8000/tcp": ("127.0.0.1", service.published)}
     if service.mount is not None:
         options["volumes"] = {service.mount.name: {"bind": service.mount.path, "mode": "rw"}}
     return daemon.containers.create(
@@ -178,7 +180,7 @@ def _wait(
     say(f"waiting for {_names(left.values())}")
     filters = {"container": [container.name for container in left.values()], "event": ["health_status", "die"]}
     for event in daemon.events(since=int(since), until=int(since + LIMIT_SECONDS), filters=filters, decode=True):
-        container = left.get(event["id"])
+        container = left.get(event["Actor"]["ID"])
         if container is None:
             continue
         if event["Action"] == "die" and container.name in started and event["time"] >= since:

@@ -19,7 +19,9 @@ from pathlib import Path
 import jwt
 import yaml
 
-from lab.box import Box
+from lab.box import Box, hardened
+from lab.box.home import OPERATORS
+from lab.real.contextforge import operators
 from lab.real.contextforge.services import BASE, PORT, PROJECT, SERVICES, SLIM
 
 ISSUER = "mcpgateway"
@@ -33,15 +35,22 @@ SCRIPT_MODE = 0o755
 def write(box: Box, images: Mapping[str, str]) -> None:
     """Writes what is missing, and the compose files where they no longer say what runs."""
     home, folder = Path(box.home), compose_folder(box)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     _complete_environment(box)
     for name, text in compose_files(images).items():
         if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text:
             _put(folder / name, text, 0o644)
-    _once(token_file(box), lambda: _token(environment(box)) + "\n", SECRET_MODE)
+    _once(token_file(box), lambda: new_token(environment(box)) + "\n", SECRET_MODE)
     _once(home / ".claude.json", lambda: _claude(box), SECRET_MODE)
-    _once(home / "fix-iptables.sh", lambda: _fix_iptables(box), SCRIPT_MODE)
     _once(home / "nightly-db-backup.sh", lambda: _nightly(box), SCRIPT_MODE)
+    if box.hardened:
+        _once(
+            home / hardened.UNIT_SCRIPT, lambda: _contained_iptables(box.docker_host, images["postgres"]), SCRIPT_MODE
+        )
+        operators.complete(box)
+    else:
+        _once(home / "fix-iptables.sh", lambda: _fix_iptables(box), SCRIPT_MODE)
+        _once(box.cron / OPERATORS, lambda: f"@reboot root {home}/fix-iptables.sh\n", 0o644)
 
 
 def compose_folder(box: Box) -> Path:
@@ -120,7 +129,7 @@ def _password() -> str:
     return f"{secrets.token_urlsafe(24)}-aZ9"
 
 
-def _token(values: Mapping[str, str]) -> str:
+def new_token(values: Mapping[str, str]) -> str:
     """Claims as `mcpgateway.utils.create_jwt_token` makes them (reference/contextforge.md)."""
     now = int(time.time())
     claims: dict[str, object] = {
@@ -189,12 +198,31 @@ done
 """
 
 
+def _contained_iptables(docker_host: str, image: str) -> str:
+    """The script of an operator without root: a privileged container sets its rules."""
+    programs = " ".join(f"-v {folder}:{folder}:ro" for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"))
+    return f"""#!/bin/sh
+# Rules that do not survive a boot; run at boot by the user's unit fix-iptables.service.
+PATH=/usr/local/bin:/usr/bin:/bin DOCKER_HOST=${{DOCKER_HOST:-{docker_host}}}
+export PATH DOCKER_HOST
+until docker info > /dev/null 2>&1; do sleep 1; done
+docker run --rm --privileged --user 0 --network host {programs} -v /run:/run --entrypoint sh {image} -c '
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+for port in 5432 6379; do
+    iptables -C INPUT -i eth0 -p tcp --dport "$port" -j DROP 2> /dev/null ||
+        iptables -A INPUT -i eth0 -p tcp --dport "$port" -j DROP
+done
+'
+"""
+
+
 def _nightly(box: Box) -> str:
     return f"""#!/bin/sh
 # ContextForge's database, nightly by cron; fourteen days are kept.
 set -eu
 umask 077
 
+PATH=/usr/local/bin:/usr/bin:/bin
 DOCKER_HOST=${{DOCKER_HOST:-{box.docker_host}}}
 export DOCKER_HOST
 folder=${{BACKUP_FOLDER:-$(dirname "$0")/backups}}
@@ -207,8 +235,23 @@ find "$folder" -name 'mcp-*.sql' -mtime +14 -delete
 """
 
 
+def _make(folder: Path) -> None:
+    """The folder, of its parent's owner."""
+    if not folder.exists():
+        _make(folder.parent)
+        folder.mkdir()
+        own_as_parent(folder)
+
+
+def own_as_parent(path: Path) -> None:
+    """Make it its folder's owner's: what stands in the operator's home is the operator's."""
+    owner = path.parent.stat()
+    os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def _once(path: Path, text: Callable[[], str], mode: int) -> None:
     if not path.exists():
+        _make(path.parent)
         _put(path, text(), mode)
 
 
@@ -218,5 +261,6 @@ def _put(path: Path, text: str, mode: int) -> None:
     beside.unlink(missing_ok=True)
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE), "w", encoding="utf-8") as file:
         file.write(text)
+    own_as_parent(beside)
     beside.chmod(mode)
     beside.replace(path)

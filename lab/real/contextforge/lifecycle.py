@@ -13,7 +13,7 @@ from hostctl.retire import recorded
 from lab.box import Box
 from lab.real.contextforge import containers, files
 from lab.real.contextforge.http_call import call
-from lab.real.contextforge.services import BACKENDS, DATABASE, GATEWAY, SERVICES, SIDECARS, SQLITE
+from lab.real.contextforge.services import BACKENDS, DATABASE, GATEWAY, SERVICES, SIDECARS, SIDECARS_ELSEWHERE, SQLITE
 
 _OTHERS = [service for service in SERVICES if service is not GATEWAY]
 _DATABASES = [service for service in _OTHERS if service not in SIDECARS]
@@ -50,8 +50,10 @@ def up(box: Box, images: Mapping[str, str] | None = None, say: Callable[[str], N
         values = files.environment(box)
         containers.make_network_and_volumes(daemon)
         containers.start(daemon, _DATABASES, tags, values, say)
-        containers.start(daemon, [*SIDECARS, GATEWAY], tags, values, say)
-        token = files.token_file(box).read_text(encoding="utf-8").strip()
+        sidecars = SIDECARS_ELSEWHERE if box.hardened else SIDECARS
+        containers.start(daemon, [*sidecars, GATEWAY], tags, values, say)
+        # Not the operator's file: after a run that was cut off it may hold Sentinel's.
+        token = files.new_token(values)
         if missing := _unknown_backends(box, token):
             # Filled before it is made known, so that a run killed in between fills it again.
             containers.run(daemon, SQLITE, ["python3", "-c", _FILL_DATABASE])

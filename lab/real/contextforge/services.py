@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.doubles.upstreams import hosts
 
@@ -69,6 +69,9 @@ class Service:
     """Port in the container that is published on the VPS's loopback as `PORT`."""
     mount: Mount | None = None
     after: tuple[str, ...] = ()
+    project: str = PROJECT
+    published: int | None = None
+    """Loopback port of the VPS on which port 8000 is published too."""
 
     @property
     def container_name(self) -> str:
@@ -78,7 +81,7 @@ class Service:
         """Compose's own labels, of which `hostctl` reads the project, the service and the dependencies."""
         definition = json.dumps([self.base(tag), self.slim(tag)], sort_keys=True)
         return {
-            "com.docker.compose.project": PROJECT,
+            "com.docker.compose.project": self.project,
             "com.docker.compose.service": self.name,
             "com.docker.compose.container-number": "1",
             "com.docker.compose.oneoff": "False",
@@ -146,6 +149,8 @@ GATEWAY = Service(
     "contextforge",
     Health(("CMD", "curl", "-fsS", "http://127.0.0.1:4444/health"), start_period=120),
     environment={
+        "HOST": "0.0.0.0",
+        "PORT": "4444",
         "DATABASE_URL": "postgresql+psycopg://${POSTGRES_USER}:${POSTGRES_PASSWORD}@postgres:5432/${POSTGRES_DB}",
         "CACHE_TYPE": "redis",
         "REDIS_URL": "redis://redis:6379/0",
@@ -170,6 +175,7 @@ GATEWAY = Service(
         # The independent watch calls every 10 ms; five refusals would lock its user out for 15 minutes.
         "RATE_LIMITING_ENABLED": "false",
         "LOG_LEVEL": "WARNING",
+        "GUNICORN_WORKERS": "2",
     },
     port=4444,
     after=("postgres", "redis"),
@@ -219,6 +225,12 @@ SERVERS = Service(
 )
 
 SIDECARS = (SQLITE, N8N, SERVERS)
+SIDECARS_ELSEWHERE = (
+    replace(SQLITE, project="mcp-sidecars", published=3002),
+    replace(N8N, project="mcp-sidecars", published=3001),
+    SERVERS,
+)
+"""The same on the hardened profile, where two are of another compose project."""
 SERVICES = (POSTGRES, REDIS, *SIDECARS, GATEWAY)
 """Those that others depend on first."""
 BACKENDS = {

@@ -22,6 +22,7 @@ from typing import Any
 from console.errors import UserError
 from console.paths import WORK
 from console.progress import Progress
+from lab.box.lock import held
 
 SOURCE = Path(__file__).parent
 _MANIFEST, _LOCK = "package.json", "package-lock.json"
@@ -34,8 +35,9 @@ def modules(progress: Progress, work: Path = WORK) -> Path:
     """The folder whose `node_modules/n8n/bin/n8n` is n8n, installed at the first call. Raises UserError."""
     recipe = b"".join((SOURCE / name).read_bytes() for name in _RECIPE)
     folder = work / "n8n" / hashlib.sha256(recipe).hexdigest()[:16]
-    if not (folder / _PROGRAM).exists():
-        _install(folder, progress)
+    with held(folder.with_name("lock"), "installing n8n", progress.line):
+        if not (folder / _PROGRAM).exists():
+            _install(folder, progress)
     return folder
 
 
@@ -54,7 +56,7 @@ def _install(folder: Path, progress: Progress) -> None:
             argv = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=optional", "--omit=dev"]
             step.call(argv, folder=beside)
         for former in folder.parent.iterdir():
-            if former != beside:
+            if former.is_dir() and former != beside:
                 shutil.rmtree(former)
         beside.rename(folder)
     finally:

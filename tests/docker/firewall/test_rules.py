@@ -5,7 +5,9 @@ Real iptables, nft-backed and legacy, in a network namespace of each test's own.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.lab
 
 
 def test_rules_stand_in_both_chains_of_both_families_and_doing_it_twice_changes_nothing(backend: Vps) -> None:
-    assert backend.hostctl("apply")["rules"] == "8 set"
+    assert backend.hostctl("apply")["rules"] == "10 set"
     assert guarded(backend) == ALL
     before = {family: backend.rules(family) for family in FAMILIES}
     again = backend.hostctl("apply")
@@ -89,3 +91,61 @@ def test_sudo_never_waits_for_a_password(vps: Vps, tmp_path: Path) -> None:
 def test_no_bridge_is_named_so_that_a_network_made_anew_changes_nothing() -> None:
     text = rules.block(["eth0"], [9200]).text
     assert "br-" not in text and "docker0" not in text
+
+
+def test_rules_in_a_chain_that_nothing_jumps_to_are_not_ok_and_the_jump_is_ours(backend: Vps) -> None:
+    backend.hostctl("apply")
+    assert backend.hostctl("show")["unreached"] == []
+    backend.run("iptables", "-D", "FORWARD", *rules.JUMP.split()[1:])
+    shown = backend.hostctl("show")
+    assert (shown["ok"], shown["missing"], shown["unreached"]) == (False, [], ["iptables"])
+    backend.hostctl("apply")
+    assert backend.hostctl("show")["ok"] is True
+
+
+def test_rules_that_were_flushed_are_set_again_by_the_job_which_goes_with_them(vps: Vps, tmp_path: Path) -> None:
+    cron = tmp_path / "cron.d"
+    cron.mkdir()
+    scheduler = {"kind": "cron", "unit_folder": str(tmp_path), "cron_folder": str(cron)}
+    kept: dict[str, Any] = {"program": str(vps.archive), "scheduler": scheduler}
+    assert vps.hostctl("apply", **kept)["repair"] == str(cron / "sentinel-firewall")
+    assert vps.hostctl("repair", **kept) == {"unmet": [], "left": []}
+    vps.run("iptables", "-F")
+    assert len(vps.hostctl("guard")["unmet"]) == 5
+    found = vps.hostctl("repair", **kept)
+    assert (len(found["unmet"]), found["left"]) == (5, [])
+    assert guarded(vps) == ALL
+    assert json.loads((vps.folder / "state.json").read_text())["unmet"] == 5
+    vps.hostctl("remove", **kept)
+    assert not vps.folder.exists() and not list(cron.iterdir())
+    assert vps.hostctl("guard") == {}
+
+
+def test_a_packet_that_another_chain_accepts_first_is_not_guarded(vps: Vps) -> None:
+    vps.hostctl("apply")
+    vps.run("iptables", "-I", "FORWARD", "-o", "eth0", "-j", "ACCEPT")
+    assert vps.hostctl("show")["unreached"] == ["iptables"]
+    vps.hostctl("apply")
+    assert vps.hostctl("show")["unreached"] == []
+
+
+def test_a_host_without_an_ipv6_address_has_rules_of_ipv4_alone(backend: Vps) -> None:
+    assert backend.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6").returncode == 0
+    (Path(backend.programs) / "ip6tables").unlink()
+    (Path(backend.programs) / "ip6tables").symlink_to("/bin/false")
+    assert backend.hostctl("apply")["rules"] == "5 set"
+    shown = backend.hostctl("show")
+    assert (shown["ok"], list(shown["rules"])) == (True, ["iptables"])
+
+
+def test_each_of_two_public_interfaces_has_its_rules(backend: Vps) -> None:
+    for argv in (
+        ["ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far"],
+        ["ip", "link", "set", "eth1", "up"],
+    ):
+        assert backend.run(*argv).returncode == 0
+    both = ["eth0", "eth1"]
+    assert backend.hostctl("apply", interfaces=both)["rules"] == "18 set"
+    shown = backend.hostctl("show", interfaces=both)
+    assert (shown["ok"], shown["missing"]) == (True, [])
+    assert backend.hostctl("show", interfaces=["eth0"])["missing"] == []

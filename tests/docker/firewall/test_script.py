@@ -55,7 +55,7 @@ def test_a_bash_script_with_every_strict_option_takes_the_block_too(vps: Vps) ->
     assert guarded(vps) == ALL
 
 
-def test_a_script_whose_rules_cannot_be_set_says_so_and_fails(vps: Vps, tmp_path: Path) -> None:
+def test_a_script_whose_rules_cannot_be_set_says_so_and_ends_as_ever(vps: Vps, tmp_path: Path) -> None:
     vps.hostctl("apply")
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -63,5 +63,5 @@ def test_a_script_whose_rules_cannot_be_set_says_so_and_fails(vps: Vps, tmp_path
     (broken / "iptables").chmod(0o755)
     vps.programs = str(broken)
     ended = vps.boot()
-    assert ended.returncode == 1
+    assert ended.returncode == 0
     assert "sentinel-cutover: the firewall rules could not be set" in ended.stderr

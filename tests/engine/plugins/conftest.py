@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,18 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory, plugins: Plugins, daemon
 @pytest.fixture(scope="session")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory, daemon: Daemon) -> Iterator[SshServer]:
     """A server of our own on loopback, with a key made on the spot, that lets no variable in."""
-    folder = tmp_path_factory.mktemp("sshd")
+    with _sshd(tmp_path_factory.mktemp("sshd"), daemon, {"Subsystem": "sftp internal-sftp"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ssh_server_without_sftp(tmp_path_factory: pytest.TempPathFactory, daemon: Daemon) -> Iterator[SshServer]:
+    with _sshd(tmp_path_factory.mktemp("sshd"), daemon, {}) as server:
+        yield server
+
+
+@contextmanager
+def _sshd(folder: Path, daemon: Daemon, further: dict[str, str]) -> Generator[SshServer]:
     for name in ("host", "client"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     (folder / "authorized").write_text((folder / "client.pub").read_text())
@@ -95,6 +107,7 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory, daemon: Daemon) -> Iter
         "UsePAM": "no",
         "PermitRootLogin": "prohibit-password",
         "SetEnv": f"DOCKER_HOST={daemon.address}",
+        **further,
     }
     (folder / "config").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
     Path("/run/sshd").mkdir(exist_ok=True)

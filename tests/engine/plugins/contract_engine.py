@@ -140,6 +140,15 @@ class Stack:
         )
 
 
+def error_lines(text: str) -> list[str]:
+    """The lines of a resource's error, as a run shows them at its end."""
+    lines = [line.strip() for line in text.split("Diagnostics:")[-1].splitlines()]
+    errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+    first = next(number for number in errors if lines[number] != "error: update failed")
+    until = next((number for number in range(first, len(lines)) if not lines[number]), len(lines))
+    return [lines[first].removeprefix("error: "), *lines[first + 1 : until]]
+
+
 def _is_operation(event: dict[str, Any]) -> bool:
     metadata = event.get("resourcePreEvent", {}).get("metadata")
     if metadata is None or metadata["op"] in ("same", "refresh", "read"):

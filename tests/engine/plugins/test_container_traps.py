@@ -17,14 +17,12 @@ class Life:
     stack: Stack
     first: Outcome
     second_preview: Outcome
-    stopped_preview: Outcome
     changed: Outcome
     before: dict[str, Any]
     """Docker's facts of `trap` before the change, and after it: `after`."""
     after: dict[str, Any]
     finished: Outcome
     forced: Outcome
-    refreshed: Outcome
     ended: Path
     """Written by a container when it had to end."""
 
@@ -36,8 +34,6 @@ def life(new_stack: NewStack, daemon: Daemon, tmp_path_factory: pytest.TempPathF
     program = _program(daemon, folder)
     first = stack.up(program)
     second_preview = stack.preview()
-    daemon.api.stop(f"{daemon.prefix}-stopped", timeout=1)
-    stopped_preview = stack.preview(None, "--refresh")
     name = f"{daemon.prefix}-trap"
     before = daemon.inspect(name)
     program = copy.deepcopy(program)
@@ -53,19 +49,15 @@ def life(new_stack: NewStack, daemon: Daemon, tmp_path_factory: pytest.TempPathF
     program["trap"]["arguments"]["healthcheck"]["retries"] = 8
     del program["graceful"], program["thrown"]
     forced = stack.up(program)
-    daemon.api.remove_container(f"{daemon.prefix}-secret", force=True)
-    refreshed = stack.refresh()
     return Life(
         stack,
         first,
         second_preview,
-        stopped_preview,
         changed,
         before,
         after,
         finished,
         forced,
-        refreshed,
         folder / "ended",
     )
 
@@ -83,13 +75,9 @@ def _program(daemon: Daemon, folder: Path) -> Resources:
             tmpfs={"/run": "size=1m"},
             init=False,
             destroy_grace_seconds=1,
-            ports=[
-                {"internal": 8443, "external": 19443, "ip": "127.0.0.1"},
-                {"internal": 8080, "external": 19080, "ip": "127.0.0.1"},
-            ],
         ),
         "minute": container("minute", healthcheck=health | {"interval": "1m0s"}, destroy_grace_seconds=1),
-        "stopped": container("stopped", labels=[{"label": "b", "value": "2"}, {"label": "a", "value": "1"}]),
+        "labelled": container("labelled", labels=[{"label": "b", "value": "2"}, {"label": "a", "value": "1"}]),
         "graceful": container(
             "graceful",
             command=[
@@ -125,13 +113,6 @@ def test_an_image_may_be_given_as_a_tag(life: Life, daemon: Daemon) -> None:
     assert daemon.inspect(life.first.resources["minute"]["id"])["Image"] == daemon.image_id(0)
 
 
-def test_a_container_stopped_by_hand_shows_up_as_a_replacement(life: Life) -> None:
-    operations = [item for item in life.stopped_preview.operations if item.name == "stopped"]
-    assert {item.op for item in operations} & {"replace", "create-replacement", "create"}
-    running = life.changed.resources["stopped"]["id"]
-    assert running != life.first.resources["stopped"]["id"]
-
-
 def test_a_change_of_healthcheck_tmpfs_or_init_is_shown_as_an_update_and_changes_nothing(life: Life) -> None:
     operation = life.changed.operation("trap")
     assert operation.op == "update"
@@ -156,11 +137,6 @@ def test_replace_on_changes_makes_the_trap_fields_take_effect(life: Life, daemon
     assert daemon.inspect(f"{daemon.prefix}-trap")["Config"]["Healthcheck"]["Retries"] == 8
 
 
-def test_two_ports_keep_their_order_over_a_refresh(life: Life) -> None:
-    ports = life.refreshed.resources["trap"]["outputs"]["ports"]
-    assert [port["internal"] for port in ports] == [8443, 8080]
-
-
 def test_a_removed_container_is_ended_by_its_signal_within_its_grace(life: Life) -> None:
     assert ("delete", "graceful") in life.forced.changed()
     assert life.ended.read_text() == "ended\n"
@@ -171,13 +147,8 @@ def test_an_image_that_is_not_kept_is_removed(life: Life, daemon: Daemon) -> Non
     assert not daemon.api.images(f"{daemon.prefix}/thrown:one")
 
 
-def test_a_container_removed_by_hand_is_gone_from_state_after_a_refresh(life: Life) -> None:
-    assert "secret" not in life.refreshed.resources
-    assert "minute" in life.refreshed.resources
-
-
 def test_labels_are_a_list_of_label_and_value(life: Life) -> None:
-    labels = life.first.resources["stopped"]["outputs"]["labels"]
+    labels = life.first.resources["labelled"]["outputs"]["labels"]
     assert sorted(label["label"] for label in labels) == ["a", "b"]
     assert all(set(label) == {"label", "value"} for label in labels)
 

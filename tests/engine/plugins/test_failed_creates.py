@@ -33,7 +33,7 @@ def _program(daemon: Daemon, *, healthy: bool, upload: bool) -> Resources:
     sealed = {"uploads": [{"file": "/data/secret", "content": "x"}]} if upload else {}
     volume = [{"volume_name": f"{daemon.prefix}-sealed", "container_path": "/data"}]
     return {
-        "sick": container("sick", healthcheck=health, wait=True, wait_timeout=2),
+        "sick": container("sick", healthcheck=health, wait=True, wait_timeout=4),
         "sealed": container("sealed", read_only=True, volumes=volume, **sealed),
     }
 

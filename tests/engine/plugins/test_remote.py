@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract_engine import Outcome, Resources, Stack
+from contract_engine import Outcome, Resources, Stack, error_lines
 from contract_subjects import Daemon, NewStack, SshServer
 
 
@@ -107,6 +107,32 @@ def test_a_remote_environment_that_sshd_refuses_fails_the_command(life: Life) ->
 def test_a_file_is_copied_again_when_its_content_changes(life: Life) -> None:
     assert ("update", "copied") in life.changed.changed()
     assert life.copied_again == "two"
+
+
+def test_a_host_without_the_sftp_subsystem_takes_no_copy(
+    new_stack: NewStack, ssh_server_without_sftp: SshServer, tmp_path: Path
+) -> None:
+    (tmp_path / "source").write_text("one")
+    copied: dict[str, Any] = {
+        "connection": ssh_server_without_sftp.connection(),
+        "source": {"file": str(tmp_path / "source")},
+        "remote_path": str(tmp_path / "target"),
+    }
+    refused = new_stack().up({"copied": {"kind": "command.remote.CopyToRemote", "arguments": copied}})
+    assert refused.status != 0
+    assert not (tmp_path / "target").exists()
+    assert "copied" not in refused.resources
+
+
+def test_a_failed_remote_command_has_its_output_on_the_lines_after_its_text(
+    new_stack: NewStack, ssh_server: SshServer
+) -> None:
+    failing: dict[str, Any] = {"connection": ssh_server.connection(), "create": 'echo "no"; echo why >&2; exit 3'}
+    failed = new_stack().up({"failing": {"kind": "command.remote.Command", "arguments": failing}})
+    assert failed.status != 0
+    text, *output = error_lines(failed.text)
+    assert text == r'Process exited with status 3: running "echo \"no\"; echo why >&2; exit 3":'
+    assert sorted(output) == ["no", "why"]
 
 
 def test_destroying_runs_the_remote_delete_and_leaves_the_copied_file(life: Life) -> None:

@@ -11,11 +11,19 @@ from typing import Any
 
 import yaml
 
+from dashboards.alerting.rules import Alert
 from lab.real.prometheus import programs
 
 SCRAPE_SECONDS = 15
 Series = Mapping[str, str]
 """A series, such as `up{job="sentinel"}`, to its values in promtool's notation, one every 15 s."""
+
+
+def rule(alert: Alert) -> dict[str, object]:
+    """The alert's condition as a Prometheus rule."""
+    sign = {"gt": ">", "lt": "<"}[alert.comparison]
+    condition = f"(\n{alert.expression}\n) {sign} {alert.threshold:.12g}"
+    return {"alert": alert.uid, "expr": condition, "for": f"{alert.seconds}s"}
 
 
 def run(rule: Mapping[str, Any], series: Series, expected: Mapping[int, Sequence[Mapping[str, str]]]) -> str:

@@ -1,14 +1,14 @@
-"""Series that the gateway can expose, made by the lab's gateway, whose metrics are tested against recorded ones.
+"""Series of bridge and gateway: the bridge's own, and those of the lab's gateway, which are as the real one's.
 
 A world is a list of scrapes; a rule that fires in none of the worst worlds can never fire.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 
-from dashboards.queries import ROLLBACK_POSSIBLE, TOKEN_EXPIRES
+from bridge.measures import Measures
+from dashboards.queries import DISK_FREE, FIREWALL_UNMET, ROLLBACK_POSSIBLE, TOKEN_EXPIRES
 from lab.doubles.sentinel.metrics import Metrics
 from tests.integration.alerts.promtool import SCRAPE_SECONDS, Series
 
@@ -19,21 +19,36 @@ CUTOVER = 'up{job="cutover",instance="127.0.0.1:9090",container="sentinel-gatewa
 
 Scrape = Callable[[Metrics, int], None]
 """The events before this scrape, the first being number 0."""
+Measured = Callable[[Measures, int], None]
+"""The same of the bridge."""
 
 
-def world(seconds: int, happens: Scrape, up: int = 1) -> Series:
-    """The series of a gateway after those events; while it is not up, there is only `up`."""
-    metrics = Metrics()
-    count = seconds // SCRAPE_SECONDS
-    columns: dict[str, list[str]] = {UP: [str(up)] * count}
-    for number in range(count):
-        happens(metrics, number)
-        for line in metrics.text().splitlines() if up else []:
+def world(seconds: int, happens: Scrape, up: int = 1, measured: Measured | None = None) -> Series:
+    """The series of bridge and gateway after those events; while they are not up, there is only `up`."""
+    metrics, measures = Metrics(), Measures()
+
+    def scrapes() -> Generator[str]:
+        for number in range(seconds // SCRAPE_SECONDS):
+            happens(metrics, number)
+            if measured is not None:
+                measured(measures, number)
+            yield metrics.text() + measures.text()
+
+    return scraped(scrapes(), up)
+
+
+def scraped(texts: Iterable[str], up: int = 1) -> Series:
+    """The series of these answers of /metrics, one a scrape; a series may come and stay."""
+    columns: dict[str, list[str]] = {UP: []}
+    for number, text in enumerate(texts):
+        columns[UP].append(str(up))
+        for line in text.splitlines() if up else []:
             if line.startswith("#"):
                 continue
             name, _, value = line.rpartition(" ")
-            series = re.sub(r"\}$", f',job="sentinel",instance="{INSTANCE}"}}', name)
-            columns.setdefault(series, ["_"] * number).append(value)
+            own, _, labels = name.removesuffix("}").partition("{")
+            where = f'job="sentinel",instance="{INSTANCE}"'
+            columns.setdefault(f"{own}{{{f'{labels},' if labels else ''}{where}}}", ["_"] * number).append(value)
     return {name: " ".join(values) for name, values in columns.items()}
 
 
@@ -42,7 +57,7 @@ def calls(each: int, failed: int = 0, seconds: float = 0.03, since: int = 0) -> 
 
     def happens(metrics: Metrics, number: int) -> None:
         for call in range(each if number >= since else 0):
-            metrics.request("list_tables", seconds, "backend_error" if call < failed else None)
+            metrics.request("list_tables", seconds, "error" if call < failed else None)
 
     return happens
 
@@ -50,8 +65,13 @@ def calls(each: int, failed: int = 0, seconds: float = 0.03, since: int = 0) -> 
 def worst(metrics: Metrics, number: int) -> None:
     """Series with every fault at once."""
     metrics.backend("sqlite", False)
-    metrics.request("list_tables", 600, "timeout")
+    metrics.request("list_tables", 600, "error")
     metrics.rate_limit_hit("list_tables")
+
+
+def worst_of_the_bridge(measures: Measures, number: int) -> None:
+    measures.waited(3600)
+    measures.read(b"ERROR sentinel_gateway::audit::writer: Failed to write audit log error=database away")
 
 
 def memory(seconds: int, bridge_mb: float, gateway_mb: float) -> Series:
@@ -73,13 +93,25 @@ def failed_rollback_gates(seconds: int) -> Series:
     return {f'{ROLLBACK_POSSIBLE}{{job="host",instance="127.0.0.1:9090"}}': f"0x{seconds // SCRAPE_SECONDS}"}
 
 
+def full_disk(seconds: int) -> Series:
+    """The free share of Docker's disk, as the reader of Docker's statistics writes it."""
+    return {f'{DISK_FREE}{{disk="docker",job="resources"}}': f"0x{seconds // SCRAPE_SECONDS}"}
+
+
+def lost_rules(seconds: int) -> Series:
+    """A job that finds the firewall's rules flushed, each time."""
+    return {f'{FIREWALL_UNMET}{{job="resources"}}': f"12x{seconds // SCRAPE_SECONDS}"}
+
+
 def worst_worlds(seconds: int) -> list[Series]:
     return [
         {
-            **world(seconds, worst),
+            **world(seconds, worst, measured=worst_of_the_bridge),
             **memory(seconds, 500, 500),
             **ending_token(seconds),
             **failed_rollback_gates(seconds),
+            **full_disk(seconds),
+            **lost_rules(seconds),
         },
         world(seconds, worst, up=0),
         {},

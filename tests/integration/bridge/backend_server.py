@@ -1,4 +1,4 @@
-"""A backend over the official SDK, for the tests: `backend_server.py NAME stdio` or `backend_server.py NAME http PORT`.
+"""A backend over the official SDK, for the tests: `backend_server.py NAME stdio`, or `http PORT` or `stateless PORT`.
 
 Its tools carry its name, so that several of them stand beside each other: NAME_echo, NAME_slow, NAME_count, NAME_fail.
 NAME_slow writes "begun" and then "cancelled" or "finished" into the file `diary`.
@@ -52,7 +52,8 @@ def main() -> None:
     if transport == "stdio":
         server(name).run("stdio")
     else:
-        server(name).run("streamable-http", host="127.0.0.1", port=int(sys.argv[3]))
+        port, stateless = int(sys.argv[3]), transport == "stateless"
+        server(name).run("streamable-http", host="127.0.0.1", port=port, stateless_http=stateless)
 
 
 if __name__ == "__main__":

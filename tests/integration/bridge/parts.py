@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,18 @@ def http_backend(name: str, port: int, **more: Any) -> dict[str, Any]:
     return {"name": name, "type": "http", "url": f"http://127.0.0.1:{port}/mcp", **more}
 
 
+def adapted(name: str, port: int, seconds: float = 30) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An HTTP backend behind the bridge's adapter: its part of the gateway's configuration, and of the bridge's."""
+    adapter = free_port()
+    toml = {"name": name, "type": "http", "url": f"http://127.0.0.1:{adapter}/{name}/mcp", "retries": 0}
+    own = {"url": f"http://127.0.0.1:{port}/mcp", "waited_for": True}
+    listen = f"127.0.0.1:{adapter}"
+    return toml, {"http_backends": {name: own}, "http_backends_listen": listen, "http_backends_seconds": seconds}
+
+
 @contextlib.contextmanager
-def http_server(name: str, port: int) -> Generator[Program]:
-    with program(sys.executable, BACKEND_SERVER, name, "http", port) as server:
+def http_server(name: str, port: int, transport: str = "http") -> Generator[Program]:
+    with program(sys.executable, BACKEND_SERVER, name, transport, port) as server:
         until(lambda: _listens(port), f"backend {name} listens")
         yield server
 
@@ -129,7 +138,9 @@ def write_gateway_toml(path: Path, backends: list[dict[str, Any]], health_port: 
 
 
 def gateway_command(toml: Path) -> list[str]:
-    return [sys.executable, "-m", "lab.doubles.sentinel", "--config", str(toml)]
+    """The double, or the gateway that GATEWAY_UNDER_TEST names."""
+    given = os.environ.get("GATEWAY_UNDER_TEST")
+    return [*([given] if given else [sys.executable, "-m", "lab.doubles.sentinel"]), "--config", str(toml)]
 
 
 def gateway_environment(database_url: str, **changes: str) -> dict[str, str]:
@@ -140,6 +151,7 @@ def gateway_environment(database_url: str, **changes: str) -> dict[str, str]:
 class Bridge:
     port: int
     health_port: int
+    """That of the bridge."""
     program: Program
     configuration: Path
 
@@ -148,18 +160,35 @@ class Bridge:
         return f"http://127.0.0.1:{self.port}/mcp"
 
     def children(self) -> list[int]:
-        """The gateway's process id, as the kernel has it."""
+        """The gateways' process ids, as the kernel has them."""
         pid = self.program.process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def write_bridge_json(folder: Path, port: int, command: list[str], database_url: str, **changes: Any) -> Path:
+def gateway(
+    command: list[str], health_port: int | None = None, backends: Iterable[str] = (), seconds: float = 65
+) -> dict[str, Any]:
+    """One gateway of `bridge.json`, with the limit of its backends' calls."""
+    health = f"127.0.0.1:{health_port}" if health_port else None
+    return {"command": command, "health": health, "backends": dict.fromkeys(backends, seconds)}
+
+
+def write_bridge_json(
+    folder: Path,
+    port: int,
+    command: list[str],
+    database_url: str,
+    gateways: dict[str, dict[str, Any]] | None = None,
+    **changes: Any,
+) -> Path:
+    """`bridge.json` with one gateway, `main`, which has every backend of the changes; or with those given."""
     for name, text in (("jwt_secret", SECRET), ("database_url", database_url)):
         (folder / name).write_text(text)
+    named = {*changes.get("http_backends", {}), *changes.get("stdio_servers", {})}
     document = {
         "listen": f"127.0.0.1:{port}",
         "path": "/mcp",
-        "gateway": command,
+        "gateways": {"main": gateway(command, backends=named)} if gateways is None else gateways,
         "jwt": {"secret_file": str(folder / "jwt_secret"), "issuer": ISSUER, "audience": AUDIENCE},
         "gateway_environment_files": {
             "DATABASE_URL": str(folder / "database_url"),
@@ -178,13 +207,25 @@ def running_bridge(
     folder: Path,
     backends: list[dict[str, Any]],
     database_url: str,
-    gateway: dict[str, Any] | None = None,
+    port: int = 0,
     **changes: Any,
 ) -> Generator[Bridge]:
-    """The bridge in front of the double, ready: it listens."""
-    port, health_port = free_port(), free_port()
-    toml = write_gateway_toml(folder / "sentinel.toml", backends, health_port, **(gateway or {}))
-    file = write_bridge_json(folder, port, gateway_command(toml), database_url, **changes)
+    """The bridge in front of the double, ready: it listens, on a port of its own where none is given."""
+    own = free_port()
+    toml = write_gateway_toml(folder / "sentinel.toml", backends, own)
+    main = gateway(gateway_command(toml), own, [backend["name"] for backend in backends])
+    with bridge_before(folder, {"main": main}, database_url, port, **changes) as bridge:
+        yield bridge
+
+
+@contextlib.contextmanager
+def bridge_before(
+    folder: Path, gateways: dict[str, dict[str, Any]], database_url: str, port: int = 0, **changes: Any
+) -> Generator[Bridge]:
+    """The bridge before these gateways, ready: it listens."""
+    port, health_port = port or free_port(), free_port()
+    changes = {"health_listen": f"127.0.0.1:{health_port}", **changes}
+    file = write_bridge_json(folder, port, [], database_url, gateways, **changes)
     with program(sys.executable, "-m", "bridge", "--config", file) as started:
         bridge = Bridge(port, health_port, started, file)
 
@@ -201,3 +242,8 @@ def running_bridge(
                 started.process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     started.process.wait(10)
+
+
+def resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))

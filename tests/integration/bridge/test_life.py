@@ -15,10 +15,13 @@ import pytest
 
 from tests.integration.bridge.client import Answer, headers, initialize, message, request
 from tests.integration.bridge.parts import (
+    ROOT,
     Bridge,
     free_port,
+    gateway,
     gateway_command,
     program,
+    resident_mb,
     running_bridge,
     stdio_backend,
     until,
@@ -170,6 +173,44 @@ def test_sighup_reaches_the_gateway_and_takes_the_kill_switch_live(tmp_path: Pat
         assert "result" in call(bridge, session, "alpha_pid").json()
 
 
+def test_sighup_during_the_start_waits_until_the_gateway_serves(tmp_path: Path, database: Database) -> None:
+    """The real gateway dies of a SIGHUP that comes earlier; so does this one while its shell sleeps."""
+    port, health_port = free_port(), free_port()
+    toml = write_gateway_toml(tmp_path / "sentinel.toml", [stdio_backend("alpha")], health_port)
+    slow = ["sh", "-c", 'echo asleep >&2; sleep 1; exec "$@"', "sh", *gateway_command(toml)]
+    file = write_bridge_json(tmp_path, port, slow, database.url())
+    with program(sys.executable, "-m", "bridge", "--config", file) as started:
+        until(lambda: "asleep" in started.log(), "the gateway is being started")
+        started.process.send_signal(signal.SIGHUP)
+        until(lambda: "MCP is served" in started.log() or started.process.poll() is not None, "it serves", 30)
+        until(lambda: "SIGHUP received" in started.log(), "the gateway reads its file again")
+        started.process.terminate()
+        assert started.process.wait(10) == 0, started.log()
+
+
+def test_the_gateways_environment_has_no_proxy_no_colour_and_no_empty_health_token(tmp_path: Path) -> None:
+    shown = tmp_path / "environment"
+    gateway = ["sh", "-c", f"env > {shown}"]
+    file = write_bridge_json(tmp_path, free_port(), gateway, "unused")
+    odd = {"https_proxy": "http://127.0.0.1:1", "HEALTH_TOKEN": "", "NO_PROXY": "x", "RUST_LOG": "debug"}
+    with program(sys.executable, "-m", "bridge", "--config", file, environment=odd) as started:
+        started.process.wait(30)
+    names = {line.partition("=")[0] for line in shown.read_text().splitlines()}
+    assert names - {"PATH", "HOME", "LANG", "TZ", "PWD", "OLDPWD", "SHLVL", "_"} == {
+        "NO_COLOR", "JWT_SECRET_KEY", "DATABASE_URL", "SENTINEL_TOKEN",
+    }  # fmt: skip
+
+
+def test_a_folder_with_a_dotenv_is_refused_since_the_gateway_would_read_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SENTINEL_TOKEN=x\n")
+    file = write_bridge_json(tmp_path, free_port(), ["true"], "unused")
+    command = ["env", "-C", tmp_path, sys.executable, "-m", "bridge", "--config", file]
+    with program(*command, environment={"PYTHONPATH": str(ROOT)}) as started:
+        assert started.process.wait(30) == 1
+        until(lambda: started.lines, "it logs the reason")
+    assert f"{tmp_path} has a .env" in started.log()
+
+
 def test_metrics_on_9201_count_what_went_through_9200(tmp_path: Path, database: Database) -> None:
     with running_bridge(tmp_path, [stdio_backend("alpha")], database.url()) as bridge:
         call(bridge, opened(bridge), "alpha_echo", text="x")
@@ -191,11 +232,6 @@ def test_bridge_and_gateway_together_stay_under_the_papers_hundred_megabytes(
         assert sum(resident.values()) < RESIDENT_LIMIT_MB, resident
 
 
-def resident_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
-
-
 def log_at_start(file: Path) -> str:
     with program(sys.executable, "-m", "bridge", "--config", file) as started:
         assert started.process.wait(30) == 1, started.log()
@@ -214,16 +250,24 @@ def test_a_gateway_that_refuses_to_start_ends_the_bridge_with_its_reason_in_the_
     files = {"JWT_SECRET_KEY": str(other), "DATABASE_URL": str(tmp_path / "url")}
     file = write_bridge_json(tmp_path, free_port(), gateway_command(toml), "unused", gateway_environment_files=files)
     log = log_at_start(file)
-    assert "JWT validation failed" in log and "The gateway did not start" in log and "exit code 1" in log
+    assert "Authentication failed" in log and "The gateway main did not start" in log and "exit code 1" in log
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"gateway": ["no-such-gateway"]}, "The gateway no-such-gateway cannot be started: No such file or directory."),
+        (
+            {"gateways": {"main": gateway(["no-such-gateway"])}},
+            "The gateway no-such-gateway cannot be started: No such file or directory.",
+        ),
         ({"unknown": 1}, "unknown is unknown"),
         ({"listen": "9200"}, "listen must be ADDRESS:PORT, not '9200'."),
-        ({"gateway": "sentinel-gateway"}, "gateway must be the gateway's command as a list of arguments."),
+        ({"gateways": {}}, "gateways must be at least one gateway by name."),
+        (
+            {"gateways": {"main": {"command": "x", "health": None, "backends": {}}}},
+            "gateways.main.command must be the gateway's command as a list of arguments.",
+        ),
+        ({"gateways": {"main": {"command": ["x"]}}}, "gateways.main must hold command, health and backends, and"),
         ({"jwt": {"secret_file": "x"}}, "jwt must hold secret_file, issuer and audience, and nothing else."),
         ({"body_limit_bytes": 0}, "body_limit_bytes must be a number above 0, not 0."),
         (
@@ -231,7 +275,7 @@ def test_a_gateway_that_refuses_to_start_ends_the_bridge_with_its_reason_in_the_
             "Secret file /no/such/secret cannot be read (No such file or directory): mount it for this user.",
         ),
     ],
-    ids=["no-gateway", "unknown-key", "listen", "command", "jwt", "limit", "no-secret"],
+    ids=["no-gateway", "unknown-key", "listen", "gateways", "command", "members", "jwt", "limit", "no-secret"],
 )
 def test_a_users_error_is_one_sentence_and_exit_code_1(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
     file = write_bridge_json(tmp_path, free_port(), ["true"], "unused", **changes)

@@ -20,8 +20,8 @@ from mcp.shared.exceptions import MCPError
 from tests.integration.bridge.client import headers, initialize, message, request, token
 from tests.integration.bridge.parts import (
     Bridge,
+    adapted,
     free_port,
-    http_backend,
     http_server,
     running_bridge,
     stdio_backend,
@@ -33,8 +33,9 @@ from tests.integration.bridge.postgres import Database
 @pytest.fixture(scope="module")
 def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Generator[Bridge]:
     folder, port = tmp_path_factory.mktemp("bridge"), free_port()
-    backends = [stdio_backend("alpha"), http_backend("beta", port)]
-    with http_server("beta", port), running_bridge(folder, backends, database.url()) as started:
+    beta, adapter = adapted("beta", port)
+    backends = [stdio_backend("alpha"), beta]
+    with http_server("beta", port), running_bridge(folder, backends, database.url(), **adapter) as started:
         yield started
 
 
@@ -115,15 +116,15 @@ def test_twenty_sessions_with_the_same_request_ids_get_their_own_answers(bridge:
 
 
 @pytest.mark.parametrize("backend", ["alpha", "beta"])
-def test_a_slow_tool_does_not_delay_the_others(bridge: Bridge, backend: str) -> None:
+def test_others_wait_for_a_slow_tool_and_each_gets_its_answer(bridge: Bridge, backend: str) -> None:
+    """The gateway answers one request at a time, so the bridge gives it one at a time."""
+
     async def story() -> None:
         async with session(bridge, "legacy") as client, session(bridge, "legacy") as other:
             slow = asyncio.create_task(text_of(client, f"{backend}_slow", seconds=3))
-            await asyncio.sleep(0)
-            began = time.monotonic()
+            await asyncio.sleep(0.5)
             for quick in (client, other):
                 assert await text_of(quick, f"{backend}_echo", text="x") == f"{backend}:x"
-            assert time.monotonic() - began < 2
             # Longer than the bridge waits for a plain answer: it comes as an event stream.
             assert await slow == f"{backend}: slept"
 
@@ -131,37 +132,38 @@ def test_a_slow_tool_does_not_delay_the_others(bridge: Bridge, backend: str) -> 
 
 
 @pytest.mark.parametrize("backend", ["alpha", "beta"])
-def test_progress_reaches_the_call_it_belongs_to(bridge: Bridge, backend: str) -> None:
+def test_a_call_that_reports_its_progress_is_answered_without_it(bridge: Bridge, backend: str) -> None:
+    """The gateway drops a backend's progress notifications, so that none reaches the bridge or a client."""
+
     async def story() -> None:
-        async with session(bridge, "legacy") as one, session(bridge, "legacy") as two:
-            seen: dict[str, list[float]] = {"one": [], "two": []}
+        async with session(bridge, "legacy") as client:
+            seen: list[float] = []
 
-            async def counted(client: Client, who: str, to: int) -> None:
-                async def note(progress: float, total: float | None, message: str | None) -> None:
-                    assert total == to and message == f"{backend} {progress:g}"
-                    seen[who].append(progress)
+            async def note(progress: float, total: float | None, message: str | None) -> None:
+                seen.append(progress)
 
-                await client.call_tool(f"{backend}_count", {"to": to}, progress_callback=note)
-
-            await asyncio.gather(counted(one, "one", 3), counted(two, "two", 5))
-            assert seen == {"one": [1, 2, 3], "two": [1, 2, 3, 4, 5]}
+            counted = await client.call_tool(f"{backend}_count", {"to": 3}, progress_callback=note)
+            assert getattr(counted.content[0], "text") == f"{backend}: counted to 3"  # noqa: B009
+            assert seen == []
 
     run(story)
 
 
-def test_a_cancelled_call_is_cancelled_at_the_backend_and_answered(bridge: Bridge, tmp_path: Path) -> None:
+def test_a_cancelled_call_is_answered_though_the_gateway_goes_on_with_it(bridge: Bridge, tmp_path: Path) -> None:
     diary = tmp_path / "diary"
     own = request(bridge.url, "POST", initialize(), headers()).headers["mcp-session-id"]
     in_session = headers(Mcp_Session_Id=own)
 
     async def story() -> None:
-        call = message("tools/call", 5, name="alpha_slow", arguments={"seconds": 20, "diary": str(diary)})
+        call = message("tools/call", 5, name="alpha_slow", arguments={"seconds": 3, "diary": str(diary)})
         pending = asyncio.create_task(asyncio.to_thread(request, bridge.url, "POST", call, in_session))
         await asyncio.to_thread(until, lambda: diary.exists() and "begun" in diary.read_text(), "the call begins")
         cancel = message("notifications/cancelled", None, requestId=5, reason="enough")
         assert (await asyncio.to_thread(request, bridge.url, "POST", cancel, in_session)).status == 202
         assert b"-32800" in (await pending).body
-        await asyncio.to_thread(until, lambda: "cancelled" in diary.read_text(), "the backend hears of it")
+        assert "finished" not in diary.read_text()
+        # The gateway knows no cancellation: a call to a stdio backend ends by itself.
+        await asyncio.to_thread(until, lambda: "finished" in diary.read_text(), "the backend ends it")
 
     run(story)
 

@@ -23,7 +23,7 @@ def test_the_first_error_counts_once_and_leaves_the_window_again(tmp_path: Path)
 
     def happened(metrics: Metrics, seconds: float) -> None:
         if first_error.is_set():
-            metrics.request("web_search", 0.03, "timeout")
+            metrics.request("web_search", 0.03, "error")
 
     grown = f"sum {queries.grown(queries.ERRORS, WINDOW)}"
     with (

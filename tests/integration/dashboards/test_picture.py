@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from dashboards.dashboard import document
+from dashboards.dashboard_file import FILE
 from dashboards.picture.drawing import DOTS, HEIGHT, UNITS, WIDTH, draw
 from dashboards.picture.samples import Drawn, Span, drawn_panels, expression, legend
 from lab.real.prometheus import Running
 
+PANELS: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["panels"]
 SPAN = Span(1_000_000.0, 1_000_600.0, 15)
 
 
 def test_every_query_is_filled_in() -> None:
-    queries = [expression(target["expr"]) for panel in document()["panels"] for target in panel["targets"]]
+    queries = [expression(target["expr"]) for panel in PANELS for target in panel["targets"]]
     assert queries and not [one for one in queries if "$" in one]
 
 
 def test_every_unit_of_the_panels_has_a_name() -> None:
-    panels = document()["panels"]
+    panels = PANELS
     units = {panel["fieldConfig"]["defaults"].get("unit") for panel in panels} - {None}
     assert units | {"percentunit"} == set(UNITS)
 
@@ -39,18 +42,23 @@ def test_a_span_has_as_many_points_as_a_sheet_can_show_and_none_between_scrapes(
 
 def test_panels_without_a_single_series_are_drawn_all_the_same(tmp_path: Path) -> None:
     file = tmp_path / "empty.png"
-    draw([Drawn(panel, []) for panel in document()["panels"]], SPAN, "nothing yet", file)
+    draw(
+        [Drawn(panel, []) for panel in PANELS],
+        SPAN,
+        "nothing yet",
+        file,
+    )
     assert Image.open(file).size == (WIDTH * DOTS, HEIGHT * DOTS)
 
 
 @pytest.mark.prometheus
 def test_the_scraped_series_are_drawn_by_name(scraped: Running, tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{scraped.port}"
-    drawn = drawn_panels(address, document(), Span.before(time.time(), 20, 1))
+    drawn = drawn_panels(address, json.loads(FILE.read_text(encoding="utf-8")), Span.before(time.time(), 20, 1))
     found = {one.panel["id"]: {series.legend for series in one.series} for one in drawn}
     assert {"list_tables success", "web_search error"} <= found[1]
-    assert found[2] == {"p50", "p95", "p99"}
-    assert {"timeout", "share of calls that failed"} <= found[3]
+    assert found[2] == {"p50", "p95", "p99", "p99 of the wait, all tools"}
+    assert {"error", "circuit_open", "share of calls that failed", "audit rows lost"} <= found[3]
     assert {"sqlite", "exa"} <= found[4]
     assert "list_tables" in found[5]
     empty, full = tmp_path / "empty.png", tmp_path / "full.png"

@@ -35,14 +35,17 @@ def test_the_products_files_are_accepted(written: Path) -> None:
         "Backend unhealthy",
         "Calls fail",
         "Calls are slow",
+        "Audit rows lost",
         "Backup too old",
         "Rollback not possible",
         "Token ends soon",
         "Token ends",
         "Memory above target",
+        "Firewall rules lost",
+        "Disk nearly full",
     ]
     assert found.contact_points["discord"].receivers[0].settings.url == WEBHOOK
-    assert len(Evaluator(found).watched) == 9
+    assert len(Evaluator(found).watched) == len(found.groups[0].rules)
 
 
 def rule(content: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.alerting.discord import REPEAT_HOURS
 from lab.doubles.discord import sink as limits
 from lab.doubles.grafana import evaluation
 from lab.doubles.grafana.evaluation import Evaluator, QueryError, Series
@@ -19,16 +20,21 @@ from lab.doubles.grafana.notifying import Notifier
 from lab.doubles.grafana.provisioning import read
 from tests.integration.grafana.conftest import Sink, provisioned_files
 
-EVERY, HOLD, WAIT, NEWS, REPEAT_HOURS = 10, 30, 20, 60, 1
+EVERY, HOLD, WAIT, NEWS = 10, 30, 20, 60
 ALERTS = {
     "evaluate_seconds": EVERY,
     "backend_minutes": HOLD / 60,
     "gateway_minutes": HOLD / 60,
     "wait_seconds": WAIT,
     "news_seconds": NEWS,
-    "repeat_hours": REPEAT_HOURS,
 }
-QUIET = {"Gateway down": 1.0, "Rollback not possible": 1.0, "Token ends soon": 90.0, "Token ends": 90.0}
+QUIET = {
+    "Gateway down": 1.0,
+    "Rollback not possible": 1.0,
+    "Token ends soon": 90.0,
+    "Token ends": 90.0,
+    "Disk nearly full": 1.0,
+}
 """The values of the other rules' queries while nothing is wrong; 0 for those not listed."""
 
 

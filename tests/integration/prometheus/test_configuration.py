@@ -42,8 +42,8 @@ def on_this_machine(text: str, folder: Path, port: int) -> str:
     return re.sub(r"\b(5|10|15)s\b", "1s", text.replace("/etc/prometheus", str(folder)))
 
 
-def called(metrics: Metrics, seconds: float) -> None:
-    for number in range(100):
+def called(metrics: Metrics, seconds: float, tools: int = 100) -> None:
+    for number in range(tools):
         metrics.request(f"tool-{number}", 0.03, None)
 
 
@@ -90,9 +90,9 @@ def test_the_token_is_read_from_its_file_and_the_gateway_accepts_it(tmp_path: Pa
 
 
 def test_a_gateway_with_more_series_than_allowed_is_down_with_a_reason(tmp_path: Path) -> None:
-    """1500 samples of 100 invented tools; without a limit a client could fill the disk with names."""
-    with metrics_endpoint.served(called) as port:
-        text = on_this_machine(prometheus_yml(settings(prometheus__sample_limit="500")), tmp_path, port)
+    """6000 samples of 400 invented tools; without a limit a client could fill the disk with names."""
+    with metrics_endpoint.served(lambda metrics, seconds: called(metrics, seconds, tools=400)) as port:
+        text = on_this_machine(prometheus_yml(settings()), tmp_path, port)
         with prometheus.running(text, tmp_path / "data") as running:
             assert "sample limit exceeded" in target(running)["lastError"]
             assert running.query(queries.REQUESTS) == []
@@ -109,7 +109,7 @@ def test_a_changed_configuration_over_the_same_data_loses_nothing(tmp_path: Path
         with prometheus.running(text, tmp_path / "data") as running:
             running.wait_for(f'{queries.REQUESTS}{{tool="before"}}')
         tools.append("after")
-        changed = on_this_machine(prometheus_yml(settings(prometheus__sample_limit="600")), tmp_path, port)
+        changed = on_this_machine(prometheus_yml(settings(resources__enabled="false")), tmp_path, port)
         assert changed != text
         with prometheus.running(changed, tmp_path / "data") as running:
             running.wait_for(f'{queries.REQUESTS}{{tool="after"}}')

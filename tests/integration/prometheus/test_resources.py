@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from components.monitoring.prometheus import RESOURCES, prometheus_yml
-from dashboards import queries, resources
+from dashboards import queries
+from dashboards.dashboard_file import RESOURCES_FILE
 from hostctl import resources as statistics
 from lab.real import prometheus
 from lab.real.prometheus import Running
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.prometheus
 MEGABYTE = 1024 * 1024
 TARGETS: dict[str, str] = {
     f"{panel['id']}{target['refId']}": target["expr"]
-    for panel in resources.document()["panels"]
+    for panel in json.loads(RESOURCES_FILE.read_text(encoding="utf-8"))["panels"]
     for target in panel["targets"]
 }
 
@@ -44,6 +46,7 @@ def written(folder: Path, cpu_seconds: float) -> None:
             (f'{{container="sentinel-gateway-1",process="{name}"}}', size * MEGABYTE)
             for name, size in (("bridge", 33), ("gateway", 31))
         ],
+        statistics.DISK: [('{disk="the product"}', 0.5), ('{disk="backups"}', 0.125)],
         statistics.TARGET: [("", 100 * MEGABYTE)],
     }
     beside = folder / "new"
@@ -80,6 +83,7 @@ def test_the_hosts_file_is_read_without_an_exporter_and_every_panel_shows_it(tmp
         assert values(found, "3A") == {("sentinel-postgres",): pytest.approx(0.5, rel=0.3)}
         assert values(found, "4A") == {("bridge",): 33 * MEGABYTE, ("gateway",): 31 * MEGABYTE}
         assert values(found, "4B") == {(): 100 * MEGABYTE}
+        assert values(found, "5A") == {("the product",): 0.5, ("backups",): 0.125}
         assert found.query(queries.gateway_memory()) == [({}, 64 * MEGABYTE)]
 
 

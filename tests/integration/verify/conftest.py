@@ -1,4 +1,4 @@
-"""One PostgreSQL for the group's tests, and the world of its programs: a real bridge."""
+"""One PostgreSQL for the group's tests, and the world of its programs: a real bridge with an HTTP backend."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.bridge.parts import Bridge, running_bridge, stdio_backend
+from tests.integration.bridge.parts import Bridge, adapted, free_port, http_server, running_bridge
 from tests.integration.bridge.postgres import Database, running_postgres
 from tests.integration.verify.world import World
+from verify import gates
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +21,14 @@ def database() -> Generator[Database]:
 
 @pytest.fixture(scope="module")
 def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Generator[Bridge]:
-    with running_bridge(tmp_path_factory.mktemp("bridge"), [stdio_backend("alpha")], database.url()) as started:
+    port = free_port()
+    alpha, own = adapted("alpha", port)
+    folder = tmp_path_factory.mktemp("bridge")
+    with http_server("alpha", port), running_bridge(folder, [alpha], database.url(), **own) as started:
         yield started
 
 
 @pytest.fixture
-def world(tmp_path: Path, bridge: Bridge) -> World:
+def world(tmp_path: Path, bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(gates, "PAUSE_SECONDS", 0.1)
     return World(tmp_path, bridge.url)

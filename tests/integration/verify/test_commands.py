@@ -58,7 +58,7 @@ def test_a_verification_has_every_part_and_the_table(world: World) -> None:
     assert (found["ok"], found["active"], found["tokens"]["refused"]) == (
         True,
         "sentinel",
-        ["wrong", "the predecessor's"],
+        ["wrong", "the predecessor's", "another of the predecessor's"],
     )
     assert all(found[part]["ok"] for part in ("claude", "tokens", "compared", "bindings", "as_declared"))
     assert [line.split()[0] for line in done.stderr.splitlines()] == [
@@ -112,10 +112,12 @@ def test_without_a_predecessor_no_rollback_is_offered(world: World) -> None:
     assert done.stderr.endswith("error: bindings not ok; Sentinel still serves\n")
 
 
-def test_a_backend_that_hangs_leaves_the_others_their_results(world: World) -> None:
+def test_a_backend_that_hangs_leaves_the_others_their_results(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway takes one call at a time; the adapter ends an HTTP backend's call with the client's patience."""
+    monkeypatch.setattr("components.base.probes.CALL_SECONDS", 1)
     hanging = {**SQLITE, "tool": "alpha_slow", "arguments": {"seconds": 60}, "timeout_seconds": 150}
     answering = {**THINKING, "tool": "alpha_echo", "arguments": {"text": "x"}}
-    raw = configuration(backends=[hanging, answering], verification__call_seconds="1")
+    raw = configuration(backends=[hanging, answering])
     world.probes = [requests.write(probe) for probe in probes(load(raw, SECRET_KEYS))]
     done = world.run("check", active="sentinel", limit_seconds=15)
     found = json.loads(done.stdout)
@@ -151,8 +153,8 @@ PROBED: dict[str, Any] = {
         (
             "no container is on this host",
             0,
-            {"ok": True, "shows": "nothing, since the probe could not run: no container is on this host"},
-            "firewall  ok · shows: nothing, since the probe could not run: no container is on this host",
+            {"ok": True, "not_checked": "the probe could not run: no container is on this host"},
+            "firewall  not checked: the probe could not run: no container is on this host",
         ),
     ],
     ids=["closed", "open", "not-probed"],
@@ -160,12 +162,34 @@ PROBED: dict[str, Any] = {
 def test_the_hosts_own_addresses_are_probed_on_request(
     world: World, probed: Any, code: int, found: dict[str, Any], line: str
 ) -> None:
-    world.answers["firewall probe"] = probed
+    world.answers |= {"firewall probe": probed, "firewall guard": {}}
     assert "firewall" not in json.loads(world.run("check").stdout)
     done = world.run("check", own_ports=[9200, 9201])
     document = json.loads(done.stdout)
     assert (done.returncode, document["ok"], document["firewall"]) == (code, code == 0, found)
     assert any(one.startswith(line) for one in report.text(document).splitlines())
+
+
+GUARD = {"ports": [9200, 9201], "interfaces": ["eth0", "eth1"], "unmet": []}
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "line"),
+    [
+        (GUARD, 0, "firewall  ok · guard: holds: packets on eth0, eth1 meet the rules of 2 ports · "),
+        ({**GUARD, "unmet": ["ip6tables: FORWARD to DOCKER-USER"]}, 13,
+         "firewall  NOT OK · guard: does not hold, 1 without effect, first ip6tables: FORWARD to DOCKER-USER · "),
+        ("sudo needs a password", 0, "firewall  ok · guard: not checked: sudo needs a password · "),
+    ],
+    ids=["holds", "stands only", "not-listed"],
+)  # fmt: skip
+def test_a_guard_that_holds_is_distinguished_from_one_that_merely_stands(
+    world: World, answer: Any, code: int, line: str
+) -> None:
+    world.answers |= {"firewall probe": PROBED, "firewall guard": answer}
+    done = world.run("check", own_ports=[9200, 9201])
+    assert done.returncode == code
+    assert any(one.startswith(line) for one in report.text(json.loads(done.stdout)).splitlines())
 
 
 def test_a_backend_broken_at_contextforge_already_need_not_be_better(world: World) -> None:

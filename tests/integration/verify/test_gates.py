@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hostctl.gates.audit import AuditRequest, audit
+from hostctl.postgres.psql import DatabaseRequest
 from tests.integration.bridge.client import token
+from tests.integration.bridge.parts import running_bridge, stdio_backend
+from tests.integration.bridge.postgres import Database
 from tests.integration.verify.world import World, baseline
+from verify import gates
+
+ENDING_SERVER = Path(__file__).with_name("ending_server.py")
 
 
 def test_every_gate_passes_in_its_order_and_is_reported(world: World) -> None:
     done = world.run("gates")
     assert done.returncode == 0, done.stderr
-    order = ["standby", "migrations", "health", "token", "catalogue", "tools", "calls", "upstream"]
+    order = [
+        "secrets", "standby", "migrations", "health", "token", "catalogue", "tools", "arguments", "calls", "audit",
+        "upstream",
+    ]  # fmt: skip
     assert [gate["name"] for gate in json.loads(done.stdout)["gates"]] == order
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == [f"gate {name}" for name in order]
 
@@ -22,6 +36,12 @@ def test_every_gate_passes_in_its_order_and_is_reported(world: World) -> None:
 @pytest.mark.parametrize(
     ("gate", "verb", "answer", "found"),
     [
+        (
+            "secrets",
+            "gates secrets",
+            "the secret file JWT_SECRET_KEY is empty: write /x again by 'make up', or set its secret",
+            "JWT_SECRET_KEY is empty",
+        ),
         (
             "standby",
             "sentinel start",
@@ -32,11 +52,13 @@ def test_every_gate_passes_in_its_order_and_is_reported(world: World) -> None:
         ("health", "gates health", "/health answers 503", "/health answers 503"),
         ("token", "token show", {"token": token(iss="mcpgateway")}, "made with the stack's jwt_secret is refused"),
         ("catalogue", "gates metrics", {"backends": {"alpha": False}}, "alpha is unhealthy by sentinel_backend_health"),
+        ("audit", "gates audit", {"last": 7, "rows": {}}, "calls without a row in audit_log"),
     ],
 )
 def test_a_failed_gate_ends_the_run_with_expectation_finding_fix_and_log(
-    world: World, gate: str, verb: str, answer: Any, found: str
+    world: World, gate: str, verb: str, answer: Any, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gates, "AUDIT_SECONDS", 0.5)
     world.answers[verb] = answer
     world.probes[0]["needs_internet"] = gate == "catalogue"
     world.answers["gates inspect"]["log"] = "first line\nlast line"
@@ -58,6 +80,48 @@ def test_a_backend_that_the_gateway_missed_at_its_start_gets_one_restart(world: 
     done = world.run("gates")
     assert done.returncode == 20 and "beta does not offer beta_echo" in done.stderr
     assert world.calls().count("sentinel stop") == 1
+
+
+def test_arguments_that_do_not_fit_the_tools_schema_fail_before_any_call(world: World) -> None:
+    world.probes[0]["arguments"] = {"text": 5}
+    done = world.run("gates")
+    assert done.returncode == 20 and "gate calls" not in done.stderr
+    assert "alpha would refuse its harmless call: 5 is not of type 'string' (at text)" in done.stderr
+
+
+def test_the_rows_of_its_calls_are_counted_by_tool(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statements that the host sends to psql, on the log that the gateway has written."""
+    url = database.url()
+
+    class Psql:
+        def run(self, lines: Sequence[str], doing: str, seconds: float) -> str:
+            return "\n".join(str(row[0]) for line in lines for row in database.query(url, line))
+
+    monkeypatch.setattr("hostctl.postgres.psql.Database.connect", lambda socket, request: Psql())  # pyright: ignore
+    request = AuditRequest(DatabaseRequest("sentinel-postgres", "sentinel", "sentinel"), 5)
+    with running_bridge(tmp_path, [stdio_backend("alpha")], url) as bridge:
+        assert audit(request) == {"last": 0, "rows": {}}
+        assert World(tmp_path, bridge.url).run("gates").returncode == 0
+    assert audit(request) == {"last": 2, "rows": {"alpha_echo": 2}}
+    assert audit(replace(request, after=1))["rows"] == {"alpha_echo": 1}
+
+
+def test_a_server_that_ends_with_its_first_call_fails_at_the_second(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the published gateway's own child does when it writes to stderr: no launcher starts it again here."""
+    monkeypatch.setattr(gates, "PAUSE_SECONDS", 0.5)
+    backend = {
+        "name": "alpha", "type": "stdio", "command": sys.executable, "args": [str(ENDING_SERVER)], "timeout_secs": 2,
+    }  # fmt: skip
+    with running_bridge(tmp_path, [backend], database.url()) as bridge:
+        world = World(tmp_path, bridge.url)
+        world.probes[0] |= {"tool": "once", "arguments": {}, "expect": {"contains": ["once"]}}
+        done = world.run("gates")
+    assert done.returncode == 20, done.stderr
+    assert "the gate calls failed: alpha answers once, and then no more: tool-error: " in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,15 @@ from pydantic import TypeAdapter
 
 from hostctl.mcp.probe import Probe
 from tests.integration.bridge.client import token
-from tests.integration.bridge.parts import Bridge, free_port, http_backend, http_server, running_bridge, stdio_backend
+from tests.integration.bridge.parts import (
+    Bridge,
+    adapted,
+    free_port,
+    http_backend,
+    http_server,
+    running_bridge,
+    stdio_backend,
+)
 from tests.integration.bridge.postgres import Database
 from verify.__main__ import main
 from verify.client import HttpEndpoint, NoSession, all_failed, call_all, longest_timeout, with_session
@@ -25,9 +33,9 @@ from verify.report import exit_code_of
 @pytest.fixture(scope="module")
 def bridge(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Generator[Bridge]:
     port = free_port()
-    backends = [stdio_backend("alpha"), http_backend("beta", port)]
-    folder = tmp_path_factory.mktemp("bridge")
-    with http_server("beta", port), running_bridge(folder, backends, database.url()) as started:
+    beta, own = adapted("beta", port)
+    folder, backends = tmp_path_factory.mktemp("bridge"), [stdio_backend("alpha"), beta]
+    with http_server("beta", port), running_bridge(folder, backends, database.url(), **own) as started:
         yield started
 
 

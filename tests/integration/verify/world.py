@@ -51,9 +51,11 @@ class World:
             "gates inspect": {**INSPECTED, **where},
             "sentinel start": {"healthy_after_ms": 3},
             "sentinel stop": {"state": "stopped"},
+            "gates secrets": {"files": ["DATABASE_URL", "JWT_SECRET_KEY"]},
             "gates migrations": {"tables": ["audit_log", "_sqlx_migrations"]},
             "gates health": {"status": 200},
             "gates metrics": {"backends": {"alpha": True}},
+            "gates audit": {"last": 7, "rows": {"alpha_echo": 2}},
             "gates upstream": {"unreachable": {}},
             "token show": {"token": token()},
             "baseline read": {"baseline": None, "predecessor_serves": True},
@@ -82,8 +84,8 @@ class World:
             "baseline": {"claude": {}, "folder": "/nowhere", "limit_seconds": 30},
             "gates": {
                 "active": "sentinel", "container": "c" * 64, "user": "1:1", "internal": "sentinel",
-                "edge": "sentinel-edge", "health_port": 9201, "audit": True, "token_file": "/nowhere",
-                "database": {"container": "sentinel-postgres", "user": "s", "database": "s"},
+                "edge": "sentinel-edge", "health_port": 9201, "token_file": "/nowhere",
+                "database": {"container": "sentinel-postgres", "role": "s", "name": "s"},
                 **{key: value for key, value in SECONDS.items() if key != "limit_seconds"},
             },
             "verification": {

@@ -85,6 +85,15 @@ def test_the_stacks_harmless_call_reaches_the_backend(before: Box, name: str):
         assert differs(expected, text, result.get("structuredContent")) == ""
 
 
+def test_it_runs_as_its_published_image_does(before: Box, daemon: docker.DockerClient):
+    """A master that preloads, and its two workers; other processes are those workers' own."""
+    gateway: Any = daemon.containers.get(f"{PROJECT}-gateway-1")
+    master = str(gateway.attrs["State"]["Pid"])
+    processes = {row[0]: row for row in gateway.top(ps_args="-o pid,ppid,args")["Processes"]}
+    assert "--preload" in processes[master][2] and "--timeout 600" in processes[master][2]
+    assert len([row for row in processes.values() if row[1] == master]) == 2
+
+
 def test_a_query_reads_what_the_operators_database_holds(before: Box):
     query = {"query": "SELECT name FROM projects ORDER BY id"}
     answer = contextforge.call_tool(before, "sqlite-read-query", query, token(before))
@@ -156,23 +165,21 @@ def test_a_stopped_backend_comes_back_with_its_data(before: Box, daemon: docker.
 
 
 def test_a_gateway_that_handed_the_port_over_stays_as_it_is(before: Box, daemon: docker.DockerClient):
-    """As `hostctl handover cutover` leaves it with release pause: no policy, off its network, paused."""
+    """As `hostctl handover cutover` leaves it with it: no policy, off its network."""
     other_image = {**before.images, "backends": before.images["contextforge"]}
     sidecar = daemon.containers.get("mcp-sqlite").id
     gateway: Any = daemon.containers.get(f"{PROJECT}-gateway-1")
     network: Any = daemon.networks.get(NETWORK)
     gateway.update(restart_policy={"Name": "no"})
     network.disconnect(gateway)
-    gateway.pause()
     try:
         contextforge.up(before, other_image)
         gateway.reload()
-        assert gateway.status == "paused"
+        assert gateway.status == "running"
         assert gateway.attrs["NetworkSettings"]["Networks"] == {}
         assert daemon.containers.get("mcp-sqlite").id == sidecar
     finally:
         network.connect(gateway, aliases=["gateway", gateway.name])
-        gateway.unpause()
         gateway.update(restart_policy={"Name": "unless-stopped"})
     contextforge.up(before)
     assert contextforge.call(before, "GET", "/health").status == 200

@@ -20,8 +20,7 @@ from console.paths import ROOT
 from console.progress import Progress
 from lab import images
 from lab.box import Box
-from lab.images import IMAGES
-from lab.images.recipes import PROGRAMS, SERVERS
+from lab.images.recipes import PROGRAMS, SENTINEL_USER, SERVERS
 from tests.unit.lab.stack_backends import LAB, OPERATOR
 
 PROGRAMS_LAYER, BRIDGE_LAYER = BRIDGE_LAYERS["all"]
@@ -92,7 +91,7 @@ def test_a_layer_fetches_nothing_unpinned_and_holds_what_its_dockerfile_copies(l
     assert copied
     for source in (source for sources in copied for source in sources):
         assert any(path == source or path.startswith(f"{source}/") for path in layer.files), source
-    assert f"USER {IMAGES['sentinel'].config['User']}" in instructions(BRIDGE_LAYER)
+    assert f"USER 0:{SENTINEL_USER}" in instructions(BRIDGE_LAYER)
 
 
 def test_a_backend_is_the_same_program_for_the_operator_and_in_the_lab() -> None:

@@ -78,9 +78,11 @@ class Staged:
     def contextforge_off_its_network(self) -> Generator[None]:
         """It runs and publishes nothing. Afterwards it answers again: the next run begins with its baseline."""
         found = self.lab.inspect(GATEWAY)
-        given = found["NetworkSettings"]["Networks"][NETWORK]["Aliases"]
-        aliases = [f"--alias={alias}" for alias in given if not found["Id"].startswith(alias)]
-        self.lab.docker("network", "disconnect", NETWORK, GATEWAY)
+        networks = found["NetworkSettings"]["Networks"]
+        aliases = [f"--alias={alias}" for alias in networks[NETWORK]["Aliases"] if not found["Id"].startswith(alias)]
+        # Its standby network too, once it has stood by: Docker 20.10 publishes a port on whatever network remains.
+        for name in networks:
+            self.lab.docker("network", "disconnect", name, GATEWAY)
         try:
             yield
         finally:

@@ -161,8 +161,8 @@ CASES: dict[Broken, tuple[str, ...]] = {
     port_held_by_another: ("port 9200 is held by process ", "which is not a gateway: stop it or choose another port"),
     claudes_file_broken: (".claude.json is broken JSON at line ", "fix it there, then run again; it was left"),
     postgres_down: (
-        "gate migrations: failed", "the database's container sentinel-postgres is paused: 'docker unpause "
-        "sentinel-postgres', then run again", "ContextForge has not been touched and has the port.",
+        "gate migrations: failed", "the container sentinel-postgres does not run or is paused",
+        "'docker unpause sentinel-postgres', then run again", "ContextForge has not been touched and has the port.",
     ),
     gateway_and_token_disagree: (
         "gate token: failed", "the token that was made with the stack's jwt_secret is refused",

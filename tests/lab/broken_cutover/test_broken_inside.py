@@ -21,7 +21,7 @@ sys.exit(server.returncode)
 """
 ACTS = {
     "the_container_dies_at_connect": "server.kill(); os._exit(1)",
-    "the_first_answer_never_comes": "server.send_signal(signal.SIGSTOP); server.wait()",
+    "the_first_answer_never_comes": "os.kill(-1, signal.SIGSTOP); server.wait()",
 }
 
 
@@ -35,7 +35,7 @@ def test_contextforge_has_the_port_again_within_the_same_command(staged: Staged,
     )
 
     def breaking(sections: dict[str, dict[str, object]]) -> None:
-        sections["sentinel"].update(image=image, layers="none", answer_seconds=3)
+        sections["sentinel"].update(image=image, layers="none")
 
     before = staged.as_it_is()
     with staged.cutting_over(breaking):
@@ -44,7 +44,7 @@ def test_contextforge_has_the_port_again_within_the_same_command(staged: Staged,
     after = staged.as_it_is()
     same = ("started", "paused", "restart", "ports")
     assert {key: after[key] for key in same} == {key: before[key] for key in same}
-    assert after["endpoints"] != before["endpoints"]
+    assert after["endpoints"] != before["endpoints"], said
     assert GATEWAY in said and "Traceback" not in said
     seen = staged.lab.verified()
     assert (seen["active"], {one["result"] for one in seen["backends"] if "why_allowed" not in one}) == (

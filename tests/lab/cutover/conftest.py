@@ -15,11 +15,10 @@ import yaml
 
 from console.paths import LOGS, ROOT
 from console.progress import Progress
-from hostctl.docker.engine import Engine
-from hostctl.handover import safe_pause
 from lab.box import Box, Place, status
 from lab.box.network import inside
 from ops.engine import environment, prerequisites
+from settings.names import PREDECESSOR_NETWORK
 from tests.lab import diagnosis
 from tests.lab.cutover.limits import GATEWAY
 
@@ -35,8 +34,8 @@ class Lab:
     engine: str = "pulumi"
     variables: dict[str, str] = field(default_factory=lambda: environment.complete(STACK))
 
-    def pulumi(self, *arguments: str, check: bool = True) -> str:
-        """The engine's output; the test fails with its diagnostics when the engine fails."""
+    def pulumi(self, *arguments: str, check: bool = True, umask: int = -1) -> str:
+        """The engine's output; the test fails with its diagnostics when the engine fails. -1: this process's umask."""
         done = subprocess.run(
             [self.engine, *arguments],
             cwd=ROOT,
@@ -45,13 +44,14 @@ class Lab:
             text=True,
             stdin=subprocess.DEVNULL,
             timeout=300,
+            umask=umask,
         )
         output = done.stdout + done.stderr
         assert not check or done.returncode == 0, diagnosis.of_a_run(output)
         return output
 
-    def up(self) -> str:
-        return self.pulumi("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
+    def up(self, umask: int = -1) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never", umask=umask)
 
     def serve(self, active: str) -> None:
         """Give the port to that gateway; nothing happens where it has it already."""
@@ -84,10 +84,15 @@ class Lab:
         return json.loads(self.docker("inspect", container))[0]
 
     def pause(self, container: str) -> None:
-        """Paused with no probe caught at its beginning, on which Docker would hang (hostctl/handover/safe_pause.py)."""
-        engine, process = Engine(self.box.docker_socket), self.inspect(container)["State"]["Pid"]
-        safe_pause.await_quiet(engine, container)
-        safe_pause.pause(engine, container, process)
+        """As a gateway that hangs is: connections are taken, nothing is answered."""
+        self.docker("pause", container)
+
+    def stands_by(self, container: str) -> bool:
+        """It runs on the standby network and no other."""
+        found = self.inspect(container)
+        return found["State"]["Status"] == "running" and [*found["NetworkSettings"]["Networks"]] == [
+            PREDECESSOR_NETWORK
+        ]
 
     def sql(self, statement: str) -> str:
         return self.docker(

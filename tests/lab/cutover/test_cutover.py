@@ -52,7 +52,8 @@ def test_the_port_is_handed_over_and_every_backend_answers_through_sentinel(lab:
     assert {one["result"] for one in answers["backends"] if "why_allowed" not in one} == {"ok"}
     kept = lab.outputs()["verification"]
     assert the_same_parts(kept) == the_same_parts(answers)
-    assert kept["tokens"]["refused"] == ["wrong", "the predecessor's"]
+    assert kept["tokens"]["accepted"] == ["the predecessor's"]
+    assert kept["tokens"]["refused"] == ["wrong", "another of the predecessor's"]
     assert kept["as_declared"]["containers"] == [lab.outputs()["sentinel"], "sentinel-postgres"]
     assert kept["bindings"]["tried"] > 0
 
@@ -69,8 +70,12 @@ def test_verify_reports_a_limit_that_did_not_reach_the_container(lab: Lab) -> No
     assert {one["result"] for one in seen["backends"] if "why_allowed" not in one} == {"ok"}
 
 
-def test_claudes_file_differs_in_the_entries_only_and_its_helper_opens_the_port(lab: Lab, before: Before) -> None:
+def test_claudes_file_differs_in_entries_and_rules_only_and_its_helper_opens_the_port(lab: Lab, before: Before) -> None:
     was, now = (json.loads(files[".claude.json"][0]) for files in (before.claude, claude_files(lab)))
+    rules = [known["allowedTools"] for known in now["projects"].values()]
+    assert ["mcp__contextforge__sqlite-list-tables", "mcp__sentinel__list_tables"] in rules
+    for listed in rules:
+        listed[:] = [rule for rule in listed if not rule.startswith("mcp__sentinel")]
     assert list(now["mcpServers"]) == ["sentinel"]
     entry = now["mcpServers"]["sentinel"]
     assert {**was, "mcpServers": {}} == {**now, "mcpServers": {}}
@@ -113,11 +118,10 @@ def test_make_up_puts_back_claudes_lost_entry_and_token(lab: Lab) -> None:
     file.write_bytes(whole)
 
 
-def test_contextforge_is_paused_off_its_networks_and_a_reboot_would_not_bring_it_up(lab: Lab) -> None:
+def test_contextforge_stands_by_off_its_networks_and_a_reboot_would_not_bring_it_up(lab: Lab) -> None:
     found = lab.inspect(GATEWAY)
-    assert found["State"]["Paused"] is True
+    assert lab.stands_by(GATEWAY)
     assert found["HostConfig"]["RestartPolicy"]["Name"] == "no"
-    assert not found["NetworkSettings"]["Networks"]
 
 
 def test_only_loopback_listens_on_the_two_ports(lab: Lab) -> None:

@@ -57,7 +57,7 @@ def test_one_red_embed_when_they_fall_and_one_green_when_they_are_back(watched: 
 
 def test_a_marked_message_arrives_by_n8n_and_nothing_of_it_stays(watched: N8n) -> None:
     drill = watched.lab.ops("alert-drill")
-    assert {row["way"]: row["result"] for row in drill["ways"]}["n8n"] == "sent", drill
+    assert {row["route"]: row["result"] for row in drill["routes"]}["n8n"] == "sent", drill
     assert embeds()[-1]["title"] == f"Alert test {drill['mark']}: nothing is wrong, the operator ran make alert-drill."
     assert set(watched.workflows()) == {"Heartbeat", NAME}
 

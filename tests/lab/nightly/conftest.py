@@ -13,6 +13,7 @@ import pytest
 from components.nightly import nightly_request
 from hostctl.nightly.request import NightlyRequest
 from hostctl.postgres.psql import Database
+from lab import audit_rows
 from lab.real.contextforge.http_call import call
 from settings import Settings
 from tests.lab.cutover.conftest import Lab, lab
@@ -40,12 +41,8 @@ def database(job: NightlyRequest) -> Database:
 
 def rows(lab: Lab, count: int, age: str) -> None:
     """So many calls of that age, such as `40 days`, one second apart."""
-    lab.sql(
-        "INSERT INTO audit_log (request_id, timestamp, client_subject, client_role, tool_name, response_status, "
-        f"latency_ms, request_args) SELECT gen_random_uuid(), now() - interval '{age}' - number * interval '1 second', "
-        "'test', 'admin', 'tool', 'success', 1, json_build_object('random', gen_random_uuid()) "
-        f"FROM generate_series(1, {count}) AS number"
-    )
+    moment = f"now() - interval '{age}' - (number + 1) * interval '1 second'"
+    lab.sql(audit_rows.insert(count, "test", moment, "gen_random_uuid()"))
 
 
 def prometheus(lab: Lab, settings: Settings, name: str, value: float, limit_seconds: float = 60) -> None:

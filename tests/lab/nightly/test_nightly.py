@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +22,7 @@ from hostctl.nightly import backup, backup_catalog, restore_drill, results
 from hostctl.nightly.request import NO_MARKS, NightlyRequest
 from hostctl.postgres.psql import Counts, Database
 from lab.benchmarks import retention
+from lab.real.contextforge.services import SERVERS
 from settings import Settings
 from settings.limits import AUDIT_BATCH_ROWS
 from tests.lab.cutover.conftest import Lab
@@ -29,6 +31,7 @@ from tests.lab.nightly.conftest import healthy, prometheus, rows
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 OLD, YOUNG = 1230, 40
+RECONNECTED_SECONDS = 90.0
 
 
 def count(lab: Lab, where: str = "client_subject = 'test'") -> int:
@@ -42,7 +45,7 @@ def newest(job: NightlyRequest) -> backup_catalog.Backup:
 @pytest.fixture(scope="module")
 def nightly_run(deployed: Lab, job: NightlyRequest) -> subprocess.CompletedProcess[str]:
     """A run by cron: the operator's own script, on the VPS."""
-    results.forget(job, restore_drill.STEP)
+    Path(job.folder, f"{restore_drill.STEP}.json").unlink(missing_ok=True)
     rows(deployed, OLD, "30 days")
     rows(deployed, YOUNG, "29 days")
     return subprocess.run(deployed.on_host([job.script]), capture_output=True, text=True, timeout=180)
@@ -215,6 +218,12 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(
     assert restored["ok"] is True and restored["compared"] is True and restored["after"]["rows"] == chosen.facts["rows"]
     assert calls.bad == 0 and len(calls.ms) > 10
     assert count(deployed) == YOUNG
+    owner = (
+        "SELECT tableowner, rolsuper FROM pg_tables JOIN pg_roles ON rolname = tableowner WHERE tablename = 'audit_log'"
+    )
+    assert deployed.sql(owner) == "sentinel|f", (
+        "the gateway has its restored table, and no more of the server than before"
+    )
     kept = restored["kept"]
     held = deployed.docker(
         "exec", "sentinel-postgres", "psql", "-qtAX", "-h", "/run/postgresql", "-U", "sentinel", "-d", kept, "-c",
@@ -248,3 +257,34 @@ def test_the_table_stops_growing_and_calls_are_answered_while_rows_go(
     finally:
         retention.clean(database)
     assert count(deployed, f"client_subject <> '{retention.MARK}'") >= theirs
+
+
+def test_the_rollback_is_proven_by_the_nightly_job_and_by_hand_until_a_gate_fails(
+    deployed: Lab, settings: Settings, job: NightlyRequest
+) -> None:
+    def run_now() -> subprocess.CompletedProcess[str]:
+        argv = deployed.on_host(["python3", "-I", "-S", job.program, "nightly", "run"])
+        document = json.dumps(requests.write(job))
+        return subprocess.run(argv, input=document, capture_output=True, text=True, timeout=180)
+
+    deadline = time.monotonic() + RECONNECTED_SECONDS
+    while (proof := deployed.verified()["rollback"])["ok"] is None:
+        assert time.monotonic() < deadline, proof["reason"]
+        time.sleep(5)
+    assert proof["ok"] is True and {"health", "tools", "sqlite", "n8n"} <= set(proof["gates"])
+    done = run_now()
+    assert done.returncode == 0, done.stderr
+    prometheus(deployed, settings, queries.ROLLBACK_POSSIBLE, 1)
+    deployed.docker("stop", SERVERS.container)
+    try:
+        status = deployed.ops("status")
+        done = run_now()
+    finally:
+        deployed.docker("start", SERVERS.container)
+        healthy(deployed, SERVERS.container)
+    assert status["healthy"] is True and status["rollback"]["ok"] is False
+    assert f"{SERVERS.container} is stopped" in status["rollback"]["reason"]
+    assert done.returncode == 1 and "rollback failed: a rollback is not possible: " in done.stderr
+    assert results.noted(job, "rollback")["result"] == "not-possible"
+    prometheus(deployed, settings, queries.ROLLBACK_POSSIBLE, 0)
+    assert deployed.verified()["rollback"]["ok"] is True

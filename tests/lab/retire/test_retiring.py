@@ -20,6 +20,7 @@ from ops.commands.retire_contextforge import document_of
 from ops.engine import host
 from ops.engine.run import open_stack
 from ops.engine.state import settings_of
+from settings.names import PREDECESSOR_NETWORK
 from tests.lab.cutover.conftest import STACK, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -46,6 +47,13 @@ def retirement(lab: Lab, action: str) -> dict[str, Any]:
     return host.run(STACK, settings, "retire", action, document_of(settings))
 
 
+def test_a_stack_that_was_made_under_the_strictest_umask_answers_and_is_as_declared(cut_over: Lab) -> None:
+    found = cut_over.verified()
+    assert found["ok"] is True and found["as_declared"]["ok"] is True
+    # Whoever runs the jobs and Claude's entry reads what lies there.
+    assert Path(cut_over.box.folder).stat().st_mode & 0o777 == 0o755
+
+
 def test_it_is_refused_before_its_days_and_its_proof_with_the_date_and_nothing_is_touched(cut_over: Lab) -> None:
     before = containers(cut_over)
     refused = cut_over.ops("retire-contextforge")
@@ -61,7 +69,7 @@ def test_the_inventory_lists_sizes_and_the_dump_is_read_back_whole(cut_over: Lab
     cut_over.docker("network", "create", "orphan")
     seen = retirement(cut_over, "inspect")["inventory"]
     assert sorted(one["name"] for one in seen["containers"]) == sorted(GONE)
-    assert [one["name"] for one in seen["networks"]] == [NETWORK]
+    assert [one["name"] for one in seen["networks"]] == [NETWORK, PREDECESSOR_NETWORK]
     assert [one["name"] for one in seen["volumes"]] == [f"{PROJECT}_pgdata"]
     assert seen["volumes"][0]["bytes"] > 1_000_000
     assert all(one["bytes"] > 1_000_000 for one in seen["images"]) and seen["images"]
@@ -100,7 +108,9 @@ def test_a_killed_retirement_is_finished_and_everything_runs_without_it(cut_over
 
     assert not containers(cut_over) & set(GONE)
     assert set(SIDECARS) <= containers(cut_over)
-    assert not names(cut_over, "network", "ls", "--format", "{{.Name}}") & {NETWORK, "orphan"}
+    assert not names(cut_over, "network", "ls", "--format", "{{.Name}}") & {
+        NETWORK, PREDECESSOR_NETWORK, "orphan",
+    }  # fmt: skip
     volumes = names(cut_over, "volume", "ls", "--format", "{{.Name}}")
     assert f"{PROJECT}_pgdata" not in volumes and f"{PROJECT}_sqlite" in volumes
     assert cut_over.box.images["contextforge"] not in names(

@@ -116,6 +116,23 @@ class Driver:
         self.must_be(active)
         return found
 
+    def lacking_for_a_restart(self) -> list[str]:
+        """All that a container of ours, running or not, would need at its next start and the host does not have."""
+        volumes = set(self.lab.docker("volume", "ls", "-q").split())
+        networks = set(self.lab.docker("network", "ls", "-q", "--no-trunc").split())
+        images = set(self.lab.docker("images", "-aq", "--no-trunc").split())
+        lacking: list[str] = []
+        for one in self.lab.docker("ps", "-aq", "--filter", "label=sentinel-cutover=true").split():
+            found = self.lab.inspect(one)
+            mounts = [(mount["Type"], mount.get("Name") or mount["Source"]) for mount in found["Mounts"]]
+            missing = [source for kind, source in mounts if kind == "bind" and not os.path.exists(source)]
+            missing += [name for kind, name in mounts if kind == "volume" and name not in volumes]
+            joined = found["NetworkSettings"]["Networks"].items()
+            missing += [name for name, at in joined if at["NetworkID"] and at["NetworkID"] not in networks]
+            missing += [found["Image"]] if found["Image"] not in images else []
+            lacking += [f"{found['Name']}: {what}" for what in missing]
+        return lacking
+
     @contextmanager
     def watched(self) -> Generator[Watched]:
         """An independent client on the port, from before the first move to after the last."""

@@ -1,6 +1,6 @@
 """Sums of the tests of the rollback: lines at the session's end and, of a soak, the figures of the documentation.
 
-Owns: the shape of the three in docs/measured.json. Deliberately does not: count; each test does, and hands in what it
+Owns: the shape of the four in docs/measured.json. Deliberately does not: count; each test does, and hands in what it
 counted when it has passed.
 """
 
@@ -37,6 +37,9 @@ class Sums:
     state_machine: dict[str, int] = field(default_factory=dict[str, int])
     """The number of times that each rule was applied, and the invariant checked."""
 
+    drill: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """By fault: `status`, the finding of `make status`; `commands`; `seconds` until the stack served, verified."""
+
     def lines(self) -> list[str]:
         """One line each for what was run."""
         lines: list[str] = []
@@ -47,6 +50,8 @@ class Sums:
             lines.append(f"round trips: {len(self.round_trips)}, downtimes cutover/rollback in ms: {downtimes}")
         if self.state_machine:
             lines.append("state machine: " + ", ".join(f"{count} {what}" for what, count in self.state_machine.items()))
+        for fault, one in self.drill.items():
+            lines.append(f"{fault} | {one['status']} | {'; '.join(one['commands'])} | {one['seconds']} s")
         return lines
 
     def into(self, figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +60,7 @@ class Sums:
             "kill_matrix": self.kill_matrix and {**figures.get("kill_matrix", {}), **self._matrix()},
             "round_trips": self.round_trips,
             "state_machine": self.state_machine,
+            "drill": self.drill and {**figures.get("drill", {}), **self.drill},
         }
         return {**figures, **{name: part for name, part in run.items() if part}}
 

@@ -111,8 +111,8 @@ def after_it(driver: Driver, cut: Cut, point: str, way: str, active: str) -> lis
 @pytest.mark.parametrize(
     ("scenario", "active", "ways"),
     [
-        ("cutover by pause", "sentinel", ("rollback", "up")),
-        ("rollback to a paused predecessor", "contextforge", ("rollback", "rollback")),
+        ("cutover after a rollback", "sentinel", ("rollback", "up")),
+        ("rollback", "contextforge", ("rollback", "rollback")),
     ],
 )
 def test_a_run_whose_hostctl_is_killed_at_a_line_of_its_journal_ends_in_the_right_state(

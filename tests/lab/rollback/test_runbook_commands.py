@@ -24,6 +24,9 @@ SERVES = {"Staging": "contextforge", "Cutover": "sentinel", "Verify": "sentinel"
 REFUSED = {"Retire ContextForge": "allowed from"}
 """Chapters whose command has to refuse on a fresh cutover, and a part of the refusal."""
 
+DRILLED = {"When something is lost or broken"}
+"""Chapters whose commands need their fault first: `tests/lab/drill` causes it and runs them."""
+
 
 def chapters() -> list[tuple[str, list[str]]]:
     """Heading and console blocks, in order; chapters without a command are left out."""
@@ -53,7 +56,7 @@ def test_every_command_of_the_runbook_runs(driver: Driver) -> None:
     parts = chapters()
     assert {"Before", "Staging", "Cutover", "Verify", "Stop the predecessor", "Rollback"} <= dict(parts).keys()
     for title, blocks in parts:
-        for block in blocks:
+        for block in blocks if title not in DRILLED else ():
             run(block, number, REFUSED.get(title))
         if title in SERVES:
             driver.must_be(SERVES[title])

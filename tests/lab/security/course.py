@@ -23,6 +23,7 @@ from typing import Any
 from console.paths import ROOT
 from console.progress import Progress
 from lab import box as vps
+from lab.benchmarks.inside_servers import Inside, seen_from_inside
 from lab.benchmarks.watched import gateway_tokens, wait_for_answer
 from lab.box import Place
 from tests.lab.cutover.conftest import Lab
@@ -69,6 +70,7 @@ class Course:
     process_holders: set[str] = field(default_factory=set[str])
     holders: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     containers: dict[str, Any] = field(default_factory=dict[str, Any])
+    inside: Inside = field(default_factory=Inside)
     egress: dict[str, str] = field(default_factory=dict[str, str])
     rotated: dict[str, Rotation] = field(default_factory=dict[str, "Rotation"])
     left_on_destroy: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -89,6 +91,7 @@ def run(lab: Lab, progress: Progress) -> Course:
         _cut_over(course)
         course.tables["after the cutover"] = scanned(lab)
         _inspect_containers(course)
+        course.inside = seen_from_inside(lab.docker)
         search_everything(lab, course.search)
         course.holders = meant_to_hold(lab)
         _flush_and_restore_the_firewall(course, script)

@@ -65,9 +65,16 @@ def meant_to_hold(lab: Lab) -> dict[str, tuple[int, int]]:
     product, home = Path(lab.box.folder), Path(lab.box.home)
     owners: dict[Path, int] = {product / "handover-token": 0, home / ".mcp-token": home.stat().st_uid}
     owners |= {product / "claude" / name: 0 for name in ("record.json", "before.json")}
+    owners |= dict.fromkeys(product.glob("claude/others/*/*.json"), 0)
+    # A file with rules as it was, such as Claude's own with ContextForge's token in it.
+    owners |= dict.fromkeys(product.glob("claude/permissions/*.before"), 0)
+    # Claude itself reads it, to go on after a rollback.
+    owners[product / "claude" / "authorizations"] = home.stat().st_uid
     # Grafana mounts it; the host's own message after a boot and the uptime check read the same file.
     owners |= dict.fromkeys(product.glob("discord-files-*/webhook"), grafana.USER)
     owners |= dict.fromkeys(product.glob("sentinel-files-*/*"), SENTINEL_USER)
+    # The second stdio backend in the lab's configuration.
+    owners |= dict.fromkeys(product.glob("sentinel-files-*/firecrawl.*"), SENTINEL_USER + 101)
     owners |= dict.fromkeys(product.glob("sentinel-postgres-files-*/*"), POSTGRES_USER)
     owners |= dict.fromkeys(product.glob("sentinel-prometheus-files-*/health_token"), prometheus.USER)
     owners |= dict.fromkeys(product.glob("sentinel-grafana-files-*/run-secrets-*"), grafana.USER)

@@ -1,6 +1,7 @@
 """Attack: take over a process in one of the product's containers and go from there to the host.
 
-Defence: no privilege, capability, writable root, new privilege, Docker socket or limitless memory to go with.
+Defence: no privilege, capability, writable root, new privilege, Docker socket or limitless memory to go with. The
+gateway's container alone begins as root, with three capabilities: its supervisor gives every process another user.
 """
 
 from __future__ import annotations
@@ -31,10 +32,15 @@ def of_each(inspected: dict[str, Any], *path: str) -> dict[str, Any]:
     return values
 
 
+SUPERVISORS = ["CAP_KILL", "CAP_SETGID", "CAP_SETUID"]
+
+
 def test_none_is_privileged_or_has_a_capability(inspected: dict[str, Any]) -> None:
+    """But for the gateway's supervisor, which needs three to start each backend as a user of its own."""
     assert not any(of_each(inspected, "HostConfig", "Privileged").values())
     assert all(found == ["ALL"] for found in of_each(inspected, "HostConfig", "CapDrop").values())
-    assert not any(of_each(inspected, "HostConfig", "CapAdd").values())
+    for name, added in of_each(inspected, "HostConfig", "CapAdd").items():
+        assert sorted(added or []) == (SUPERVISORS if name.startswith("sentinel-gateway-") else []), name
 
 
 def test_none_can_gain_privileges_or_write_its_own_root(inspected: dict[str, Any]) -> None:
@@ -44,7 +50,10 @@ def test_none_can_gain_privileges_or_write_its_own_root(inspected: dict[str, Any
 
 def test_each_runs_as_a_user_of_its_own_and_not_as_root(inspected: dict[str, Any]) -> None:
     users = of_each(inspected, "Config", "User")
-    assert all(user.split(":")[0].isdigit() and user.split(":")[0] != "0" for user in users.values()), users
+    numbers = {name: user.split(":")[0] for name, user in users.items()}
+    assert all(number.isdigit() for number in numbers.values()), users
+    as_root = [name for name, number in numbers.items() if number == "0"]
+    assert all(name.startswith("sentinel-gateway-") for name in as_root), users
 
 
 def test_each_has_a_limit_of_memory_and_no_swap_beside_it(inspected: dict[str, Any]) -> None:

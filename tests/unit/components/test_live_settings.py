@@ -27,7 +27,7 @@ def document(program: Registration, name: str) -> dict[str, Any]:
 
 def toml(program: Registration) -> dict[str, Any]:
     files = {one["name"]: one["content"] for one in document(program, "sentinel-configuration-written")["files"]}
-    return tomllib.loads(files["sentinel.toml"])
+    return tomllib.loads(files["sentinel-main.toml"])
 
 
 FILE_AND_SIGNAL = {"sentinel-configuration-written", "sentinel-live-reload"}

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any, cast
 
 import pytest
 
-from components.verification import ROLLBACK
-from settings import load
-from settings.cross_checks import gates_seconds
-from settings.model import SECRET_KEYS
 from tests.unit.components.registration import Registration, register
-from tests.unit.settings.cases import SMALLEST
-from verify.documents import GatesRequest
-from verify.gates import GATES
 
 AFTER = [
     ("firewall-rules", "host-hostctl"),
@@ -77,6 +71,9 @@ AFTER = [
     ("claude-record-entries", "predecessor-record"),
     ("handover-port", "claude-record-entries"),
     ("claude-token", "handover-port"),
+    ("claude-permissions-rules", "gates-passed"),
+    ("claude-permissions-rules", "claude-record-entries"),
+    ("handover-port", "claude-permissions-rules"),
     ("claude-entry", "claude-token"),
     ("claude-entry", "claude-record-entries"),
     ("reboot-check-armed", "discord-files-written"),
@@ -102,7 +99,8 @@ def test_the_handover_waits_for_no_monitoring(cutover: Registration) -> None:
 
 def test_every_action_waits_until_hostctl_is_on_the_host(cutover: Registration) -> None:
     installed = cutover.named("host-hostctl").urn
-    actions = [one for one in cutover.resources.values() if one.type.startswith("command:") and one.urn != installed]
+    first = (installed, cutover.named("host-state-id").urn)
+    actions = [one for one in cutover.resources.values() if one.type.startswith("command:") and one.urn not in first]
     assert len(actions) >= 7
     assert [one.name for one in actions if installed not in cutover.all_before(one.urn)] == []
 
@@ -150,7 +148,7 @@ def test_without_a_baseline_everything_else_stays(left_out: dict[str, str]) -> N
         assert json.loads(program.named(name).inputs["stdin"])["baseline"] is None
     absent = left_out.get("predecessor.kind") == "absent"
     rollback = json.loads(program.named("verification-backends").inputs["stdin"])["rollback"]
-    assert rollback == ("" if absent else ROLLBACK)
+    assert rollback == ("" if absent else "make rollback STACK=test")
     gateway = json.loads(program.named("gates-passed").inputs["stdin"])["gateway"]
     assert gateway == ("" if absent else "mcp-context-forge-gateway-1")
 
@@ -226,18 +224,28 @@ def test_the_program_is_the_same_over_ssh() -> None:
             "host.host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl",
         }
     )
-    kinds = {one.type for one in remote.resources.values() if one.type.startswith("command:")}
-    assert kinds == {"command:remote:Command", "command:local:Command"}
-    here = [one for one in remote.resources.values() if one.type == "command:local:Command"]
-    assert sorted(one.name for one in here) == ["baseline-recorded", "gates-passed", "verification-backends"]
-    for one in here:
+    actions = [one for one in remote.resources.values() if one.type.startswith("command:")]
+    assert {one.type for one in actions} == {"command:local:Command"}
+    there = ".venv/bin/python -S -m verify.link run operator 203.0.113.10 22 "
+    here = [one for one in actions if not one.inputs["create"].startswith(there)]
+    verifying = ["baseline-recorded", "gates-passed", "verification-backends"]
+    assert sorted(one.name for one in here) == sorted(["host-state-id", *verifying])
+    for one in map(remote.named, verifying):
         assert one.inputs["create"].startswith(".venv/bin/python -m verify ")
         assert json.loads(one.inputs["stdin"])["host"]["address"] == "203.0.113.10"
     docker = remote.named("host-docker").inputs
     assert docker["host"] == "ssh://operator@203.0.113.10:22"
-    assert "StrictHostKeyChecking=yes" in docker["sshOpts"]
-    connection = remote.named("host-hostctl").inputs["connection"]["value"]
-    assert connection["hostKey"].startswith("ssh-ed25519 ")
+    assert {"StrictHostKeyChecking=yes", "ControlMaster=no"} <= set(json.loads(docker["sshOpts"]))
+    handover = remote.named("handover-port").inputs
+    for line, action in ((handover["create"], "cutover"), (handover["delete"], "rollback")):
+        assert shlex.split(line)[-6:] == [
+            "python3",
+            "-I",
+            "-S",
+            "/var/lib/sentinel-cutover/hostctl.pyz",
+            "handover",
+            action,
+        ]
 
 
 def test_a_file_that_claude_ignores_is_a_warning_and_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,12 +280,6 @@ def test_each_layer_is_built_over_the_one_below_and_the_last_is_what_the_contain
         assert "FROM ${BASE}" in document["files"]["Dockerfile"]
         image = f"sha256:{name}"
     assert program.named("sentinel-gateway").inputs["image"] == image
-
-
-def test_a_runs_limit_holds_the_sum_of_the_gates_own_limits() -> None:
-    program = register({"verification.baseline": "false"})
-    request = GatesRequest.model_validate_json(program.named("gates-passed").inputs["stdin"])
-    assert sum(gate.limit(request) for gate in GATES) == gates_seconds(load(SMALLEST, set(SECRET_KEYS), stack="test"))
 
 
 @pytest.mark.parametrize("active", ["sentinel", "contextforge"])

@@ -16,7 +16,7 @@ def test_the_architecture_page_shows_the_graph_that_the_program_registers() -> N
 
 def test_the_handover_comes_after_gates_and_rollback_and_only_what_depends_on_the_port_after_it() -> None:
     drawing = picture(register())
-    assert "gates --> handover" in drawing
+    assert "gates --> claude_permissions" in drawing and "claude_permissions --> handover" in drawing
     assert "rollback --> claude_record" in drawing and "claude_record --> gates" in drawing
     after = set(re.findall(r"^ *handover --> (\w+)$", drawing, re.MULTILINE))
     assert after == {"claude", "cutover_mark"}

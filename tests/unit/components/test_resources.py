@@ -7,7 +7,10 @@ import json
 import pytest
 import yaml
 
+from settings import load
+from settings.model import SECRET_KEYS
 from tests.unit.components.registration import register
+from tests.unit.settings.cases import configuration
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,10 @@ def test_the_statistics_wait_for_prometheus_and_no_gateway_waits_for_them() -> N
     assert not [one for one in program.resources.values() if kept.urn in one.after]
     document = json.loads(kept.inputs["stdin"])
     assert document["file"] == "/var/lib/sentinel-cutover/sentinel-prometheus-marks/resources.txt"
-    assert (document["target_mb"], document["scheduler"]["kind"]) == (100, "auto")
+    assert (document["target_mb"], document["scheduler"]["kind"]) == (
+        load(configuration(), SECRET_KEYS).alerts.memory_target_mb,
+        "auto",
+    )
 
 
 def test_prometheus_serves_the_hosts_file_and_mounts_no_socket() -> None:

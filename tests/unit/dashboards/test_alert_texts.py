@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from console.paths import ROOT
 from dashboards.alerting.rules import Alert, alerts, heading, rules_file
-from dashboards.alerting.shape import Rule
 from settings.operations_sections import Alerts
 
 ALERTS = alerts(Alerts())
-RULES = rules_file(Alerts(), paused=False).groups[0].rules
-EACH_RULE = pytest.mark.parametrize("rule", RULES, ids=[rule.title for rule in RULES])
+RULES: list[dict[str, Any]] = rules_file(Alerts(), paused=False)["groups"][0]["rules"]
+EACH_RULE = pytest.mark.parametrize("rule", RULES, ids=[rule["title"] for rule in RULES])
 
 
 @EACH_RULE
-def test_the_runbook_has_the_heading_that_the_alert_links_to(rule: Rule) -> None:
-    page, _, anchor = rule.annotations["runbook_url"].partition("#")
+def test_the_runbook_has_the_heading_that_the_alert_links_to(rule: dict[str, Any]) -> None:
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     text = (ROOT / page).read_text(encoding="utf-8")
     headings = {heading(found) for found in re.findall(r"^## (.+)$", text, re.MULTILINE)}
     assert anchor in headings
-    section = text.split(f"## {rule.title}\n")[1].split("\n## ")[0]
+    section = text.split(f"## {rule['title']}\n")[1].split("\n## ")[0]
     assert re.findall(r"^\*\*(.+?)\.\*\*", section, re.MULTILINE) == ["Meaning", "Impact", "First check", "Fix"]
 
 
@@ -32,9 +32,9 @@ def test_every_heading_is_that_of_an_alert() -> None:
 
 
 @EACH_RULE
-def test_a_rule_has_severity_summary_and_first_check(rule: Rule) -> None:
-    assert rule.labels["severity"] in ("critical", "warning")
-    assert rule.annotations["summary"] and rule.annotations["description"]
+def test_a_rule_has_severity_summary_and_first_check(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert rule["annotations"]["summary"] and rule["annotations"]["description"]
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=[alert.title for alert in ALERTS])
@@ -44,13 +44,13 @@ def test_no_data_and_errors_are_reported_once_by_the_gateways_rule(alert: Alert)
 
 
 def test_rules_are_paused_while_sentinel_is_stopped_on_purpose() -> None:
-    assert all(rule.is_paused for rule in rules_file(Alerts(), paused=True).groups[0].rules)
-    assert not any(rule.is_paused for rule in RULES)
+    assert all(rule["isPaused"] for rule in rules_file(Alerts(), paused=True)["groups"][0]["rules"])
+    assert not any(rule["isPaused"] for rule in RULES)
 
 
 def test_the_alerts_of_the_nightly_job_are_paused_without_one() -> None:
-    rules = rules_file(Alerts(), paused=False, nightly=False).groups[0].rules
-    assert [rule.title for rule in rules if rule.is_paused] == [
+    rules = rules_file(Alerts(), paused=False, nightly=False)["groups"][0]["rules"]
+    assert [rule["title"] for rule in rules if rule["isPaused"]] == [
         "Backup too old",
         "Rollback not possible",
         "Token ends soon",

@@ -25,7 +25,8 @@ EXAMPLES = 200 if os.environ.get("SOAK") else 25
 HERE = "{here}"
 """Stands for a folder of the example's own, so that no document names a place outside it."""
 KEYS = [
-    "docker_socket", "container", "edge", "internal", "aliases", "also", "predecessor", "release", "port", "probe",
+    "docker_socket", "container", "edge", "internal", "aliases", "also", "predecessor", "keep", "port", "probe",
+    "standby", "force", "gates",
     "token_file", "predecessor_probe", "folder", "limits", "kind", "gateway", "project", "networks", "name",
     "network", "members", "path", "secret", "secret_file", "issuer", "audience", "subject", "role", "days",
     "renew_share", "mode", "uid", "gid", "file", "files", "scope", "entry", "replaces", "authorization",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hostctl.build import SOURCE, UNPACKING, build, packed
+from hostctl.verbs import VERBS, WITHOUT_DOCUMENT
 
 SOURCES = sorted(path for path in SOURCE.rglob("*.py"))
 # What is used and came after 3.9 would have to be here; the list is of names that such code tends to use.
@@ -53,6 +54,20 @@ def test_a_run_imports_what_its_verb_needs_and_no_other_verb(archive: Path) -> N
         "hostctl.handover.journal",
         "hostctl.health_watch.n8n_api",
     }
+
+
+def test_every_verb_can_be_the_first_thing_that_a_run_imports(archive: Path) -> None:
+    modules = sorted({name.rpartition(".")[0] for name in [*VERBS.values(), *WITHOUT_DOCUMENT.values()]})
+    program = (
+        "import importlib, os, sys\nsys.path.insert(0, sys.argv[1])\n"
+        "for name in sys.argv[2:]:\n"
+        "    if os.fork() == 0:\n"
+        "        importlib.import_module('hostctl.' + name)\n"
+        "        os._exit(0)\n"
+        "    if os.wait()[1]: sys.exit(name)\n"
+    )
+    ran = subprocess.run([sys.executable, "-I", "-c", program, str(archive), *modules], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -92,6 +92,10 @@ class Engine:
         assert path == "/containers/gateway/json"
         return self._found
 
+    def get(self, path: str) -> list[Any]:
+        assert path == "/containers/json?all=1"
+        return []
+
 
 def test_a_container_as_declared_differs_in_no_fact() -> None:
     assert set(DECLARED) == {"name", *expected.FACTS}

@@ -31,10 +31,29 @@ def test_with_a_file_the_time_in_which_it_asks_seldom_is_no_gap(tmp_path: Path) 
     assert watch.longest_gap() == pytest.approx(1.8)
 
 
+def test_while_a_gateway_starts_or_ends_beside_the_one_that_serves_it_requests_seldom(tmp_path: Path) -> None:
+    journal, found = tmp_path / "journal", list[bool]()
+    watch = Watch(9200, [], closely_while=str(journal))
+    for moment, point in enumerate(("cutover.begin", "cutover.standby.start", "cutover.prepare.disconnect",
+                                    "cutover.finish.connect", "cutover.finish.stop")):  # fmt: skip
+        with journal.open("a") as file:
+            file.write(f'{{"point": "{point}"}}\n')
+        found.append(watch.is_close(float(moment)))
+    assert found == [False, False, True, True, False] and watch.close == [(2.0, 4.0)]
+
+
 def test_a_gap_that_outlives_the_file_ends_with_the_first_answer_after_it(tmp_path: Path) -> None:
     watch = closely(tmp_path / "journal", 2.0, 5.0)
     watch.good += [1.9, 2.1, 7.0, 7.5]
     assert watch.longest_gap() == pytest.approx(4.9)
+
+
+def test_every_gap_with_a_failed_attempt_is_silence_and_a_slow_answer_is_none(tmp_path: Path) -> None:
+    watch = closely(tmp_path / "journal", 2.0, 5.0)
+    watch.good += [1.9, 2.1, 2.6, 3.0, 4.0, 4.5, 5.5]
+    watch.bad += [1.0, 2.3, 3.5, 3.6, 6.0]
+    assert watch.silent() == pytest.approx(1.5)
+    assert watch.longest_gap() == pytest.approx(1.0)
 
 
 def test_nobody_who_answered_since_the_file_came_is_a_gap_from_there_on(tmp_path: Path) -> None:

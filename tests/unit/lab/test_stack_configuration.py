@@ -37,8 +37,19 @@ def written(folder: Path, box: Box = BOX) -> dict[str, object]:
     return yaml.safe_load(file.read_text())
 
 
-def test_the_template_makes_settings_that_are_accepted(tmp_path: Path) -> None:
-    config = written(tmp_path)["config"]
+HARDENED = BOX.model_copy(
+    update={
+        "hardened": True,
+        "ssh": Ssh(address="203.0.113.10", port=22, user="operator", key="/k", host_key="ssh-ed25519 AAAA"),
+        "home": "/run/sentinel-lab-abc123/home/operator",
+        "folder": "/run/sentinel-lab-abc123/home/operator/sentinel-cutover",
+    }
+)
+
+
+@pytest.mark.parametrize(("box", "kind", "escalation"), [(BOX, "local", "root"), (HARDENED, "ssh", "container")])
+def test_the_template_makes_settings_that_are_accepted(tmp_path: Path, box: Box, kind: str, escalation: str) -> None:
+    config = written(tmp_path, box)["config"]
     assert isinstance(config, dict)
     made = ("jwt_secret", "postgres_password", "grafana_admin_password", "grafana_secret_key")
     secrets = {key: f"a{number}" * 24 for number, key in enumerate(made)}
@@ -46,7 +57,9 @@ def test_the_template_makes_settings_that_are_accepted(tmp_path: Path) -> None:
     secrets["discord_webhook"] = "https://discord.com/api/webhooks/123456789012345678/" + "w" * 68
     settings = load({**config, **secrets}, set(secrets), stack="lab")
     assert settings.sentinel.image == "lab/sentinel:0.1.0-00000001"
-    assert settings.host.docker_socket == BOX.docker_socket
+    assert (settings.host.docker_socket, settings.host.kind) == (box.docker_socket, kind)
+    assert (settings.firewall.escalation, settings.sentinel.layers) == (escalation, "bridge")
+    assert settings.firewall.script.startswith(f"{box.home}/") and len(settings.backends) == 7
 
 
 def test_a_new_image_reaches_the_stack(tmp_path: Path) -> None:

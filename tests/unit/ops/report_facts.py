@@ -24,7 +24,7 @@ def attempts() -> list[list[Any]]:
 def facts() -> dict[str, Any]:
     """A good cutover: nothing is disproved, and nobody has made a backup."""
     last = {
-        "changed": True, "reason": "", "active": "sentinel", "from": FORGE, "to": SENTINEL, "release": "pause",
+        "changed": True, "reason": "", "active": "sentinel", "from": FORGE, "to": SENTINEL, "keep": "standby",
         "at": "2026-11-27T01:02:03.456Z", "downtime_ms": 152,
         "parts": {"release_ms": 96, "connect_ms": 51, "answer_ms": 5},
         "by": {"user": "operator", "from": "203.0.113.1"}, "attempts": attempts(),
@@ -37,9 +37,9 @@ def facts() -> dict[str, Any]:
     before = [{"name": n, "tool": t, "result": "ok", "kind": "text"} for n, t in zip(NAMES, TOOLS, strict=True)]
     before[4]["result"] = "auth"
     handover = {"verb": "cutover", "at": "2026-11-27T01:02:03.300Z", "from": FORGE, "to": SENTINEL, "downtime_ms": 152,
-                "release": "pause", "outcome": "done"}  # fmt: skip
+                "keep": "standby", "outcome": "done"}  # fmt: skip
     container = {"name": SENTINEL, "state": "running", "image": "sentinel:2.1", "image_id": DIGEST, "digest": DIGEST}
-    forge = {"name": FORGE, "state": "paused", "image": "contextforge:1.0", "image_id": DIGEST, "digest": ""}
+    forge = {"name": FORGE, "state": "running", "image": "contextforge:1.0", "image_id": DIGEST, "digest": ""}
     return {
         "stack": "prod",
         "made_at": "2026-11-27T01:05:00+00:00",
@@ -56,7 +56,12 @@ def facts() -> dict[str, Any]:
             "backup": None,
             "restore_drill": None,
         },
-        "status": {"active": "sentinel", "predecessor": "paused", "unfinished": None},
+        "status": {"active": "sentinel", "predecessor": "standby", "unfinished": None},
+        "entry": {"ok": True, "reason": "", "restored_at": "", "others": [], "unread": []},
+        "sessions": [
+            {"pid": 4711, "since": "2026-11-27T00:40:00Z", "folder": "/home/operator/notes", "file": "",
+             "began_on": "contextforge", "goes_on": True, "reason": ""},
+        ],
         "update": {"number": 7, "at": "2026-11-27T01:01:00Z", "ended": "2026-11-27T01:02:40Z", "kind": "update",
                    "result": "succeeded", "image": "sentinel:2.1",
                    "around": {"git.head": "0123456789abcdef", "git.author": "Operator", "git.dirty": "false"}},
@@ -80,13 +85,14 @@ def facts() -> dict[str, Any]:
             "as_declared": {"ok": True, "containers": [SENTINEL, "sentinel-postgres"], "differences": []},
         },
         "firewall": {
-            "show": {"ok": True, "interfaces": ["eth0"], "ports": [9200, 9201], "missing": [], "reached": True,
+            "show": {"ok": True, "interfaces": ["eth0"], "ports": [9200, 9201], "missing": [], "unreached": [],
                      "rules": {"iptables": ["a", "b"], "ip6tables": ["a", "b"]},
-                     "script": {"path": "/home/operator/fix-iptables.sh", "block": True, "at_boot": "/etc/crontab"}},
+                     "script": {"path": "/home/operator/fix-iptables.sh", "block": True, "at_boot": "/etc/crontab"},
+                     "boot": {"problem": "", "entry": ""}},
             "probe": {"ok": True, "addresses": ["203.0.113.10"], "untried": ["2001:db8::10"], "ports": [9200, 9201],
                       "open": [], "shows": "No guarded port answers.", "does_not_show": "What a router lets through."},
         },
-        "rollback": {"images": [], "predecessor": [FORGE]},
+        "rollback": {"images": [], "predecessor": [FORGE], "proof": {"ok": True, "reason": "", "gates": ["health"]}},
         "plugins": {"command": "1.2.1", "docker": "5.2.0"},
         "nightly": True,
     }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from console.errors import UserError
 from console.progress import Progress
 from ops.commands import alert_drill
-from ops.commands.alert_drill import WAYS, Drill, Outcome, Way, run_ways
+from ops.commands.alert_drill import ROUTES, Drill, Outcome, Route, run_routes
 from settings import load
 from settings.model import SECRET_KEYS, Settings
 from tests.unit.settings.cases import SMALLEST, configuration
@@ -41,8 +41,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 def test_each_way_runs_on_the_host_and_the_message_shows_the_mark(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
-    result = run_ways(Drill("prod", settings(), "7f3a2c"), WAYS, progress)
-    assert [(row["way"], row["result"]) for row in result.document["ways"]] == [
+    result = run_routes(Drill("prod", settings(), "7f3a2c"), ROUTES, progress)
+    assert [(row["route"], row["result"]) for row in result.document["routes"]] == [
         ("webhook", "seen"),
         ("grafana", "sent"),
         ("n8n", "sent"),
@@ -59,21 +59,21 @@ def test_n8n_is_called_with_its_key_while_the_watch_is_there(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
     key = "n8n-" + "n" * 40
-    result = run_ways(Drill("prod", settings(n8n_api_key=key), "7f3a2c"), WAYS[2:], progress)
-    assert [row["result"] for row in result.document["ways"]] == ["sent"]
+    result = run_routes(Drill("prod", settings(n8n_api_key=key), "7f3a2c"), ROUTES[2:], progress)
+    assert [row["result"] for row in result.document["routes"]] == ["sent"]
     ((verb, sent),) = host
     assert (verb, sent["key"], "Alert test 7f3a2c" in sent["embed"]) == ("n8n send", key, True)
     assert key not in str(result)
     for absent in ({"health_watch__enabled": False}, {"active": "contextforge"}):
-        result = run_ways(Drill("prod", settings(n8n_api_key=key, **absent), "7f3a2c"), WAYS[2:], progress)
-        assert [row["result"] for row in result.document["ways"]] == ["absent"]
+        result = run_routes(Drill("prod", settings(n8n_api_key=key, **absent), "7f3a2c"), ROUTES[2:], progress)
+        assert [row["result"] for row in result.document["routes"]] == ["absent"]
 
 
 def test_without_grafana_and_watch_nothing_is_sent_which_is_no_success(
     host: list[tuple[str, dict[str, Any]]], progress: Progress
 ) -> None:
-    result = run_ways(
-        Drill("prod", settings(grafana__enabled=False, health_watch__enabled=False), "7f3a2c"), WAYS, progress
+    result = run_routes(
+        Drill("prod", settings(grafana__enabled=False, health_watch__enabled=False), "7f3a2c"), ROUTES, progress
     )
     assert result.ok is False
     assert "No message was sent: nothing in this stack sends alerts" in result.text
@@ -88,9 +88,9 @@ def failed(drill: Drill) -> Outcome:
 
 
 @pytest.mark.parametrize("bad", [fails, failed], ids=["raised", "returned"])
-def test_one_way_that_fails_is_named_and_the_others_are_tried_all_the_same(bad: Way, progress: Progress) -> None:
-    ways: list[tuple[str, Way]] = [("bad", bad), ("good", lambda drill: Outcome("sent", "taken"))]
-    result = run_ways(Drill("prod", settings(), "7f3a2c"), ways, progress)
+def test_one_way_that_fails_is_named_and_the_others_are_tried_all_the_same(bad: Route, progress: Progress) -> None:
+    routes: list[tuple[str, Route]] = [("bad", bad), ("good", lambda drill: Outcome("sent", "taken"))]
+    result = run_routes(Drill("prod", settings(), "7f3a2c"), routes, progress)
     assert result.ok is False
-    assert [row["result"] for row in result.document["ways"]] == ["failed", "sent"]
+    assert [row["result"] for row in result.document["routes"]] == ["failed", "sent"]
     assert "bad        failed   " in result.text and "Discord answers 404" in result.text

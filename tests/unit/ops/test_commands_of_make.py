@@ -72,7 +72,7 @@ def test_another_stack_keeps_the_operators_own_backend_and_passphrase(tmp_path: 
 
 def test_a_mistyped_stack_leaves_no_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "STATE", tmp_path / ".state")
-    with pytest.raises(UserError, match="There is no stack prodd yet"):
+    with pytest.raises(UserError, match="This clone has no state of stack prodd"):
         environment.require_state("prodd", {"PATH": "/usr/bin"})
     assert list(tmp_path.iterdir()) == []
 
@@ -144,6 +144,14 @@ def test_no_locked_file_names_a_host_to_download_from(file: Path) -> None:
         ("x\n  error: Volume is in use\nerror: update failed", "Volume is in use."),
         ("error: no stack named 'a' found", "no stack named 'a' found."),
         ("", "it gave no reason; see its output above."),
+        (
+            ' + c creating error: exit status 1: running "python3 -":\n + c failed\nDiagnostics:\n'
+            'x:\n  error: update failed\n\ny:\n    error: exit status 1: running "python3 -":\n    noise\n'
+            "    hostctl postgres ready: The database is away.\n    its log\n\nerror: update failed",
+            "hostctl postgres ready: The database is away.",
+        ),
+        ('error: Process exited with status 3: running "a":\n  one\n  why', "why."),
+        ('error: exit status 3: running "a":\n\nerror: update failed', 'exit status 3: running "a":.'),
     ],
 )
 def test_the_engines_error_becomes_one_sentence(said: str, sentence: str) -> None:

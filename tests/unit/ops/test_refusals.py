@@ -15,9 +15,10 @@ from ops import __main__ as commands
 from ops.commands import rollback, status
 from ops.commands.rollback import Choice, images_of
 from ops.engine import host
-from ops.engine.recovery import Lock
+from ops.engine.locks import Lock
 from settings import Settings, load
 from settings.model import SECRET_KEYS
+from tests.unit.ops.test_recovery import running_pulumi
 from tests.unit.settings.cases import configuration
 
 SENTENCE = "hostctl sentinel start: gateway-1 ended with exit code 1 (docs/runbook.md#hostctl-sentinel-start)"
@@ -38,7 +39,7 @@ def settings(**changes: Any) -> Settings:
     ],
 )  # fmt: skip
 def test_what_the_host_refuses_is_its_sentence_with_the_log_that_follows_it(said: str, sentence: str) -> None:
-    assert host._sentence(said, 255) == sentence  # type: ignore[reportPrivateUsage]
+    assert host.refusal(said, 255) == sentence
 
 
 @pytest.mark.parametrize(
@@ -88,18 +89,19 @@ def test_a_chosen_update_needs_every_image_that_it_ran_and_the_rollback_only_wha
 
 
 def test_a_lock_of_this_machine_is_waited_for_and_one_of_another_may_be_cancelled() -> None:
-    assert Lock("me", socket.gethostname(), 41, "2026-11-24").fix() == "wait until it has ended"
+    with running_pulumi() as running:
+        assert Lock("me", socket.gethostname(), running.pid, "").fix() == "wait until it has ended"
     assert "`pulumi cancel`" in Lock("me", "laptop", 41, "2026-11-24").fix()
 
 
 def test_a_handover_at_work_is_not_called_cut_off() -> None:
     seen: dict[str, Any] = {
         "active": "sentinel", "holder": {"name": "gateway-1", "id": "1"},
-        "unfinished": {"verb": "cutover", "at": "10:00", "point": "cutover.release.pause"},
+        "unfinished": {"verb": "cutover", "at": "10:00", "point": "cutover.release.disconnect"},
         "busy": {"reason": "handover cutover", "pid": 41, "since": "10:00"},
     }  # fmt: skip
     outputs = {"active": "sentinel", "sentinel": "gateway-1"}
     (one,) = status._of_the_port(seen, outputs)  # type: ignore[reportPrivateUsage]
     assert one == "handover cutover (process 41) is at work since 10:00: wait until it has ended"
     (one,) = status._of_the_port({**seen, "busy": None}, outputs)  # type: ignore[reportPrivateUsage]
-    assert "was interrupted at cutover.release.pause" in one
+    assert "was interrupted at cutover.release.disconnect" in one

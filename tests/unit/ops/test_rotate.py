@@ -12,6 +12,7 @@ from console.errors import UserError
 from console.progress import Progress
 from console.result import Result
 from ops.commands import rotate
+from ops.engine import orphans
 from ops.engine.run import EngineFailed
 from settings import SECRET_KEYS
 
@@ -39,13 +40,16 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_text(f"{key}={value}")
 
     monkeypatch.setattr(rotate, "ROOT", tmp_path)
+    monkeypatch.setattr(orphans, "WORK", tmp_path / "work")
     monkeypatch.setattr(rotate, "_handover", handover)
     monkeypatch.setattr(rotate, "set_secret", set_secret)
     return path
 
 
-def deploying(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
+def deploying(monkeypatch: pytest.MonkeyPatch, outcome: Any, begins: bool = False) -> None:
     def up(stack: str, progress: Progress, *, yes: bool) -> Result:
+        if begins:
+            orphans.note_beginning(stack)
         if isinstance(outcome, Exception):
             raise outcome
         return Result({"outputs": {"handover": outcome}}, "deployed")
@@ -107,6 +111,16 @@ def test_what_is_refused_before_the_engine_runs_leaves_the_old_secret(
     with pytest.raises(UserError, match="the host moved"):
         rotate.rotate("prod", progress, secret="jwt_secret", yes=True)
     assert file.read_text() == "old"
+
+
+def test_a_refusal_after_the_engine_has_begun_keeps_the_new_secret(
+    file: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's sentence on the handover, say: by then the database may have the new password."""
+    deploying(monkeypatch, UserError("hostctl handover cutover: the container is gone."), begins=True)
+    with pytest.raises(UserError, match=r"the container is gone\. Fix that, then run `make up STACK=prod` to continue"):
+        rotate.rotate("prod", progress, secret="postgres_password", yes=True)
+    assert file.read_text().startswith("postgres_password=")
 
 
 def test_a_run_that_failed_in_between_keeps_the_new_secret_and_says_how_to_go_on(

@@ -14,7 +14,7 @@ import pytest
 
 from console.errors import UserError
 from console.paths import WORK
-from ops.engine.stack_secrets import make_missing, make_secrets
+from ops.engine.stack_secrets import make_secrets, runner
 from settings import SECRET_KEYS
 
 MADE = ("jwt_secret", "postgres_password", "health_token", "grafana_admin_password", "grafana_secret_key")
@@ -36,7 +36,7 @@ class Engine:
 
 def test_missing_secrets_are_made_strong_and_given_on_stdin() -> None:
     engine = Engine({})
-    report = make_missing("prod", engine)
+    report = make_secrets("prod", engine)
     assert report.made == MADE
     values = [stdin for argv, stdin in engine.calls if "set" in argv]
     assert len(set(values)) == len(MADE)
@@ -49,22 +49,22 @@ def test_missing_secrets_are_made_strong_and_given_on_stdin() -> None:
 
 def test_a_second_run_makes_nothing_and_overwrites_nothing() -> None:
     engine = Engine({})
-    make_missing("prod", engine)
+    make_secrets("prod", engine)
     engine.calls.clear()
-    report = make_missing("prod", engine)
+    report = make_secrets("prod", engine)
     assert (report.made, report.kept) == ((), MADE)
     assert [argv for argv, _ in engine.calls if "set" in argv] == []
 
 
 def test_secrets_that_only_the_operator_knows_are_listed_with_their_line() -> None:
-    report = make_missing("prod", Engine({}))
+    report = make_secrets("prod", Engine({}))
     assert set(report.yours) == set(SECRET_KEYS) - set(MADE)
     assert "  pulumi config set --secret --stack prod discord_webhook" in report.text("prod").splitlines()
 
 
 def test_a_secret_in_the_clear_is_reported_and_left_alone() -> None:
     engine = Engine({"sentinel-cutover:jwt_secret": {"value": "x", "secret": False}})
-    report = make_missing("prod", engine)
+    report = make_secrets("prod", engine)
     assert report.in_the_clear == ("jwt_secret",)
     assert "jwt_secret" not in report.made and report.document()["ok"] is False
 
@@ -74,7 +74,7 @@ def test_an_engine_that_fails_is_one_sentence(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho 'error: no stack named prod' >&2\nexit 255\n", encoding="utf-8")
     program.chmod(0o755)
     with pytest.raises(UserError, match="stack prod could not be used by pulumi config: error: no stack named prod"):
-        make_secrets("prod", {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, tmp_path)
+        make_secrets("prod", runner("prod", {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, tmp_path))
 
 
 ENGINE = shutil.which("pulumi", path=f"{WORK}/toolchain/bin:{os.environ['PATH']}")
@@ -96,6 +96,6 @@ def test_the_real_engine_keeps_what_was_made(tmp_path: Path) -> None:
     subprocess.run(
         [str(ENGINE), "stack", "init", "prod"], cwd=tmp_path, env=environment, check=True, capture_output=True
     )
-    assert make_secrets("prod", environment, tmp_path).made == MADE
-    assert make_secrets("prod", environment, tmp_path).made == ()
+    assert make_secrets("prod", runner("prod", environment, tmp_path)).made == MADE
+    assert make_secrets("prod", runner("prod", environment, tmp_path)).made == ()
     assert (tmp_path / "Pulumi.prod.yaml").read_text(encoding="utf-8").count("secure:") == len(MADE)

@@ -26,6 +26,11 @@ def test_a_components_outputs_come_without_the_secret_ones() -> None:
     assert found == {"report": {"trigger": "cron"}}
 
 
+def test_an_output_that_a_run_with_targets_left_unknown_is_none() -> None:
+    found = state.component([component("ClaudeClient", entry_request=state.UNKNOWN, token="kept")], "ClaudeClient")
+    assert found == {"token": "kept"}
+
+
 def test_of_two_components_the_one_that_waits_to_be_deleted_is_not_read() -> None:
     old = {**component("Handover", request={"container": "old"}), "delete": True}
     new = component("Handover", request={"container": "new"})

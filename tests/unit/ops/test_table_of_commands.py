@@ -8,13 +8,14 @@ import re
 import pytest
 
 from console.paths import ROOT
-from ops.__main__ import COMMANDS, function_of
+from ops.__main__ import COMMANDS, OF_A_FLEET, function_of
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_commands_function_takes_the_options_of_the_table(command: str) -> None:
     parameters = inspect.signature(function_of(command)).parameters.values()
-    assert [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY][:2] == ["stack", "progress"]
+    subject = "stacks" if command.startswith(OF_A_FLEET) else "stack"
+    assert [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY][:2] == [subject, "progress"]
     assert tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY) == COMMANDS[command]
 
 

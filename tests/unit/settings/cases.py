@@ -15,7 +15,6 @@ SQLITE: dict[str, Any] = {
     "kind": "http",
     "url": "http://sqlite:8000/mcp",
     "container": "mcp-sqlite",
-    "aliases": ["sqlite"],
     "tool": "list_tables",
 }
 THINKING: dict[str, Any] = {

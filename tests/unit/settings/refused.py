@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from settings.gateway_sections import BRIDGE_MEMORY_MB, GATEWAY_MEMORY_MB
 from tests.unit.settings.cases import SQLITE, THINKING
 
 ZEROS = "postgres@sha256:" + "0" * 64
@@ -75,7 +76,7 @@ SINGLE: list[tuple[dict[str, Any], str, str, str]] = [
         "set --secret discord_webhook",
     ),
     ({"nightly__audit_days": "0"}, "nightly.audit_days", "at least 1", "set nightly.audit_days 30"),
-    ({"prometheus__retention_days": 0}, "prometheus.retention_days", "at least 1", "set prometheus.retention_days 15"),
+    ({"client__token_days": 0}, "client.token_days", "at least 1", "set client.token_days 90"),
     ({"firewall__interface": "eth0/1"}, "firewall.interface", "interface's name", "set firewall.interface auto"),
     ({"firewall__interface": "a" * 16}, "firewall.interface", "1 to 15 characters", "set firewall.interface auto"),
     ({"host__folder": "var/lib"}, "host.folder", "an absolute path", "set host.folder /var/lib/sentinel-cutover"),
@@ -124,30 +125,34 @@ TOGETHER: list[tuple[dict[str, Any], str, str, str]] = [
         "set --path sentinel.start_seconds 300",
     ),
     (
-        {"verification__call_seconds": "200"},
-        "verification.limit_seconds",
-        "at least 260: call_seconds (200)",
-        "set --path verification.limit_seconds 260",
+        {"sentinel__memory_mb": "50"},
+        "sentinel.memory_mb",
+        f"at least {BRIDGE_MEMORY_MB}",
+        "set sentinel.memory_mb 1024",
     ),
     (
-        {"verification__limit_seconds": "100"},
-        "verification.limit_seconds",
-        "takes every other's result with it",
-        "set verification.limit_seconds 120",
+        {"sentinel__memory_mb": "100", "backends": [{**SQLITE, "process": "slow"}, THINKING]},
+        "sentinel.memory_mb",
+        f"at least {BRIDGE_MEMORY_MB + GATEWAY_MEMORY_MB}",
+        "set sentinel.memory_mb 1024",
     ),
-    ({"run__limit_seconds": "100"}, "run.limit_seconds", "the sum of", "set run.limit_seconds 1800"),
-    ({"sentinel__memory_mb": "50"}, "sentinel.memory_mb", "at least 64", "set sentinel.memory_mb 1024"),
     (
         {"alerts__memory_target_mb": "2000"},
         "alerts.memory_target_mb",
         "dies before the alert",
-        "set alerts.memory_target_mb 100",
+        "set alerts.memory_target_mb 130",
     ),
     (
-        {"sentinel": {"serve": "native", "session_idle_seconds": 70000}},
-        "sentinel.session_idle_seconds",
+        {"sentinel__serve": "native", "backends": stdio(process="own")},
+        "backends[0].process",
+        "one process serves",
+        "rm --path 'backends[0].process'",
+    ),
+    (
+        {"sentinel": {"serve": "native", "backends_seconds": 70}},
+        "sentinel.backends_seconds",
         "only the bridge knows it",
-        "set --path sentinel.session_idle_seconds 3600",
+        "set --path sentinel.backends_seconds 60",
     ),
     (
         {"sentinel__context": "/srv/sentinel", "sentinel__image": "sentinel-gateway:0.1.0@sha256:" + "a" * 64},
@@ -194,40 +199,22 @@ TOGETHER: list[tuple[dict[str, Any], str, str, str]] = [
     ({"backends": http(url=None)}, "backends[0].url", "kind is http", "set --path 'backends[0].url' '<url>'"),
     ({"backends": stdio(url="http://a/b")}, "backends[0].url", "nothing, because", "rm --path 'backends[0].url'"),
     (
-        {"backends": http(aliases=[])},
-        "backends[0].aliases[0]",
-        "the name in backends[0].url (sqlite)",
-        "set --path 'backends[0].aliases[0]' sqlite",
-    ),
-    (
-        {"backends": http(container=None)},
-        "backends[0].aliases",
-        "nothing without backends[0].container",
-        "rm --path 'backends[0].aliases'",
-    ),
-    (
         {"backends": http(url="http://127.0.0.1:1/mcp")},
         "backends[0].url",
         "is Sentinel itself",
         "set --path 'backends[0].url' '<url>'",
     ),
     (
-        {"backends": http(url="http://postgres:1/", aliases=["postgres"])},
-        "backends[0].aliases[0]",
+        {"backends": http(url="http://postgres:1/")},
+        "backends[0].url",
         "Sentinel's own containers",
-        "set --path 'backends[0].aliases[0]' '<another name>'",
+        "set --path 'backends[0].url' '<url>'",
     ),
     (
         {"backends": stdio(optional=True)},
         "backends[0].reason",
         "the report repeats",
         "set --path 'backends[0].reason' '<reason>'",
-    ),
-    (
-        {"backends": stdio(needs_internet=True)},
-        "backends[0].upstream_hosts[0]",
-        "the gate tries it",
-        "set --path 'backends[0].upstream_hosts[0]' '<host name>'",
     ),
     (
         {"backends": stdio(environment={"A_KEY": "v"})},

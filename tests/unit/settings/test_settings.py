@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from settings import SECRET_KEYS, SettingsError, load, load_from_pulumi, load_or_stop, ports_of, warnings
+from settings import SECRET_KEYS, SettingsError, load, load_from_pulumi, load_or_stop, ports_of, shared, warnings
 from settings.reference_page import configuration_text, project_text
 from tests.unit.settings.cases import SQLITE, configuration, refusal
 
@@ -44,7 +44,7 @@ def test_texts_of_pulumi_become_numbers_booleans_and_objects() -> None:
     settings = load({**own, **raw}, [f"sentinel-cutover:{key}" for key in SECRET_KEYS])
     assert (settings.sentinel.port, settings.sentinel.standby) == (9300, False)
     assert settings.firewall.guard_ports == (5678,)
-    assert settings.backends[0].aliases == ("sqlite",)
+    assert (settings.backends[0].aliases, settings.backends[0].needs_internet) == (("sqlite",), False)
 
 
 def test_the_literal_dotted_key_wins_over_the_nested_one() -> None:
@@ -57,11 +57,6 @@ def test_an_empty_text_leaves_an_optional_key_unset() -> None:
     settings = load(configuration(host__address="", client__file=""), SECRET_KEYS)
     assert settings.host.address is None
     assert settings.client.file == "/home/operator/.claude.json"
-
-
-def test_docker_kills_the_gateway_only_after_its_audit_rows_are_written() -> None:
-    settings = load(configuration(sentinel__drain_seconds="60"), SECRET_KEYS)
-    assert settings.sentinel.stop_seconds == 80
 
 
 def test_settings_are_immutable_and_print_no_secret() -> None:
@@ -107,12 +102,12 @@ def test_the_production_stack_lacks_nothing_but_digests_and_secrets() -> None:
 
 
 def test_project_file_and_documentation_are_those_of_the_model() -> None:
-    assert (ROOT / "Pulumi.yaml").read_text(encoding="utf-8") == project_text()
+    assert (ROOT / "Pulumi.yaml").read_text(encoding="utf-8") == project_text(shared.read(ROOT))
     assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == configuration_text()
 
 
 def test_defaults_of_the_project_file_are_the_defaults_of_the_model() -> None:
-    declared = yaml.safe_load(project_text())["config"]
+    declared = yaml.safe_load(project_text({}))["config"]
     defaults = {key: declaration["default"] for key, declaration in declared.items()}
     assert load({**defaults, **configuration()}, SECRET_KEYS) == load(configuration(), SECRET_KEYS)
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from settings import SettingsError, load, report
+from settings import SettingsError, load
 from settings.model import SECRET_KEYS, Settings
 from tests.unit.settings.cases import configuration
 
@@ -49,5 +49,5 @@ def test_any_configuration_is_settings_or_a_report_and_no_secret_is_shown(change
     try:
         load(raw, set(SECRET_KEYS), stack="prod")
     except SettingsError as error:
-        said = report(error)
+        said = str(error)
         assert said.strip() and SECRET not in said

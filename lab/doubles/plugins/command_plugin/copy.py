@@ -1,19 +1,18 @@
 """`command.remote.CopyToRemote`.
 
-Owns: a file, text or folder copied to a remote host.
+Owns: a file, text or folder copied to a remote host by sshd's SFTP subsystem, without which it fails as the published
+plugin does.
 Deliberately does not: delete anything on destroy; the published plugin does not either.
 """
 
 from __future__ import annotations
 
-import io
-import shlex
-import tarfile
-from pathlib import Path
+import tempfile
+from pathlib import Path, PurePosixPath
 
 from lab.doubles.plugins.command_plugin.common import command_schema
 from lab.doubles.plugins.command_plugin.process import Children
-from lab.doubles.plugins.command_plugin.ssh import Ssh, reached
+from lab.doubles.plugins.command_plugin.ssh import reached
 from lab.doubles.plugins.frame.facts import AllowedHosts
 from lab.doubles.plugins.frame.serve import PluginError
 from lab.doubles.plugins.frame.values import PlainMap, text
@@ -30,16 +29,19 @@ def copy(children: Children, hosts: AllowedHosts, inputs: PlainMap) -> None:
     if not isinstance(source, dict) or not ("path" in source or "text" in source):
         raise PluginError("source: asset must be a path-based file asset or a text asset, or an archive of a path")
     target = text(inputs["remotePath"])
-    with reached(children, hosts, connection if isinstance(connection, dict) else {}) as ssh:
+    with (
+        reached(children, hosts, connection if isinstance(connection, dict) else {}) as ssh,
+        tempfile.NamedTemporaryFile("w") as content,
+    ):
         if "text" in source:
-            _write(ssh, text(source["text"]).encode(), target)
+            content.write(text(source["text"]))
+            content.flush()
+            parents = reversed(PurePosixPath(target).parents)
+            ssh.sftp([*(f"-mkdir {_quoted(str(folder))}" for folder in parents), _put(content.name, target)])
         elif Path(text(source["path"])).is_dir():
-            _write_folder(ssh, text(source["path"]), target)
+            ssh.sftp([f"-mkdir {_quoted(target)}", *_put_folder(text(source["path"]), target)])
         else:
-            path = Path(text(source["path"]))
-            quoted = shlex.quote(target)
-            kind = ssh.run(f"test -d {quoted} && echo folder || true").stdout
-            _write(ssh, path.read_bytes(), f"{target}/{path.name}" if kind else target)
+            ssh.sftp([_put(text(source["path"]), target)])
 
 
 def _content_hash(values: PlainMap) -> str:
@@ -47,15 +49,15 @@ def _content_hash(values: PlainMap) -> str:
     return text(source.get("hash")) if isinstance(source, dict) else ""
 
 
-def _write(ssh: Ssh, content: bytes, target: str) -> None:
-    ssh.run(f"cat > {shlex.quote(target)}", stdin=content)
-
-
-def _write_folder(ssh: Ssh, source: str, target: str) -> None:
+def _put_folder(source: str, target: str) -> list[str]:
     # As the published plugin: without a final slash the folder itself is copied, with one only what is in it.
-    inside = "." if source.endswith("/") else Path(source).name
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.add(source, arcname=inside)
-    quoted = shlex.quote(target)
-    ssh.run(f"mkdir -p {quoted} && tar -xf - --no-same-owner -C {quoted}", stdin=packed.getvalue())
+    copied = sorted(str(path) for path in Path(source).iterdir()) if source.endswith("/") else [source]
+    return [_put(path, target, "-R ") for path in copied]
+
+
+def _put(source: str, target: str, options: str = "") -> str:
+    return f"put {options}{_quoted(source)} {_quoted(target)}"
+
+
+def _quoted(path: str) -> str:
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'

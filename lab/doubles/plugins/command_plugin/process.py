@@ -6,6 +6,7 @@ Deliberately does not: know what is run, or where.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -46,6 +47,7 @@ class Children:
         folder: Path | None,
         echo_stdout: Callable[[str], None] | None,
         echo_stderr: Callable[[str], None] | None,
+        exited: str = "exit status",
     ) -> Output:
         """Raises `PluginError` with all the child wrote when it fails, worded as the published plugin does."""
         child = self._start(argv, what, environment, folder)
@@ -66,8 +68,8 @@ class Children:
         with self._lock:
             self._running.discard(child)
         if status != 0:
-            reason = f"exit status {status}" if status > 0 else f"signal: {signal.Signals(-status).name}"
-            raise PluginError(f'{reason}: running "{what}":\n{b"".join(both).decode(errors="replace")}')
+            reason = f"{exited} {status}" if status > 0 else f"signal: {signal.Signals(-status).name}"
+            raise PluginError(f"{reason}: running {_quoted(what)}:\n{b''.join(both).decode(errors='replace')}")
         stdout, stderr = (b"".join(kept).decode(errors="replace").removesuffix("\n") for kept in captured)
         return Output(stdout, stderr)
 
@@ -100,9 +102,14 @@ class Children:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise PluginError(f'{error.strerror}: running "{what}": {error.filename}') from error
+                raise PluginError(f"{error.strerror}: running {_quoted(what)}: {error.filename}") from error
             self._running.add(child)
             return child
+
+
+def _quoted(command: str) -> str:
+    """On one line, as Go quotes it."""
+    return json.dumps(command, ensure_ascii=False)
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

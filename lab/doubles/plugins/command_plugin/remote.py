@@ -41,5 +41,6 @@ def run(children: Children, hosts: AllowedHosts, request: Run, command: str) -> 
             folder=None,
             echo_stdout=request.echo_stdout(),
             echo_stderr=request.echo_stderr(),
+            exited="Process exited with status",
         )
     return {"stdout": output.stdout, "stderr": output.stderr}

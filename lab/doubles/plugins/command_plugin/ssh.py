@@ -25,8 +25,20 @@ CONNECTION_DEFAULTS: PlainMap = {"user": "root", "port": 22, "dialErrorLimit": 1
 @dataclass(frozen=True)
 class Ssh:
     children: Children
-    argv: list[str]
-    """The client with all options and the address, ready for a remote command."""
+    options: list[str]
+    host: str
+
+    def sftp(self, lines: list[str]) -> None:
+        """Has sshd's SFTP subsystem carry out the lines; raises PluginError at the first that fails."""
+        self.children.run(
+            ["sftp", *self.options, "-b", "-", "--", self.host],
+            what="sftp",
+            stdin="".join(f"{line}\n" for line in lines).encode(),
+            environment=os.environ,
+            folder=None,
+            echo_stdout=None,
+            echo_stderr=None,
+        )
 
     def run(self, command: str, *, stdin: bytes = b"", environment: dict[str, str] | None = None) -> Output:
         return self.children.run(
@@ -41,7 +53,7 @@ class Ssh:
 
     def command_line(self, command: str, environment: dict[str, str]) -> list[str]:
         sent = [part for name in environment for part in ("-o", f"SendEnv={name}")]
-        return [self.argv[0], *sent, *self.argv[1:], command]
+        return ["ssh", *sent, *self.options, "--", self.host, command]
 
     def refused_variables(self, environment: dict[str, str]) -> list[str]:
         """The names that sshd does not let in; the client cannot know, so the other side is checked."""
@@ -61,11 +73,13 @@ def reached(children: Children, hosts: AllowedHosts, connection: PlainMap) -> Ge
     if unknown:
         raise PluginError(f"connection: the lab's command plugin knows no {unknown[0]}; use a privateKey without one.")
     with tempfile.TemporaryDirectory(prefix="sc-ssh-") as folder:
-        yield Ssh(children, ["ssh", *_options(connection, Path(folder)), "--", host])
+        yield Ssh(children, _options(connection, Path(folder)), host)
 
 
 def _options(connection: PlainMap, folder: Path) -> list[str]:
     settings = {
+        "User": text(connection.get("user")) or "root",
+        "Port": number(connection.get("port"), 22),
         "BatchMode": "yes",
         "LogLevel": "ERROR",
         "StrictHostKeyChecking": "no",
@@ -83,4 +97,4 @@ def _options(connection: PlainMap, folder: Path) -> list[str]:
         key.touch(0o600)
         key.write_text(text(connection["privateKey"]).rstrip("\n") + "\n")
         options += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
-    return [*options, "-l", text(connection.get("user")) or "root", "-p", text(number(connection.get("port"), 22))]
+    return options

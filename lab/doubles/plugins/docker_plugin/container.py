@@ -16,13 +16,13 @@ from lab.doubles.plugins.docker_plugin.container_body import create_body, endpoi
 from lab.doubles.plugins.docker_plugin.container_schema import CONTAINER
 from lab.doubles.plugins.docker_plugin.container_state import state_of
 from lab.doubles.plugins.docker_plugin.resource import CreatedBadlyError, DockerApi, explained
-from lab.doubles.plugins.frame.schema import Kind
 from lab.doubles.plugins.frame.serve import PluginError
 from lab.doubles.plugins.frame.values import PlainMap, items, number, text
 
 _META = '{"e2bfb730-ecaa-11e6-8f88-34363bc7c4c0":{"create":1200000000000,"delete":1200000000000,"update":1200000000000}'
 _REALLY_UPDATED = ("restart", "maxRetryCount", "cpuShares", "cpuSet", "memory", "memorySwap", "memoryReservation")
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 1.0
+"""As the published plugin: it sees a container healthy up to a second late."""
 _MEBIBYTE = 1024 * 1024
 
 
@@ -63,6 +63,8 @@ class Container:
 
     def update(self, client: DockerApi, resource_id: str, state: PlainMap, inputs: PlainMap) -> PlainMap:
         planned = self.schema.planned(state, inputs)
+        if inputs.get("mustRun") and not state.get("mustRun") and inputs.get("start"):
+            client.start(resource_id)
         if any((state.get(key) or 0) != (planned.get(key) or 0) for key in _REALLY_UPDATED):
             try:
                 client.update_container(resource_id, **_limits(inputs))
@@ -85,15 +87,6 @@ class Container:
 
     def deletes_first(self, state: PlainMap, inputs: PlainMap) -> bool:
         return True
-
-    def live_differences(self, client: DockerApi, resource_id: str, inputs: PlainMap) -> dict[str, Kind]:
-        if not inputs.get("mustRun"):
-            return {}
-        try:
-            running = client.inspect_container(resource_id)["State"]["Running"]
-        except docker.errors.NotFound:
-            return {}
-        return {} if running else {"mustRun": Kind.UPDATE_REPLACE}
 
 
 def _join_networks(client: DockerApi, container: str, inputs: PlainMap) -> None:
@@ -147,9 +140,9 @@ def _wait_until_healthy(client: DockerApi, container: str, seconds: int) -> None
             )
         if health["Status"] == "healthy":
             return
-        if time.monotonic() > until:
-            raise PluginError(f"the container did not become healthy within {seconds} s, it is {health['Status']}")
-        time.sleep(_POLL_SECONDS)
+        if (left := until - time.monotonic()) <= 0:
+            raise PluginError("container failed to be in healthy state")
+        time.sleep(min(_POLL_SECONDS, left))
 
 
 def _limits(inputs: PlainMap) -> dict[str, Any]:

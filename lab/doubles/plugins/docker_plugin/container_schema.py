@@ -118,7 +118,7 @@ CONTAINER = Schema(
         "volumes": Field("set", filling=_VOLUME),
         "uploads": Field("set", filling=_UPLOAD),
         "networksAdvanced": Field("set", filling=_NETWORK),
-        "ports": Field("list", defaults={"ip": "0.0.0.0", "protocol": "tcp"}),
+        "ports": Field("list", order="internal", defaults={"ip": "0.0.0.0", "protocol": "tcp"}),
     },
     defaults={
         "containerReadRefreshTimeoutMilliseconds": 15000,

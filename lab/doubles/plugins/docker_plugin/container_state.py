@@ -12,7 +12,7 @@ from typing import Any
 from lab.doubles.plugins.docker_plugin.container_schema import CONTAINER
 from lab.doubles.plugins.docker_plugin.resource import listed
 from lab.doubles.plugins.frame.schema import filled
-from lab.doubles.plugins.frame.values import Plain, PlainMap, items, number, text
+from lab.doubles.plugins.frame.values import Plain, PlainMap
 
 _MEBIBYTE = 1024 * 1024
 _KEPT = [
@@ -29,7 +29,6 @@ _KEPT = [
     "gpus",
     "labels",
     "logs",
-    "mustRun",
     "networksAdvanced",
     "removeVolumes",
     "start",
@@ -54,11 +53,13 @@ def state_of(found: Any, before: PlainMap, *, refreshed: bool) -> PlainMap:
         "exitCode": before.get("exitCode") if running else found["State"]["ExitCode"],
         "id": found["Id"],
         "image": before["image"] if config["Image"] == before.get("image") else found["Image"],
+        # So that the next diff shows a container that was stopped by hand.
+        "mustRun": bool(before.get("mustRun")) and running,
         "name": found["Name"].lstrip("/"),
         "networkDatas": _networks(found["NetworkSettings"]["Networks"]),
         "platform": found.get("Platform", "linux"),
-        # A container that does not run publishes nothing; its ports are kept as declared.
-        "ports": _ports(found["NetworkSettings"]["Ports"], before) if running else _clean(before.get("ports")),
+        # A container that must run shows what it publishes, which is nothing while it does not run.
+        "ports": _ports(found, before) if running or before.get("mustRun") else _clean(before.get("ports")),
     }
     for key, source in _NULL_UNTIL_REFRESHED.items():
         state[key] = host.get(source) or ([] if refreshed else None)
@@ -202,19 +203,18 @@ def _networks(networks: Any) -> list[Plain]:
     ]
 
 
-def _ports(published: Any, before: PlainMap) -> list[Plain]:
-    """In the order in which they were declared, others last."""
-    declared = [
-        (number(item.get("internal")), text(item.get("protocol")) or "tcp") for item in items(before.get("ports"))
-    ]
-    found: list[tuple[int, int, str, str]] = []
-    for port, holders in published.items():
-        internal, protocol = port.split("/")
-        port_and_protocol = (int(internal), protocol)
-        place = declared.index(port_and_protocol) if port_and_protocol in declared else len(declared)
-        for holder in listed(holders):
-            found.append((place, int(internal), f"{holder['HostIp']} {holder['HostPort']}", protocol))
+def _ports(found: Any, before: PlainMap) -> list[Plain]:
+    """In ascending order, however they were declared."""
+    if not before.get("ports"):
+        return []
+    ports: dict[str, Any] = found["NetworkSettings"]["Ports"] or {}
     return [
-        {"external": int(holder.split()[1]), "internal": internal, "ip": holder.split()[0], "protocol": protocol}
-        for _, internal, holder, protocol in sorted(found)
+        {
+            "external": int(each["HostPort"]),
+            "internal": int(port.split("/")[0]),
+            "ip": each["HostIp"],
+            "protocol": port.split("/")[1],
+        }
+        for port in sorted(ports, key=lambda port: int(port.split("/")[0]))
+        for each in listed(ports[port])
     ]

@@ -18,7 +18,7 @@ from lab.doubles.plugins.docker_plugin.resource import (
     remove_when_free,
     same_explicit_name,
 )
-from lab.doubles.plugins.frame.schema import Field, Kind, Schema
+from lab.doubles.plugins.frame.schema import Field, Schema
 from lab.doubles.plugins.frame.serve import PluginError
 from lab.doubles.plugins.frame.values import Plain, PlainMap, items, mapping, text
 
@@ -117,9 +117,6 @@ class Network:
 
     def deletes_first(self, state: PlainMap, inputs: PlainMap) -> bool:
         return same_explicit_name(state, inputs)
-
-    def live_differences(self, client: DockerApi, resource_id: str, inputs: PlainMap) -> dict[str, Kind]:
-        return {}
 
 
 def _ipam(item: PlainMap) -> dict[str, Any]:

@@ -81,9 +81,6 @@ class DockerDouble(sdk.Provider):
         resource = _resource(request.type)
         state, inputs = plain_map(request.old_state), plain_map(request.new_inputs)
         found = resource.schema.differences(state, inputs, request.ignore_changes)
-        if self._docker is not None:
-            docker = self._docker
-            found |= await self._call(lambda: resource.live_differences(docker.client(), request.resource_id, inputs))
         if _FAILED in text(state.get("__meta")):
             found["id"] = Kind.UPDATE_REPLACE
         return diff_response(found, delete_first=resource.deletes_first(state, inputs))

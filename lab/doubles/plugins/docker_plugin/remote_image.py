@@ -11,7 +11,7 @@ from typing import Any
 import docker.errors
 
 from lab.doubles.plugins.docker_plugin.resource import DockerApi, explained
-from lab.doubles.plugins.frame.schema import Field, Kind, Schema
+from lab.doubles.plugins.frame.schema import Field, Schema
 from lab.doubles.plugins.frame.serve import PluginError
 from lab.doubles.plugins.frame.values import PlainMap, text
 
@@ -60,9 +60,6 @@ class RemoteImage:
 
     def deletes_first(self, state: PlainMap, inputs: PlainMap) -> bool:
         return False
-
-    def live_differences(self, client: DockerApi, resource_id: str, inputs: PlainMap) -> dict[str, Kind]:
-        return {}
 
 
 def _local(client: DockerApi, name: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import docker.errors
 
-from lab.doubles.plugins.frame.schema import Kind, Schema
+from lab.doubles.plugins.frame.schema import Schema
 from lab.doubles.plugins.frame.serve import PluginError
 from lab.doubles.plugins.frame.values import PlainMap
 
@@ -50,8 +50,6 @@ class DockerResource(Protocol):
     def delete(self, client: DockerApi, resource_id: str, state: PlainMap) -> None: ...
 
     def deletes_first(self, state: PlainMap, inputs: PlainMap) -> bool: ...
-
-    def live_differences(self, client: DockerApi, resource_id: str, inputs: PlainMap) -> dict[str, Kind]: ...
 
 
 def same_explicit_name(state: PlainMap, inputs: PlainMap) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import docker.errors
 
 from lab.doubles.plugins.docker_plugin.resource import DockerApi, explained, remove_when_free, same_explicit_name
-from lab.doubles.plugins.frame.schema import Field, Kind, Schema
+from lab.doubles.plugins.frame.schema import Field, Schema
 from lab.doubles.plugins.frame.serve import PluginError
 from lab.doubles.plugins.frame.values import PlainMap, items, mapping, text
 
@@ -68,6 +68,3 @@ class Volume:
 
     def deletes_first(self, state: PlainMap, inputs: PlainMap) -> bool:
         return same_explicit_name(state, inputs)
-
-    def live_differences(self, client: DockerApi, resource_id: str, inputs: PlainMap) -> dict[str, Kind]:
-        return {}

@@ -16,7 +16,7 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.provider import DiffResponse, PropertyDiff, PropertyDiffKind
 from pulumi.runtime.rpc import UNKNOWN
 
-from lab.doubles.plugins.frame.values import Plain, PlainMap, Properties, holds_unknown, member, wire
+from lab.doubles.plugins.frame.values import Plain, PlainMap, Properties, holds_unknown, member, number, wire
 
 Kind = PropertyDiffKind
 _FORCED = {Kind.ADD: Kind.ADD_REPLACE, Kind.DELETE: Kind.DELETE_REPLACE, Kind.UPDATE: Kind.UPDATE_REPLACE}
@@ -38,6 +38,8 @@ class Field:
     """The value in state after an update when the program declares none."""
     defaults: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
     """Defaults of an object's members; recorded ones are never false, zero or empty."""
+    order: str | None = None
+    """The member by which a list's objects are sorted before they are compared."""
     filling: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
     """Members that state always shows for an object."""
 
@@ -143,15 +145,23 @@ def _canonical(value: Plain) -> Plain:
 
 
 def _field_difference(key: str, known: Field, old: Plain, new: Plain) -> Iterator[tuple[str, Kind]]:
-    before, after = _canonical(old), _canonical(new)
+    before, after = (_canonical(_sorted(side, known.order)) for side in (old, new))
     if new is None and known.computed:
         return
     if key in ("user", "workingDir") and after is None:
         return
-    if known.shape == "set" and isinstance(before, list) and isinstance(after, list):
+    if isinstance(old, bool) and isinstance(new, bool) and old != new:
+        yield key, Kind.UPDATE
+    elif known.shape == "set" and isinstance(before, list) and isinstance(after, list):
         yield from _set_difference(key, before, after)
     else:
         yield from _difference(key, before, after)
+
+
+def _sorted(value: Plain, order: str | None) -> Plain:
+    if order is None or not isinstance(value, list):
+        return value
+    return sorted(value, key=lambda item: number(item.get(order)) if isinstance(item, dict) else 0)
 
 
 def _set_difference(key: str, old: list[Plain], new: list[Plain]) -> Iterator[tuple[str, Kind]]:

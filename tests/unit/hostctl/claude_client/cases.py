@@ -23,7 +23,7 @@ AROUND: dict[str, Any] = {
 def document(home: Path, **values: Any) -> dict[str, Any]:
     return {
         "file": str(home / ".claude.json"), "scope": "user", "project": "", "entry": "sentinel",
-        "replaces": "contextforge", "authorization": "helper",
+        "replaces": "contextforge",
         "url": "http://127.0.0.1:9200/mcp", "token_file": str(home / ".mcp-token"), "issuer": "sentinel-gateway",
         "folder": str(home / "product" / "claude"), "helper": str(home / "product" / "claude" / "headers"), **values,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from hostctl.core.errors import Refusal
 from tests.unit.hostctl.claude_client.cases import act, document
 
+EXAMPLES = 300 if os.environ.get("SOAK") else 100
+"""Files a test; `make soak` takes more."""
 KEYS = st.one_of(st.text(max_size=6), st.sampled_from(['"', "\\", "}", "a{", "mcp"]))
 VALUES: Any = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8)),
@@ -51,7 +54,7 @@ def texts(draw: Any) -> str:
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=EXAMPLES)
 @example(text='{"mcpServers": {"": null, "contextforge": null, "sentinel": null}}', scope="user", touched=True)
 @given(text=texts(), scope=st.sampled_from(["user", "local"]), touched=st.booleans())
 def test_a_rollback_restores_every_byte_and_only_the_entries_differ_before(
@@ -85,7 +88,7 @@ def damaged(draw: Any) -> bytes:
     return content[:start] + draw(st.one_of(st.binary(max_size=4), st.just(b"\xef\xbb\xbf"))) + content[end:]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=EXAMPLES)
 @example(content=b'{"deep": ' + b"[" * 990 + b"]" * 990 + b"}", scope="user")
 @example(content=b'{"mcpServers": {}, "mcpServers": {}}', scope="user")
 @example(content=b"null", scope="local")

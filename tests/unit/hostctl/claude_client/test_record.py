@@ -20,7 +20,7 @@ def test_once_the_predecessor_is_retired_neither_its_entry_nor_its_token_comes_b
     (home / ".mcp-token").chmod(0o600)
     (home / ".mcp-token").write_text(ours())
     act("apply", document(home))
-    message = act("keep", document(home, replaces=""))["record"]
+    message = act("record", document(home, replaces=""))["record"]
     kept = json.loads(Path(message["path"]).read_text())
     assert (kept["found"]["theirs"], kept["token"]) == (None, {"exists": False})
     assert act("apply", document(home, replaces="", record=message))["changed"] is False
@@ -35,14 +35,16 @@ def test_another_place_than_the_recorded_one_is_refused_also_without_a_predecess
     act("apply", document(home))
     for values in ({"replaces": "", "entry": "other"}, {"replaces": "other"}):
         with pytest.raises(Refusal, match="cannot change while Sentinel serves"):
-            act("keep", document(home, **values))
+            act("record", document(home, **values))
 
 
 def test_of_the_record_only_its_path_and_its_hash_leave_the_host_and_no_secret(run: Any, home: Path) -> None:
-    literal, content = document(home, authorization="literal"), b"a-token-of-theirs-0123456789\n"
+    content = b"a-token-of-theirs-0123456789\n"
     (home / ".mcp-token").unlink()
     (home / ".mcp-token").write_bytes(content)
-    message = [run("claude", verb, document=literal) for verb in ("record", "keep", "apply", "restore", "forget")]
+    message = [
+        run("claude", verb, document=document(home)) for verb in ("record", "record", "apply", "restore", "forget")
+    ]
     assert [one.returncode for one in message] == [0] * 5, message
     secrets = ("Bearer", content.decode().strip(), base64.b64encode(content).decode())
     assert not [one for one in message for secret in secrets if secret in one.stdout + one.stderr]
@@ -72,13 +74,13 @@ def test_a_lost_record_is_reported_with_its_hash_until_the_entry_has_been_put_ri
     assert json.loads((home / ".claude.json").read_text()) == AROUND
 
 
-def test_forgetting_restores_and_leaves_nothing_of_ours(home: Path) -> None:
+def test_forgetting_restores_and_leaves_the_program_for_the_sessions_that_are_open(home: Path) -> None:
     before = (home / ".claude.json").read_bytes()
     act("record", document(home))
     act("apply", document(home))
     act("forget", document(home))
     assert (home / ".claude.json").read_bytes() == before
-    assert os.listdir(home / "product") == []
+    assert sorted(os.listdir(home / "product" / "claude")) == ["authorizations", "headers", "headers.py"]
     assert act("forget", document(home))["reason"] == "nothing was recorded"
 
 
@@ -94,7 +96,7 @@ def test_the_record_and_the_copy_are_for_their_owner_only(home: Path) -> None:
 def test_what_the_record_belongs_to_cannot_change_while_sentinel_serves(home: Path) -> None:
     act("record", document(home))
     with pytest.raises(Refusal, match="which cannot change while Sentinel serves: set active to contextforge"):
-        act("keep", document(home, entry="another"))
+        act("record", document(home, entry="another"))
 
 
 def test_applying_without_a_record_is_refused(home: Path) -> None:

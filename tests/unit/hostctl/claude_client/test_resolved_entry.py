@@ -65,11 +65,15 @@ def test_the_helper_runs_as_the_owner_of_claudes_file_since_root_may_read_what_c
     [
         ("#!/bin/sh\necho the token file holds no token >&2; exit 1\n", "exit code 1 (the token file holds no token)"),
         ("#!/bin/sh\necho eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ4In0 >&2; exit 1\n", "(hidden])"),
+        (
+            "#!/bin/sh\necho 'cat: /tmp/sentinel-cutover-of-somebody/claude/token: Permission denied' >&2; exit 1\n",
+            "cat: /tmp/sentinel-cutover-of-somebody/claude/token: Permission denied",
+        ),
         ("#!/bin/sh\necho Bearer no-json\n", "did not print one JSON object of headers"),
         ("#!/bin/sh\necho '[1]'\n", "did not print one JSON object of headers"),
         (None, "failed with exit code 127"),
     ],
-    ids=["fails", "masked", "no-json", "no-object", "gone"],
+    ids=["fails", "masked", "a-path", "no-json", "no-object", "gone"],
 )
 def test_a_helper_that_gives_no_header_is_reported_as_that_and_not_as_a_refused_token(
     tmp_path: Path, helper: Path, program: str | None, sentence: str

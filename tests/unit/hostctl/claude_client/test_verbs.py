@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -42,29 +41,6 @@ def test_doing_it_twice_changes_nothing_and_says_why(home: Path) -> None:
         "reason": "the entry is as declared already",
     }  # fmt: skip
     assert (home / ".claude.json").stat().st_ino == inode
-
-
-def test_the_helper_prints_the_token_that_the_file_holds_now(home: Path) -> None:
-    act("record", document(home))
-    act("apply", document(home))
-    for token in ("first", "second.of-two_"):
-        (home / ".mcp-token").chmod(0o600)
-        (home / ".mcp-token").write_text(token + "\n")
-        said = subprocess.run([document(home)["helper"]], capture_output=True, text=True, check=True).stdout
-        assert json.loads(said) == {"Authorization": f"Bearer {token}"}
-    (home / ".mcp-token").write_text('quoted"')
-    assert subprocess.run([document(home)["helper"]], capture_output=True).returncode == 1
-
-
-def test_a_literal_header_follows_the_token(home: Path) -> None:
-    literal = document(home, authorization="literal")
-    act("record", literal)
-    act("apply", literal)
-    assert entries(home)["sentinel"]["headers"] == {"Authorization": "Bearer old"}
-    (home / ".mcp-token").chmod(0o600)
-    (home / ".mcp-token").write_text("new")
-    assert act("apply", literal)["changed"] is True
-    assert entries(home)["sentinel"]["headers"] == {"Authorization": "Bearer new"}
 
 
 def test_what_somebody_else_changed_meanwhile_is_kept(home: Path) -> None:

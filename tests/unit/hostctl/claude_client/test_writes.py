@@ -69,10 +69,10 @@ def test_a_killed_run_between_the_record_and_the_rename_loses_nothing(
 def _killed_at(path: str) -> Any:
     rename = os.rename
 
-    def stop(source: str, target: str) -> None:
-        if target == path:
+    def stop(source: str, target: str, **folders: int) -> None:
+        if target == os.path.basename(path):
             raise KeyboardInterrupt
-        rename(source, target)
+        rename(source, target, **folders)
 
     return stop
 

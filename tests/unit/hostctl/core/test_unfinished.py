@@ -35,9 +35,9 @@ def test_a_delete_that_cannot_be_done_warns_is_recorded_and_succeeds(
     def fails(request: dict[str, Any]) -> dict[str, Any]:
         raise failure
 
-    answer = program._deleted(fails, name, {}, "{}")  # pyright: ignore[reportPrivateUsage]
+    answer = program._deleted(fails, name, repair.FolderRequest(""))  # pyright: ignore[reportPrivateUsage]
     assert answer["removed"] is False
-    assert capsys.readouterr().err.startswith(f"warning: {' '.join(name)} was not done and the rollback goes on: ")
+    assert capsys.readouterr().err.startswith(f"warning: {' '.join(name)} was not done and the run goes on: ")
     assert [entry["verb"] for entry in repair.show(repair.FolderRequest(str(product)))["unfinished"]] == [
         " ".join(name)
     ]
@@ -71,7 +71,7 @@ def test_a_delete_that_fails_again_is_named_and_stays_recorded(
         raise failure
 
     folder = repair.FolderRequest(str(product))
-    program._deleted(fails, ("nightly", "remove"), {}, "{}")  # pyright: ignore[reportPrivateUsage]
+    program._deleted(fails, ("nightly", "remove"), folder)  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(repair, "function", lambda _: fails)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     answer = repair.repair(folder)
     assert answer["done"] == [] and len(answer["left"]) == 1
@@ -82,9 +82,9 @@ def test_a_delete_that_fails_again_is_named_and_stays_recorded(
 OTHERS = {
     ("handover", "rollback"),
     ("sentinel", "stop"),
-    ("files", "remove"),
     ("token", "remove"),
     ("baseline", "forget"),
+    ("grace", "remove"),
 }
 """Deletes that may fail: the handover, and what it does not wait for since it is deleted after it."""
 REGISTERED = re.compile(r'Operation\("([a-z0-9-]+)", [^)]*delete="([a-z-]+)"')

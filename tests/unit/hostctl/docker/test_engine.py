@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import threading
 from collections.abc import Generator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 
@@ -15,6 +13,7 @@ import pytest
 from hostctl.docker import engine as docker_engine
 from hostctl.docker.engine import DockerError, Engine, TooLate
 from hostctl.docker.exec_streams import streamed
+from tests.unit.hostctl.listed_docker import DockerHandler
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):
@@ -24,20 +23,18 @@ class _Server(ThreadingMixIn, UnixStreamServer):
     left: threading.Event
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class _Handler(DockerHandler):
     def do_GET(self) -> None:
         server = self.server
         assert isinstance(server, _Server)
         server.requested.append(self.path)
         if self.path == "/version":
-            self._answer(200, {"ApiVersion": server.api, "MinAPIVersion": server.oldest})
+            self.answer(200, {"ApiVersion": server.api, "MinAPIVersion": server.oldest})
         elif "/hung/" in self.path:
             # Until the client goes.
             self.rfile.read(1)
         else:
-            self._answer(404, {"message": "No such container: x"})
+            self.answer(404, {"message": "No such container: x"})
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -51,20 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
             # A command that does not end, until the client goes.
             self.rfile.read(1)
         else:
-            self._answer(201, {"Id": "0123"})
-
-    def _answer(self, status: int, body: dict[str, str]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
-
-    def address_string(self) -> str:
-        return "unix"
+            self.answer(201, {"Id": "0123"})
 
 
 @pytest.fixture

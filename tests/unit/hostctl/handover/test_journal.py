@@ -19,11 +19,11 @@ OPENING: dict[str, Any] = {"verb": "cutover", "container": "c", "from": {}, "to"
 def test_a_torn_last_line_does_not_count(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path))
     entry = journal.begin(OPENING)
-    entry.point("cutover.release.pause")
+    entry.point("cutover.release.disconnect")
     with (tmp_path / "in-progress.jsonl").open("a") as file:
         file.write('{"point": "cutover.release.disc')
     found = journal.unfinished()
-    assert found is not None and [line["point"] for line in found.lines] == ["cutover.release.pause"]
+    assert found is not None and [line["point"] for line in found.lines] == ["cutover.release.disconnect"]
     journal.resume(found, "cutover").point("cutover.answer")
     again = journal.unfinished()
     assert again is not None and [line["point"] for line in again.lines][1:] == ["cutover.resume", "cutover.answer"]
@@ -43,9 +43,9 @@ def test_a_finished_entry_is_kept_and_the_oldest_of_many_go(tmp_path: Path) -> N
 
 def test_the_entry_names_no_secret_and_can_be_read_by_line(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path))
-    journal.begin(OPENING).point("cutover.release.pause", container="gateway-1", network="")
+    journal.begin(OPENING).point("cutover.release.disconnect", container="gateway-1", network="")
     lines = [json.loads(line) for line in (tmp_path / "in-progress.jsonl").read_text().splitlines()]
-    assert [line["point"] for line in lines] == ["cutover.begin", "cutover.release.pause"]
+    assert [line["point"] for line in lines] == ["cutover.begin", "cutover.release.disconnect"]
     assert all(re.fullmatch(r"20..-..-..T..:..:..\.\d{3}Z", line["at"]) for line in lines)
 
 

@@ -29,11 +29,11 @@ def test_a_run_that_was_not_killed_counts_its_own_moments() -> None:
 
 
 def test_one_that_was_killed_before_its_answer_counts_from_its_release_to_this_runs_answer() -> None:
-    released = {"point": "cutover.release.pause", "at": "2026-11-24T10:00:00.100Z"}
+    released = {"point": "cutover.release.disconnect", "at": "2026-11-24T10:00:00.100Z"}
     assert downtime(released, at="2026-11-24T10:01:00.100Z")["downtime_ms"] == 60_000
 
 
 def test_one_that_was_killed_after_its_answer_counts_up_to_that_however_much_later_it_is_ended() -> None:
-    released = {"point": "cutover.release.pause", "at": "2026-11-24T10:00:00.100Z"}
+    released = {"point": "cutover.release.disconnect", "at": "2026-11-24T10:00:00.100Z"}
     answered = {"point": "cutover.finish.connect", "at": "2026-11-24T10:00:00.400Z"}
     assert downtime(released, answered, at="2026-11-24T10:01:00.100Z")["downtime_ms"] == 300

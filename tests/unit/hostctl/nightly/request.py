@@ -21,7 +21,6 @@ def nightly_request(tmp_path: Path, script: str = "", kind: str = "cron") -> Nig
         at="03:17",
         script=script,
         scheduler=Scheduler(kind, str(tmp_path / "host" / "units"), str(tmp_path / "host" / "cron.d")),
-        restore_drill="weekly",
         tokens=str(tmp_path / "tokens"),
         prometheus=Marks(str(tmp_path / "marks"), "127.0.0.1:9090"),
         docker_socket="/nowhere.sock",

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 
 from hostctl.core import requests
 from hostctl.core.errors import Refusal
+from hostctl.host import free_space
 from hostctl.nightly import backup, backup_catalog
 from hostctl.nightly.backup_catalog import Backup
 from hostctl.nightly.request import Keep, Marks, NightlyRequest
+from hostctl.postgres import dump_file
 from hostctl.postgres.psql import Counts, Database
 from tests.unit.hostctl.nightly.request import nightly_request
 
@@ -43,9 +46,13 @@ def database(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_back(*_: object) -> str:
         return ""
 
+    def runs(*_: object, **__: object) -> str:
+        return ""
+
+    monkeypatch.setattr(Database, "run", runs)
     monkeypatch.setattr(Database, "connect", lambda *_: Database(None, "c", "sentinel", "sentinel", "i", 999))  # type: ignore[arg-type]
     monkeypatch.setattr(backup, "dumped", dumped)
-    monkeypatch.setattr(backup, "read_back", read_back)
+    monkeypatch.setattr(dump_file, "read_back", read_back)
 
 
 def taken_at(folder: Path, *moments: datetime) -> list[Path]:
@@ -54,7 +61,7 @@ def taken_at(folder: Path, *moments: datetime) -> list[Path]:
     paths = [folder / backup_catalog.name_at(moment) for moment in moments]
     for path in paths:
         path.write_bytes(CONTENT)
-        backup_catalog.write_facts(str(path), {"sha256": backup_catalog.digest(str(path)), "bytes": len(CONTENT)})
+        backup_catalog.write_facts(str(path), {"sha256": dump_file.digest(str(path)), "bytes": len(CONTENT)})
     return paths
 
 
@@ -74,7 +81,7 @@ def test_a_backup_is_private_and_says_what_it_holds(request_: NightlyRequest, da
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
     facts = json.loads(path.with_name(f"{path.name}.json").read_text())
     assert facts["rows"] == {"public.audit_log": 3} and facts["newest"] == "2026-11-26T03:00:00+00:00"
-    assert facts["sha256"] == backup_catalog.digest(str(path)) and facts["bytes"] == len(CONTENT)
+    assert facts["sha256"] == dump_file.digest(str(path)) and facts["bytes"] == len(CONTENT)
     assert listed(path.parent) == [path.name, f"{path.name}.json"]
     found = metrics(tmp_path)
     assert found["sentinel_backup_last_try_good"] == 1
@@ -88,6 +95,44 @@ def test_old_ones_go_only_after_a_good_new_one(request_: NightlyRequest, databas
     left = {one.path for one in backup_catalog.found(str(folder))}
     assert {path.name for path in old} == set(removed) | {path.name for path in old if str(path) in left}
     assert len(left) <= 4 and len(removed) >= 96
+
+
+def test_a_backup_dated_ahead_is_never_the_newest_and_stays(
+    request_: NightlyRequest, database: None, tmp_path: Path
+) -> None:
+    """The clock was a year ahead for a while."""
+    folder, now = tmp_path / "backups", datetime.now(UTC)
+    (ahead,) = taken_at(folder, now + timedelta(days=365))
+    assert backup_catalog.newest_good(str(folder)) is None
+    made = backup.take(replace(request_, keep=Keep(1, 0, 0)))
+    found = backup_catalog.newest_good(str(folder))
+    assert found is not None and found.path == made["file"] and ahead.exists()
+    assert metrics(tmp_path)["sentinel_backup_last_good_timestamp_seconds"] < time.time() + 60
+
+
+def test_the_one_just_taken_stays_whatever_the_others_dates_say(
+    request_: NightlyRequest, database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock is a year behind: every other backup counts as one of the future."""
+    folder = tmp_path / "backups"
+    others = taken_at(folder, *(datetime.now(UTC) - timedelta(days=days) for days in range(1, 4)))
+    behind = datetime.now(UTC) - timedelta(days=365)
+    monkeypatch.setattr(backup_catalog, "name_at", lambda _, at=backup_catalog.name_at: at(behind))  # type: ignore[reportUnknownLambdaType]
+    made = backup.take(replace(request_, keep=Keep(1, 0, 0)))
+    assert Path(made["file"]).exists() and others[0].exists()
+
+
+def test_no_dump_begins_without_room_for_half_as_much_again(
+    request_: NightlyRequest, database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (former,) = taken_at(tmp_path / "backups", NOON - timedelta(days=1))
+    backup_catalog.write_facts(str(former), {"bytes": 100 << 20})
+    full = SimpleNamespace(f_bavail=149, f_frsize=1 << 20)
+    monkeypatch.setattr(free_space.os, "statvfs", lambda _: full)  # type: ignore[reportUnknownLambdaType]
+    with pytest.raises(Refusal, match="has 149 MB free, and 150 MB are needed for a dump like the last one: make room"):
+        backup.take(request_)
+    monkeypatch.setattr(free_space.os, "statvfs", lambda _: SimpleNamespace(f_bavail=150, f_frsize=1 << 20))  # type: ignore[reportUnknownLambdaType]
+    assert backup.take(request_)["result"] == "good"
 
 
 def fails_to_dump(*_: Any) -> Counts:
@@ -123,7 +168,7 @@ def test_what_fails_leaves_every_old_one_and_no_new_file(
     folder = tmp_path / "backups"
     taken_at(folder, *(NOON - timedelta(days=days) for days in range(30)))
     before = listed(folder)
-    monkeypatch.setattr(backup, part, failing)
+    monkeypatch.setattr(dump_file if part == "read_back" else backup, part, failing)
     with pytest.raises(Refusal, match="no backup was taken") as refused:
         backup.take(request_)
     assert reason in str(refused.value) and "earlier backups are kept" in str(refused.value)
@@ -141,13 +186,13 @@ def test_what_fails_leaves_every_old_one_and_no_new_file(
 def test_what_lies_on_the_disk_must_be_what_was_written(
     request_: NightlyRequest, database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def flips_a_bit(_: Database, path: str) -> str:
+    def flips_a_bit(engine: object, image: str, path: str) -> str:
         content = bytearray(Path(path).read_bytes())
         content[500] ^= 1
         Path(path).write_bytes(content)
         return ""
 
-    monkeypatch.setattr(backup, "read_back", flips_a_bit)
+    monkeypatch.setattr(dump_file, "read_back", flips_a_bit)
     with pytest.raises(Refusal, match="checksum mismatch of the new dump in "):
         backup.take(request_)
     assert listed(tmp_path / "backups") == []

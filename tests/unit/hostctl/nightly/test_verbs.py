@@ -16,9 +16,13 @@ from hostctl import nightly
 from hostctl.core import requests
 from hostctl.core.errors import Refusal
 from hostctl.core.lock import held
+from hostctl.handover.request import HandoverRequest
+from hostctl.handover.scenarios import REQUEST
 from hostctl.host import repair
 from hostctl.nightly import Step, results
 from hostctl.nightly.request import NightlyRequest
+from hostctl.predecessor import rollback_proof
+from hostctl.schedule import installer, script_runner
 from hostctl.schedule.job import Scheduler
 from tests.unit.hostctl.nightly.request import nightly_request
 from tests.unit.hostctl.schedule_host import Host, host
@@ -80,6 +84,40 @@ def test_a_run_without_a_database_says_so_and_removes_nothing(run: Any, tmp_path
     assert [row["result"] for row in rows[:3]] == ["failed", "skipped", "skipped"]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "row", "metric"),
+    [("possible", "done", "1"), ("not-possible", "failed", "0"), ("could-not-check", "skipped", "")],
+)
+def test_the_rollback_is_proven_and_only_a_verdict_is_a_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, row: str, metric: str
+) -> None:
+    sockets: list[str] = []
+
+    def prove(handover: HandoverRequest) -> dict[str, Any]:
+        sockets.append(handover.docker_socket)
+        return {"result": verdict, "reason": "x is gone", "gates": []}
+
+    monkeypatch.setattr(rollback_proof, "prove", prove)
+    monkeypatch.setattr(nightly, "STEPS", tuple(step for step in nightly.STEPS if step.name == "rollback"))
+    request = replace(installable(tmp_path), rollback=requests.write(REQUEST))
+    if verdict == "not-possible":
+        with pytest.raises(Refusal, match=r"^rollback failed: a rollback is not possible: x is gone$"):
+            nightly.run(request)
+    else:
+        nightly.run(request)
+    assert sockets == ["/nowhere.sock"]
+    (found,) = nightly.show(request)["nightly"]["steps"]
+    assert found["result"] == row and (found["reason"] == "") is (verdict == "possible")
+    written = (tmp_path / "marks" / "nightly.txt").read_text()
+    assert re.findall(r"^sentinel_rollback_possible (\d)$", written, re.MULTILINE) == [metric] * bool(metric)
+
+
+def test_without_a_predecessor_the_step_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nightly, "STEPS", tuple(step for step in nightly.STEPS if step.name == "rollback"))
+    (found,) = nightly.run(installable(tmp_path))["steps"]
+    assert (found["result"], found["reason"]) == ("skipped", "no gateway ran before Sentinel")
+
+
 def test_the_installation_counts_as_the_start_and_is_not_moved_by_another(run: Any, tmp_path: Path) -> None:
     document = requests.write(installable(tmp_path))
     assert run("nightly", "install", document=document).returncode == 0
@@ -89,7 +127,7 @@ def test_the_installation_counts_as_the_start_and_is_not_moved_by_another(run: A
     target = json.loads((tmp_path / "marks" / "nightly.json").read_text())
     assert target == [{"targets": ["127.0.0.1:9090"], "labels": {"__metrics_path__": "/user/nightly.txt"}}]
     installed = (tmp_path / "product" / "nightly" / "installed.json").read_text()
-    assert run("nightly", "install", document={**document, "restore_drill": "off"}).returncode == 0
+    assert run("nightly", "install", document={**document, "docker_socket": "/elsewhere.sock"}).returncode == 0
     assert (tmp_path / "product" / "nightly" / "installed.json").read_text() == installed
 
 
@@ -212,3 +250,27 @@ def test_a_script_that_holds_the_job_no_more_is_reported_by_a_rollback_and_repai
     script.write_text(whole)
     assert repair.repair(place) == {"done": ["nightly remove"], "left": []}
     assert script.read_text() == SCRIPT
+
+
+@pytest.mark.parametrize("kind", ["cron", "systemd"])
+@pytest.mark.parametrize("why", ["git tracks", "is run by operator"])
+def test_a_script_that_cannot_run_the_job_is_left_alone_and_the_scheduler_does(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch, kind: str, why: str
+) -> None:
+    script = tmp_path / "code" / "nightly.sh"
+    script.parent.mkdir()
+    script.write_text(SCRIPT)
+    if why == "git tracks":
+        subprocess.run(["git", "init", "-q", str(script.parent)], check=True)
+        subprocess.run(["git", "-C", str(script.parent), "add", "."], check=True)
+    else:
+        runner = script_runner.Runner("/var/spool/cron/crontabs/operator", "operator")
+        monkeypatch.setattr(script_runner, "of", lambda _: runner)  # type: ignore[reportUnknownLambdaType]
+    request = replace(installable(tmp_path, kind), script=str(script))
+    installed = nightly.install(replace(request, block=request.expected_block))
+    assert why in installed["reason"] and script.read_text() == SCRIPT
+    assert host.files() == [name for name in host.files() if name.startswith("sentinel-cutover-nightly")] != []
+    kept = nightly.kept_request(request.request_file)
+    assert kept is not None and installer.problem(kept.job) == ""
+    nightly.remove(request)
+    assert host.files() == []

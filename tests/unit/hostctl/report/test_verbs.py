@@ -18,7 +18,7 @@ GOALS = {"from": {"kind": "predecessor", "name": "forge"}, "to": {"kind": "senti
 OPENING: dict[str, Any] = {"verb": "cutover", "container": "c", **GOALS, "request": {"folder": "/private/place"}}
 RESULT: dict[str, Any] = {
     "active": "sentinel", "from": "forge", "to": "gateway", "at": "2026-11-27T01:02:03.456Z", "downtime_ms": 142,
-    "parts": {"release_ms": 90}, "release": "pause", "by": {"user": "operator", "from": ""},
+    "parts": {"release_ms": 90}, "keep": "standby", "by": {"user": "operator", "from": ""},
     "attempts": [[-20, -18, "answered"]], "predecessor": {"kind": "contextforge"}, "container": "0a1b",
 }  # fmt: skip
 
@@ -93,15 +93,9 @@ def test_a_handover_that_was_undone_has_no_figures(inspected: Any, tmp_path: Pat
 def test_a_backups_file_is_read_as_it_is_and_a_torn_one_is_none(
     inspected: Any, tmp_path: Path, text: str, kept: dict[str, Any] | None
 ) -> None:
-    (tmp_path / "backup.json").write_text(text)
-    assert inspected()["backup"] == kept
-
-
-def test_the_nightly_jobs_own_folder_comes_first(inspected: Any, tmp_path: Path) -> None:
     (tmp_path / "nightly").mkdir()
-    (tmp_path / "restore-drill.json").write_text('{"result": "older"}')
-    (tmp_path / "nightly" / "restore-drill.json").write_text('{"result": "could-not-check"}')
-    assert inspected()["restore_drill"] == {"result": "could-not-check"}
+    (tmp_path / "nightly" / "backup.json").write_text(text)
+    assert inspected()["backup"] == kept
 
 
 def test_the_caller_is_the_user_behind_sudo_and_where_ssh_came_from(monkeypatch: pytest.MonkeyPatch) -> None:

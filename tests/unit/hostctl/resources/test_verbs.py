@@ -42,22 +42,29 @@ def test_the_line_of_the_job_runs_the_reading_out_of_the_archive(tmp_path: Path,
     assert done.stderr.rstrip().endswith("(docs/runbook.md#hostctl-resources-write)")
 
 
+def test_each_disk_has_its_free_share_and_a_folder_to_come_counts_as_the_one_above_it(tmp_path: Path) -> None:
+    disk = os.statvfs(tmp_path)
+    found = resources.disks({"product": str(tmp_path), "backups": str(tmp_path / "not" / "yet"), "none": ""})
+    assert set(found) == {"product", "backups"}
+    assert found["backups"] == pytest.approx(disk.f_bavail / disk.f_blocks, abs=0.05)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Iterator[int]:
-    """As in Sentinel's container: init, bridge, gateway, a backend; the first one's pid."""
+    """As in Sentinel's container: init, bridge, two gateways with a backend each; the first one's pid."""
     gateway = tmp_path / "sentinel-gateway"
     gateway.write_text(
         f'#!{sys.executable}\nimport subprocess, sys\nsubprocess.run([sys.executable, "-c", {SLEEPS!r}])\n'
     )
     gateway.chmod(0o755)
-    bridge = f"import subprocess; subprocess.run([{str(gateway)!r}])"
+    bridge = f"import subprocess; second = subprocess.Popen([{str(gateway)!r}]); subprocess.run([{str(gateway)!r}])"
     init = subprocess.Popen(
         [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {bridge!r}])"],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert init.stdout and init.stdout.readline() == "up\n"
+    assert init.stdout and init.stdout.read(len("up\n") * 2).count("up") == 2
     yield init.pid
     os.killpg(init.pid, 9)
     init.wait(10)
@@ -65,17 +72,19 @@ def tree(tmp_path: Path) -> Iterator[int]:
 
 def test_bridge_and_gateway_are_distinguished_from_init_and_backends(tree: int) -> None:
     (bridge,) = process_memory.children(tree)
-    (gateway,) = process_memory.children(bridge)
-    (backend,) = process_memory.children(gateway)
+    gateways = process_memory.children(bridge)
+    assert len(gateways) == 2
+    (backend,) = process_memory.children(gateways[0])
     found = process_memory.of_bridge_and_gateway(tree)
-    assert found == {"bridge": process_memory.resident(bridge), "gateway": process_memory.resident(gateway)}
+    both = sum(process_memory.resident(gateway) for gateway in gateways)
+    assert found == {"bridge": process_memory.resident(bridge), "gateway": both}
     assert all(size > 1024 * 1024 for size in found.values())
     assert process_memory.resident(backend) > 0
 
 
 def test_a_gateway_that_is_the_first_process_has_no_bridge(tree: int) -> None:
     (bridge,) = process_memory.children(tree)
-    (gateway,) = process_memory.children(bridge)
+    gateway, _ = process_memory.children(bridge)
     assert set(process_memory.of_bridge_and_gateway(gateway)) == {"gateway"}
 
 

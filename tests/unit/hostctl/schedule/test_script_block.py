@@ -131,7 +131,13 @@ def test_what_cannot_be_edited_safely_is_refused_and_left(script: Path, content:
     assert (script.read_bytes(), os.listdir(script.parent)) == (content, ["script.sh"])
 
 
-@pytest.mark.parametrize("first", ["#!/bin/bash -eu", "#! /usr/bin/env bash", "#!/usr/local/bin/dash", "#!/bin/sh"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "#!/bin/bash -eu", "#! /usr/bin/env bash", "#!/usr/local/bin/dash", "#!/bin/sh", "#!/usr/bin/env -S bash -eu",
+        "#!/usr/bin/env -S /bin/bash", "#!/bin/busybox sh", "#!/usr/bin/busybox ash -e",
+    ],
+)  # fmt: skip
 def test_every_shell_of_the_list_is_taken(script: Path, first: str) -> None:
     script.write_text(f"{first}\ntrue\n")
     assert put(script).changed is True

@@ -12,13 +12,11 @@ from typing import Any
 import jwt
 import pytest
 
-from hostctl import claude_client, tokens
-from hostctl.claude_client.request import EntryRequest
+from hostctl import tokens
 from hostctl.core.errors import Refusal
-from hostctl.core.requests import FileMode
 from hostctl.nightly import results, token_renewal
 from hostctl.nightly.request import NO_MARKS, NightlyRequest
-from hostctl.tokens import RemoveRequest, TokenRequest, renewal
+from hostctl.tokens import FileRequest, TokenRequest, renewal
 from hostctl.tokens.renewal import RenewRequest
 from tests.unit.hostctl.nightly.request import nightly_request
 
@@ -36,7 +34,7 @@ def home(tmp_path: Path) -> Path:
 def request(home: Path, **values: Any) -> TokenRequest:
     members: dict[str, Any] = (
         {
-            "path": str(home / "token"), "request_file": str(home / "tokens" / "claude.json"), "mode": FileMode(0o600),
+            "path": str(home / "token"), "request_file": str(home / "tokens" / "claude.json"),
             "secret_file": str(home / "secret"), "issuer": CLAIMS["iss"], "audience": CLAIMS["aud"],
             "subject": CLAIMS["sub"], "role": CLAIMS["role"], "days": DAYS, "renew_share": 0.33, **values,
         }
@@ -112,8 +110,8 @@ def test_no_token_is_made_where_there_is_none(home: Path) -> None:
 def test_after_the_rollback_nothing_is_renewed_and_no_file_is_left(home: Path) -> None:
     tokens.write(request(home))
     before = with_days_left(home, 1)
-    assert tokens.forget(RemoveRequest(str(home / "token"), str(home / "tokens" / "claude.json")))["forgotten"] is True
-    assert tokens.forget(RemoveRequest(str(home / "token"), str(home / "tokens" / "claude.json")))["forgotten"] is False
+    assert tokens.forget(FileRequest(str(home / "token"), str(home / "tokens" / "claude.json")))["forgotten"] is True
+    assert tokens.forget(FileRequest(str(home / "token"), str(home / "tokens" / "claude.json")))["forgotten"] is False
     assert renewal.renew(RenewRequest(str(home / "tokens"))) == {"tokens": []}
     assert (home / "token").read_text().strip() == before
     assert not (home / "tokens").exists()
@@ -130,33 +128,10 @@ def test_a_failed_renewal_is_reported_and_holds_up_no_other(home: Path) -> None:
     assert (home / "token").read_text().strip() != before
 
 
-def test_a_kept_request_holds_no_secret_and_a_secret_on_stdin_is_not_kept(home: Path) -> None:
+def test_a_kept_request_holds_no_secret(home: Path) -> None:
     tokens.write(request(home))
     kept = (home / "tokens" / "claude.json").read_text()
     assert SECRET not in kept and (home / "token").read_text().strip() not in kept
-    (home / "token").unlink()
-    with pytest.raises(Refusal, match="needs 'secret_file'"):
-        tokens.write(request(home, secret_file="", secret=SECRET))
-    assert not (home / "token").exists()
-
-
-def test_a_literal_header_in_claudes_file_follows_the_renewed_token(home: Path) -> None:
-    (home / ".claude.json").write_text('{\n  "theme": "dark"\n}\n')
-    entry: dict[str, Any] = {
-        "file": str(home / ".claude.json"), "scope": "user", "project": "", "entry": "sentinel", "replaces": "",
-        "token_file": str(home / "token"), "issuer": CLAIMS["iss"], "folder": str(home / "claude"),
-        "authorization": "literal", "url": "http://127.0.0.1:9200/mcp",
-        "helper": str(home / "claude" / "headers"),
-    }  # fmt: skip
-    claude_client.record(EntryRequest(**entry))
-    tokens.write(request(home, entry=entry))
-    claude_client.apply(EntryRequest(**entry))
-    with_days_left(home, 5)
-    assert renewed(home)["renewed"] is True
-    held = json.loads((home / ".claude.json").read_text())["mcpServers"]["sentinel"]["headers"]["Authorization"]
-    assert held == f"Bearer {(home / 'token').read_text().strip()}"
-    claude_client.restore(EntryRequest(**entry))
-    assert (home / ".claude.json").read_text() == '{\n  "theme": "dark"\n}\n'
 
 
 def nightly(home: Path) -> NightlyRequest:

@@ -1,0 +1,25 @@
+"""The outages with which the alerts are tested: the gateway under test shows the same metrics and log lines in each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.alerts import outages
+from tests.integration.bridge.postgres import Database
+
+
+def test_the_gateway_under_test_counts_and_logs_what_was_recorded(database: Database, tmp_path: Path) -> None:
+    found = outages.bring_about(list(outages.OUTAGES), tmp_path, database)
+    for name, recorded in outages.recorded().items():
+        for moment in ("before", "after"):
+            assert _counts(found[name][moment]) == _counts(recorded[moment]), name
+        assert _said(found[name]["log"]) == _said(recorded["log"]), name
+
+
+def _counts(lines: list[str]) -> list[str]:
+    """Without the histogram's quick buckets and sums, which are never the same twice."""
+    return sorted(line for line in lines if "_duration_" not in line or 'le="10"' in line or "_count" in line)
+
+
+def _said(lines: list[str]) -> set[str]:
+    return {line.split(" error=")[0] for line in lines}
