@@ -13,8 +13,9 @@ import pytest
 
 from tests.integration.bridge.postgres import Database, running_postgres
 from tests.integration.sentinel_contract.place import Place, gateway_under_test
-from tests.integration.sentinel_contract.recording import FACTS, Ran
+from tests.integration.sentinel_contract.recording import FACTS, Observed, Ran
 from tests.integration.sentinel_contract.scenarios import load
+from tests.starvation import Starvation
 
 AT_ONCE = 2 if "PYTEST_XDIST_WORKER" in os.environ else 6
 """Fewer beside the other worker's tests: what is measured are seconds."""
@@ -28,7 +29,7 @@ def database() -> Generator[Database]:
 
 @pytest.fixture(scope="session")
 def ran(request: pytest.FixtureRequest, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Generator[Ran]:
-    """A scenario's observed document. The chosen ones begin together, the longest first: one worker runs all of a file
+    """What was observed in a scenario. The chosen ones begin together, the longest first: one worker runs all of a file
     (tests/side_by_side.py).
     """
     folder = tmp_path_factory.mktemp("contract")
@@ -39,13 +40,15 @@ def ran(request: pytest.FixtureRequest, database: Database, tmp_path_factory: py
         with lock:
             return database.url()
 
-    def run(name: str) -> Any:
+    def run(name: str) -> Observed:
+        starvation = Starvation()
         with Place(folder / name, executable, database, new_url) as place:
-            return load()[name].run(place)
+            document = load()[name].run(place)
+        return Observed(document, starvation.seconds)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         chosen = sorted(_chosen(request.session.items), key=lambda name: -load()[name].seconds)
-        begun: dict[str, Future[Any]] = {name: pool.submit(run, name) for name in chosen}
+        begun: dict[str, Future[Observed]] = {name: pool.submit(run, name) for name in chosen}
         yield lambda name: begun[name].result()
         for future in begun.values():
             future.cancel()

@@ -11,14 +11,24 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 FACTS = "recorded facts"
 """The name under which a test reports what it compared."""
-Ran = Callable[[str], Any]
-"""A scenario's observed document, by its name."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A scenario's document, and the seconds for which processes waited for the machine meanwhile."""
+
+    document: Any
+    starved: float
+
+
+Ran = Callable[[str], Observed]
+"""What was observed in a scenario, by its name."""
 FOLDER = Path(__file__).parents[2] / "testdata" / "sentinel" / "recorded"
 
 _CHANGING = (
@@ -61,8 +71,16 @@ class Fact(ABC):
     def agrees(self, recorded: Any) -> bool: ...
 
 
+class Timed(Fact):
+    """A fact with durations, which other load on the machine makes longer."""
+
+    @abstractmethod
+    def later(self, seconds: float) -> Fact:
+        """The same, with so much more patience."""
+
+
 @dataclass(frozen=True)
-class Seconds(Fact):
+class Seconds(Timed):
     """A duration: agrees with a recorded number, or with a recorded range such as 15-23."""
 
     measured: float
@@ -70,6 +88,9 @@ class Seconds(Fact):
     """Seconds by which a busy machine may be slower than the recording."""
     early: float = 0.6
     """Half of the second to which the recording rounded, and some more."""
+
+    def later(self, seconds: float) -> Seconds:
+        return replace(self, late=self.late + seconds)
 
     def agrees(self, recorded: Any) -> bool:
         if isinstance(recorded, str):
@@ -80,11 +101,14 @@ class Seconds(Fact):
 
 
 @dataclass(frozen=True)
-class Pauses(Fact):
+class Pauses(Timed):
     """Pauses in milliseconds; the recording holds one range for each: 100-150, 200-300."""
 
     measured: Sequence[float]
     late: float = 150
+
+    def later(self, seconds: float) -> Pauses:
+        return replace(self, late=self.late + 1000 * seconds)
 
     def agrees(self, recorded: Any) -> bool:
         ranges = recorded.split(", ") if isinstance(recorded, str) else list(recorded)
@@ -120,7 +144,7 @@ class Lines(Fact):
 
 
 @dataclass(frozen=True)
-class Dying(Fact):
+class Dying(Timed):
     """Calls to a child that dies among them: [answer, seconds] each; which one meets its death is chance.
 
     The call under way fails at once; the one or two after it time out; all later ones fail at once.
@@ -128,6 +152,10 @@ class Dying(Fact):
 
     calls: list[Any]
     timeout_seconds: float
+    late: float = Seconds.late
+
+    def later(self, seconds: float) -> Dying:
+        return replace(self, late=self.late + seconds)
 
     def agrees(self, recorded: Any) -> bool:
         recorded = recorded if isinstance(recorded[0], list) else [recorded]
@@ -141,7 +169,7 @@ class Dying(Fact):
 
     def _well_timed(self, texts: list[str | None]) -> bool:
         expected = [self.timeout_seconds if text and "timed out" in text else 0.0 for text in texts]
-        return all(Seconds(call[1]).agrees(seconds) for call, seconds in zip(self.calls, expected, strict=True))
+        return all(Seconds(call[1], self.late).agrees(seconds) for call, seconds in zip(self.calls, expected, strict=True))
 
 
 def _failure(call: Any) -> str | None:
@@ -211,13 +239,16 @@ class Comparison:
     compared: int = 0
     differences: list[str] = field(default_factory=list[str])
     not_replayed: list[str] = field(default_factory=list[str])
+    starved: float = 0.0
+    """Seconds for which processes waited for the machine while the scenario ran."""
 
     def of(self, recorded: Any, observed: Any, path: str = "") -> Comparison:
         if isinstance(observed, NotReplayed):
             self.not_replayed.append(f"{path}: {observed.reason}")
         elif isinstance(observed, Fact):
             self.compared += facts_in(recorded)
-            if not observed.agrees(recorded):
+            patient = observed.later(self.starved) if isinstance(observed, Timed) else observed
+            if not patient.agrees(recorded):
                 self._differs(path, recorded, observed)
         elif isinstance(recorded, dict) and isinstance(observed, dict):
             self._members(cast(dict[str, Any], recorded), cast(dict[str, Any], observed), path)

@@ -24,7 +24,8 @@ WITHOUT_REPLAY = {"bridge_in_front": "its subject is the bridge, which has tests
 def test_the_gateway_does_what_was_recorded(
     scenario: str, ran: Ran, record_property: Callable[[str, object], None]
 ) -> None:
-    comparison = recording.Comparison().of(recording.recorded(scenario), ran(scenario))
+    observed = ran(scenario)
+    comparison = recording.Comparison(starved=observed.starved).of(recording.recorded(scenario), observed.document)
     record_property(FACTS, [comparison.compared, len(comparison.differences), comparison.not_replayed])
     assert not comparison.differences, "\n".join(comparison.differences)
 
