@@ -28,7 +28,7 @@ def take() -> dict[str, Any]:
     """Runs the tests; raises UserError when one of them fails."""
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        variables = {**os.environ, "SECURITY_SOAK": "1", "SECURITY_FIGURES": str(figures)}
+        variables = {**os.environ, "SOAK": "1", "SECURITY_FIGURES": str(figures)}
         argv = [sys.executable, "-m", "pytest", "-q", "tests/lab/security"]
         if subprocess.run(argv, cwd=ROOT, env=variables, check=False, stdout=sys.stderr).returncode:
             raise UserError("A test of tests/lab/security failed, so no figure is taken: fix that, then run again.")

@@ -169,7 +169,9 @@ class Dying(Timed):
 
     def _well_timed(self, texts: list[str | None]) -> bool:
         expected = [self.timeout_seconds if text and "timed out" in text else 0.0 for text in texts]
-        return all(Seconds(call[1], self.late).agrees(seconds) for call, seconds in zip(self.calls, expected, strict=True))
+        return all(
+            Seconds(call[1], self.late).agrees(seconds) for call, seconds in zip(self.calls, expected, strict=True)
+        )
 
 
 def _failure(call: Any) -> str | None:

@@ -17,8 +17,9 @@ from console.paths import ROOT
 from hostctl.nightly import backup_catalog
 from lab.benchmarks import outputs
 from tests.lab.drill.faults import FAULTS, Fault, backups_of
-from tests.lab.rollback.driver import SOAK, Driver
+from tests.lab.rollback.driver import Driver
 from tests.lab.rollback.sums import Sums
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 

@@ -6,7 +6,6 @@ The cases follow one another on one deployment, since each begins where the one 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -16,11 +15,12 @@ import pytest
 
 from lab.box import hardened, orphans
 from tests.lab.hardened.clone import STACK, Clone, made
+from tests.soak import SOAK
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.timeout(900),
-    pytest.mark.skipif("SOAK" not in os.environ, reason="ten minutes with a box of its own: under `make soak`"),
+    pytest.mark.skipif(not SOAK, reason="ten minutes with a box of its own: under `make soak`"),
 ]
 
 READY = f"""

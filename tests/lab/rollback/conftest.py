@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.lab.cutover.conftest import Lab, lab
-from tests.lab.rollback.driver import SOAK, Driver
+from tests.lab.rollback.driver import Driver
 from tests.lab.rollback.sums import Sums
+from tests.soak import SOAK
 
 __all__ = ["lab"]
 

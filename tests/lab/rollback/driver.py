@@ -22,8 +22,6 @@ from console.paths import ROOT
 from lab.benchmarks.watched import watched
 from tests.lab.cutover.conftest import STACK, Lab
 
-SOAK = bool(os.environ.get("SOAK"))
-"""Set by `make soak`: everything instead of the part that CI has time for."""
 PORT = "9200"
 UNEXPLAINED_MS = 2000
 """A gap that is longer than the handovers' own figures by more than this: nobody had the port. A busy gateway may take

@@ -23,8 +23,9 @@ from lab import box as vps
 from lab.box import Place
 from lab.box.lifecycle import restart_docker
 from tests.lab.cutover.conftest import Lab
-from tests.lab.rollback.driver import GATEWAYS, OTHER, RUN, SOAK, Driver, Point
+from tests.lab.rollback.driver import GATEWAYS, OTHER, RUN, Driver, Point
 from tests.lab.rollback.sums import Cut, Sums
+from tests.soak import SOAK
 
 PORTS_RESOURCE = "handover-port"
 MOMENTS = {"before": "before a step", "during": "while a step is at work", "after": "after a step"}

@@ -13,8 +13,9 @@ import yaml
 
 from bridge.measures import AUDIT_ROW_LOST
 from tests.lab.cutover.conftest import Lab, claude_files
-from tests.lab.rollback.driver import SOAK, Driver
+from tests.lab.rollback.driver import Driver
 from tests.lab.rollback.sums import Sums
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 

@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 from console.paths import ROOT
-from tests.lab.rollback.driver import SOAK, Driver
+from tests.lab.rollback.driver import Driver
+from tests.soak import SOAK
 
 pytestmark = [
     pytest.mark.lab,

@@ -26,9 +26,10 @@ from console.paths import LOGS
 from console.progress import Progress
 from lab import box as vps
 from lab.box import Place
-from tests.lab.rollback.driver import OTHER, SOAK, Driver, Point
+from tests.lab.rollback.driver import OTHER, Driver, Point
 from tests.lab.rollback.sums import Sums
 from tests.lab.rollback.test_round_trips import spoil
+from tests.soak import SOAK
 
 STEPS, RUNS = (10, 4) if SOAK else (5, 1)
 

@@ -6,7 +6,6 @@ Owns: the ten rotations. Deliberately does not: judge them.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -22,11 +21,10 @@ from lab.doubles.discord import running as discord
 from lab.real.contextforge import call
 from settings import SECRET_KEYS
 from tests.lab.cutover.conftest import Lab
+from tests.soak import SOAK
 
-ALL = bool(os.environ.get("SECURITY_SOAK"))
-"""Set by `python -m lab.benchmarks security`: every secret instead of those that CI has time for."""
 IN_TIME = ("jwt_secret", "postgres_password", "grafana_admin_password", "grafana_secret_key")
-ROTATED = tuple(SECRET_KEYS) if ALL else IN_TIME
+ROTATED = tuple(SECRET_KEYS) if SOAK else IN_TIME
 NEW_SENTINEL = frozenset({"jwt_secret", "postgres_password", "health_token", "firecrawl_api_key"})
 """Those that the lab's Sentinel reads when it starts, so that another one takes over: of the backends' keys its stack
 gives Firecrawl's to its server, and no other."""

@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hostctl.__main__ import VERBS, main
+from tests.soak import SOAK
 
-EXAMPLES = 200 if os.environ.get("SOAK") else 25
+EXAMPLES = 200 if SOAK else 25
 """Documents a verb; `make soak` takes more."""
 HERE = "{here}"
 """Stands for a folder of the example's own, so that no document names a place outside it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hostctl.core.errors import Refusal
+from tests.soak import SOAK
 from tests.unit.hostctl.claude_client.cases import act, document
 
-EXAMPLES = 300 if os.environ.get("SOAK") else 100
+EXAMPLES = 300 if SOAK else 100
 """Files a test; `make soak` takes more."""
 KEYS = st.one_of(st.text(max_size=6), st.sampled_from(['"', "\\", "}", "a{", "mcp"]))
 VALUES: Any = st.recursive(

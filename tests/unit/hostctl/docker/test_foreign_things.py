@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +20,11 @@ from hostctl.predecessor import PredecessorRequest
 from hostctl.retire import inventory
 from hostctl.retire.request import RetireRequest
 from hostctl.stack import objects
+from tests.soak import SOAK
 from tests.unit.hostctl.docker.published_types import NEW, OLD, hosts
 from tests.unit.hostctl.listed_docker import answering
 
-EXAMPLES = 500 if os.environ.get("SOAK") else 15
+EXAMPLES = 500 if SOAK else 15
 """Hosts a verb and version; `make soak` takes more."""
 FOLDER = "/nowhere/sentinel-cutover"
 PORTS = {"4444/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9200"}]}

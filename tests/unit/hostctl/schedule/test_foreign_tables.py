@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostctl.schedule import script_runner
+from tests.soak import SOAK
 
 SCRIPT = "/home/operator/fix iptables.sh"
 FIELD = st.sampled_from(["*", "*/5", "0-59/2", "1,31", "MON-FRI", "jan", "7"])
@@ -53,7 +54,7 @@ NO_OTHERS: dict[str, Any] = {
 FOREIGN = st.one_of(TABLE.map(lambda lines: "\n".join(lines).encode()), st.binary(max_size=40))
 
 
-@settings(deadline=None, max_examples=2000 if os.environ.get("SOAK") else 200, database=None)
+@settings(deadline=None, max_examples=2000 if SOAK else 200, database=None)
 @given(st.dictionaries(st.sampled_from(["a", ".b", "c~", "d.service", "e.timer"]), FOREIGN, max_size=3))
 def test_any_table_of_others_is_read_and_the_first_that_runs_the_script_is_named(tables: dict[str, bytes]) -> None:
     with TemporaryDirectory() as folder:
