@@ -20,6 +20,7 @@ from console.paths import ROOT
 from tests.engine.backends.cut import Cut, relayed
 from tests.engine.fleet_driver import driven, make_fleet
 from tests.engine.test_run import pytestmark
+from tests.soak import only_soak
 
 __all__ = ["pytestmark"]
 
@@ -113,6 +114,11 @@ def cut(backend: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cut]:
         yield relay
 
 
+@pytest.mark.parametrize(
+    "backend",
+    [pytest.param("s3", marks=only_soak("two minutes, for which the engine's client of S3 tries again")), "postgres"],
+    indirect=True,
+)
 def test_a_backend_that_goes_away_ends_the_run_with_a_sentence_and_the_next_one_finishes(
     tmp_path: Path, cut: Cut
 ) -> None:

@@ -17,8 +17,8 @@ from tests.integration.sentinel_contract.recording import FACTS, Observed, Ran
 from tests.integration.sentinel_contract.scenarios import load
 from tests.starvation import Starvation
 
-AT_ONCE = 2 if "PYTEST_XDIST_WORKER" in os.environ else 6
-"""Fewer beside the other worker's tests: what is measured are seconds."""
+AT_ONCE = 6
+"""Scenarios at the same time."""
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from lab.benchmarks import outputs
 from tests.lab.drill.faults import FAULTS, Fault, backups_of
 from tests.lab.rollback.driver import Driver
 from tests.lab.rollback.sums import Sums
-from tests.soak import SOAK
+from tests.soak import SOAK, only_soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
@@ -44,7 +44,7 @@ def test_every_fault_has_its_commands_in_the_runbook(heading: str) -> None:
     assert commands(heading)
 
 
-@pytest.mark.skipif(not SOAK, reason="every fault in turn, minutes each: under `make soak`")
+@only_soak("every fault in turn, minutes each")
 @pytest.mark.parametrize("fault", ORDER, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_the_runbook_leads_from_the_fault_to_a_stack_that_serves(
     driver: Driver, fault: Fault, say: Callable[[str], None], sums: Sums

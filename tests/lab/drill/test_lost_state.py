@@ -15,6 +15,7 @@ import pytest
 from tests.lab.cutover.conftest import STACK
 from tests.lab.drill.faults import lose_the_state
 from tests.lab.rollback.driver import RUN, Driver
+from tests.soak import only_soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 COPIES = "state-copies"
@@ -41,7 +42,13 @@ def state_stays_recoverable(driver: Driver, tmp_path: Path) -> Generator[None]:
         shutil.copytree(kept, folder)
 
 
-@pytest.mark.parametrize("source", ["copy", "host"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("copy", marks=only_soak("two minutes; tests/engine/test_lost_state.py adopts from a copy")),
+        "host",
+    ],
+)
 def test_a_host_is_adopted_while_the_port_answers_and_nothing_restarts(driver: Driver, source: str) -> None:
     driver.cut_over()
     before = started(driver)
@@ -67,6 +74,7 @@ def test_a_host_is_adopted_while_the_port_answers_and_nothing_restarts(driver: D
     driver.must_be_whole("contextforge")
 
 
+@only_soak("a minute; tests/engine/test_lost_state.py has the same refusal before the engine begins")
 def test_the_engine_alone_is_refused_at_its_first_action(driver: Driver) -> None:
     driver.cut_over()
     before, folder = started(driver), driver.state_file().parents[2]

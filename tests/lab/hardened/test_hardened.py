@@ -15,12 +15,12 @@ import pytest
 
 from lab.box import hardened, orphans
 from tests.lab.hardened.clone import STACK, Clone, made
-from tests.soak import SOAK
+from tests.soak import only_soak
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not SOAK, reason="ten minutes with a box of its own: under `make soak`"),
+    only_soak("ten minutes with a box of its own"),
 ]
 
 READY = f"""

@@ -25,22 +25,24 @@ from lab.box.lifecycle import restart_docker
 from tests.lab.cutover.conftest import Lab
 from tests.lab.rollback.driver import GATEWAYS, OTHER, RUN, Driver, Point
 from tests.lab.rollback.sums import Cut, Sums
-from tests.soak import SOAK
+from tests.soak import SOAK, only_soak
 
 PORTS_RESOURCE = "handover-port"
 MOMENTS = {"before": "before a step", "during": "while a step is at work", "after": "after a step"}
 WAYS = ("rollback", "up")
 """The operator's commands after a run that was cut off, by turns."""
-ONLY_SOAK = pytest.mark.skipif(not SOAK, reason="half a minute a point on a quiet machine: under `make soak`")
+ONLY_SOAK = only_soak("half a minute a point on a quiet machine")
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", [pytest.param(moment, marks=[] if moment == "during" else ONLY_SOAK) for moment in MOMENTS]
+)
 def test_a_run_whose_engine_is_killed_ends_in_the_right_state(
     driver: Driver, sums: Sums, say: Callable[[str], None], moment: str, tmp_path: Path
 ) -> None:
-    """By turns during cutover and rollback, one after the other. In CI one cutover, at the port's own resource.
+    """By turns during cutover and rollback, one after the other. In CI one cutover, killed at work on the port.
 
     A point that fails is reported at the end, after the others.
     """

@@ -10,12 +10,12 @@ import pytest
 
 from console.paths import ROOT
 from tests.lab.rollback.driver import Driver
-from tests.soak import SOAK
+from tests.soak import only_soak
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(not SOAK, reason="eight runs of the engine, minutes in all: under `make soak`"),
+    only_soak("eight runs of the engine, minutes in all"),
 ]
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

@@ -1,0 +1,23 @@
+"""What CI has no time for: `SOAK=1`, which `make soak` sets, takes everything instead of a sample."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TypeVar
+
+import pytest
+
+SOAK = bool(os.environ.get("SOAK"))
+
+Value = TypeVar("Value")
+
+
+def only_soak(reason: str) -> pytest.MarkDecorator:
+    """The mark of a test that CI has no time for; `reason` says what it costs and what holds the promise in CI."""
+    return pytest.mark.skipif(not SOAK, reason=f"{reason}: under `make soak`")
+
+
+def sample(values: Sequence[Value], one_in: int, first: int = 0) -> list[Value]:
+    """One value in `one_in`, evenly spread; all of them in a soak."""
+    return list(values) if SOAK else list(values[first % one_in :: one_in])
