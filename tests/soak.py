@@ -1,4 +1,4 @@
-"""What CI has no time for: `SOAK=1`, which `make soak` sets, takes everything instead of a sample."""
+"""The switch between the sample that CI has time for and everything: `SOAK=1`, which `make soak` sets."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,18 +199,18 @@ def ask_grafana(box: Box, settings: Settings, path: str) -> Answer:
     return call(box, "GET", path, basic=basic, port=settings.grafana.port)
 
 
-def take(box: Box, settings: Settings, say: Callable[[str], None]) -> Taken:
-    """{title: {"earliest_s", "fired_s", "fired_within_s", "resolved_s", "resolved_within_s"}} of the alerts.
+def take(box: Box, settings: Settings, say: Callable[[str], None], faults: Sequence[Fault] | None = None) -> Taken:
+    """{title: {"earliest_s", "fired_s", "fired_within_s", "resolved_s", "resolved_within_s"}} of the alerts of every
+    fault, or of `faults`.
 
     Sentinel must hold the port. Raises UserError when a message does not come.
     """
     watch = Watch(box, settings, say)
     watch.quiet()
-    gateway = _serving(box)
-    return {**_sidecar(watch), **_database(watch), **_gateway(watch, gateway)}
+    return {title: found for fault in faults or FAULTS for title, found in fault(watch).items()}
 
 
-def _sidecar(watch: Watch) -> Taken:
+def sidecar_hangs(watch: Watch) -> Taken:
     """One fault, three alerts: one by the health check, two by the callers."""
     titles = ("Backend unhealthy", "Calls fail", "Calls are slow")
     within = {title: bounds(watch.settings, title) for title in titles}
@@ -225,7 +225,7 @@ def _sidecar(watch: Watch) -> Taken:
     return {title: figures(within[title], fired[title], resolved[title]) for title in titles}
 
 
-def _database(watch: Watch) -> Taken:
+def database_hangs(watch: Watch) -> Taken:
     """One call, which is answered, and whose row is not written."""
     title = "Audit rows lost"
     within = bounds(watch.settings, title)
@@ -238,15 +238,19 @@ def _database(watch: Watch) -> Taken:
     return {title: figures(within, fired, resolved)}
 
 
-def _gateway(watch: Watch, container: str) -> Taken:
+def gateway_hangs(watch: Watch) -> Taken:
     """Paused, as a gateway that hangs is: connections are taken, nothing is answered."""
     title = "Gateway down"
-    within = bounds(watch.settings, title)
+    within, container = bounds(watch.settings, title), _serving(watch.box)
     began = time.time()
     with watch.undone(("pause", container), ("unpause", container)) as fix:
         fired = watch.message(title, "FIRING", began, within.fired)
         resolved = watch.message(title, "RESOLVED", fix(), within.resolved)
     return {title: figures(within, fired, resolved)}
+
+
+Fault = Callable[[Watch], Taken]
+FAULTS: tuple[Fault, ...] = (sidecar_hangs, database_hangs, gateway_hangs)
 
 
 def figures(within: Bounds, fired: float, resolved: float) -> dict[str, float]:

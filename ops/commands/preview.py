@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.progress import Progress
 from console.result import Result
-from ops.engine import changes, host_inspection, ownership, prerequisites, run, state
+from ops.engine import changes, ownership, prerequisites, run, state
 from ops.engine.run import open_stack
 
 
@@ -14,8 +14,7 @@ def preview(stack: str, progress: Progress) -> Result:
     opened = open_stack(stack, progress)
     snapshot = state.snapshot_of(opened, stack)
     state.require_same_host(stack, snapshot.deployment, snapshot.settings)
-    host_inspection.require_able(stack, snapshot.settings)
-    found = ownership.require_own_host(stack, snapshot)
+    found = ownership.require_ready_host(stack, snapshot)
     if ownership.is_lost(found, snapshot.deployment):
         progress.line(
             f"The host of stack {stack} has nothing of the stack: `make up STACK={stack}` creates everything there, "

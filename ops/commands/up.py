@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,6 @@ from ops.engine import (
     changes,
     claude_entry,
     claude_sessions,
-    host_inspection,
     ownership,
     prerequisites,
     recovery,
@@ -34,8 +34,7 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     opened = open_stack(stack, progress)
     snapshot = state.snapshot_of(opened, stack)
     state.require_same_host(stack, snapshot.deployment, snapshot.settings)
-    host_inspection.require_able(stack, snapshot.settings)
-    found = ownership.require_own_host(stack, snapshot)
+    found = ownership.require_ready_host(stack, snapshot)
     lost = ownership.is_lost(found, snapshot.deployment)
     if lost:
         snapshot = ownership.start_over(opened, stack, snapshot, found, progress, yes=yes)
@@ -45,15 +44,19 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
         require_yes(f"Make these changes to stack {stack}?")
         snapshot = state.snapshot_of(opened, stack)
     began = datetime.now(UTC).replace(microsecond=0)
-    before = claude_sessions.found(stack, snapshot.settings, snapshot.settings.active)
-    for line in [*claude_sessions.lines(before), *claude_entry.lines(claude_entry.checked(stack, snapshot.settings))]:
+    with ThreadPoolExecutor() as pool:
+        before = pool.submit(claude_sessions.found, stack, snapshot.settings, snapshot.settings.active)
+        entry = pool.submit(claude_entry.checked, stack, snapshot.settings)
+    for line in [*claude_sessions.lines(before.result()), *claude_entry.lines(entry.result())]:
         progress.line(line)
     result = recovery.up(opened, stack, snapshot, progress)
     outputs = plain_outputs(result.outputs)
     made = changes.counts(result.summary.resource_changes)
-    after = verification.after_run(opened, stack, snapshot.settings, outputs, began=began)
-    claude_entry.kept_at_the_end(stack, snapshot.settings, lambda: state.resources_of(opened, stack), progress)
-    sessions = claude_sessions.found(stack, snapshot.settings)
+    with ThreadPoolExecutor() as pool:
+        verified = pool.submit(verification.after_run, opened, stack, snapshot.settings, outputs, began=began)
+        open_now = pool.submit(claude_sessions.found, stack, snapshot.settings)
+        claude_entry.kept_at_the_end(stack, snapshot.settings, lambda: state.resources_of(opened, stack), progress)
+    after, sessions = verified.result(), open_now.result()
     document = {
         "ok": after.verified.ok,
         "active": outputs.get("active"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from console.paths import WORK
 from console.progress import Progress
 from console.question import require_yes
 from hostctl.core import atomic_file
-from ops.engine import environment, host, sandbox, state, state_copy
+from ops.engine import environment, host, host_inspection, sandbox, state, state_copy
 from ops.engine.run import as_user_error
 from ops.engine.state import Snapshot
 from settings import Settings
@@ -51,10 +52,22 @@ def shown(stack: str, settings: Settings) -> Shown:
     )
 
 
+def require_ready_host(stack: str, snapshot: Snapshot) -> Shown:
+    """The record of a host that is able to run the stack, and the state's own. Raises UserError, nothing changed."""
+    with ThreadPoolExecutor() as pool:
+        able = pool.submit(host_inspection.require_able, stack, snapshot.settings)
+        found = pool.submit(shown, stack, snapshot.settings)
+    able.result()
+    return _own(stack, snapshot, found.result())
+
+
 def require_own_host(stack: str, snapshot: Snapshot) -> Shown:
     """The host's record; raises UserError, nothing changed, where the host belongs to a state other than this one."""
+    return _own(stack, snapshot, shown(stack, snapshot.settings))
+
+
+def _own(stack: str, snapshot: Snapshot, found: Shown) -> Shown:
     settings, resources = snapshot.settings, state.resources_in(snapshot.deployment)
-    found = shown(stack, settings)
     known = state.identity(resources)
     if not found.containers:
         return found

@@ -17,6 +17,7 @@ import pytest
 from console.paths import WORK
 from lab.real.postgres import running_postgres
 from tests.engine.test_run import project
+from tests.soak import only_soak
 
 __all__ = ["project"]
 
@@ -44,7 +45,7 @@ def s3() -> Generator[str]:
         server.wait(10)
 
 
-@pytest.fixture(params=["s3", "postgres"])
+@pytest.fixture(params=[pytest.param("s3", marks=only_soak("CI has S3 for the lock")), "postgres"])
 def backend(request: pytest.FixtureRequest, project: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
     """`PULUMI_BACKEND_URL`, set for the operator's commands as in a shell."""
     if request.param == "s3":

@@ -67,6 +67,7 @@ def clones(tmp_path: Path, backend: str) -> tuple[Path, Path]:
     return first, second
 
 
+@pytest.mark.parametrize("backend", ["s3", "postgres"], indirect=True)
 def test_two_operators_on_one_stack_never_run_at_the_same_time(clones: tuple[Path, Path]) -> None:
     for clone in clones:
         os.mkfifo(clone / "gate-a")

@@ -129,21 +129,22 @@ def test_a_table_in_use_refuses_the_run_and_nothing_is_changed(server: Server, m
 
 
 def test_a_session_that_began_as_superuser_ends_between_two_statements_of_its(server: Server) -> None:
-    async def sessions() -> list[str]:
+    async def sessions() -> str:
         idle: Any = await cast(Any, asyncpg).connect(server.url)
         busy: Any = await cast(Any, asyncpg).connect(server.url)
         finishing = asyncio.create_task(busy.fetchval("SELECT 'finished' FROM pg_sleep(1)"))
         while not await idle.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%finished%pg_sleep%'"):
             await asyncio.sleep(0.05)
         await asyncio.to_thread(server.set)
-        answers = [str(await finishing)]
+        answer = str(await finishing)
+        # The third is the client's own, about an end that it has received and not yet handled.
+        kinds = ("PostgresError", "InterfaceError", "InternalClientError")
         for connection in (idle, busy):
-            with pytest.raises((cast(Any, asyncpg).PostgresError, cast(Any, asyncpg).InterfaceError)) as ended:
+            with pytest.raises(tuple(getattr(cast(Any, asyncpg), kind) for kind in kinds)):
                 await connection.fetchval("SELECT 1")
-            answers.append(type(ended.value).__name__)
-        return answers
+        return answer
 
-    assert asyncio.run(sessions())[0] == "finished"
+    assert asyncio.run(sessions()) == "finished"
     left = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'sentinel_admin' AND client_addr IS NOT NULL"
     assert server.gateway(left) == [(0,)]
 

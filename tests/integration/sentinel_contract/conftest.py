@@ -29,7 +29,7 @@ def database() -> Generator[Database]:
 
 @pytest.fixture(scope="session")
 def ran(request: pytest.FixtureRequest, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Generator[Ran]:
-    """What was observed in a scenario. The chosen ones begin together, the longest first: one worker runs all of a file
+    """A scenario's observation. The chosen ones begin together, the longest first: one worker runs all of a file
     (tests/side_by_side.py).
     """
     folder = tmp_path_factory.mktemp("contract")

@@ -28,7 +28,7 @@ class Observed:
 
 
 Ran = Callable[[str], Observed]
-"""What was observed in a scenario, by its name."""
+"""A scenario's observation, by the scenario's name."""
 FOLDER = Path(__file__).parents[2] / "testdata" / "sentinel" / "recorded"
 
 _CHANGING = (

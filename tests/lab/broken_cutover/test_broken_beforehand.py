@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from tests.lab.broken_cutover.conftest import Staged
+from tests.soak import only_soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -184,7 +185,14 @@ CASES: dict[Broken, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("broken", CASES, ids=lambda broken: broken.__name__)
+ONLY_SOAK = {an_upstream_unreachable: "half a minute; tests/integration/verify/test_gates.py has its sentences"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [pytest.param(broken, marks=only_soak(ONLY_SOAK[broken]) if broken in ONLY_SOAK else ()) for broken in CASES],
+    ids=[broken.__name__ for broken in CASES],
+)
 def test_the_run_fails_before_the_port_is_touched_and_says_what_to_do(staged: Staged, broken: Broken) -> None:
     with broken(staged):
         before = staged.as_it_is()

@@ -13,9 +13,14 @@ from lab.box import Place
 from lab.doubles.discord import running as discord
 from lab.real.n8n import account
 from tests.lab.health_watch.conftest import N8n, embeds
+from tests.soak import only_soak
 from tests.unit.hostctl.n8n_server import COURSE, course
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.timeout(900),
+    only_soak("n8n is a gigabyte from npm; tests/unit/hostctl has the watch's course on its double"),
+]
 
 RED, GREEN = 15158332, 3066993
 

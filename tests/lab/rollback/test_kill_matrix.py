@@ -115,7 +115,7 @@ def after_it(driver: Driver, cut: Cut, point: str, way: str, active: str) -> lis
     ("scenario", "active", "ways"),
     [
         ("cutover after a rollback", "sentinel", ("rollback", "up")),
-        ("rollback", "contextforge", ("rollback", "rollback")),
+        pytest.param("rollback", "contextforge", ("rollback", "rollback"), marks=ONLY_SOAK),
     ],
 )
 def test_a_run_whose_hostctl_is_killed_at_a_line_of_its_journal_ends_in_the_right_state(
@@ -158,8 +158,8 @@ RESTARTED = {"dockerd": "dockerd", "host": "the host"}
 @pytest.mark.parametrize(
     ("what", "way", "active"),
     [
-        ("dockerd", "cutover", "sentinel"),
         ("host", "rollback", "contextforge"),
+        pytest.param("dockerd", "cutover", "sentinel", marks=ONLY_SOAK),
         pytest.param("dockerd", "rollback", "contextforge", marks=ONLY_SOAK),
         pytest.param("host", "cutover", "sentinel", marks=ONLY_SOAK),
     ],

@@ -15,7 +15,7 @@ from bridge.measures import AUDIT_ROW_LOST
 from tests.lab.cutover.conftest import Lab, claude_files
 from tests.lab.rollback.driver import Driver
 from tests.lab.rollback.sums import Sums
-from tests.soak import SOAK
+from tests.soak import SOAK, only_soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
@@ -114,6 +114,7 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(driver: Driver, 
     sums.round_trips = downtimes
 
 
+@only_soak("a minute; tests/unit/hostctl/claude_client generates such files")
 def test_where_somebody_else_edited_claudes_file_only_our_entry_is_taken_back(driver: Driver) -> None:
     lab = driver.lab
     before = claude_files(lab)[".claude.json"][0]
@@ -161,6 +162,7 @@ def spoil(lab: Lab, image: str, tag: str) -> None:
     lab.docker("rm", name)
 
 
+@only_soak("a minute; tests/docker/test_rollback_check.py has the same refusal")
 def test_an_update_whose_image_is_gone_is_refused_before_anything_changes(driver: Driver) -> None:
     lab = driver.lab
     driver.cut_over()

@@ -31,7 +31,7 @@ from tests.lab.rollback.sums import Sums
 from tests.lab.rollback.test_round_trips import spoil
 from tests.soak import SOAK
 
-STEPS, RUNS = (10, 4) if SOAK else (5, 1)
+STEPS, RUNS = (10, 4) if SOAK else (3, 1)
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(7200)]
 
