@@ -82,7 +82,7 @@ def _first_screen(figures: Figures) -> str:
     rows = [
         ("`make up` in a fresh clone with empty caches", _duration(figures["cold_up_seconds"])),
         ("`make up` again, with nothing to change", _duration(figures["up_again_seconds"])),
-        ("`make test`, every test", test),
+        ("`make test`", test),
         (f"downtime of the cutover (median of {cutover['rounds']})", _milliseconds(cutover["median"])),
         (f"downtime of the rollback (median of {rollback['rounds']})", _milliseconds(rollback["median"])),
         ("downtime of the same cutover by bare `docker stop` and `docker run`", _milliseconds(bare["median"])),
