@@ -16,7 +16,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # pyright: ignore[reportMissingTypeStubs]
 
 STORIES = "stories"
-NOT_STORIES = ("tests/lab/box/", "tests/lab/hardened/")
+NOT_STORIES = ("tests/lab/box/", "tests/lab/hardened/", "tests/lab/fleet/")
 """Tests with boxes of their own."""
 LAST = ("rollback", "take_down", "security", "retire")
 """The stories at the end, in this order. The first ends staged, as the second begins; the others end with nothing

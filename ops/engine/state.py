@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,7 +39,10 @@ class Snapshot:
 
 def snapshot_of(opened: automation.Stack, stack: str) -> Snapshot:
     """Both, read together; a command reads them again after a question, which a person may take minutes to answer."""
-    return Snapshot(settings_of(opened, stack), deployment_of(opened, stack))
+    with ThreadPoolExecutor() as pool:
+        deployment = pool.submit(deployment_of, opened, stack)
+        settings = settings_of(opened, stack)
+    return Snapshot(settings, deployment.result())
 
 
 def configuration_of(opened: automation.Stack, stack: str) -> automation.ConfigMap:

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from console.paths import ROOT
-from tests.engine.backends.cut import Cut, relayed
 from tests.engine.fleet_driver import driven, make_fleet
 from tests.engine.test_run import pytestmark
+from tests.relay import Relay, relayed
 from tests.soak import only_soak
 
 __all__ = ["pytestmark"]
@@ -106,11 +106,11 @@ def test_two_operators_on_two_stacks_do_not_wait_for_each_other(clones: tuple[Pa
 
 
 @pytest.fixture
-def cut(backend: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cut]:
+def cut(backend: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
     """A connection to the backend that a test can cut."""
     port = re.search(r"127\.0\.0\.1:(\d+)", backend)
     assert port
-    with relayed(int(port[1])) as relay:
+    with relayed(("127.0.0.1", int(port[1]))) as relay:
         monkeypatch.setenv("PULUMI_BACKEND_URL", backend.replace(port[0], f"127.0.0.1:{relay.port}"))
         yield relay
 
@@ -121,7 +121,7 @@ def cut(backend: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cut]:
     indirect=True,
 )
 def test_a_backend_that_goes_away_ends_the_run_with_a_sentence_and_the_next_one_finishes(
-    tmp_path: Path, cut: Cut
+    tmp_path: Path, cut: Relay
 ) -> None:
     make_fleet(tmp_path, "a")
     os.mkfifo(tmp_path / "gate-a")

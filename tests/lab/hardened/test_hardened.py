@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lab.box import hardened, orphans
-from tests.lab.hardened.clone import STACK, Clone, made
+from tests.lab.clone import Clone, made
 from tests.soak import only_soak
 
 pytestmark = [
@@ -23,12 +23,6 @@ pytestmark = [
     only_soak("ten minutes with a box of its own"),
 ]
 
-READY = f"""
-from console.paths import LOGS
-from console.progress import Progress
-from ops.engine import prerequisites
-prerequisites.make_ready("{STACK}", Progress(LOGS))
-"""
 GATEWAY = "mcp-context-forge-gateway-1"
 
 
@@ -38,14 +32,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Generator[Clone]:
     try:
         yield found
     finally:
-        found.run("make", "down", f"STACK={STACK}", "YES=1", check=False)
+        found.take_down()
     assert orphans(found.place) == []
 
 
 @pytest.fixture(scope="module")
 def theirs(clone: Clone) -> dict[str, Any]:
     """The operator's own things, before the first run."""
-    clone.run(sys.executable, "-c", READY)
+    clone.make_ready()
     return operators(clone)
 
 

@@ -28,14 +28,11 @@ def test_no_host_waits_while_a_place_is_free(times: list[float], at_once: int) -
     assert least - 0.001 <= wall <= times[0] + sum(after_the_canary) / at_once + max([0.0, *after_the_canary]) + 0.001
 
 
-def test_the_table_says_that_it_is_simulated_and_from_how_many_runs() -> None:
-    recorded = [80.0, 90.0, 100.0]
-    assert median_seconds(100, 10, recorded) == median_seconds(100, 10, recorded)
-    taken = {
-        "runs": 3,
-        "seconds": {"least": 80.0, "most": 100.0},
-        "fleets": [{"hosts": 100, "at_once": 10, "seconds": 1080.0}],
-    }
+def test_the_table_has_what_was_measured_and_says_what_is_simulated_and_from_what() -> None:
+    hosts = {"a": 80.0, "b": 90.0, "c": 100.0}
+    assert median_seconds(100, 10, [*hosts.values()]) == median_seconds(100, 10, [*hosts.values()])
+    taken = {"hosts": hosts, "one": 80.0, "three": 180.0, "simulated": 1080.0}
     shown = render("<!-- measured:fleet -->\n<!-- end -->\n", {fleet.KEY: taken})
-    assert "| 100 | 10 | 18.0 |" in shown and "From 3 recorded runs of 80 to 100 s each." in shown
+    assert "| 3, measured, the canary first | 2 | 3.0 |" in shown
+    assert "| 100, simulated, the canary first | 10 | 18.0 |" in shown and "took, 80 to 100 s." in shown
     assert fleet.TAKEN_BY in render("<!-- measured:fleet -->\n<!-- end -->\n", {})

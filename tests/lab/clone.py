@@ -1,4 +1,4 @@
-"""A clone of this repository, and in it a box of the hardened profile that the operator's commands alone drive."""
+"""A clone of this repository with a lab of its own, which the operator's commands alone drive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from console.paths import WORK
-from lab.box import Box, Place, facts, hardened
+from lab.box import Box, Place, facts
+from lab.box.hardened import as_operator
 from lab.box.place import PROFILE
 from tests import checkout_copy
 
@@ -23,15 +24,32 @@ SHARED = ("images", "programs", "toolchain")
 STACK = "lab"
 
 
+READY = f"""
+from console.paths import LOGS
+from console.progress import Progress
+from ops.engine import prerequisites
+prerequisites.make_ready("{STACK}", Progress(LOGS))
+"""
+
+
 @dataclass(frozen=True)
 class Clone:
-    """`folder` holds the clone."""
+    """`folder` holds the clone; its box has the hardened profile, or the plain one."""
 
     folder: Path
+    hardened: bool = True
 
     @property
     def place(self) -> Place:
-        return Place(self.folder, hardened=True)
+        return Place(self.folder, hardened=self.hardened)
+
+    def make_ready(self) -> None:
+        """The box with ContextForge in it, and the stack's file; nothing of Sentinel."""
+        self.run(sys.executable, "-c", READY)
+
+    def take_down(self) -> None:
+        """Nothing of the lab is left."""
+        self.run("make", "down", f"STACK={STACK}", "YES=1", check=False)
 
     @cached_property
     def box(self) -> Box:
@@ -45,8 +63,9 @@ class Clone:
 
     def run(self, *argv: str, seconds: float = 500, check: bool = True) -> str:
         """A program's output in the clone; it must end well."""
+        profile = {PROFILE: "hardened"} if self.hardened else {}
         done = subprocess.run(
-            argv, cwd=self.folder, env={**os.environ, PROFILE: "hardened"}, capture_output=True, text=True,
+            argv, cwd=self.folder, env={**os.environ, **profile}, capture_output=True, text=True,
             stdin=subprocess.DEVNULL, timeout=seconds, check=False,
         )  # fmt: skip
         assert done.returncode == 0 or not check, f"{done.stdout[-1500:]}\n{done.stderr[-4000:]}"
@@ -64,7 +83,7 @@ class Clone:
 
     def as_operator(self, *argv: str, check: bool = True) -> str:
         """A program's output on the VPS, as the operator."""
-        return self.run(*hardened.as_operator(self.place, argv), check=check)
+        return self.run(*as_operator(self.place, argv), check=check)
 
     def docker(self, *arguments: str) -> str:
         return self.run("docker", f"--host={self.box.docker_host}", *arguments).strip()
@@ -85,11 +104,11 @@ class Clone:
             time.sleep(0.2)
 
 
-def made(folder: Path) -> Clone:
+def made(folder: Path, *, hardened: bool = True) -> Clone:
     """The clone, with what this machine has of images and tools."""
     checkout_copy.made(folder)
     (folder / ".work").mkdir()
     for name in SHARED:
         (WORK / name).mkdir(parents=True, exist_ok=True)
         (folder / ".work" / name).symlink_to(WORK / name)
-    return Clone(folder)
+    return Clone(folder, hardened)
