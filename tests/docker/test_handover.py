@@ -13,13 +13,21 @@ from typing import Any
 
 import pytest
 
-from tests.docker.handover_host import ON_BOTH_DOCKERS, PORT, TOKEN, Host
+from tests.docker.handover_host import NEWER, PORT, THIS_MACHINES, TOKEN, Host
+from tests.soak import only_soak
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.timeout(120, func_only=True),
     pytest.mark.usefixtures("starts_with_contextforge"),
-    ON_BOTH_DOCKERS,
+    pytest.mark.parametrize(
+        "box",
+        [
+            THIS_MACHINES,
+            pytest.param(NEWER, marks=only_soak("two minutes; CI has a newer Docker for endpoints, limits and kills")),
+        ],
+        indirect=True,
+    ),
 ]
 
 

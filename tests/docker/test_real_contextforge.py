@@ -18,8 +18,13 @@ from lab.real import contextforge
 from lab.real.contextforge import files, pooler
 from lab.real.contextforge.services import GATEWAY, POSTGRES, PROJECT, SERVICES
 from tests.docker.handover_host import Host, make_image
+from tests.soak import only_soak
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600, func_only=True)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.timeout(600, func_only=True),
+    only_soak("three minutes; the stories' ContextForge runs as its image does too, with a longer worker limit"),
+]
 
 IMAGES = sorted({service.image for service in (*SERVICES, pooler.POOLER)})
 TOOL = "sqlite-list-tables"

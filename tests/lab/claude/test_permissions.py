@@ -13,6 +13,7 @@ import pytest
 from lab.real.contextforge.containers import PROJECT
 from tests.lab.claude.conftest import Client
 from tests.lab.cutover.conftest import Lab
+from tests.soak import only_soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
@@ -51,6 +52,7 @@ def files(lab: Lab) -> Generator[dict[str, Path]]:
     (project / ".mcp.json").unlink()
 
 
+@only_soak("a minute and a half; tests/unit/hostctl/claude_permissions has the files before and after")
 def test_rules_entries_and_sessions_follow_a_cutover_and_a_rollback(
     lab: Lab, client: Client, files: dict[str, Path]
 ) -> None:

@@ -46,7 +46,7 @@ def state_stays_recoverable(driver: Driver, tmp_path: Path) -> Generator[None]:
     "source",
     [
         pytest.param("copy", marks=only_soak("two minutes; tests/engine/test_lost_state.py adopts from a copy")),
-        "host",
+        pytest.param("host", marks=only_soak("two minutes; tests/engine/test_rebuilt_state.py previews such a state")),
     ],
 )
 def test_a_host_is_adopted_while_the_port_answers_and_nothing_restarts(driver: Driver, source: str) -> None:

@@ -20,6 +20,7 @@ from lab.box import Place
 from lab.doubles.discord import running as discord
 from tests.lab.cutover.conftest import Lab
 from tests.lab.reboot.conftest import serve
+from tests.soak import only_soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -99,6 +100,7 @@ def test_a_host_that_lost_its_firewall_and_its_monitoring_says_so(lab: Lab, prog
     assert "this is not well" in last_message() and "sentinel-prometheus does not run" in last_message()
 
 
+@only_soak("a minute; the other boots have the same check")
 def test_with_contextforge_serving_sentinel_is_in_standby_again(lab: Lab, progress: Progress) -> None:
     serve(lab, "contextforge")
     document = after_a_boot(lab, marked(lab), progress)

@@ -23,7 +23,7 @@ from settings import SECRET_KEYS
 from tests.lab.cutover.conftest import Lab
 from tests.soak import SOAK
 
-IN_TIME = ("jwt_secret", "postgres_password", "grafana_admin_password")
+IN_TIME = ("jwt_secret", "postgres_password")
 ROTATED = tuple(SECRET_KEYS) if SOAK else IN_TIME
 NEW_SENTINEL = frozenset({"jwt_secret", "postgres_password", "health_token", "firecrawl_api_key"})
 """Those that the lab's Sentinel reads when it starts, so that another one takes over: of the backends' keys its stack

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.lab.cutover.conftest import CONFIGURATION, Lab
+from tests.soak import only_soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine]
 
@@ -33,6 +34,7 @@ def test_the_operators_plain_image_serves_with_the_bridge_over_it_and_a_preview_
     assert set(lab.planned()) == {"same"}
 
 
+@only_soak("a minute; tests/docker/test_image_build.py builds from such a folder")
 def test_a_folder_with_a_dockerfile_on_the_host_becomes_the_image_that_serves(lab: Lab) -> None:
     """Docker knows the folder by its path on the host, which the box shares; a new version is a new tag."""
     lab.up()
