@@ -185,7 +185,9 @@ CASES: dict[Broken, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-ONLY_SOAK = {an_upstream_unreachable: "half a minute; tests/integration/verify/test_gates.py has its sentences"}
+ONLY_SOAK: dict[Broken, str] = {
+    an_upstream_unreachable: "half a minute; tests/integration/verify/test_gates.py has its sentences"
+}
 
 
 @pytest.mark.parametrize(

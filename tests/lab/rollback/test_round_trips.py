@@ -20,11 +20,10 @@ from tests.soak import SOAK, only_soak
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 ROUNDS = 10 if SOAK else 1
-"""Growth with every round shows after two of them."""
+"""Growth with every round shows after two of them, so in the soak."""
 PROJECT = "mcp-context-forge"
 LIMIT_MS = {"cutover": 300 if SOAK else 500, "rollback": 500}
-"""Medians; in CI a single round, beside other tests."""
-"""Of the median, while ContextForge is in standby."""
+"""Of the median, while ContextForge is in standby; CI has a single round, beside other tests."""
 GROWTH_BYTES = 4096
 """Of the state over all rounds: a stored answer may be some characters longer than the one before."""
 JOURNAL = {"handover", "handover/lock", "handover/state.json", "handover/finished"}
