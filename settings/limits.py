@@ -50,8 +50,14 @@ RENEW_SHARE = 0.33
 AUDIT_BATCH_ROWS = 5000
 """Rows of the audit table that retention deletes at a time."""
 
-MONITORING_MEMORY_MB = 256
-"""Memory limit of Prometheus and of Grafana, each."""
+PROMETHEUS_MEMORY_MB = 256
+"""Memory limit; from version 3 on Prometheus collects its garbage in time for it by itself."""
+
+GRAFANA_MEMORY_MB = 512
+"""Memory limit, of the real Grafana's size: the lab has a double, which is much smaller."""
+
+GRAFANA_HEAP_MB = 460
+"""Grafana's `GOMEMLIMIT`: Go collects its garbage before the kernel ends the container."""
 
 MONITORING_STOP_SECONDS = 30
 """For each of the two to write at a stop."""

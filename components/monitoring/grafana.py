@@ -33,7 +33,7 @@ from components.monitoring.prometheus import Prometheus
 from components.networks import Networks
 from dashboards.provisioning import files as provisioning_files
 from settings import Settings, secret_output
-from settings.limits import MONITORING_MEMORY_MB, MONITORING_STOP_SECONDS
+from settings.limits import GRAFANA_HEAP_MB, GRAFANA_MEMORY_MB, MONITORING_STOP_SECONDS
 from settings.names import GRAFANA_ADMIN, LOOPBACK
 
 NAME = "sentinel-grafana"
@@ -58,6 +58,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """
     grafana = settings.grafana
     return {
+        "GOMEMLIMIT": f"{GRAFANA_HEAP_MB}MiB",
         "GF_SECURITY_ADMIN_USER": GRAFANA_ADMIN,
         "GF_SECURITY_ADMIN_PASSWORD__FILE": _ADMIN,
         "GF_SECURITY_SECRET_KEY__FILE": _SECRET_KEY,
@@ -128,7 +129,7 @@ class Grafana(pulumi.ComponentResource):
             image=image.image_id,
             name=name,
             user=f"{USER}:{USER}",
-            memory_mb=MONITORING_MEMORY_MB,
+            memory_mb=GRAFANA_MEMORY_MB,
             network=args.networks.internal,
             aliases=[ALIAS],
             edge=args.networks.edge,

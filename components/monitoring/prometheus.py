@@ -32,7 +32,7 @@ from components.sentinel.configuration import ALIAS as GATEWAY
 from components.sentinel.gateway import Sentinel
 from hostctl.nightly.results import TARGET_FILE
 from settings import Settings, secret_output
-from settings.limits import MONITORING_MEMORY_MB, MONITORING_STOP_SECONDS
+from settings.limits import MONITORING_STOP_SECONDS, PROMETHEUS_MEMORY_MB
 from settings.names import LOOPBACK
 
 NAME = "sentinel-prometheus"
@@ -149,7 +149,7 @@ class Prometheus(pulumi.ComponentResource):
             name=name,
             command=self._command(),
             user=f"{USER}:{USER}",
-            memory_mb=MONITORING_MEMORY_MB,
+            memory_mb=PROMETHEUS_MEMORY_MB,
             network=args.networks.internal,
             aliases=[ALIAS],
             edge=args.networks.edge,

@@ -22,16 +22,17 @@ from lab.box import Box
 from ops.commands.dashboard_picture import dashboard_picture
 from ops.engine.run import open_stack
 from ops.engine.state import settings_of
-from settings.limits import MONITORING_MEMORY_MB
+from settings.limits import GRAFANA_MEMORY_MB, PROMETHEUS_MEMORY_MB
 
 STACK = "lab"
 PICTURE = ROOT / "docs" / "dashboard.png"
-CONTAINERS = ("sentinel-prometheus", "sentinel-grafana")
+CONTAINERS = {"sentinel-prometheus": PROMETHEUS_MEMORY_MB, "sentinel-grafana": GRAFANA_MEMORY_MB}
+"""With their limits, in megabytes."""
 _MEGABYTE = 1024 * 1024
 
 
 def take(box: Box, say: Callable[[str], None]) -> dict[str, Any]:
-    """{"alerts": see alerts.py, "monitoring_mb": {container: {"used", "limit"}}}; writes docs/dashboard.png."""
+    """{"alerts": see alerts.py, "monitoring_mb": {container: {"used"}}}; writes docs/dashboard.png."""
     settings = settings_of(open_stack(STACK, Progress(LOGS), create=False), STACK)
     began = time.monotonic()
     _call_some(alerts.Watch(box, settings, say))
@@ -60,7 +61,7 @@ def _call_some(watch: alerts.Watch) -> None:
 
 def memory(box: Box) -> dict[str, dict[str, float]]:
     """Megabytes by container as `docker stats` counts them: the cgroup's, without the inactive file cache."""
-    return {name: {"used": used(box, name), "limit": MONITORING_MEMORY_MB} for name in CONTAINERS}
+    return {name: {"used": used(box, name)} for name in CONTAINERS}
 
 
 def used(box: Box, container: str) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from console.paths import ROOT
-from lab.benchmarks import fleet, link, outputs, processes, security, servers, suite
+from lab.benchmarks import fleet, link, monitoring, outputs, processes, security, servers, suite
 
 FIGURES = ROOT / "docs" / "measured.json"
 PAGES = tuple(
@@ -151,7 +151,7 @@ def _monitoring(figures: Figures) -> str:
         (
             f"`{name}`{' (a double in the lab)' if name == 'sentinel-grafana' else ''}",
             f"{one['used']:.0f}",
-            one["limit"],
+            monitoring.CONTAINERS[name],
         )
         for name, one in figures["monitoring_mb"].items()
     ]
