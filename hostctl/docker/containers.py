@@ -135,6 +135,13 @@ def listed(engine: Engine) -> list[dict[str, Any]]:
     return engine.get("/containers/json?all=1")
 
 
+def published_in(row: Mapping[str, Any]) -> set[int]:
+    """The ports that a container of the short list publishes on the host now."""
+    if row.get("State") in ("created", "exited", "dead", "removing"):
+        return set()
+    return {_number(port.get("PublicPort")) for port in rows(row.get("Ports"))} - {0}
+
+
 def described(document: Any, networks: Mapping[str, bool] = NO_NETWORKS) -> Container:
     """A container from its inspect document and the networks' kinds; a member that is missing, null or of another
     kind counts as empty, since other people's containers may be of any make."""
@@ -170,11 +177,7 @@ def described(document: Any, networks: Mapping[str, bool] = NO_NETWORKS) -> Cont
             for inside, bindings in _bindings(host.get("PortBindings"))
             for binding in bindings
         ),
-        published=tuple(
-            sorted(
-                {_number(b.get("HostPort")) for _, bindings in _bindings(settings.get("Ports")) for b in bindings} - {0}
-            )
-        ),
+        published=_published(settings) if state.get("Running") else (),
         ours=_text(labels, OURS) == "true",
         role=_text(labels, ROLE_LABEL),
         service=_text(labels, SERVICE_LABEL),
@@ -187,6 +190,12 @@ def described(document: Any, networks: Mapping[str, bool] = NO_NETWORKS) -> Cont
         exit_code=_number(state.get("ExitCode")),
         network_mode=_text(host, "NetworkMode"),
     )
+
+
+def _published(settings: Mapping[str, Any]) -> tuple[int, ...]:
+    """The ports of a container that runs: of one that a power cut ended Docker still shows the former ones."""
+    ports = {_number(b.get("HostPort")) for _, bindings in _bindings(settings.get("Ports")) for b in bindings}
+    return tuple(sorted(ports - {0}))
 
 
 def _text(document: Mapping[str, Any], key: str) -> str:

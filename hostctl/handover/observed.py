@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hostctl.core.documents import rows, table
+from hostctl.core.documents import table
 from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL, Container
 from hostctl.docker.engine import Engine
@@ -63,7 +63,7 @@ def read(engine: Engine, request: HandoverRequest) -> World:
         if row["Id"] in [known.id for known in (sentinel, predecessor) if known]:
             continue
         is_gateway = table(row.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE
-        publishes = any(port.get("PublicPort") == request.port for port in rows(row.get("Ports")))
+        publishes = request.port in containers.published_in(row)
         container = containers.find(engine, row["Id"], networks) if is_gateway or publishes else None
         if container is None or not (publishes or container.inside_port(request.port)):
             continue

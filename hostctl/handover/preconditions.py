@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from hostctl.core.documents import rows
 from hostctl.core.errors import Refusal
 from hostctl.docker import containers
 from hostctl.docker.containers import Container
@@ -90,7 +89,7 @@ def refuse_held_port(engine: Engine, request: HandoverRequest, goal: Goal) -> No
 
 def _holder(engine: Engine, port: int, goal: Goal) -> str:
     for row in containers.listed(engine):
-        if any(published.get("PublicPort") == port for published in rows(row.get("Ports"))):
+        if port in containers.published_in(row):
             return "" if row["Id"] == goal.container else f"the container {row['Names'][0].lstrip('/')}"
     return listeners.listener(port) or ""
 

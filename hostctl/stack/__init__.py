@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hostctl.core import atomic_file, folders, json_file
-from hostctl.core.documents import rows, table
+from hostctl.core.documents import table
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
 from hostctl.docker import containers
@@ -122,7 +122,7 @@ def _ours(request: FolderRequest) -> list[dict[str, Any]]:
 def _serving(ours: Sequence[dict[str, Any]]) -> list[str]:
     """The names of Sentinel's containers that publish a port now."""
     gateways = [row for row in ours if table(row.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE]
-    return sorted(name_of(row) for row in gateways if any(port.get("PublicPort") for port in rows(row.get("Ports"))))
+    return sorted(name_of(row) for row in gateways if containers.published_in(row))
 
 
 def _record(request: FolderRequest) -> str:

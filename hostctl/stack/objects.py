@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from hostctl.core.documents import rows, table
+from hostctl.core.documents import table
 from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL
 from hostctl.docker.engine import Engine
@@ -42,7 +42,7 @@ def objects(request: ObjectsRequest) -> dict[str, Any]:
                 "id": row["Id"],
                 "image": row["ImageID"],
                 "gateway": table(row.get("Labels")).get(ROLE_LABEL) == GATEWAY_ROLE,
-                "serves": any(port.get("PublicPort") for port in rows(row.get("Ports"))),
+                "serves": bool(containers.published_in(row)),
             }
             for row in containers.listed(engine)
             if is_ours(row)

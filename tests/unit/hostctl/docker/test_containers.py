@@ -54,6 +54,19 @@ def test_both_addresses_are_read() -> None:
     assert container.addresses_on("other") == set()
 
 
+@pytest.mark.parametrize(("running", "published"), [(True, (9200,)), (False, ())])
+def test_the_ports_that_docker_shows_of_a_container_that_a_power_cut_ended_are_published_no_more(
+    running: bool, published: tuple[int, ...]
+) -> None:
+    document = {
+        "State": {"Running": running},
+        "NetworkSettings": {"Ports": {"4444/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9200"}]}},
+    }
+    assert containers.described(document).published == published
+    row = {"State": "running" if running else "exited", "Ports": [{"PrivatePort": 4444, "PublicPort": 9200}]}
+    assert containers.published_in(row) == set(published)
+
+
 SHAPES: Any = st.one_of(
     st.none(), st.booleans(), st.integers(-1, 70000), st.sampled_from(["", "8000-8010", "\ud800", "n8n", "0x1"]),
     st.just([]), st.just({}), st.just([None]), st.just({"": None}),
