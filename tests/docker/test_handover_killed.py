@@ -97,7 +97,9 @@ def test_killed_at_any_point_one_rollback_ends_with_contextforge(host: Host, sce
     assert host.shape("sentinel")["networks"] == {host.internal: ["sentinel-gateway"]}
 
 
-@pytest.mark.parametrize(("scenario", "point"), [pair for pair in CHOSEN if pair[1].split(".")[1] in WINDOW])
+@pytest.mark.parametrize(
+    ("scenario", "point"), [pair for pair in CHOSEN if pair[1].split(".")[1] in (*WINDOW, "answer")]
+)
 def test_a_power_cut_in_the_window_is_ended_by_the_boot_without_anybodys_command(
     host: Host, scenario: str, point: str
 ) -> None:
