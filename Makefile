@@ -127,7 +127,7 @@ bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measu
 
 soak: venv ## the rollback cut off at every point, the disaster drill, the hardened host, more steps of the model, more documents: hours
 	@$(OPS) ready --stack lab
-	@SOAK=1 $(PYTHON) -m pytest tests/docker tests/engine/backends tests/lab tests/unit/hostctl $(ARGS)
+	@SOAK=1 $(PYTHON) -m pytest tests/docker tests/engine/backends tests/lab tests/unit/hostctl tests/unit/settings $(ARGS)
 
 locks: venv ## every lock of Python packages in line with its requirements; UPGRADE=1 takes the newest that fit
 	@toolchain/locks.sh $(if $(UPGRADE),--upgrade)

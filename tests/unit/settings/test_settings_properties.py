@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from settings import SettingsError, load
 from settings.model import SECRET_KEYS, Settings
+from tests.soak import SOAK
 from tests.unit.settings.cases import configuration
 
 SECRET = "a-secret-that-nobody-may-see"
@@ -38,7 +39,7 @@ def as_text(value: Any) -> str:
 TEXTS = VALUES.map(as_text)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow], database=None)
+@settings(deadline=None, max_examples=200 if SOAK else 60, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(changes=st.dictionaries(KEYS, st.one_of(VALUES, TEXTS), max_size=4))
 def test_any_configuration_is_settings_or_a_report_and_no_secret_is_shown(changes: dict[str, Any]) -> None:
     raw = {
