@@ -7,6 +7,7 @@ Deliberately does not: change anything that the program declares.
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def run(
     try:
         completed = subprocess.run(
             _command(stack, settings, [verb, action]),
-            input=packed(archive()) + b"\n" + request.encode(),
+            input=_program() + b"\n" + request.encode(),
             capture_output=True,
             timeout=limit_seconds,
             check=False,
@@ -57,6 +58,12 @@ def run(
     if completed.returncode:
         raise UserError(refusal(completed.stderr.decode(errors="replace"), completed.returncode))
     return cast("dict[str, Any]", json.loads(completed.stdout))
+
+
+@functools.cache
+def _program() -> bytes:
+    """The packed archive, once for all of a command's questions."""
+    return packed(archive())
 
 
 def refusal(output: str, code: int) -> str:
