@@ -140,8 +140,8 @@ TAKES: Mapping[str, Callable[[argparse.Namespace], Taken]] = {
     "render": lambda _: {},
 }
 """By name, most of them on the lab that runs; the module of each says what it takes."""
-NO_FIGURES = ("render", "security", "outputs")
-"""The findings of the security tests and the outputs are no figures of the machine."""
+DATED = ("bench", "downtimes")
+"""Those whose page says when they were taken, and on which machine."""
 
 
 def main() -> int:
@@ -157,7 +157,7 @@ def main() -> int:
     figures |= TAKES[given.what](given)
     # An alert that was not caused again keeps its times.
     figures |= {"alerts": {**others, **figures["alerts"]}} if "alerts" in figures else {}
-    if given.what not in NO_FIGURES:
+    if given.what in DATED:
         figures |= {"at": datetime.now(UTC).date().isoformat(), "machine": _machine()}
     write(figures)
     return 0
