@@ -112,7 +112,7 @@ def test_a_server_that_ends_with_its_first_call_fails_at_the_second(
     tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the published gateway's own child does when it writes to stderr: no launcher starts it again here."""
-    monkeypatch.setattr(gates, "PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(gates, "PAUSE_SECONDS", 2.0)
     backend = {
         "name": "alpha", "type": "stdio", "command": sys.executable, "args": [str(ENDING_SERVER)], "timeout_secs": 2,
     }  # fmt: skip
@@ -121,7 +121,7 @@ def test_a_server_that_ends_with_its_first_call_fails_at_the_second(
         world.probes[0] |= {"tool": "once", "arguments": {}, "expect": {"contains": ["once"]}}
         done = world.run("gates")
     assert done.returncode == 20, done.stderr
-    assert "the gate calls failed: alpha answers once, and then no more: tool-error: " in done.stderr
+    assert "the gate calls failed: alpha answers once, and then no more: " in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ HARDENED = {"a": False, "b": False, "c": True}
 """The stacks, in the order in which they are named, and the profile of each one's host."""
 LOOPBACK = "127.0.0.1"
 SHARED = "sentinel-cutover:backends"
-"""What all hosts have alike is in Pulumi.fleet.yaml."""
+"""The setting that all hosts share, in Pulumi.fleet.yaml."""
 RUN_SECONDS = 900
 
 
