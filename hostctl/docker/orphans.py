@@ -67,4 +67,5 @@ def remove(request: OrphansRequest) -> dict[str, Any]:
 
 
 def _ports(row: dict[str, Any]) -> list[int]:
+    """Not `containers.published_in`: what ended with the port, by a power cut, may be what serves next, and is kept."""
     return [int(port.get("PublicPort") or 0) for port in rows(row.get("Ports"))]

@@ -199,17 +199,6 @@ def ask_grafana(box: Box, settings: Settings, path: str) -> Answer:
     return call(box, "GET", path, basic=basic, port=settings.grafana.port)
 
 
-def take(box: Box, settings: Settings, say: Callable[[str], None], faults: Sequence[Fault] | None = None) -> Taken:
-    """{title: {"earliest_s", "fired_s", "fired_within_s", "resolved_s", "resolved_within_s"}} of the alerts of every
-    fault, or of `faults`.
-
-    Sentinel must hold the port. Raises UserError when a message does not come.
-    """
-    watch = Watch(box, settings, say)
-    watch.quiet()
-    return {title: found for fault in faults or FAULTS for title, found in fault(watch).items()}
-
-
 def sidecar_hangs(watch: Watch) -> Taken:
     """One fault, three alerts: one by the health check, two by the callers."""
     titles = ("Backend unhealthy", "Calls fail", "Calls are slow")
@@ -251,6 +240,17 @@ def gateway_hangs(watch: Watch) -> Taken:
 
 Fault = Callable[[Watch], Taken]
 FAULTS: tuple[Fault, ...] = (sidecar_hangs, database_hangs, gateway_hangs)
+
+
+def take(box: Box, settings: Settings, say: Callable[[str], None], faults: Sequence[Fault] = FAULTS) -> Taken:
+    """{title: {"earliest_s", "fired_s", "fired_within_s", "resolved_s", "resolved_within_s"}} of the alerts of these
+    faults.
+
+    Sentinel must hold the port. Raises UserError when a message does not come.
+    """
+    watch = Watch(box, settings, say)
+    watch.quiet()
+    return {title: found for fault in faults for title, found in fault(watch).items()}
 
 
 def figures(within: Bounds, fired: float, resolved: float) -> dict[str, float]:

@@ -8,23 +8,15 @@ Deliberately does not: know the load that many engines at once put on the operat
 from __future__ import annotations
 
 import heapq
-import json
-import os
 import random
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from console.errors import UserError
-from console.paths import ROOT
+from lab.benchmarks.story import figures_of
 from ops.fleet.waves import Plan, ready
 
 KEY = "fleet"
 TAKEN_BY = "python -m lab.benchmarks fleet"
-STORY = "tests/lab/fleet"
 HOSTS, AT_ONCE = 100, 10
 """Of the simulated fleet."""
 DRAWS = 200
@@ -32,13 +24,7 @@ DRAWS = 200
 
 def take() -> dict[str, Any]:
     """{"one", "three", "hosts", "simulated"}, all in seconds; raises UserError when the story fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        figures = Path(folder) / "figures.json"
-        variables = {**os.environ, "SOAK": "1", "FLEET_FIGURES": str(figures)}
-        argv = [sys.executable, "-m", "pytest", "-q", STORY]
-        if subprocess.run(argv, cwd=ROOT, env=variables, check=False, stdout=sys.stderr).returncode:
-            raise UserError(f"A test of {STORY} failed, so no figure is taken: fix that, then run again.")
-        measured = json.loads(figures.read_text(encoding="utf-8"))
+    measured = figures_of("tests/lab/fleet", "FLEET_FIGURES")
     return {**measured, "simulated": round(median_seconds(HOSTS, AT_ONCE, list(measured["hosts"].values())), 1)}
 
 

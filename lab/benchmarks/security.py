@@ -6,17 +6,10 @@ Deliberately does not: take a figure that no test has judged; where one fails th
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from console.errors import UserError
-from console.paths import ROOT
+from lab.benchmarks.story import figures_of
 
 KEY = "security"
 TAKEN_BY = "python -m lab.benchmarks security"
@@ -26,13 +19,7 @@ Table = Callable[[Sequence[str], Sequence[Sequence[object]]], str]
 
 def take() -> dict[str, Any]:
     """Runs the tests; raises UserError when one of them fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        figures = Path(folder) / "figures.json"
-        variables = {**os.environ, "SOAK": "1", "SECURITY_FIGURES": str(figures)}
-        argv = [sys.executable, "-m", "pytest", "-q", "tests/lab/security"]
-        if subprocess.run(argv, cwd=ROOT, env=variables, check=False, stdout=sys.stderr).returncode:
-            raise UserError("A test of tests/lab/security failed, so no figure is taken: fix that, then run again.")
-        return json.loads(figures.read_text(encoding="utf-8"))
+    return figures_of("tests/lab/security", "SECURITY_FIGURES")
 
 
 def ports(security: Figures, table: Table) -> str:

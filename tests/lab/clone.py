@@ -32,6 +32,12 @@ prerequisites.make_ready("{STACK}", Progress(LOGS))
 """
 
 
+def plain_pulumi(stack: str, *arguments: str) -> list[str]:
+    """The command line of `pulumi` as after `eval "$(make env STACK=…)"`, for a clone's folder."""
+    line = f'eval "$({sys.executable} -m ops env --stack {stack})"; exec pulumi "$@"'
+    return ["sh", "-c", line, "sh", *arguments]
+
+
 @dataclass(frozen=True)
 class Clone:
     """`folder` holds the clone; its box has the hardened profile, or the plain one."""
@@ -78,8 +84,7 @@ class Clone:
 
     def pulumi(self, *arguments: str) -> str:
         """Plain `pulumi`, as after `eval "$(make env)"`."""
-        line = f'eval "$({sys.executable} -m ops env --stack {STACK})"; exec pulumi "$@"'
-        return self.run("sh", "-c", line, "sh", *arguments)
+        return self.run(*plain_pulumi(STACK, *arguments))
 
     def as_operator(self, *argv: str, check: bool = True) -> str:
         """A program's output on the VPS, as the operator."""

@@ -21,7 +21,7 @@ from lab.box.network import namespace
 from lab.doubles import plugins
 from lab.doubles.discord import running as discord
 from lab.doubles.plugins import LabFacts
-from tests.lab.clone import Clone, made
+from tests.lab.clone import Clone, made, plain_pulumi
 from tests.relay import Relay
 
 HARDENED = {"a": False, "b": False, "c": True}
@@ -34,10 +34,10 @@ RUN_SECONDS = 900
 
 @dataclass(frozen=True)
 class Fleet:
-    """The hosts by their stack, and the operator's clone."""
+    """The hosts by their stack, and the folder of the operator's clone."""
 
     hosts: Mapping[str, Clone]
-    operators: Clone
+    operators: Path
     variables: Mapping[str, str]
 
     def make(self, command: str, *stacks: str, at_once: int = 3) -> Any:
@@ -50,9 +50,8 @@ class Fleet:
         return json.loads(done.stdout)
 
     def pulumi(self, stack: str, *arguments: str, stdin: str = "") -> str:
-        """Plain `pulumi`, as after `eval "$(make env STACK=…)"`."""
-        line = f'eval "$({sys.executable} -m ops env --stack {stack})"; exec pulumi "$@"'
-        done = self._run(["sh", "-c", line, "sh", *arguments], stdin)
+        """The output of plain `pulumi`."""
+        done = self._run(plain_pulumi(stack, *arguments), stdin)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -71,7 +70,7 @@ class Fleet:
 
     def _run(self, argv: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            argv, cwd=self.operators.folder, env=dict(self.variables), input=stdin, capture_output=True, text=True,
+            argv, cwd=self.operators, env=dict(self.variables), input=stdin, capture_output=True, text=True,
             timeout=RUN_SECONDS, check=False,
         )  # fmt: skip
 
@@ -82,7 +81,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Generator[Fleet]:
     hosts = {
         stack: made(tmp_path_factory.mktemp(f"host-{stack}"), hardened=hardened) for stack, hardened in HARDENED.items()
     }
-    operators = made(tmp_path_factory.mktemp("operator"))
+    operators = made(tmp_path_factory.mktemp("operator")).folder
     home = tmp_path_factory.mktemp("pulumi-home")
     plugins.install(home, LabFacts(docker_hosts=(), ssh_hosts=(LOOPBACK,)))
     found = Fleet(hosts, operators, {**os.environ, "PULUMI_HOME": str(home)})
@@ -93,7 +92,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Generator[Fleet]:
                 ssh = host.box.ssh
                 relay = Relay((ssh.address, ssh.port), namespace(host.box.wan))
                 stack_of_relays.callback(relay.close)
-                _write_settings(operators.folder, stack, host, relay.port)
+                _write_settings(operators, stack, host, relay.port)
                 found.secrets(stack)
             yield found
         finally:
