@@ -23,6 +23,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 from pydantic import BaseModel
 
+from components.base.joined import joined
 from components.base.request import request
 from hostctl.build import RUNNING, packed
 from hostctl.core import requests
@@ -108,7 +109,7 @@ class Host(pulumi.ComponentResource):
             f"{name}-hostctl",
             create=[*runner, "claim"],
             delete=[*runner, "release"],
-            stdin=pulumi.Output.json_dumps(document).apply(lambda text: f"{program}\n{text}"),
+            stdin=document.apply(lambda known: f"{program}\n{json.dumps(known)}"),
             logging="none",
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -179,7 +180,7 @@ class Host(pulumi.ComponentResource):
             name,
             create=self._argv(verb, operation.create),
             delete=self._argv(verb, operation.delete) if operation.delete else None,
-            stdin=pulumi.Output.json_dumps(requested),
+            stdin=requested.apply(json.dumps),
             logging="none" if secret else "stderr",
             triggers=triggers,
             opts=pulumi.ResourceOptions(
@@ -206,13 +207,13 @@ class Host(pulumi.ComponentResource):
         that it reads stay in its memory.
         """
         line = f"{_PYTHON} -m verify {verb}"
-        known = pulumi.Output.all(**{"host": host_for_verify(self._settings), **members})
+        known = joined({"host": host_for_verify(self._settings), **members})
         requested = known.apply(lambda known: model.model_validate(known).model_dump(mode="json"))
         resource = command.local.Command(
             name,
             create=line,
             update=line,
-            stdin=pulumi.Output.json_dumps(requested),
+            stdin=requested.apply(json.dumps),
             logging=command.local.Logging("stderr"),
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[*self._first, *depends_on]),

@@ -33,6 +33,18 @@ RUNNING = (
 )
 """A program for the host that runs the archive, packed on the first line of stdin, with the rest as its request."""
 
+WORKING = (
+    f"{UNPACKING}\nimport os\n"
+    "file=os.memfd_create('hostctl')\n"
+    "with open(file,'wb',closefd=False) as program:\n"
+    " program.write(unpacked(sys.stdin.buffer.readline()))\n"
+    "sys.argv=[f'/proc/{os.getpid()}/fd/{file}']\n"
+    "sys.path.insert(0,sys.argv[0])\n"
+    "from hostctl.worker import serve\n"
+    "serve()\n"
+)
+"""A program for the host that runs the archive, packed on the first line of stdin, as a worker on the other lines."""
+
 START = b"import sys\n\nfrom hostctl.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 

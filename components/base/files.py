@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.joined import joined
 from components.host import Host, Operation
 
 _LENGTH_OF_HASH = 12
@@ -52,8 +53,8 @@ class HostFiles(pulumi.ComponentResource):
     def __init__(self, name: str, args: HostFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:HostFiles", name, None, opts)
         host, owner = args.host, args.owner
-        contents = pulumi.Output.all(**{file: value.content for file, value in args.files.items()})
-        hashed = contents if args.identity is None else pulumi.Output.from_input(dict(args.identity))
+        contents = joined({file: value.content for file, value in args.files.items()})
+        hashed = contents if args.identity is None else joined(args.identity)
         owners = {file: value.owner for file, value in args.files.items() if value.owner is not None}
         # A file never changes its owner under a container that has it mounted.
         self.hash = pulumi.Output.unsecret(hashed.apply(lambda known: _hash(known, owners)))

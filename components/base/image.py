@@ -15,6 +15,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.host import Host, Operation
+from hostctl.images.build import packed_files
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def image_built_on_host(
         "base": base.id,
         "base_name": base.name,
         "setting": base.setting,
-        "files": dict(layer.files),
+        "files": packed_files(layer.files),
     }
     built = host.action(name, Operation("images", create="build"), document, parent=parent)
     return built.result.apply(lambda answer: str(answer["id"]))

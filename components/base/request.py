@@ -12,6 +12,7 @@ from typing import Any
 
 import pulumi
 
+from components.base.joined import joined
 from hostctl.core import requests
 from hostctl.core.documents import Document
 from hostctl.verbs import VERBS, function
@@ -36,4 +37,4 @@ def request(
             raise TypeError(f"{where} has no member {', '.join(unknown)}")
         return document
 
-    return pulumi.Output.from_input(members).apply(checked)
+    return joined(members).apply(checked)

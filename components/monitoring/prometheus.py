@@ -15,6 +15,7 @@ published plugin keeps networks as a set and connects before it starts (measured
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ import yaml
 
 from components.base.container import ContainerSpec, HealthCheck, Port, hardened_container
 from components.base.files import HostFile, HostFiles, HostFilesArgs
+from components.base.joined import joined
 from components.handover import Handover
 from components.host import Operation, StackArgs
 from components.networks import Networks
@@ -239,7 +241,7 @@ class CutoverMark(pulumi.ComponentResource):
     def __init__(self, name: str, args: CutoverMarkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sentinel-cutover:index:CutoverMark", name, None, opts)
         labels = {"container": args.sentinel.container_name, "image": args.settings.sentinel.image}
-        content = pulumi.Output.json_dumps([{"targets": [f"127.0.0.1:{PORT}"], "labels": labels}])
+        content = joined([{"targets": [f"127.0.0.1:{PORT}"], "labels": labels}]).apply(json.dumps)
         args.host.action(
             f"{name}-file",
             Operation("files", create="write", delete="remove"),

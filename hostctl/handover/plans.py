@@ -53,7 +53,7 @@ def sentinel_serves(world: World, request: HandoverRequest, serving: Container) 
             if request.keep == "stopped":
                 stop = (steps.stop(predecessor, request.limits.drain_seconds),)
             elif predecessor.publishes(request.port) and not predecessor.on(request.standby):
-                renew = (steps.restart(predecessor, request.limits.drain_seconds),)
+                renew = restarted(predecessor, world, request)
     for other in world.gateways:
         if other.id != serving.id:
             off += withdrawal.of(other, inside, request.also)
@@ -85,8 +85,8 @@ def predecessor_serves(world: World, request: HandoverRequest) -> Plan:
     present = predecessor
     if not predecessor.publishes(request.port):
         aside = withdrawal.of(predecessor, _aside(world, request))
-        start = () if predecessor.running else (steps.start(predecessor),)
-        standby += aside.in_order() + start
+        start = (steps.start(predecessor), steps.end_sessions(predecessor, world.siblings))
+        standby += aside.in_order() + (() if predecessor.running else start)
         present = predecessor.without(aside.left())
     missing = [network for network in recorded.networks if not present.on(network.name)]
     connect = tuple(_as_recorded(predecessor, network) for network in missing if not network.internal)
@@ -115,6 +115,12 @@ def predecessor_stops(world: World, request: HandoverRequest) -> Plan:
         return Plan(reason=f"{predecessor.name} is stopped already")
     prepare = (steps.restart_policy(predecessor, ("no", 0)),) if predecessor.restart[0] != "no" else ()
     return Plan(prepare=prepare, finish=(steps.stop(predecessor, request.limits.drain_seconds),))
+
+
+def restarted(predecessor: Container, world: World, request: HandoverRequest) -> tuple[Step, ...]:
+    """Its connections are new afterwards, and nothing waits for a lock of the former ones."""
+    again = steps.restart(predecessor, request.limits.drain_seconds)
+    return (again, steps.end_sessions(predecessor, world.siblings))
 
 
 def _all_unpublished(world: World, request: HandoverRequest) -> Withdrawal:

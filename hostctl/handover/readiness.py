@@ -6,7 +6,7 @@ import time
 
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import seconds_of
-from hostctl.handover import rollback_gates, steps
+from hostctl.handover import plans, rollback_gates
 from hostctl.handover.answer import Unanswered, await_sentinel_inside, await_standby
 from hostctl.handover.change import Change
 from hostctl.handover.context import Context
@@ -57,7 +57,6 @@ def _prove(context: Context, change: Change, seconds: float) -> None:
 
 def _restart(context: Context, entry: Entry, change: Change) -> None:
     """In standby, while the other one serves; once, since the next failure is no hanging connection."""
-    predecessor = context.world().predecessor
-    if predecessor is not None:
-        again = steps.restart(predecessor, context.request.limits.drain_seconds)
-        context.run(entry, change.verb, "again", [again])
+    world = context.world()
+    if world.predecessor is not None:
+        context.run(entry, change.verb, "again", plans.restarted(world.predecessor, world, context.request))

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
+from hostctl.handover import orphaned_sessions
 from hostctl.handover.journal import Entry
 
 
@@ -24,6 +25,7 @@ class Step:
     restart: tuple[str, int] = ("no", 0)
     seconds: float = 0
     endpoint: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    siblings: tuple[str, ...] = ()
 
 
 def start(container: Container) -> Step:
@@ -38,6 +40,12 @@ def stop(container: Container, seconds: float) -> Step:
 def restart(container: Container, seconds: float) -> Step:
     """The same and a start, by one request, which Docker ends even where its sender is killed."""
     return Step("restart", container.id, container.name, seconds=seconds)
+
+
+def end_sessions(gateway: Container, siblings: Sequence[Container]) -> Step:
+    """The sessions in the databases among `siblings` that a former process of the gateway left there."""
+    running = tuple(sibling.id for sibling in siblings if sibling.running)
+    return Step("end-sessions", gateway.id, gateway.name, siblings=running)
 
 
 def restart_policy(container: Container, policy: tuple[str, int]) -> Step:
@@ -80,6 +88,8 @@ def execute(engine: Engine, step: Step) -> None:
         engine.post(f"{base}/stop?t={int(step.seconds)}", seconds=step.seconds + 30)
     elif step.action == "restart":
         engine.post(f"{base}/restart?t={int(step.seconds)}", seconds=step.seconds + 30)
+    elif step.action == "end-sessions":
+        orphaned_sessions.end(engine, step.container, step.siblings)
     elif step.action == "restart-policy":
         policy = {"Name": step.restart[0], "MaximumRetryCount": step.restart[1]}
         engine.post(f"{base}/update", {"RestartPolicy": policy})

@@ -7,6 +7,8 @@ Source: Engine API, "Build an image": a tar as body, progress and errors as JSON
 
 from __future__ import annotations
 
+import base64
+import bz2
 import hashlib
 import io
 import json
@@ -30,22 +32,28 @@ TAG_DIGITS = 16
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """`base` is the base image's id, which the Dockerfile gets as its argument BASE; `files` maps a path in the build
-    to its content. `base_name` and `setting` are for the errors."""
+    """`base` is the base image's id, which the Dockerfile gets as its argument BASE; `files` are the build's, packed.
+    `base_name` and `setting` are for the errors."""
 
     name: str
     base: str
     base_name: str
     setting: str
-    files: dict[str, Any]
+    files: str
     limit_seconds: float = 3600
     docker_socket: str = ""
+
+
+def packed_files(files: Mapping[str, str]) -> str:
+    """The content of each file by its path in the build, as one line of text: every state has it twice."""
+    # bz2 for the reason given in hostctl/build.py.
+    return base64.b64encode(bz2.compress(json.dumps(dict(files), sort_keys=True).encode())).decode()
 
 
 def build(request: BuildRequest) -> dict[str, Any]:
     """{"image": tag, "id", "built"}; raises Refusal with the build's last lines."""
     engine, base, base_name = Engine(request.docker_socket), request.base, request.base_name
-    files = {path: str(text) for path, text in request.files.items()}
+    files = _unpacked(request.files)
     tag = f"{request.name}:{_key(base, files)}"
     existing = engine.find(f"/images/{quote(tag)}/json")
     if existing is not None:
@@ -61,6 +69,14 @@ def build(request: BuildRequest) -> dict[str, Any]:
     )
     identifier = _run(engine, tag, query, _context(files), request.limit_seconds, base_name)
     return {"image": tag, "id": identifier, "built": True}
+
+
+def _unpacked(text: str) -> dict[str, str]:
+    try:
+        files = json.loads(bz2.decompress(base64.b64decode(text)))
+        return {str(path): str(content) for path, content in files.items()}
+    except (ValueError, OSError, AttributeError):
+        raise Refusal("the request's files cannot be unpacked: run the command again from a whole checkout") from None
 
 
 def _key(base: str, files: Mapping[str, str]) -> str:

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from hostctl.core import atomic_file, folders
-from hostctl.core.documents import rows
 from hostctl.core.errors import Refusal
 from hostctl.core.timestamps import now
 from hostctl.docker import containers
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
 from hostctl.docker.exec_streams import streamed
+from hostctl.handover.orphaned_sessions import is_postgres
 from hostctl.postgres import dump_file
 from hostctl.postgres.psql import complaint
 
@@ -75,9 +75,7 @@ def make_folder(folder: str) -> None:
 
 def _database(engine: Engine, going: Sequence[Container]) -> Container:
     for candidate in going:
-        container = engine.get(f"/containers/{candidate.id}/json")
-        names = {str(line).partition("=")[0] for line in rows(container["Config"].get("Env"))}
-        if candidate.service == "postgres" or {"POSTGRES_USER", "PGDATA"} & names:
+        if candidate.service == "postgres" or is_postgres(engine, candidate.id):
             return candidate
     raise Refusal(
         "none of ContextForge's containers is a Postgres, so its last dump cannot be taken here: copy its database "

@@ -1,23 +1,19 @@
 """One verb of `hostctl` on the stack's host, outside of an engine's run.
 
-Owns: the command line, here or by the one ssh connection (`verify/link`). The verb comes from this repository,
-not from the host, so that a host with an older `hostctl`, or with none, answers as well.
+Owns: the command line of a worker, here or by the one ssh connection (`verify/link`). The verb comes from this
+repository, not from the host, so that a host with an older `hostctl`, or with none, answers as well.
 Deliberately does not: change anything that the program declares.
 """
 
 from __future__ import annotations
 
-import functools
 import json
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from console.errors import UserError
-from console.paths import ROOT
-from hostctl.build import RUNNING, archive, packed
-from ops.engine import sandbox, state
+from ops.engine import sandbox, state, workers
 from ops.engine.run import EngineFailed, own_sentence
 from settings import Settings
 from settings.limits import ANSWER_SECONDS, DRAIN_SECONDS, PREDECESSOR_SECONDS
@@ -40,30 +36,15 @@ def run(
     """The verb's answer; raises UserError with its one sentence, EngineFailed when none comes within the limit."""
     request = json.dumps({**document, "docker_socket": settings.host.docker_socket})
     try:
-        completed = subprocess.run(
-            _command(stack, settings, [verb, action]),
-            input=_program() + b"\n" + request.encode(),
-            capture_output=True,
-            timeout=limit_seconds,
-            check=False,
-            cwd=ROOT,
-        )
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename} is not on this machine: install it, then run again.") from None
-    except subprocess.TimeoutExpired:
+        answer = workers.answer(_worker(stack, settings), [verb, action], request, limit_seconds)
+    except TimeoutError:
         raise EngineFailed(
             f"The host of stack {stack} gave no answer to `{verb} {action}` within {limit_seconds:g} s and may still "
             "be at work: run the same command again to continue."
         ) from None
-    if completed.returncode:
-        raise UserError(refusal(completed.stderr.decode(errors="replace"), completed.returncode))
-    return cast("dict[str, Any]", json.loads(completed.stdout))
-
-
-@functools.cache
-def _program() -> bytes:
-    """The packed archive, once for all of a command's questions."""
-    return packed(archive())
+    if answer.code:
+        raise UserError(refusal(answer.stderr, answer.code))
+    return cast("dict[str, Any]", json.loads(answer.stdout))
 
 
 def refusal(output: str, code: int) -> str:
@@ -82,10 +63,9 @@ def hand_over(stack: str, settings: Settings, action: str, document: Mapping[str
     return run(stack, settings, "handover", action, document, limit_seconds=LIMIT_SECONDS + 2 * steps)
 
 
-def _command(stack: str, settings: Settings, arguments: Sequence[str]) -> list[str]:
-    """The command line that runs the verb's arguments on the host."""
+def _worker(stack: str, settings: Settings) -> list[str]:
+    """The command line that starts a worker on the host."""
     host = settings.host
-    program = ["-I", "-c", RUNNING, *arguments]
     if host.kind == "ssh":
-        program = command_line(Target.of(host), ["python3", *program])
-    return sandbox.on_host(stack, [sys.executable, *program])
+        return sandbox.on_host(stack, [sys.executable, *command_line(Target.of(host), ["python3", *workers.PROGRAM])])
+    return sandbox.on_host(stack, [sys.executable, *workers.PROGRAM])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hostctl.images.build import packed_files
 from tests.docker.handover_host import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120, func_only=True)]
@@ -30,7 +31,7 @@ def name(host: Host) -> Generator[str]:
 def document(host: Host, name: str, files: Mapping[str, str] = FILES, **values: Any) -> dict[str, Any]:
     base = host.engine.get(f"/images/{host.image}/json")["Id"]
     named = {"name": name, "base": base, "base_name": host.image, "setting": "sentinel.image"}
-    return {**named, "files": dict(files), "limit_seconds": 60, **values}
+    return {**named, "files": packed_files(files), "limit_seconds": 60, **values}
 
 
 def tags(host: Host, name: str) -> set[str]:

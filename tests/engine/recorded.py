@@ -26,6 +26,7 @@ import yaml
 from components.sentinel.bridge_image import BRIDGE_LAYERS
 from console.paths import ROOT
 from hostctl.build import archive, packed
+from hostctl.images.build import packed_files
 from lab.recorded_states import Deployment, substituted
 from lab.recorded_states.fixed import SOCKET, secret
 from lab.recorded_states.scrub import TODAY, stdin_document
@@ -116,7 +117,9 @@ def project() -> Generator[Project]:
 
 def with_todays_files(deployment: Deployment) -> Deployment:
     """`hostctl` and the image's layers as the program sends them today: another version of them is no other graph."""
-    layers = {f"sentinel-cutover/{one.name}": dict(one.files) for layers in BRIDGE_LAYERS.values() for one in layers}
+    layers = {
+        f"sentinel-cutover/{one.name}": packed_files(one.files) for layers in BRIDGE_LAYERS.values() for one in layers
+    }
     for resource in deployment["deployment"]["resources"]:
         for side in ("inputs", "outputs"):
             values: dict[str, Any] = resource.get(side) or {}

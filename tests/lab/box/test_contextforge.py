@@ -7,7 +7,7 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -18,6 +18,8 @@ import pytest
 import yaml
 
 from console.progress import Progress
+from hostctl.docker.engine import Engine
+from hostctl.handover import orphaned_sessions
 from hostctl.mcp.probe import Expectation
 from lab import box as vps
 from lab import images
@@ -286,3 +288,48 @@ def test_the_firewall_script_acts_on_the_vps_and_nowhere_else(before: Box):
     assert rules.stdout.count("--dport 5432 -j DROP") == 1
     refused = subprocess.run(inside(before.wan, script), capture_output=True, text=True)
     assert refused.returncode == 1 and "nothing changed" in refused.stderr
+
+
+LOCKS_EVERY_TOOL = """
+import os, time, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"].replace("postgresql+psycopg", "postgresql")) as session:
+    session.execute("UPDATE tools SET updated_at = updated_at")
+    time.sleep(600)
+"""
+LEFT = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%= updated_at'"
+WAITS = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+
+def test_it_cannot_start_beside_a_transaction_of_its_former_process_until_that_is_ended(
+    before: Box, daemon: docker.DockerClient
+):
+    """As the first cutover may leave one: it is off the network before its database hears that it ends."""
+    gateway: Any = daemon.containers.get(f"{PROJECT}-gateway-1")
+    database: Any = daemon.containers.get(f"{PROJECT}-postgres-1")
+    network: Any = daemon.networks.get(NETWORK)
+    engine, siblings = (
+        Engine(before.docker_socket.removeprefix("unix://")),
+        [str(container.id) for container in daemon.containers.list() if container.id != gateway.id],
+    )
+
+    def of_database(query: str) -> str:
+        psql = 'psql -qtAX -h /run/postgresql -U "$POSTGRES_USER" -d "$POSTGRES_DB" -c "$0"'
+        return database.exec_run(["sh", "-c", psql, query]).output.decode().strip()
+
+    gateway.exec_run(["python3", "-c", LOCKS_EVERY_TOOL], detach=True)
+    until(lambda: of_database(LEFT) == "1")
+    network.disconnect(gateway)
+    gateway.stop(timeout=0)
+    network.connect(gateway, aliases=["gateway"])
+    gateway.start()
+    until(lambda: of_database(WAITS) == "t")
+    assert orphaned_sessions.end(engine, gateway.id, siblings) == 1
+    until(lambda: gateway.exec_run(["curl", "-fsS", "-m", "5", "http://127.0.0.1:4444/health"]).exit_code == 0)
+    assert of_database(LEFT) == "0"
+
+
+def until(true: Callable[[], bool], limit_seconds: float = 90.0) -> None:
+    end = time.monotonic() + limit_seconds
+    while not true():
+        assert time.monotonic() < end, f"not so within {limit_seconds:g} s"
+        time.sleep(0.2)

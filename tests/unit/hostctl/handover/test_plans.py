@@ -52,7 +52,7 @@ def test_a_cutover_has_the_fewest_steps_inside_the_window() -> None:
         "release": ["disconnect contextforge mcpnet"],
         "connect": ["connect gateway-new sentinel-edge"],
         "finish": ["connect gateway-new n8n", STANDS_BY],
-        "renew": ["restart contextforge"],
+        "renew": ["restart contextforge", "end-sessions contextforge"],
     }
 
 
@@ -75,7 +75,7 @@ def test_a_newer_docker_publishes_nothing_on_internal_networks_so_the_window_has
         "release": ["disconnect contextforge mcpnet"],
         "connect": ["connect gateway-new sentinel-edge"],
         "finish": ["connect gateway-new n8n"],
-        "renew": ["restart contextforge"],
+        "renew": ["restart contextforge", "end-sessions contextforge"],
     }
     assert steps_of(plans.predecessor_serves(newer(SERVING, IN_STANDBY), REQUEST)) == {
         "prepare": ["disconnect gateway-new n8n"],
@@ -167,13 +167,20 @@ def test_a_rollback_joins_each_network_with_the_endpoint_as_it_was_recorded() ->
 
 def test_a_stopped_predecessor_is_started_into_standby_while_sentinel_serves() -> None:
     found = steps_of(plans.predecessor_serves(world(SERVING, STOPPED), REQUEST))
-    assert found["standby"] == ["disconnect contextforge mcpnet", STANDS_BY, "start contextforge"]
+    starts = ["start contextforge", "end-sessions contextforge"]
+    assert found["standby"] == ["disconnect contextforge mcpnet", STANDS_BY, *starts]
     assert found["connect"] == ["connect contextforge mcpnet"]
 
 
 def test_what_the_predecessor_depends_on_is_started_before_it() -> None:
     found = steps_of(plans.predecessor_serves(world(SERVING, STOPPED, scenarios.STOPPED_DATABASE), REQUEST))
-    assert (found["standby"][0], found["standby"][-1]) == ("start database", "start contextforge")
+    assert (found["standby"][0], found["standby"][-2]) == ("start database", "start contextforge")
+
+
+def test_former_sessions_are_ended_where_a_database_runs() -> None:
+    stopped = plans.predecessor_serves(world(SERVING, STOPPED, scenarios.STOPPED_DATABASE), REQUEST)
+    running = plans.predecessor_serves(world(SERVING, STOPPED), REQUEST)
+    assert (stopped.standby[-1].siblings, running.standby[-1].siblings) == ((), ("database",))
 
 
 def test_a_predecessor_that_joined_its_network_while_the_port_was_held_stands_by_first() -> None:
