@@ -53,7 +53,7 @@ def packed_files(files: Mapping[str, str]) -> str:
 def build(request: BuildRequest) -> dict[str, Any]:
     """{"image": tag, "id", "built"}; raises Refusal with the build's last lines."""
     engine, base, base_name = Engine(request.docker_socket), request.base, request.base_name
-    files = _unpacked(request.files)
+    files = unpacked_files(request.files)
     tag = f"{request.name}:{_key(base, files)}"
     existing = engine.find(f"/images/{quote(tag)}/json")
     if existing is not None:
@@ -71,7 +71,8 @@ def build(request: BuildRequest) -> dict[str, Any]:
     return {"image": tag, "id": identifier, "built": True}
 
 
-def _unpacked(text: str) -> dict[str, str]:
+def unpacked_files(text: str) -> dict[str, str]:
+    """Raises Refusal."""
     try:
         files = json.loads(bz2.decompress(base64.b64decode(text)))
         return {str(path): str(content) for path, content in files.items()}

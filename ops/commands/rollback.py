@@ -209,7 +209,7 @@ def _run(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Pro
         "downtime_ms": last["downtime_ms"] if moved else 0,
         "verify": verified.document,
         "sessions": sessions,
-        "changes": changes.counts(result.summary.resource_changes),
+        "changes": result.changes,
     }
     return Result(document, _text(stack, document, last if moved else {}, verified), ok)
 

@@ -24,7 +24,7 @@ from ops.engine import (
     verification,
 )
 from ops.engine.claude_sessions import Sessions
-from ops.engine.run import open_stack, plain_outputs
+from ops.engine.run import open_stack
 from ops.engine.verification import AfterRun
 
 
@@ -49,11 +49,10 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
         entry = pool.submit(claude_entry.checked, stack, snapshot.settings)
     for line in [*claude_sessions.lines(before.result()), *claude_entry.lines(entry.result())]:
         progress.line(line)
-    result = recovery.up(opened, stack, snapshot, progress)
-    outputs = plain_outputs(result.outputs)
-    made = changes.counts(result.summary.resource_changes)
-    with ThreadPoolExecutor() as pool:
-        verified = pool.submit(verification.after_run, opened, stack, snapshot.settings, outputs, began=began)
+    with verification.Check(stack) as check, ThreadPoolExecutor() as pool:
+        result = recovery.up(opened, stack, snapshot, progress)
+        outputs, made = result.outputs, result.changes
+        verified = pool.submit(verification.after_run, opened, stack, snapshot.settings, outputs, check, began=began)
         open_now = pool.submit(claude_sessions.found, stack, snapshot.settings)
         claude_entry.kept_at_the_end(stack, snapshot.settings, lambda: state.resources_of(opened, stack), progress)
     after, sessions = verified.result(), open_now.result()
@@ -72,7 +71,9 @@ def up(stack: str, progress: Progress, *, yes: bool) -> Result:
     return Result(document, "\n".join(text), after.verified.ok)
 
 
-def _text(stack: str, outputs: dict[str, Any], made: dict[str, int], after: AfterRun, sessions: Sessions | None) -> str:
+def _text(
+    stack: str, outputs: Mapping[str, Any], made: Mapping[str, int], after: AfterRun, sessions: Sessions | None
+) -> str:
     handover = after.handover
     stack_option = "" if sandbox.of_stack(stack) else f" STACK={stack}"
     lines = [changes.with_unchanged(made)]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from pulumi import automation
@@ -35,7 +36,7 @@ from ops.engine import (
     state,
     state_copy,
 )
-from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, color, planned_steps
+from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, planned_steps, update
 from ops.engine.state import Operation, Snapshot
 from settings import Settings
 
@@ -45,13 +46,21 @@ BUSY_SECONDS = 120.0
 Done = TypeVar("Done")
 
 
-def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> automation.UpResult:
+@dataclass(frozen=True)
+class Updated:
+    """The steps of an update by their kind, and the stack's plain outputs after it."""
+
+    changes: Mapping[str, int]
+    outputs: Mapping[str, Any]
+
+
+def up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> Updated:
     """The engine's update: a killed run is repaired before it, and the port is where it should be after it."""
     with after_failure.reported(stack, snapshot.settings, state.resources_in(snapshot.deployment), progress):
         return _up(opened, stack, snapshot, progress)
 
 
-def _up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> automation.UpResult:
+def _up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Progress) -> Updated:
     snapshot = former_connections.replaced(opened, stack, snapshot, progress)
     settings, before = snapshot.settings, state.resources_in(snapshot.deployment)
     fix(opened, stack, snapshot, progress)
@@ -62,23 +71,20 @@ def _up(opened: automation.Stack, stack: str, snapshot: Snapshot, progress: Prog
     lost = _files_written(opened, stack, settings, before, progress)
     orphans.note_beginning(stack)
     # A refresh at every run would cost each unchanged one a second or two.
-    refresh = host_repair.containers_are_missing(lost, before, progress) or None
-    result = alone(
-        opened,
-        f"pulumi up of stack {stack}",
-        progress,
-        lambda: opened.up(
-            refresh=refresh, on_output=progress.line, color=color(), suppress_progress=True, show_secrets=False
-        ),
+    refresh = host_repair.containers_are_missing(lost, before, progress)
+    made = alone(
+        opened, f"pulumi up of stack {stack}", progress, lambda: update(opened, stack, progress, refresh=refresh)
     )
     host_repair.drop_deletes(stack, settings)
-    changed = bool(set(result.summary.resource_changes or {}) - {"same"})
+    after = state.deployment_of(opened, stack)
+    changed = bool(set(made) - {"same"})
     if changed:
         # A delete that was owed since a failed run may be of files that this run has written again.
-        _files_written(opened, stack, settings, state.resources_of(opened, stack), progress)
-    finish(opened, stack, settings, before, progress, str(getattr(result.outputs.get("sentinel"), "value", "")))
+        _files_written(opened, stack, settings, state.resources_in(after), progress)
+    outputs = state.outputs_in(after)
+    finish(opened, stack, settings, before, progress, str(outputs.get("sentinel", "")))
     state_copy.keep(stack, settings, progress, changed=changed)
-    return result
+    return Updated(made, outputs)
 
 
 def _files_written(

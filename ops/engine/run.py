@@ -6,11 +6,13 @@ Deliberately does not: show a secret; secret outputs stay out of results.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -189,6 +191,23 @@ def preview(
     return counts(result.change_summary)
 
 
+def update(opened: automation.Stack, stack: str, progress: Progress, *, refresh: bool) -> dict[str, int]:
+    """The engine's update, shown; the steps that it made, counted.
+
+    The Automation API's own would start the engine three times more, for outputs and history. Raises its errors.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events"
+        arguments = ["up", "--yes", "--skip-preview", "--stack", stack, "--color", color(), "--suppress-progress"]
+        arguments += [*(["--refresh"] if refresh else []), "--exec-kind", "auto.local", "--event-log", str(log)]
+        workspace, variables = opened.workspace, {"PULUMI_DEBUG_COMMANDS": "true", **opened.workspace.env_vars}
+        workspace.pulumi_command.run(arguments, workspace.work_dir, variables, progress.line)
+        events = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+        return next(
+            (counts(event["summaryEvent"]["resourceChanges"]) for event in events if "summaryEvent" in event), {}
+        )
+
+
 def planned_steps(opened: automation.Stack, stack: str) -> list[tuple[str, str]]:
     """The urn and the kind of each step that a run would take now, in the engine's order."""
     steps: list[tuple[str, str]] = []
@@ -229,8 +248,3 @@ def _cause(error: str, following: Sequence[str]) -> str:
     """A failed command's error names the command; its reason is what it wrote, on the lines up to an empty one."""
     output = list(itertools.takewhile(bool, following))
     return own_sentence(output)[0] if _COMMAND_FAILED.search(error) and output else error
-
-
-def plain_outputs(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:
-    """The values of all outputs that are no secret."""
-    return {name: output.value for name, output in outputs.items() if not output.secret}

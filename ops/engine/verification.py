@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from subprocess import PIPE
 from typing import Any, cast
 
 from pulumi import automation
@@ -30,8 +31,43 @@ class AfterRun:
     verified: Result
 
 
+class Check:
+    """`verify check` in a process of its own, which loads its libraries until it is asked."""
+
+    def __init__(self, stack: str) -> None:
+        command = sandbox.on_host(stack, [sys.executable, "-m", "verify", "check"])
+        variables = environment.complete(stack)
+        self._process = subprocess.Popen(
+            command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, cwd=ROOT, env=variables
+        )
+
+    def result(self, request: VerificationRequest) -> Result:
+        """One call per backend; raises UserError without an answer."""
+        out, err = self._process.communicate(request.model_dump_json())
+        try:
+            document = json.loads(out)
+        except ValueError:
+            raise UserError(
+                err.strip() or f"verify ended with exit code {self._process.returncode} and gave no reason."
+            ) from None
+        return Result(document, report_text(document), ok=self._process.returncode == 0 and document["ok"])
+
+    def __enter__(self) -> Check:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 def after_run(
-    opened: automation.Stack, stack: str, settings: Settings, outputs: Mapping[str, Any], *, began: datetime
+    opened: automation.Stack,
+    stack: str,
+    settings: Settings,
+    outputs: Mapping[str, Any],
+    check: Check,
+    *,
+    began: datetime,
 ) -> AfterRun:
     """The findings after a run; the program's own verification counts where it was made since the run `began`."""
     active = str(outputs.get("active", settings.active))
@@ -39,30 +75,19 @@ def after_run(
     if own and datetime.fromisoformat(own["at"]) >= began:
         verified = Result(own, report_text(own), ok=bool(own["ok"]))
     else:
-        verified = verify_backends(stack, settings)
+        verified = check.result(_request(stack, settings))
     return AfterRun(_last_handover(opened, stack, settings, outputs, active), verified)
 
 
 def verify_backends(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> Result:
     """One call per backend of the serving gateway; `own_ports` are tried on the host's other addresses as well."""
-    command = [sys.executable, "-m", "verify", "check"]
+    with Check(stack) as check:
+        return check.result(_request(stack, settings, own_ports))
+
+
+def _request(stack: str, settings: Settings, own_ports: Sequence[int] = ()) -> VerificationRequest:
     own = {"rollback": rollback_command(settings, stack), "own_ports": own_ports, "every": True}
-    request = VerificationRequest.model_validate({**known_members(settings), **own})
-    completed = subprocess.run(
-        sandbox.on_host(stack, command),
-        input=request.model_dump_json(),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=environment.complete(stack),
-    )
-    try:
-        document = json.loads(completed.stdout)
-    except ValueError:
-        reason = completed.stderr.strip() or f"verify ended with exit code {completed.returncode} and gave no reason."
-        raise UserError(reason) from None
-    return Result(document, report_text(document), ok=completed.returncode == 0 and document["ok"])
+    return VerificationRequest.model_validate({**known_members(settings), **own})
 
 
 def lines(verified: Result) -> list[str]:

@@ -117,7 +117,13 @@ def without_a_host(replace: Callable[..., None]) -> None:
 
 
 def after_run(
-    opened: object, stack: str, settings: object, outputs: Mapping[str, Any], began: object = None, ok: bool = True
+    opened: object,
+    stack: str,
+    settings: object,
+    outputs: Mapping[str, Any],
+    check: object,
+    began: object = None,
+    ok: bool = True,
 ) -> AfterRun:
     """The port of the small program is nobody's: what would answer through it is given here."""
     return AfterRun(

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from hostctl.images.build import unpacked_files
 from tests.unit.components.registration import Registration, register
 
 AFTER = [
@@ -277,7 +278,7 @@ def test_each_layer_is_built_over_the_one_below_and_the_last_is_what_the_contain
     for name in layers:
         document = json.loads(program.named(name).inputs["stdin"])
         assert (document["base"], document["base_name"]) == (image, "sentinel-gateway:0.1.0")
-        assert "FROM ${BASE}" in document["files"]["Dockerfile"]
+        assert "FROM ${BASE}" in unpacked_files(document["files"])["Dockerfile"]
         image = f"sha256:{name}"
     assert program.named("sentinel-gateway").inputs["image"] == image
 

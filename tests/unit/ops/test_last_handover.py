@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,7 @@ from tests.unit.settings.cases import configuration
 VERIFIED = Result({"ok": True}, "ok")
 LAST = {"at": "2026-11-27T01:02:03.456Z", "from": "gateway", "to": "forge", "downtime_ms": 142}
 SETTINGS = load(configuration(), SECRET_KEYS)
+CHECK = cast(verification.Check, SimpleNamespace(result=lambda request: VERIFIED))  # type: ignore[reportUnknownLambdaType]
 NOBODY = cast(automation.Stack, None)
 
 
@@ -36,18 +38,14 @@ def answer_of_host(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def resources_of(opened: automation.Stack, stack: str) -> list[Any]:
         return []
 
-    def verify_backends(stack: str, settings: Settings) -> Result:
-        return VERIFIED
-
     monkeypatch.setattr(verification.host, "run", run)
     monkeypatch.setattr(verification.state, "resources_of", resources_of)
-    monkeypatch.setattr(verification, "verify_backends", verify_backends)
     return answer
 
 
 def handover(active: str, **outputs: Any) -> Mapping[str, Any]:
     outputs = {"active": active, **outputs}
-    return verification.after_run(NOBODY, "prod", SETTINGS, outputs, began=datetime.now(UTC)).handover
+    return verification.after_run(NOBODY, "prod", SETTINGS, outputs, CHECK, began=datetime.now(UTC)).handover
 
 
 def test_a_port_that_was_given_back_is_reported_by_the_host(answer_of_host: dict[str, Any]) -> None:

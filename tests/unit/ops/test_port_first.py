@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -51,9 +50,9 @@ class Host:
 
             return run
 
-        summary = SimpleNamespace(summary=SimpleNamespace(resource_changes={"delete": 3}))
+        made = recovery.Updated({"delete": 3}, {})
         monkeypatch.setattr(recovery, "require_unlocked", step("lock", answering(lambda: None)))
-        monkeypatch.setattr(recovery, "up", step("engine", answering(lambda: summary)))
+        monkeypatch.setattr(recovery, "up", step("engine", answering(lambda: made)))
         monkeypatch.setattr(host, "hand_over", step("port", self.hand_over))
         monkeypatch.setattr(host, "handover_status", answering(self.status))
         monkeypatch.setattr(state, "resources_of", answering(tuple))

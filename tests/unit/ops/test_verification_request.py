@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
 
-from ops.engine import sandbox, verification
+from console.result import Result
+from ops.engine import verification
 from settings import load
 from settings.model import SECRET_KEYS
 from tests.unit.settings.cases import configuration
+from verify.documents import VerificationRequest
 
 
 def test_it_is_whole_and_names_the_stacks_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[dict[str, Any]] = []
+    sent: list[VerificationRequest] = []
 
-    def run(command: Sequence[str], **given: Any) -> subprocess.CompletedProcess[str]:
-        sent.append(json.loads(given["input"]))
-        return subprocess.CompletedProcess(command, 0, json.dumps({"ok": False}), "")
+    class Check:
+        def __init__(self, stack: str) -> None:
+            self.stack = stack
 
-    def on_host(stack: str, command: Sequence[str]) -> Sequence[str]:
-        return command
+        def __enter__(self) -> Check:
+            return self
 
-    def report_text(document: dict[str, Any]) -> str:
-        return ""
+        def __exit__(self, *_: object) -> None:
+            return
 
-    monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(sandbox, "on_host", on_host)
-    monkeypatch.setattr(verification, "report_text", report_text)
+        def result(self, request: VerificationRequest) -> Result:
+            sent.append(request)
+            return Result({"ok": False}, "", ok=False)
+
+    monkeypatch.setattr(verification, "Check", Check)
     verification.verify_backends("prod", load(configuration(), SECRET_KEYS, stack="prod"))
-    assert sent[0]["rollback"] == "make rollback STACK=prod" and sent[0]["every"] is True
+    assert sent[0].rollback == "make rollback STACK=prod" and sent[0].every is True
