@@ -203,9 +203,8 @@ def update(opened: automation.Stack, stack: str, progress: Progress, *, refresh:
         workspace, variables = opened.workspace, {"PULUMI_DEBUG_COMMANDS": "true", **opened.workspace.env_vars}
         workspace.pulumi_command.run(arguments, workspace.work_dir, variables, progress.line)
         events = map(json.loads, log.read_text(encoding="utf-8").splitlines())
-        return next(
-            (counts(event["summaryEvent"]["resourceChanges"]) for event in events if "summaryEvent" in event), {}
-        )
+        summaries = [event["summaryEvent"] for event in events if "summaryEvent" in event]
+    return counts(summaries[0]["resourceChanges"]) if summaries else {}
 
 
 def planned_steps(opened: automation.Stack, stack: str) -> list[tuple[str, str]]:
