@@ -46,7 +46,7 @@ def _imported(verb: Sequence[str]) -> None:
     """Import the verb's module here, so that it and what it shares with others is compiled once."""
     name = VERBS.get((verb[0], verb[1])) if len(verb) == 2 else None
     if name:
-        # The child tells the error.
+        # The child reports the error.
         with suppress(Exception):
             importlib.import_module(f"hostctl.{name.rpartition('.')[0]}")
 

@@ -1,8 +1,8 @@
 """Sessions in the predecessor's database of a process of it that has ended, whose locks the next one would wait for.
 
-A gateway that leaves a network cannot tell its database there that it ends. The database keeps such a session, with the
-locks of a transaction that was open at that moment, for two hours by Linux's default, and ContextForge waits at its
-start for the rows that it locks (measured).
+The database of a gateway that left the network between them does not hear of the gateway's end. It keeps such a
+session, with the locks of a transaction that was open at that moment, for two hours by Linux's default, and
+ContextForge waits at its start for the rows that it locks (measured).
 
 Deliberately does not: end a session of the server's own socket, such as an operator's psql, or one that is at work.
 Source: PostgreSQL's manual, "The Statistics Collector", pg_stat_activity.

@@ -23,6 +23,7 @@ from urllib.parse import quote, urlencode
 
 from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
+from hostctl.docker.containers import OURS
 from hostctl.docker.engine import Engine
 
 DOCKERFILE = "Dockerfile"
@@ -64,9 +65,8 @@ def build(request: BuildRequest) -> dict[str, Any]:
             f"('docker load -i FILE'), or correct {request.setting}, then run again"
         )
     print(f"building {tag} from {base_name}", file=sys.stderr, flush=True)
-    query = urlencode(
-        {"t": tag, "rm": "1", "forcerm": "1", "dockerfile": DOCKERFILE, "buildargs": json.dumps({"BASE": base})}
-    )
+    settings = {"buildargs": json.dumps({"BASE": base}), "labels": json.dumps({OURS: "true"})}
+    query = urlencode({"t": tag, "rm": "1", "forcerm": "1", "dockerfile": DOCKERFILE, **settings})
     identifier = _run(engine, tag, query, _context(files), request.limit_seconds, base_name)
     return {"image": tag, "id": identifier, "built": True}
 

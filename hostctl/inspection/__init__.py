@@ -33,7 +33,8 @@ def inspect(request: InspectRequest) -> dict[str, Any]:
         ("rights", lambda: rights.jobs(request)),
         ("scripts", lambda: files.scripts(request)),
         ("claude", lambda: files.claude(request)),
-        ("n8n", lambda: network.n8n(request)),
+        ("prune", lambda: docker_facts.prunes(request)),
+        ("n8n", lambda: network.n8n(request, engine)),
     )
     for part, read in parts:
         findings += _of(part, read)

@@ -16,6 +16,7 @@ from hostctl.docker.engine import Engine
 from hostctl.host import port_holder
 from hostctl.inspection.finding import Finding
 from hostctl.inspection.request import InspectRequest
+from hostctl.schedule import script_runner
 
 _SNAP = "/var/snap/"
 
@@ -52,6 +53,22 @@ def daemon(info: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("docker", "note", "user namespaces are remapped: files on the host belong to other user ids")
     if str(info.get("DockerRootDir") or "").startswith(_SNAP):
         yield Finding("docker", "note", "Docker is a snap, which sees the host's files below /home alone")
+
+
+def prunes(request: InspectRequest) -> Iterator[Finding]:
+    """A job that prunes Docker spares what has our label, as the images of ours have, and the containers."""
+    spares = f"label!={containers.OURS}"
+    for place, line in script_runner.prunes(request.cron_folder):
+        if spares in line:
+            yield Finding("prune", "ok", f"{place} prunes Docker and spares what has the label {containers.OURS}")
+        else:
+            yield Finding(
+                "prune",
+                "note",
+                f"{place} prunes Docker ({line}), which may remove what a rollback needs",
+                f"add --filter '{spares}' to that line, and leave predecessor.keep at standby, since a container that "
+                "runs is never pruned",
+            )
 
 
 def networks(request: InspectRequest, engine: Engine) -> Iterator[Finding]:

@@ -153,9 +153,20 @@ class Job:
         return f"{shlex.join(self.argv)} < {shlex.quote(self.request_file)} > /dev/null"
 
     def block(self, when: InScript) -> Block:
-        """The managed block of that script; at its start, since a script may end anywhere."""
+        """The managed block of that script; at its start, since a script may end anywhere.
+
+        A script that runs itself again, as below flock, passes its start twice; its second process has the variable.
+        """
         failure = shlex.quote(f"sentinel-cutover: {when.failure}")
-        return Block(when.block, f"# {self.description}\n{self.line} || echo {failure} >&2\n", at_start=True)
+        begun = f"SENTINEL_CUTOVER_{when.block.upper()}"
+        body = f"""\
+# {self.description}
+if [ -z "${{{begun}-}}" ]; then
+    export {begun}=1
+    {self.line} || echo {failure} >&2
+fi
+"""
+        return Block(when.block, body, at_start=True)
 
     def contents(self, now: float | None = None) -> dict[str, str]:
         """The text of the scheduler's files by path; none where a script or the user's crontab runs the job."""

@@ -21,6 +21,8 @@ _AS_ROOT = ("/etc/rc.local", "/etc/network", "/etc/networkd-dispatcher")
 _UNITS = "/etc/systemd/system"
 _OWN_UNITS = ".config/systemd/user"
 _ROOT = "root"
+_PERIODIC = tuple(f"/etc/cron.{period}" for period in ("hourly", "daily", "weekly", "monthly"))
+_DOCKER, _PRUNE = "docker", "prune"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,21 @@ def of(script: str, cron_folder: str = CRON_FOLDER) -> Runner | None:
     """The first table that names the script, None where none that this user may read does."""
     name = os.path.basename(script)
     return next(_runners(name, cron_folder), None)
+
+
+def prunes(cron_folder: str = CRON_FOLDER) -> Iterator[tuple[str, str]]:
+    """Each table, and each script of cron's own folders, with its line that runs one of Docker's prunes."""
+    tables = [_WITH_USER, *_files(CRON_FOLDER), *(_files(cron_folder) if cron_folder != CRON_FOLDER else ())]
+    tables += [*_files(_SPOOL), *_files(os.path.dirname(_SPOOL)), *_files(_UNITS)]
+    tables += [script for folder in _PERIODIC for script in _files(folder)]
+    for table in tables:
+        for line in _lines(table, _PRUNE):
+            if _DOCKER in line:
+                yield table, line.strip()
+    if os.geteuid():
+        for line in _own_crontab().splitlines():
+            if not line.lstrip().startswith("#") and _PRUNE in line and _DOCKER in line:
+                yield crontab.name(), line.strip()
 
 
 def table_naming(script: str, cron_folder: str = CRON_FOLDER) -> str:

@@ -32,7 +32,7 @@ class AfterRun:
 
 
 class Check:
-    """`verify check` in a process of its own, which loads its libraries until it is asked."""
+    """`verify check` in a process of its own, which loads its libraries before the request comes."""
 
     def __init__(self, stack: str) -> None:
         command = sandbox.on_host(stack, [sys.executable, "-m", "verify", "check"])

@@ -27,7 +27,7 @@ PROGRAM = ("-I", "-S", "-c", WORKING)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a verb wrote, and its exit code; of a worker that ended, its own."""
+    """The output of a verb and its exit code; of a worker that ended, its own."""
 
     code: int
     stdout: str

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hostctl.sentinel import PROCESSES
 from tests.docker.handover_host import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120, func_only=True)]
@@ -24,6 +26,21 @@ def test_a_stopped_container_is_started_and_a_running_one_left_alone(host: Host)
     started = host.inspect("sentinel")["State"]["StartedAt"]
     host.ok("sentinel", "start", container=host.ids["sentinel"], limit_seconds=5)
     assert host.inspect("sentinel")["State"]["StartedAt"] == started
+
+
+def test_the_container_can_start_only_so_many_processes(host: Host) -> None:
+    host.ok("sentinel", "start", container=host.ids["sentinel"], limit_seconds=5)
+    assert host.inspect("sentinel")["HostConfig"]["PidsLimit"] == PROCESSES
+    group = Path(f"/proc/{host.inspect('sentinel')['State']['Pid']}/cgroup").read_text()
+    limits = [Path(f"/sys/fs/cgroup/{kind}{path}/pids.max") for kind, path in pids_groups(group)]
+    assert [file.read_text().strip() for file in limits if file.exists()] == [str(PROCESSES)]
+
+
+def pids_groups(group: str) -> list[tuple[str, str]]:
+    """The folder and the path of the control group that counts processes; of either version."""
+    rows = [line.split(":", 2) for line in group.splitlines()]
+    first = [("pids", path) for _, kinds, path in rows if "pids" in kinds.split(",")]
+    return first or [("", path) for number, _, path in rows if number == "0"]
 
 
 def test_the_wait_is_for_the_health_check(host: Host) -> None:

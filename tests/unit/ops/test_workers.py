@@ -1,4 +1,4 @@
-"""Workers on the host: one process for a command's questions, another for those asked at once, and its end."""
+"""Workers on the host: one process for a command's questions, another for a question at the same time, and its end."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def test_questions_at_once_have_a_worker_each(
     command, processes = started
     slow = tmp_path / "slow"
     os.mkfifo(slow)
-    asked = threading.Thread(
+    first = threading.Thread(
         target=workers.answer, args=(command, ["token", "show"], f'{{"path": "{slow}"}}', 30.0), daemon=True
     )
-    asked.start()
+    first.start()
     writing = slow.open("w")
     workers.answer(command, *QUESTION)
     writing.close()
-    asked.join(30)
-    assert not asked.is_alive() and len(set(processes())) == 2
+    first.join(30)
+    assert not first.is_alive() and len(set(processes())) == 2
 
 
 def test_a_worker_that_ended_is_replaced(started: tuple[list[str], Callable[[], list[int]]]) -> None:

@@ -82,6 +82,29 @@ def test_what_would_stop_a_run_is_a_problem(
     assert [words in one["found"] for one in problems] == [True]
 
 
+def test_a_silent_n8n_is_found_where_its_container_publishes_its_port(
+    inspected: Inspected, answers: dict[str, Any]
+) -> None:
+    silent = "http://127.0.0.1:9"
+    assert inspected(n8n=silent)["n8n"][0]["fix"] == "correct health_watch.url, or start n8n"
+    ports = [{"PrivatePort": 5678, "PublicPort": 8567, "IP": "0.0.0.0", "Type": "tcp"}, {"PrivatePort": 5678}]
+    answers["/containers/json"] = [{"Id": "f1", "Ports": ports}, {"Id": "f2", "Ports": None}]
+    answers["/containers/f1/json"] = answers["/containers/f2/json"] = FOREIGN
+    found = inspected(n8n=silent)["n8n"][0]
+    assert (found["verdict"], found["fix"]) == ("note", "set health_watch.url to http://127.0.0.1:8567")
+
+
+def test_a_job_that_prunes_docker_has_to_spare_what_a_rollback_needs(inspected: Inspected, tmp_path: Path) -> None:
+    cron = tmp_path / "cron.d"
+    cron.mkdir()
+    (cron / "careless").write_text("0 3 * * 0 root docker system prune -af\n# docker image prune\n")
+    (cron / "careful").write_text("0 3 * * 0 root docker image prune -af --filter label!=sentinel-cutover\n")
+    (cron / "other").write_text("0 3 * * 0 root git remote prune origin\n")
+    careful, careless = inspected(cron_folder=str(cron))["prune"]
+    assert (careful["verdict"], careless["verdict"]) == ("ok", "note")
+    assert "docker system prune -af" in careless["found"] and "label!=sentinel-cutover" in careless["fix"]
+
+
 def test_a_port_of_our_own_monitoring_is_no_problem(inspected: Inspected, answers: dict[str, Any]) -> None:
     ours = {**FOREIGN, "Config": {"Labels": {"sentinel-cutover": "true"}}}
     answers |= {"/containers/json": [{"Id": "f1"}], "/containers/f1/json": ours}

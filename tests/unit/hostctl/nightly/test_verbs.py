@@ -199,6 +199,20 @@ def test_the_block_runs_the_job_first_and_the_script_as_before(tmp_path: Path, e
     assert argv == ["nightly", "run"] and document == requests.write(request)
 
 
+def test_a_script_that_runs_itself_again_below_flock_runs_the_job_once(tmp_path: Path) -> None:
+    """As flock(1) advises a script that only one process may run."""
+    request = installable(tmp_path)
+    script, seen = tmp_path / "nightly-db-backup.sh", tmp_path / "seen"
+    boilerplate = '[ "${LOCKED-}" != "$0" ] && exec env LOCKED="$0" flock -en "$0" "$0" "$@" || :'
+    script.write_text(f"#!/bin/sh\n{boilerplate}\necho theirs\n")
+    nightly.install(request)
+    (tmp_path / "hostctl.pyz").write_text(f"open({str(seen)!r}, 'a').write('run ')\n")
+    for _ in range(2):
+        done = subprocess.run([script], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+        assert (done.returncode, done.stdout, done.stderr) == (0, "theirs\n", "")
+    assert seen.read_text() == "run run "
+
+
 def test_a_block_that_is_not_the_one_of_the_preview_is_refused(tmp_path: Path) -> None:
     request = installable(tmp_path)
     nightly.install(replace(request, block=request.expected_block))
