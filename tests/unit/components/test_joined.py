@@ -37,7 +37,7 @@ VALUES: dict[str, Callable[[], object]] = {
     "empty": lambda: dict[str, object](),
     "plain": lambda: {"a": 1, "b": [None, ("x", 2)], "c": {"d": (3,)}},
     "nested": lambda: {"a": output("x"), "b": [output(1), {"c": output({"d": [2]})}], "e": (output("y"),)},
-    "itself": lambda: output({"a": 1}),
+    "an output": lambda: output({"a": 1}),
     "secret": lambda: [output("x", secret=True), 1],
     "unknown": lambda: {"a": output(None, known=False), "b": output("x", secret=True)},
 }
