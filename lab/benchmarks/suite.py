@@ -128,7 +128,7 @@ def tier_times(suite: Suite, table: Table) -> str:
         for name, tier in suite["tiers"].items()
     ]
     head = ("tier", "tests", "skipped", "time")
-    whole = f"`make test`, from its first line to its last: {_minutes(suite['seconds'])}. Three workers share it."
+    whole = f"`make test`, from its first line to its last: {_minutes(suite['seconds'])}. Two workers share it."
     return f"{table(head, rows)}\n{whole}\n"
 
 

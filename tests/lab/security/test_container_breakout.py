@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hostctl.sentinel import PROCESSES
 from tests.lab.security.course import Course
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
@@ -60,6 +61,11 @@ def test_each_has_a_limit_of_memory_and_no_swap_beside_it(inspected: dict[str, A
     limits, with_swap = (of_each(inspected, "HostConfig", key) for key in ("Memory", "MemorySwap"))
     assert all(limit > 0 for limit in limits.values())
     assert limits == with_swap
+
+
+def test_the_one_that_runs_other_makers_servers_has_a_limit_of_processes(inspected: dict[str, Any]) -> None:
+    limits = of_each(inspected, "HostConfig", "PidsLimit")
+    assert [limit for name, limit in limits.items() if name.startswith("sentinel-gateway-")] == [PROCESSES]
 
 
 def test_none_sees_dockers_socket_or_shares_a_namespace_of_the_host(inspected: dict[str, Any]) -> None:
