@@ -169,9 +169,8 @@ class _Stream:
             self._trunk.send(self._number, OPEN, json.dumps(self._wanted.document).encode())
         except OSError:
             self._refusal = "the connection was lost"
-            self._answered.set()
         # A connection's bytes wait until it stands; a command's go with it, without a round trip.
-        if not self._is_command:
+        if not self._is_command and self._refusal is None:
             self._answered.wait()
         if self._refusal is not None:
             self._client.refuse(self._wanted.number, self._refusal)
@@ -185,7 +184,7 @@ class _Stream:
         if kind == OPENED:
             self._answered.set()
         elif kind == FAILED:
-            self._refused(payload.decode("utf-8", "replace"))
+            self.lost(payload.decode("utf-8", "replace"))
         elif kind == EXIT:
             threading.Thread(target=self._exit, args=(int(payload),), daemon=True).start()
         elif kind == TAKEN and self._sender:
@@ -196,7 +195,8 @@ class _Stream:
             self._receivers[kind - END].end()
 
     def lost(self, sentence: str) -> None:
-        """The connection is gone."""
+        """The connection is gone, or was refused there."""
+        waits = not self._is_command and not self._answered.is_set()
         self._refusal = sentence
         self._answered.set()
         if self._messages is not None and not self._done:
@@ -204,7 +204,9 @@ class _Stream:
                 streams.write_all(self._messages, f"{sentence}\n".encode())
         for receiver in self._receivers.values():
             receiver.end()
-        self._exit(255)
+        # `open` waits, and refuses the client, who must not find the connection closed before that.
+        if not waits:
+            self._exit(255)
 
     def gone(self) -> None:
         """The client is gone; the command there goes on, and nobody receives what it writes."""
@@ -218,11 +220,6 @@ class _Stream:
             receiver.end()
         if self._messages is not None:
             os.close(self._messages)
-
-    def _refused(self, reason: str) -> None:
-        self._refusal = reason
-        self._answered.set()
-        self.lost(reason)
 
     def _exit(self, code: int) -> None:
         if self._done:

@@ -216,7 +216,8 @@ def http_hang_at_start(place: Place) -> Any:
 
 @scenario(6)
 def hup_during_start(place: Place) -> Any:
-    slow = place.child("a", initialize_seconds=3, note_signals=[])
+    # Longer than any busy machine takes for the rest, since discovery must not have ended.
+    slow = place.child("a", initialize_seconds=20, note_signals=[])
     gateway = place.gateway([slow.backend], initialize=False)
     time.sleep(1)
     gateway.signal("SIGHUP")
