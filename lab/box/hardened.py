@@ -90,7 +90,7 @@ def inside(place: Place, command: Sequence[str]) -> list[str]:
 def as_operator(place: Place, command: Sequence[str]) -> list[str]:
     """The command as cron and a unit run it for the operator."""
     user = ["setpriv", f"--reuid={UID}", f"--regid={UID}", f"--groups={DOCKER_GROUP}"]
-    return inside(place, [*user, "env", "-i", *_CRON, f"HOME={place.home}", *command])
+    return inside(place, [*user, "env", "-i", f"--chdir={place.home}", *_CRON, f"HOME={place.home}", *command])
 
 
 def run_at_boot(place: Place) -> None:

@@ -15,13 +15,8 @@ import pytest
 
 from lab.box import hardened, orphans
 from tests.lab.clone import Clone, made
-from tests.soak import only_soak
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.timeout(900),
-    only_soak("ten minutes with a box of its own"),
-]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 GATEWAY = "mcp-context-forge-gateway-1"
 
