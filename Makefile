@@ -125,7 +125,7 @@ unit: venv ## the tests that need no lab, in under a minute
 bench: venv ## downtimes and the bridge's cost on the lab, written to docs/measured.json (minutes)
 	@$(PYTHON) -m lab.benchmarks bench $(ARGS)
 
-soak: venv ## the rollback cut off at every point, the disaster drill, the hardened host, more steps of the model, more documents: hours
+soak: venv ## the rollback cut off at every point, the disaster drill, three hosts, more steps of the model, more documents: hours
 	@$(OPS) ready --stack lab
 	@SOAK=1 $(PYTHON) -m pytest tests/docker tests/engine/backends tests/lab tests/unit/hostctl tests/unit/settings $(ARGS)
 
