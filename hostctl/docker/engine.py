@@ -6,8 +6,10 @@ Source of paths and fields: the Engine API's reference, versions 1.41 (Docker 20
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -199,7 +201,11 @@ class _UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        try:
+            self.sock.connect(self._path)
+        except UnicodeEncodeError:
+            # JSON may hold text that no path can be.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._path) from None
 
     def patience(self, seconds: float) -> None:
         self.timeout = seconds

@@ -46,6 +46,13 @@ DOCUMENTS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=12)
 LOOSE = st.one_of(DOCUMENTS.map(json.dumps), VALUES.map(json.dumps), st.text(max_size=20))
 
 
+def test_a_socket_that_can_be_no_path_is_refused_in_one_sentence() -> None:
+    request, said = io.TextIOWrapper(io.BytesIO(b'{"docker_socket": "\\ud800"}')), io.StringIO()
+    with mock.patch.object(sys, "stdin", request), redirect_stderr(said):
+        assert main(["stack", "objects"]) == 1
+    assert "did not answer (No such file or directory)" in said.getvalue()
+
+
 @contextmanager
 def a_host() -> Generator[Path]:
     """A folder with one file in it, which is also where a relative path would lead."""
