@@ -25,8 +25,9 @@ from pydantic import BaseModel
 
 from components.base.joined import joined
 from components.base.request import request
-from hostctl.build import RUNNING, packed
+from hostctl.build import RUNNING
 from hostctl.core import requests
+from hostctl.core.packing import packed
 from hostctl.schedule.job import Scheduler
 from settings import Settings
 from settings.gateway_sections import Host as HostSettings

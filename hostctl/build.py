@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import bz2
 import hashlib
 import io
 import os
@@ -69,15 +67,6 @@ def archive() -> bytes:
         for name in sorted(members):
             file.writestr(_member(name), members[name])
     return content.getvalue()
-
-
-def packed(program: bytes) -> bytes:
-    """The archive in one line of text for stdin.
-
-    bz2, since its output does not depend on the library's version, unlike zlib's: a state made on one machine shows no
-    change on another.
-    """
-    return base64.b64encode(bz2.compress(program))
 
 
 def _members() -> dict[str, bytes]:

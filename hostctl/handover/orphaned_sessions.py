@@ -14,10 +14,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from hostctl.core.documents import rows
 from hostctl.core.errors import Refusal
 from hostctl.docker.engine import Engine
-from hostctl.postgres.psql import SOCKET
+from hostctl.postgres.operators import NAMES, is_postgres
+from hostctl.postgres.psql import SOCKET, complaint
 
 LIMIT_SECONDS, EXEC_SECONDS, POLL_SECONDS = 5.0, 10.0, 0.25
 _ORPHANED = (
@@ -29,8 +29,8 @@ _QUERY = (
     f"count(*) FILTER (WHERE wait_event_type = 'Lock') FROM pg_stat_activity WHERE {_ORPHANED};"
 )
 _PSQL = (
-    'user="${POSTGRES_USER:-postgres}"; base="${POSTGRES_DB:-$user}"; '
-    'printf "%s\\n" "$1" | psql -qXAtw -F " " -v ON_ERROR_STOP=1 -v started="$2" -h "$3" -U "$user" -d "$base"'
+    f'{NAMES}; printf "%s\\n" "$1" '
+    f'| psql -qXAtw -F " " -v ON_ERROR_STOP=1 -v started="$2" -h {SOCKET} -U "$user" -d "$base"'
 )
 
 
@@ -49,20 +49,14 @@ def end(engine: Engine, gateway: str, siblings: Sequence[str]) -> int:
     return ended
 
 
-def is_postgres(engine: Engine, container: str) -> bool:
-    """True for a container of PostgreSQL's official image, or one that is configured like it."""
-    variables = rows(engine.get(f"/containers/{container}/json")["Config"].get("Env"))
-    return bool({"POSTGRES_USER", "PGDATA"} & {str(line).partition("=")[0] for line in variables})
-
-
 def _ended(engine: Engine, database: str, started: str) -> int:
     # The end of one may let another one go on, which then is idle with locks of its own.
     total, deadline = 0, time.monotonic() + LIMIT_SECONDS
     while True:
-        command = ["sh", "-c", _PSQL, "sh", _QUERY, started, SOCKET]
+        command = ["sh", "-c", _PSQL, "sh", _QUERY, started]
         code, output = engine.inside(database, command, EXEC_SECONDS)
         if code:
-            raise Refusal(" ".join(output.split()) or f"psql ended with exit code {code}")
+            raise Refusal(complaint(output) or f"psql ended with exit code {code}")
         ended, waiting = map(int, output.split())
         total += ended
         if not (ended or waiting) or time.monotonic() > deadline:

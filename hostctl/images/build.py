@@ -7,8 +7,6 @@ Source: Engine API, "Build an image": a tar as body, progress and errors as JSON
 
 from __future__ import annotations
 
-import base64
-import bz2
 import hashlib
 import io
 import json
@@ -23,6 +21,7 @@ from urllib.parse import quote, urlencode
 
 from hostctl.core.documents import parsed
 from hostctl.core.errors import Refusal
+from hostctl.core.packing import packed, unpacked
 from hostctl.docker.containers import OURS
 from hostctl.docker.engine import Engine
 
@@ -47,8 +46,7 @@ class BuildRequest:
 
 def packed_files(files: Mapping[str, str]) -> str:
     """The content of each file by its path in the build, as one line of text: every state has it twice."""
-    # bz2 for the reason given in hostctl/build.py.
-    return base64.b64encode(bz2.compress(json.dumps(dict(files), sort_keys=True).encode())).decode()
+    return packed(json.dumps(dict(files), sort_keys=True).encode()).decode()
 
 
 def build(request: BuildRequest) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def build(request: BuildRequest) -> dict[str, Any]:
 def unpacked_files(text: str) -> dict[str, str]:
     """Raises Refusal."""
     try:
-        files = json.loads(bz2.decompress(base64.b64decode(text)))
+        files = json.loads(unpacked(text))
         return {str(path): str(content) for path, content in files.items()}
     except (ValueError, OSError, AttributeError):
         raise Refusal("the request's files cannot be unpacked: run the command again from a whole checkout") from None

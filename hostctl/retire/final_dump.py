@@ -20,14 +20,13 @@ from hostctl.docker import containers
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
 from hostctl.docker.exec_streams import streamed
-from hostctl.handover.orphaned_sessions import is_postgres
 from hostctl.postgres import dump_file
-from hostctl.postgres.psql import complaint
+from hostctl.postgres.operators import NAMES, is_postgres
+from hostctl.postgres.psql import SOCKET, complaint
 
 DUMP, FILES = "contextforge.dump", "contextforge-files.tar"
 DUMP_SECONDS, READY_SECONDS = 900.0, 60.0
-_NAMES = 'user="${POSTGRES_USER:-postgres}"; base="${POSTGRES_DB:-$user}"'
-_DUMP = f'{_NAMES}; exec pg_dump -Fc -w --lock-wait-timeout=30s -h /run/postgresql -U "$user" -d "$base"'
+_DUMP = f'{NAMES}; exec pg_dump -Fc -w --lock-wait-timeout=30s -h {SOCKET} -U "$user" -d "$base"'
 
 
 def take(engine: Engine, folder: str, going: Sequence[Container]) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def _database(engine: Engine, going: Sequence[Container]) -> Container:
 
 def _wait(engine: Engine, database: Container) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    ready = ["sh", "-c", f'{_NAMES}; pg_isready -q -h /run/postgresql -U "$user" -d "$base"']
+    ready = ["sh", "-c", f'{NAMES}; pg_isready -q -h {SOCKET} -U "$user" -d "$base"']
     while engine.inside(database.id, ready, READY_SECONDS)[0]:
         if time.monotonic() > deadline:
             raise Refusal(f"Postgres in {database.name} is not ready after {READY_SECONDS:.0f} s: see 'docker logs'")

@@ -1,4 +1,4 @@
-"""The host's own table that runs one of the operator's scripts, and the user as whom: a crontab, cron's folder, a unit.
+"""The host's own tables, crontabs, cron's folders and units: the one that runs a script of the operator's, and prunes.
 
 Formats: crontab(5), systemd.unit(5). Deliberately does not: run a table, or find one that this user may not read.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hostctl.core.errors import Refusal
@@ -45,17 +45,12 @@ def of(script: str, cron_folder: str = CRON_FOLDER) -> Runner | None:
 
 def prunes(cron_folder: str = CRON_FOLDER) -> Iterator[tuple[str, str]]:
     """Each table, and each script of cron's own folders, with its line that runs one of Docker's prunes."""
-    tables = [_WITH_USER, *_files(CRON_FOLDER), *(_files(cron_folder) if cron_folder != CRON_FOLDER else ())]
-    tables += [*_files(_SPOOL), *_files(os.path.dirname(_SPOOL)), *_files(_UNITS)]
-    tables += [script for folder in _PERIODIC for script in _files(folder)]
-    for table in tables:
-        for line in _lines(table, _PRUNE):
-            if _DOCKER in line:
-                yield table, line.strip()
+    scripts = [script for folder in _PERIODIC for script in _files(folder)]
+    for table in (*_tables_with_user(cron_folder), *_spooled(), *_files(_UNITS), *scripts):
+        yield from ((table, line.strip()) for line in _lines(table, _PRUNE) if _DOCKER in line)
     if os.geteuid():
-        for line in _own_crontab().splitlines():
-            if not line.lstrip().startswith("#") and _PRUNE in line and _DOCKER in line:
-                yield crontab.name(), line.strip()
+        own = _naming(_own_crontab().splitlines(), _PRUNE)
+        yield from ((crontab.name(), line.strip()) for line in own if _DOCKER in line)
 
 
 def table_naming(script: str, cron_folder: str = CRON_FOLDER) -> str:
@@ -65,13 +60,13 @@ def table_naming(script: str, cron_folder: str = CRON_FOLDER) -> str:
 
 
 def _runners(name: str, cron_folder: str) -> Iterator[Runner]:
-    for table in (_WITH_USER, *_files(CRON_FOLDER), *(_files(cron_folder) if cron_folder != CRON_FOLDER else ())):
+    for table in _tables_with_user(cron_folder):
         for line in _lines(table, name):
             yield Runner(table, _user_of(line))
-    for table in (*_files(_SPOOL), *_files(os.path.dirname(_SPOOL))):
+    for table in _spooled():
         if any(True for _ in _lines(table, name)):
             yield Runner(table, os.path.basename(table))
-    if os.geteuid() and any(name in line for line in _own_crontab().splitlines() if not line.startswith("#")):
+    if os.geteuid() and _naming(_own_crontab().splitlines(), name):
         yield Runner(crontab.name(), crontab.owner())
     for top in _AS_ROOT:
         for table in _files(top) or [top]:
@@ -84,6 +79,16 @@ def _runners(name: str, cron_folder: str) -> Iterator[Runner]:
         for table in _files(os.path.join(home, _OWN_UNITS)):
             if any(True for _ in _lines(table, name)):
                 yield Runner(table, _owner(table))
+
+
+def _tables_with_user(cron_folder: str) -> list[str]:
+    """Cron's tables whose lines name the user."""
+    return [_WITH_USER, *_files(CRON_FOLDER), *(_files(cron_folder) if cron_folder != CRON_FOLDER else ())]
+
+
+def _spooled() -> list[str]:
+    """The users' crontabs, named after them."""
+    return [*_files(_SPOOL), *_files(os.path.dirname(_SPOOL))]
 
 
 def _user_of(line: str) -> str:
@@ -120,11 +125,16 @@ def _files(top: str) -> list[str]:
 
 
 def _lines(table: str, name: str) -> Iterator[str]:
-    """The lines that hold the name and are no comment; a pipe, which would be waited for, has none."""
+    """The same of a file; a pipe, which would be waited for, has none."""
     if not os.path.isfile(table):
         return
     try:
         with open(table, encoding="utf-8", errors="replace") as file:
-            yield from [line for line in file if name in line and not line.lstrip().startswith("#")]
+            yield from _naming(file, name)
     except OSError:
         return
+
+
+def _naming(lines: Iterable[str], name: str) -> list[str]:
+    """The lines that hold the name and are no comment."""
+    return [line for line in lines if name in line and not line.lstrip().startswith("#")]

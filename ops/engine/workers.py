@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from console.errors import UserError
 from console.paths import ROOT
-from hostctl.build import WORKING, archive, packed
+from hostctl.build import WORKING, archive
+from hostctl.core.packing import packed
 
 PROGRAM = ("-I", "-S", "-c", WORKING)
 """The arguments of the host's Python that make it a worker."""

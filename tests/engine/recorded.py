@@ -25,7 +25,8 @@ import yaml
 
 from components.sentinel.bridge_image import BRIDGE_LAYERS
 from console.paths import ROOT
-from hostctl.build import archive, packed
+from hostctl.build import archive
+from hostctl.core.packing import packed
 from hostctl.images.build import packed_files
 from lab.recorded_states import Deployment, substituted
 from lab.recorded_states.fixed import SOCKET, secret

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from hostctl.build import SOURCE, UNPACKING, build, packed
+from hostctl.build import SOURCE, UNPACKING, build
+from hostctl.core.packing import packed
 from hostctl.verbs import VERBS, WITHOUT_DOCUMENT
 
 SOURCES = sorted(path for path in SOURCE.rglob("*.py"))

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from hostctl.build import WORKING, archive, packed
+from hostctl.build import WORKING, archive
+from hostctl.core.packing import packed
 
 QUESTIONS = [
     (["claude", "check"], '{"file": "claude.json", "entry": "x"}'),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from console.errors import UserError
-from hostctl.build import archive, packed
+from hostctl.build import archive
+from hostctl.core.packing import packed
 from lab.recorded_states import scrubbed
 from lab.recorded_states.fixed import FOLDER, SOCKET, secret
 from settings import SECRET_KEYS

@@ -15,11 +15,12 @@ import pytest
 from console.paths import ROOT
 from ops.engine import workers
 
+Started = tuple[list[str], Callable[[], list[int]]]
 QUESTION = (["handover", "back"], "{}", 30.0)
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Generator[tuple[list[str], Callable[[], list[int]]]]:
+def started(tmp_path: Path) -> Generator[Started]:
     """A command line of a worker, and the process ids of those that it has started."""
     note = tmp_path / "started"
     note.touch()
@@ -29,7 +30,7 @@ def started(tmp_path: Path) -> Generator[tuple[list[str], Callable[[], list[int]
     workers.close()
 
 
-def test_one_process_answers_a_commands_questions(started: tuple[list[str], Callable[[], list[int]]]) -> None:
+def test_one_process_answers_a_commands_questions(started: Started) -> None:
     command, processes = started
     answers = [workers.answer(command, *QUESTION) for _ in range(3)]
     assert len(processes()) == 1
@@ -37,9 +38,7 @@ def test_one_process_answers_a_commands_questions(started: tuple[list[str], Call
     assert all(one.stderr.startswith("hostctl handover back: ") for one in answers)
 
 
-def test_questions_at_once_have_a_worker_each(
-    started: tuple[list[str], Callable[[], list[int]]], tmp_path: Path
-) -> None:
+def test_questions_at_once_have_a_worker_each(started: Started, tmp_path: Path) -> None:
     command, processes = started
     slow = tmp_path / "slow"
     os.mkfifo(slow)
@@ -54,7 +53,7 @@ def test_questions_at_once_have_a_worker_each(
     assert not first.is_alive() and len(set(processes())) == 2
 
 
-def test_a_worker_that_ended_is_replaced(started: tuple[list[str], Callable[[], list[int]]]) -> None:
+def test_a_worker_that_ended_is_replaced(started: Started) -> None:
     command, processes = started
     workers.answer(command, *QUESTION)
     os.kill(processes()[0], signal.SIGKILL)
