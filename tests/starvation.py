@@ -8,6 +8,7 @@ kept the processors for others. Where a kernel does not count, nothing was waite
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 _PRESSURE = (Path("/proc/pressure/cpu"), Path("/proc/pressure/io"))
@@ -26,6 +27,17 @@ class Starvation:
     def seconds(self) -> float:
         """Seconds waited until now; those of two causes at the same time count twice."""
         return _counted() - self._began
+
+
+class Stopwatch:
+    """A duration from its making on, without the time for which processes waited for the machine meanwhile."""
+
+    def __init__(self) -> None:
+        self._began, self._starvation = time.monotonic(), Starvation()
+
+    @property
+    def seconds(self) -> float:
+        return max(0.0, time.monotonic() - self._began - self._starvation.seconds)
 
 
 def _counted() -> float:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from tests.docker.handover_host import NEWER, PORT, THIS_MACHINES, TOKEN, Host
 from tests.soak import only_soak
+from tests.starvation import Starvation
 
 pytestmark = [
     pytest.mark.lab,
@@ -50,27 +52,47 @@ def answers_at(host: Host, name: str) -> bool:
     return host.engine.inside(host.ids["forge"], command, 20)[0] == 0
 
 
-def moved(host: Host, action: str, before: str, after: str) -> tuple[float, float]:
-    """Milliseconds without a good answer: as the verb says, and as an independent client saw it."""
+@dataclass(frozen=True)
+class Silence:
+    """Milliseconds without a good answer."""
+
+    own: float
+    """As the verb says."""
+    seen: float
+    """As an independent client saw it."""
+    starved: float
+    """For which processes waited for the machine during the handover."""
+
+    def below(self, limit: float) -> bool:
+        return self.seen < limit + self.starved
+
+    @property
+    def apart(self) -> float:
+        return abs(self.own - self.seen) - self.starved
+
+
+def moved(host: Host, action: str, before: str, after: str) -> Silence:
     with host.watched() as watch:
         watch.wait_for(before)
+        starvation = Starvation()
         own = host.handover(action)
         watch.wait_for(after)
+        silence = Silence(own["downtime_ms"], watch.gap_ms(before, after), starvation.seconds * 1000)
     assert own["downtime_ms"] == pytest.approx(sum(own["parts"].values()), abs=2)
-    print(f"{action}: own {own['downtime_ms']} ms {own['parts']}, seen {watch.gap_ms(before, after):.0f} ms")
-    return own["downtime_ms"], watch.gap_ms(before, after)
+    print(f"{action}: {own['parts']}, {silence}")
+    return silence
 
 
 def test_cutover_and_rollback_stay_below_their_limits_as_a_client_sees_it(host: Host) -> None:
-    """The median of three, since other work on the machine lengthens single ones."""
-    cutovers: list[tuple[float, float]] = []
-    rollbacks: list[tuple[float, float]] = []
+    """Two of three, since other work on the machine lengthens single ones."""
+    cutovers: list[Silence] = []
+    rollbacks: list[Silence] = []
     for _ in range(3):
         cutovers.append(moved(host, "cutover", "forge", "sentinel"))
         rollbacks.append(moved(host, "rollback", "sentinel", "forge"))
-    assert median(seen for _, seen in cutovers) < 300
-    assert median(seen for _, seen in rollbacks) < 500
-    assert median(abs(own - seen) for own, seen in cutovers + rollbacks) < 60
+    assert sum(silence.below(300) for silence in cutovers) >= 2
+    assert sum(silence.below(500) for silence in rollbacks) >= 2
+    assert median(silence.apart for silence in cutovers + rollbacks) < 60
 
 
 def test_no_connection_is_refused_while_the_port_moves(host: Host) -> None:
@@ -142,8 +164,7 @@ def test_a_withdrawn_sentinel_keeps_its_connections_or_is_restarted_in_standby(h
 
 def test_a_stopped_sentinel_is_started_while_the_predecessor_serves(host: Host) -> None:
     host.engine.post(f"/containers/{host.ids['sentinel']}/stop?t=0")
-    _, seen = moved(host, "cutover", "forge", "sentinel")
-    assert seen < 500
+    assert moved(host, "cutover", "forge", "sentinel").below(500)
 
 
 def test_a_sentinel_that_cannot_start_leaves_the_predecessor_serving(host: Host) -> None:
@@ -162,8 +183,7 @@ def test_kept_stopped_the_predecessor_ends_by_its_own_shutdown_and_the_rollback_
     assert host.handover("cutover", keep="stopped")["active"] == "sentinel"
     assert host.inspect("forge")["State"]["ExitCode"] == 0
     assert host.handover("status")["predecessor"] == "stopped"
-    _, seen = moved(host, "rollback", "sentinel", "forge")
-    assert seen < 500
+    assert moved(host, "rollback", "sentinel", "forge").below(500)
 
 
 def test_stop_predecessor_ends_one_in_standby_by_its_own_shutdown_while_sentinel_serves(host: Host) -> None:
@@ -206,9 +226,10 @@ def test_a_newer_sentinel_takes_over_from_the_older_and_back(host: Host) -> None
     host.create_sentinel("newer")
     with host.watched() as watch:
         watch.wait_for("sentinel")
+        starvation = Starvation()
         host.handover("cutover", "newer")
         watch.wait_for("newer")
-    assert watch.gap_ms("sentinel", "newer") < 500
+    assert watch.gap_ms("sentinel", "newer") < 500 + starvation.seconds * 1000
     assert {answer.who for answer in watch.answers()} == {"sentinel", "newer"}
     assert host.shape("sentinel")["networks"] == {host.internal: ["sentinel-gateway"]}
     host.handover("cutover")

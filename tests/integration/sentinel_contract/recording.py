@@ -179,6 +179,28 @@ def _failure(call: Any) -> str | None:
 
 
 @dataclass(frozen=True)
+class Bucket(Timed):
+    """A line of a histogram: the calls that took no longer than its bound, fewer where the machine made calls late."""
+
+    line: str
+    late: float = 0.0
+
+    def later(self, seconds: float) -> Bucket:
+        return replace(self, late=self.late + seconds)
+
+    def agrees(self, recorded: Any) -> bool:
+        series, _, count = self.line.rpartition(" ")
+        recorded_series, _, recorded_count = recorded.rpartition(" ")
+        missing = int(recorded_count) - int(count)
+        return series == recorded_series and (missing == 0 or (missing > 0 and self._bound < self.late))
+
+    @property
+    def _bound(self) -> float:
+        """Seconds."""
+        return float(self.line.partition('le="')[2].partition('"')[0])
+
+
+@dataclass(frozen=True)
 class OneOf(Fact):
     """A value that the published gateway itself does not give each time; every possible one is named."""
 

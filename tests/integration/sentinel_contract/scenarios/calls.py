@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.integration.sentinel_contract.driver import Gateway, without
 from tests.integration.sentinel_contract.place import Place
-from tests.integration.sentinel_contract.recording import NotReplayed, Seconds, recorded
+from tests.integration.sentinel_contract.recording import Bucket, NotReplayed, Seconds, recorded
 from tests.integration.sentinel_contract.scenarios import scenario
 
 ROW = (
@@ -45,14 +45,16 @@ def families(gateway: Gateway) -> list[str]:
     return [line for line in gateway.get("/metrics")[2].splitlines() if line.startswith("#")]
 
 
-def _histogram(gateway: Gateway, tool: str) -> list[str]:
+def _histogram(gateway: Gateway, tool: str) -> list[str | Bucket]:
     """The families with the one series of this tool, in the page's own order; without the sum's value."""
-    kept: list[str] = []
+    kept: list[str | Bucket] = []
     for line in gateway.get("/metrics")[2].splitlines():
         if line.startswith("sentinel_request_duration_seconds_sum"):
             if f'tool="{tool}"' in line:
                 kept.append("sentinel_request_duration_seconds_sum")
-        elif line.startswith("#") or ("_duration_" in line and f'tool="{tool}"' in line):
+        elif "_duration_" in line and f'tool="{tool}"' in line:
+            kept.append(Bucket(line) if "_bucket" in line else line)
+        elif line.startswith("#"):
             kept.append(line)
     return kept
 
@@ -144,7 +146,8 @@ def same_tool_rejections_in_latency(place: Place) -> Any:
     for _ in range(6):
         gateway.call("sleep", {"s": 0.3})
     lines = gateway.metrics("sentinel_request_duration_seconds_bucket", "sentinel_request_duration_seconds_count")
-    kept = [line for line in lines if 'le="0.005"' in line or 'le="0.25"' in line or "_count" in line]
+    kept: list[str | Bucket] = [Bucket(line) for line in lines if 'le="0.005"' in line or 'le="0.25"' in line]
+    kept += [line for line in lines if "_count" in line]
     return {"two calls of 0.3 s, four refused by the rate limit: buckets": kept}
 
 
