@@ -2,10 +2,12 @@
 
 import pulumi
 
+from components.base import sdk_overhead
 from components.phases import cut_over, operate, prepare, start_standby
 from components.verification import rollback_command
 from settings import load_or_stop, warnings
 
+sdk_overhead.leave_out()
 settings = load_or_stop()
 for warning in warnings(settings):
     pulumi.log.warn(warning)
