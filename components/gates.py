@@ -4,8 +4,8 @@ Owns: the request. A failed gate ends the run with its name, its expectation and
 lines; the container is kept for inspection, and the gateway that serves has not been touched.
 
 Deliberately does not: delay a rollback. `active` is part of the request, so that the gates run again when the port is
-about to change hands, which may be days after the container was made. During a rollback, or with a container that
-already has the port, all are skipped (`verify/gates_run.py`).
+about to change hands, which may be days after the container was made. During and after a rollback, or with a container
+that already has the port, all are skipped (`verify/gates_run.py`).
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Gates(pulumi.ComponentResource):
                 "port": settings.sentinel.port,
                 "health_port": settings.sentinel.health_port,
                 "gateway": settings.predecessor.gateway_name,
+                "handover_folder": f"{args.host.folder}/handover",
                 "database": {"container": args.postgres.container.name, "role": DATABASE_OWNER, "name": DATABASE},
                 "token_file": sentinel.token_file,
                 "health_token_file": sentinel.health_token_file or "",

@@ -96,6 +96,7 @@ class GatesRequest(Request):
     internal: str
     edge: str
     health_port: int
+    handover_folder: str = ""
     database: DatabaseRequest
     token_file: str
     health_token_file: str = ""

@@ -1,9 +1,10 @@
 """`python -m verify gates`: runs the gates of the standby container, one after the other, up to the first that fails.
 
 Owns: when gates are skipped, their limits, and the report of a failed one.
-Deliberately does not: touch the gateway that serves; a container that has the port already is past its gates. During
-the rollback (`active: contextforge` while ContextForge does not have the port) all gates are skipped, since none may
-delay that.
+Deliberately does not: touch the gateway that serves; a container that has the port already is past its gates. In a
+rollback all gates are skipped, since a Sentinel that fails may be its very reason: with `active: contextforge`, while
+ContextForge does not have the port, or has it from this container (`make rollback` moves the port before the engine
+runs).
 """
 
 from __future__ import annotations
@@ -57,9 +58,13 @@ def _skipped(request: GatesRequest, facts: Mapping[str, Any]) -> str:
     """The reason to skip all gates; empty to run them."""
     if facts["serves"]:
         return f"{facts['name']} has the port already"
-    if request.active == "contextforge" and request.gateway and facts["active"] != "contextforge":
+    if request.active == "contextforge" and request.gateway and _rolls_back(facts):
         return "this is the rollback, which no gate may delay"
     return ""
+
+
+def _rolls_back(facts: Mapping[str, Any]) -> bool:
+    return facts["active"] != "contextforge" or bool(facts["rolled_back"])
 
 
 async def _finding(gate: Gate, standby: Standby) -> str | GateFailed:

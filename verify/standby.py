@@ -53,6 +53,7 @@ class Standby:
             "port": request.port,
             "health_port": request.health_port,
             "gateway": request.gateway,
+            "handover_folder": request.handover_folder,
             "seconds": request.gate_seconds,
             **more,
         }

@@ -18,6 +18,7 @@ from hostctl.docker import containers, one_shot, redacted_logs
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
 from hostctl.docker.one_shot import ALL_LINES, OneShot
+from hostctl.handover.journal import Journal
 from hostctl.host import port_holder
 from hostctl.mcp.client import bearer, token_in
 from hostctl.postgres.psql import NO_DATABASE, Database, DatabaseRequest
@@ -31,8 +32,8 @@ _HEALTHY = re.compile(r'^sentinel_backend_healthy\{[^}]*\bbackend="([^"]+)"[^}]*
 class StandbyRequest:
     """The standby container on its internal network, the port at stake, and the predecessor's `gateway`.
 
-    `database` is for `migrations`, and `hosts`, which the container's image must reach as `user` from the network
-    `edge`, for `upstream`.
+    `handover_folder` has the handover's journal. `database` is for `migrations`, and `hosts`, which the container's
+    image must reach as `user` from the network `edge`, for `upstream`.
     """
 
     container: str
@@ -41,6 +42,7 @@ class StandbyRequest:
     health_port: int
     seconds: float
     gateway: str = ""
+    handover_folder: str = ""
     health_token_file: str = ""
     database: DatabaseRequest = NO_DATABASE
     edge: str = ""
@@ -50,7 +52,10 @@ class StandbyRequest:
 
 
 def inspect(request: StandbyRequest) -> dict[str, Any]:
-    """The standby container's address, the port's holder, and the container's last lines, masked."""
+    """The standby container's address, the port's holder, and the container's last lines, masked.
+
+    "rolled_back" is true where the last handover gave the port from this container to the predecessor.
+    """
     engine, port = Engine(request.docker_socket), request.port
     holder = port_holder.find(containers.everything(engine), port, request.gateway)
     container = containers.find(engine, request.container, containers.internal_networks(engine))
@@ -64,8 +69,14 @@ def inspect(request: StandbyRequest) -> dict[str, Any]:
         "serves": found.publishes(port),
         "active": holder.kind,
         "holder": holder.name,
+        "rolled_back": _rolled_back(request.handover_folder, found.name),
         "log": redacted_logs.log_tail(engine, found.id, LOG_LINES) if container else "(the container is gone)",
     }
+
+
+def _rolled_back(folder: str, name: str) -> bool:
+    last = Journal(folder).state() if folder else {}
+    return last.get("active") == port_holder.CONTEXTFORGE and last.get("from") == name
 
 
 def migrations(request: StandbyRequest) -> dict[str, Any]:

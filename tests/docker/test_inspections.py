@@ -34,6 +34,21 @@ def test_an_inspection_names_the_holder_and_the_standby_container(host: Host) ->
     assert (found["active"], found["as_declared"]["containers"], found["baseline"]) == ("contextforge", [], None)
 
 
+def test_an_inspection_knows_the_container_from_which_the_last_rollback_took_the_port(host: Host) -> None:
+    request = {"port": 19200, "gateway": f"{host.mark}-forge", "health_port": 19201, "seconds": 5}
+    request |= {"internal": host.internal, "handover_folder": str(host.folder)}
+
+    def rolled_back(name: str) -> bool:
+        return host.ok("gates", "inspect", **request, container=host.ids[name])["rolled_back"]
+
+    assert not rolled_back("sentinel")
+    host.handover("cutover")
+    assert not rolled_back("sentinel")
+    host.handover("rollback")
+    host.create_sentinel("newer")
+    assert rolled_back("sentinel") and not rolled_back("newer")
+
+
 def test_a_database_without_a_container_is_named(host: Host) -> None:
     database = {"container": "gone", "role": "sentinel", "name": "sentinel"}
     standby = {"container": "standby", "internal": "sentinel", "port": 9200, "health_port": 9201, "seconds": 5}

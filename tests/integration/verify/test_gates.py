@@ -165,6 +165,7 @@ def test_a_tool_of_the_baseline_that_the_kill_switch_hides_fails_nothing_and_is_
     [
         ("sentinel", {"serves": True}, "has the port already"),
         ("contextforge", {"active": "sentinel"}, "this is the rollback, which no gate may delay"),
+        ("contextforge", {"rolled_back": True}, "this is the rollback, which no gate may delay"),
     ],
 )
 def test_a_serving_container_and_the_rollback_skip_all_gates(

@@ -22,6 +22,7 @@ INSPECTED = {
     "active": "contextforge",
     "holder": "mcp-context-forge-gateway-1",
     "name": "sentinel-gateway-1",
+    "rolled_back": False,
     "log": "x",
 }
 TOOLS = ["alpha_count", "alpha_echo", "alpha_fail", "alpha_pid", "alpha_slow"]

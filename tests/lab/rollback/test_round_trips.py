@@ -114,6 +114,21 @@ def test_round_trips_leave_everything_as_it_was_and_lose_no_row(driver: Driver, 
     sums.round_trips = downtimes
 
 
+def test_a_sentinel_that_would_fail_its_gates_fails_no_rollback(driver: Driver) -> None:
+    """Claude's entry among the rest: the engine takes it back after the gates' turn."""
+    lab = driver.lab
+    driver.staged()
+    before = claude_files(lab)
+    driver.cut_over()
+    lab.sql("alter table audit_log rename to damaged")
+    try:
+        rolled_back = lab.ops("rollback")
+    finally:
+        lab.sql("alter table damaged rename to audit_log")
+    assert (rolled_back["ok"], rolled_back["active"]) == (True, "contextforge")
+    assert claude_files(lab) == before
+
+
 @only_soak("a minute; tests/unit/hostctl/claude_client generates such files")
 def test_where_somebody_else_edited_claudes_file_only_our_entry_is_taken_back(driver: Driver) -> None:
     lab = driver.lab
