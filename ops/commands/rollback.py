@@ -59,7 +59,8 @@ class NotMoved(EngineFailed):
 def rollback(stack: str, progress: Progress, *, to: int | None, force: bool, yes: bool) -> Result:
     """Roll back to ContextForge with today's configuration, or to the configuration of update `to`.
 
-    Shows the history and the preview, asks, hands the port over, runs the engine, verifies. `force` hands over even
+    Shows the history and the preview, asks, hands the port over, runs the engine, verifies. With nobody to ask, nothing
+    delays ContextForge; the configuration of an earlier update is previewed all the same. `force` hands over even
     where ContextForge fails a gate, and is recorded. Raises UserError, nothing changed, for an update that is
     not there, did not succeed, or whose image or predecessor is gone.
     """
@@ -73,7 +74,7 @@ def rollback(stack: str, progress: Progress, *, to: int | None, force: bool, yes
         progress.line(line)
     today = stack_file.read(stack)
     choice = chosen(updates, today, to)
-    deployment = state.deployment_of(opened, stack)
+    deployment = snapshot.deployment
     settings = _settings(opened, stack, choice)
     state.require_same_host(stack, deployment, settings)
     _refuse_what_is_gone(stack, state.resources_in(deployment), settings, choice)
@@ -81,8 +82,10 @@ def rollback(stack: str, progress: Progress, *, to: int | None, force: bool, yes
     _show(today, choice, progress)
     for line in claude_sessions.lines(claude_sessions.found(stack, settings, settings.active)):
         progress.line(line)
-    run.preview(opened, stack, progress, candidate)
-    if not (yes or sandbox.of_stack(stack)):
+    asks = not (yes or sandbox.of_stack(stack))
+    if asks or to is not None:
+        run.preview(opened, stack, progress, candidate)
+    if asks:
         require_yes(f"Roll stack {stack} back to {choice.name}?")
         deployment = state.deployment_of(opened, stack)
     previous = stack_file.file_of(stack).read_bytes()

@@ -23,7 +23,7 @@ from console.progress import Progress
 from console.question import require_yes
 from hostctl.core import atomic_file
 from ops.engine import environment, host, host_inspection, sandbox, state, state_copy
-from ops.engine.run import as_user_error
+from ops.engine.run import as_user_error, command
 from ops.engine.state import Snapshot
 from settings import Settings
 from settings.names import DATABASE_VOLUME
@@ -125,8 +125,7 @@ def replace(opened: automation.Stack, stack: str, deployment: Mapping[str, Any])
     atomic_file.write(str(file), json.dumps({"version": 3, "deployment": deployment}).encode(), 0o600)
     try:
         with as_user_error(f"pulumi stack import of stack {stack}"):
-            arguments = ["stack", "import", "--stack", stack, "--file", str(file)]
-            opened.workspace.pulumi_command.run(arguments, opened.workspace.work_dir, opened.workspace.env_vars)
+            command(opened, ["stack", "import", "--stack", stack, "--file", str(file)])
     finally:
         file.unlink()
 

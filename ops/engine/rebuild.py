@@ -18,7 +18,7 @@ from pulumi import automation
 
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL
 from ops.engine import host, state
-from ops.engine.run import as_user_error
+from ops.engine.run import as_user_error, command
 from settings import Settings
 
 NETWORK, VOLUME = "docker:index/network:Network", "docker:index/volume:Volume"
@@ -148,10 +148,9 @@ def _needs(one: Mapping[str, Any]) -> list[str]:
 
 def planned_resources(opened: automation.Stack, stack: str) -> list[Mapping[str, Any]]:
     """Every resource that the program declares, as the engine would create it."""
-    arguments = ["preview", "--json", "--stack", stack]
     with as_user_error(f"pulumi preview of stack {stack}"):
-        done = opened.workspace.pulumi_command.run(arguments, opened.workspace.work_dir, opened.workspace.env_vars)
-    return resources_of(json.loads(done.stdout))
+        planned = command(opened, ["preview", "--json", "--stack", stack])
+    return resources_of(json.loads(planned))
 
 
 def resources_of(preview: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -36,7 +36,7 @@ from ops.engine import (
     state,
     state_copy,
 )
-from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, planned_steps, update
+from ops.engine.run import PROJECT, EngineFailed, LockHeld, as_user_error, command, planned_steps, update
 from ops.engine.state import Operation, Snapshot
 from settings import Settings
 
@@ -129,7 +129,7 @@ def require_unlocked(opened: automation.Stack, stack: str, progress: Progress) -
 
 def _take_lock(opened: automation.Stack, stack: str) -> None:
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
-    opened.refresh(target=[root], suppress_progress=True, show_secrets=False)
+    command(opened, ["refresh", "--yes", "--skip-preview", "--stack", stack, "--target", root])
 
 
 def fix(

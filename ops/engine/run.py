@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from pulumi import automation
@@ -176,6 +177,18 @@ def as_user_error(action: str) -> Generator[None]:
         raise EngineFailed(f"{action} failed: {BACKEND_LOST if STATE_NOT_SAVED in why else ''}{why}") from None
 
 
+def command(
+    opened: automation.Stack,
+    arguments: Sequence[str],
+    on_output: Callable[[str], Any] | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The output of one command of the engine, which the Automation API follows by others; raises its errors."""
+    workspace = opened.workspace
+    own = {**variables, **workspace.env_vars}
+    return workspace.pulumi_command.run([*arguments], workspace.work_dir, own, on_output).stdout
+
+
 def preview(
     opened: automation.Stack, stack: str, progress: Progress, configuration: Path | None = None
 ) -> dict[str, int]:
@@ -200,8 +213,7 @@ def update(opened: automation.Stack, stack: str, progress: Progress, *, refresh:
         log = Path(folder) / "events"
         arguments = ["up", "--yes", "--skip-preview", "--stack", stack, "--color", color(), "--suppress-progress"]
         arguments += [*(["--refresh"] if refresh else []), "--exec-kind", "auto.local", "--event-log", str(log)]
-        workspace, variables = opened.workspace, {"PULUMI_DEBUG_COMMANDS": "true", **opened.workspace.env_vars}
-        workspace.pulumi_command.run(arguments, workspace.work_dir, variables, progress.line)
+        command(opened, arguments, progress.line, {"PULUMI_DEBUG_COMMANDS": "true"})
         events = map(json.loads, log.read_text(encoding="utf-8").splitlines())
         summaries = [event["summaryEvent"] for event in events if "summaryEvent" in event]
     return counts(summaries[0]["resourceChanges"]) if summaries else {}

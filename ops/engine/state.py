@@ -12,7 +12,7 @@ from pulumi import automation
 
 from components.base.handover_members import handover_members
 from console.errors import UserError
-from ops.engine.run import PROJECT, as_user_error
+from ops.engine.run import PROJECT, as_user_error, command
 from settings import Settings, SettingsError, load
 
 SECRET = "4dabf18193072939515e22adb298388d"
@@ -68,8 +68,7 @@ def deployment_of(opened: automation.Stack, stack: str, *, secrets: bool = False
     """The state as `pulumi stack export` prints it: secrets encrypted, unlike in the Automation API's own export."""
     arguments = ["stack", "export", "--stack", stack, *(["--show-secrets"] if secrets else [])]
     with as_user_error(f"reading the state of stack {stack}"):
-        exported = opened.workspace.pulumi_command.run(arguments, opened.workspace.work_dir, opened.workspace.env_vars)
-    return cast("Mapping[str, Any]", json.loads(exported.stdout)["deployment"])
+        return cast("Mapping[str, Any]", json.loads(command(opened, arguments))["deployment"])
 
 
 def resources_of(opened: automation.Stack, stack: str) -> Resources:
