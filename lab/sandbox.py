@@ -124,7 +124,7 @@ def _plugin_facts(box: Box) -> LabFacts:
 def _make_stack(box: Box, step: Step) -> None:
     """Engine, plugins and configuration; the stack in its own backend, with every secret that can be made."""
     from lab.doubles import plugins
-    from ops.engine.stack_secrets import make_secrets, runner
+    from ops.engine.stack_secrets import made_keys, make_secrets, runner
 
     if not engine.passphrase_file(_PLACE).exists():
         # Of a lab that is gone: its secrets could be read with its own passphrase only.
@@ -137,19 +137,14 @@ def _make_stack(box: Box, step: Step) -> None:
     if not (_PLACE.folder / "state" / ".pulumi" / "stacks" / "sentinel-cutover" / f"{STACK}.json").exists():
         step.say("pulumi stack init")
         _pulumi(["stack", "select", "--create", "--non-interactive", STACK], variables)
+    operators = {"firecrawl_api_key": f"fc-{secrets.token_hex(16)}", "discord_webhook": discord.webhook(_PLACE)}
+    if {*made_keys(), *operators} <= stack_configuration.keys(_stack_file()):
+        return
     step.say("pulumi config set")
-    _set_missing_keys(make_secrets(STACK, runner(STACK, variables, _PLACE.root)).yours, variables)
-
-
-def _set_missing_keys(lacking: Sequence[str], variables: Mapping[str, str]) -> None:
-    """Set keys that only an operator has, where the stack has none; the lab's outside takes any of the right form."""
-    keys = {
-        "firecrawl_api_key": f"fc-{secrets.token_hex(16)}",
-        "discord_webhook": discord.webhook(_PLACE),
-    }
-    for key, value in keys.items():
-        if key in lacking:
-            _pulumi(["config", "set", "--secret", "--stack", STACK, key], variables, value)
+    lacking = make_secrets(STACK, runner(STACK, variables, _PLACE.root)).yours
+    # Keys that only an operator has; the lab's outside takes any of the right form.
+    for key in operators.keys() & set(lacking):
+        _pulumi(["config", "set", "--secret", "--stack", STACK, key], variables, operators[key])
 
 
 def _pulumi(argv: Sequence[str], variables: Mapping[str, str], stdin: str = "") -> None:

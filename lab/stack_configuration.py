@@ -45,6 +45,11 @@ def write(file: Path, rendered_before: Path, box: Box) -> None:
     _write_whole(rendered_before, new)
 
 
+def keys(file: Path) -> set[str]:
+    """The configuration keys of a stack file, secrets included, without the project's name."""
+    return {name.rpartition(":")[2] for name in _parsed(file.read_text()).get("config", {})}
+
+
 def merged(current: Tree, before: Tree, new: Tree) -> Tree:
     """Three-way merge over nested mappings; lists and plain values count as one."""
     result: Tree = {}

@@ -53,6 +53,11 @@ class Report:
         return {"ok": not self.in_the_clear, "made": self.made, "kept": self.kept, "yours": self.yours}
 
 
+def made_keys() -> Sequence[str]:
+    """The keys of the secrets that can be made here; any other is the operator's."""
+    return [key for key in SECRET_KEYS if is_made_secret(Settings.model_fields[key])]
+
+
 def new_secret() -> str:
     """A random secret."""
     return secrets.token_urlsafe(RANDOM_BYTES)
@@ -92,8 +97,8 @@ def make_secrets(stack: str, run: Runner) -> Report:
     listed: dict[str, dict[str, Any]] = json.loads(run(["pulumi", "config", "--json", "--stack", stack], None))
     configured = {key.rpartition(":")[2]: bool(entry.get("secret")) for key, entry in listed.items()}
     made: list[str] = []
-    for key in SECRET_KEYS:
-        if key not in configured and is_made_secret(Settings.model_fields[key]):
+    for key in made_keys():
+        if key not in configured:
             set_secret(stack, key, new_secret(), run)
             made.append(key)
     return Report(
