@@ -102,7 +102,7 @@ def test_a_gate_that_fails_links_to_its_heading(
     monkeypatch.setattr(gates_run, "HostConnection", Host)
     monkeypatch.setattr(gates_run, "GATES", [gates.Gate(gate.name, gate.expected, fails, lambda _: 5.0)])
     request: Any = Namespace(host=None, container="", internal="", port=0, health_port=0, gateway="", gate_seconds=5.0)
-    request.active = "sentinel"
+    request.active, request.handover_folder = "sentinel", ""
     assert asyncio.run(gates_run.run_gates(request))["ok"] is False
     message = capsys.readouterr().err
     assert re.findall(r"docs/runbook\.md#([\w-]+)", message) == [f"gate-{gate.name}"]
