@@ -6,11 +6,11 @@ Deliberately does not: replace another version; the program does that.
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from hostctl.core import atomic_file, folders
+from hostctl.host import bytecode
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,5 @@ def install(request: InstallRequest) -> dict[str, Any]:
     if os.path.exists(path):
         return {"path": path, "written": False, "reason": "it exists already"}
     folders.make(os.path.dirname(path), 0o755)
-    with open(sys.argv[0], "rb") as file:
-        atomic_file.write(path, file.read(), 0o755)
+    atomic_file.write(path, bytecode.own_archive(), 0o755)
     return {"path": path, "written": True, "reason": "it was missing"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from hostctl.docker import containers
 from hostctl.docker.containers import GATEWAY_ROLE, ROLE_LABEL
 from hostctl.docker.engine import Engine
 from hostctl.docker.users import is_ours, name_of
-from hostctl.host import invoker, machine
+from hostctl.host import bytecode, invoker, machine
 from hostctl.stack import copies
 
 PROGRAM = "hostctl.pyz"
@@ -64,9 +63,7 @@ def claim(request: StackRequest) -> dict[str, Any]:
     if others and not request.adopt:
         _refuse_anothers_host(request, recorded)
     folders.make_exactly(request.folder, 0o755)
-    with open(sys.argv[0], "rb") as file:
-        program = file.read()
-    atomic_file.write(os.path.join(request.folder, PROGRAM), program, 0o755)
+    atomic_file.write(os.path.join(request.folder, PROGRAM), bytecode.own_archive(), 0o755)
     if recorded.get("id") != request.id or recorded.get("machine") != machine.identity():
         recorded = {"since": now(), "by": invoker.identity()} if others or not recorded else recorded
         recorded = {**recorded, "stack": request.stack, "id": request.id, "machine": machine.identity()}
