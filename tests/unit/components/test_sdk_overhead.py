@@ -40,7 +40,7 @@ def run(program: Callable[[], None]) -> None:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many outputs each wait was for."""
+    """The number of outputs of each wait."""
     seen: list[int] = []
     wait = asyncio.wait
 
