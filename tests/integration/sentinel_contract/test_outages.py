@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.integration.alerts import outages
@@ -12,13 +13,15 @@ def test_the_gateway_under_test_counts_and_logs_what_was_recorded(database: Data
     found = outages.bring_about(list(outages.OUTAGES), tmp_path, database)
     for name, recorded in outages.recorded().items():
         for moment in ("before", "after"):
-            assert _counts(found[name][moment]) == _counts(recorded[moment]), name
+            assert _counts(name, found[name][moment]) == _counts(name, recorded[moment]), name
         assert _said(found[name]["log"]) == _said(recorded["log"]), name
 
 
-def _counts(lines: list[str]) -> list[str]:
-    """Without the histogram's quick buckets and sums, which are never the same twice."""
-    return sorted(line for line in lines if "_duration_" not in line or 'le="10"' in line or "_count" in line)
+def _counts(outage: str, lines: list[str]) -> list[str]:
+    """Without the histogram's sums and the buckets that are never the same twice."""
+    # By chance the gateway hears of its child's end before the first call, which then waits for no limit.
+    same = "_count" if outage == "dead_child" else '_count|le="10"'
+    return sorted(line for line in lines if "_duration_" not in line or re.search(same, line))
 
 
 def _said(lines: list[str]) -> set[str]:
