@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from hostctl.core.errors import Refusal
 from hostctl.docker.engine import Engine
 from hostctl.postgres.operators import NAMES, is_postgres
-from hostctl.postgres.psql import SOCKET, complaint
+from hostctl.postgres.psql import END, SOCKET, complaint, whole
 
 LIMIT_SECONDS, EXEC_SECONDS, POLL_SECONDS = 5.0, 10.0, 0.25
 _ORPHANED = (
@@ -27,6 +27,7 @@ _ORPHANED = (
 _QUERY = (
     "SELECT count(*) FILTER (WHERE state ~ '^idle in transaction' AND pg_terminate_backend(pid)), "
     f"count(*) FILTER (WHERE wait_event_type = 'Lock') FROM pg_stat_activity WHERE {_ORPHANED};"
+    f"\n{END}"
 )
 _PSQL = (
     f'{NAMES}; printf "%s\\n" "$1" '
@@ -57,7 +58,7 @@ def _ended(engine: Engine, database: str, started: str) -> int:
         code, output = engine.inside(database, command, EXEC_SECONDS)
         if code:
             raise Refusal(complaint(output) or f"psql ended with exit code {code}")
-        ended, waiting = map(int, output.split())
+        ended, waiting = map(int, whole(output, "ending them").split())
         total += ended
         if not (ended or waiting) or time.monotonic() > deadline:
             return total

@@ -30,6 +30,9 @@ WHOLE = "(the output is whole)"
 after its end, Docker closes the stream without it (moby 20.10, `daemon/monitor.go`), and the exit code is 0 all the
 same."""
 
+END = rf"\echo {WHOLE}"
+"""psql's command that prints it."""
+
 RUN = 'printf "%s\\n" "$@" | psql -qXAt -v ON_ERROR_STOP=1 -h "$PGSOCKET" -U "$PGROLE" -d "$PGNAME"'
 
 
@@ -100,17 +103,22 @@ class Database:
 
     def run(self, lines: Sequence[str], doing: str, seconds: float = SECONDS, name: str = "") -> str:
         """The output of psql; raises Refusal with `doing` and psql's first complaint, or where Docker lost output."""
-        command = self.argv([*lines, rf"\echo {WHOLE}"], name)
+        command = self.argv([*lines, END], name)
         status, output = self.engine.inside(self.container, command, seconds)
         if status:
             raise Refusal(f"Postgres refused while {doing} ({complaint(output) or f'exit code {status}'})")
-        before, whole, after = output.partition(f"{WHOLE}\n")
-        if not whole:
-            raise Refusal(f"Docker lost the answer of Postgres while {doing}, as it does on a busy machine: run again")
-        return before + after
+        return whole(output, doing)
 
     def counts(self) -> Counts:
         return Counts.of(self.run(COUNTS, "counting its rows"))
+
+
+def whole(output: str, doing: str) -> str:
+    """The output without the line that `END` printed; raises Refusal where Docker lost that line, and maybe others."""
+    before, found, after = output.partition(f"{WHOLE}\n")
+    if not found:
+        raise Refusal(f"Docker lost the answer of Postgres while {doing}, as it does on a busy machine: run again")
+    return before + after
 
 
 def complaint(output: str) -> str:
