@@ -15,6 +15,7 @@ from typing import cast
 
 import pulumi
 
+from components.base.handover_members import handover_folder
 from components.base.probes import probes
 from components.baseline import Baseline
 from components.host import StackArgs
@@ -60,7 +61,7 @@ class Gates(pulumi.ComponentResource):
                 "port": settings.sentinel.port,
                 "health_port": settings.sentinel.health_port,
                 "gateway": settings.predecessor.gateway_name,
-                "handover_folder": f"{args.host.folder}/handover",
+                "handover_folder": handover_folder(args.host.folder),
                 "database": {"container": args.postgres.container.name, "role": DATABASE_OWNER, "name": DATABASE},
                 "token_file": sentinel.token_file,
                 "health_token_file": sentinel.health_token_file or "",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.base.handover_members import handover_folder
 from components.host import Host, Operation, StackArgs
 from settings import Settings
 
@@ -69,5 +70,5 @@ def _members(settings: Settings, host: Host) -> dict[str, pulumi.Input[object]]:
         "gateway": predecessor.gateway,
         "port": settings.sentinel.port,
         # The handover's journal describes a predecessor that is already out of service as it was before.
-        "folder": f"{host.folder}/handover",
+        "folder": handover_folder(host.folder),
     }

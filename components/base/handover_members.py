@@ -31,6 +31,11 @@ def token_file(folder: str) -> str:
     return f"{folder}/handover-token"
 
 
+def handover_folder(folder: str) -> str:
+    """The folder of the handover's journal, in the product's folder on the host."""
+    return f"{folder}/handover"
+
+
 def grace_members(settings: Settings) -> dict[str, Any]:
     """The members of the grace period's request."""
     folder = settings.host.folder
@@ -61,7 +66,7 @@ def handover_members(settings: Settings) -> dict[str, Any]:
         "port": settings.sentinel.port,
         "probe": {"path": "/mcp", "token_file": token_file(folder)},
         "predecessor_probe": {"path": PREDECESSOR_HEALTH_PATH},
-        "folder": f"{folder}/handover",
+        "folder": handover_folder(folder),
         "limits": {
             "answer_seconds": ANSWER_SECONDS,
             "predecessor_seconds": PREDECESSOR_SECONDS,

@@ -18,7 +18,6 @@ from hostctl.docker import containers, one_shot, redacted_logs
 from hostctl.docker.containers import Container
 from hostctl.docker.engine import Engine
 from hostctl.docker.one_shot import ALL_LINES, OneShot
-from hostctl.handover.journal import Journal
 from hostctl.host import port_holder
 from hostctl.mcp.client import bearer, token_in
 from hostctl.postgres.psql import NO_DATABASE, Database, DatabaseRequest
@@ -75,6 +74,9 @@ def inspect(request: StandbyRequest) -> dict[str, Any]:
 
 
 def _rolled_back(folder: str, name: str) -> bool:
+    # Here, since the package of the handover doubles the start of each of the other verbs.
+    from hostctl.handover.journal import Journal
+
     last = Journal(folder).state() if folder else {}
     return last.get("active") == port_holder.CONTEXTFORGE and last.get("from") == name
 

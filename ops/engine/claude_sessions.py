@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from components.base.handover_members import handover_folder
 from components.claude_client import place
 from console.errors import UserError
 from ops.engine import host
@@ -22,7 +23,7 @@ def found(stack: str, settings: Settings, following: str = "") -> Sessions | Non
     request = {
         "file": claude["file"],
         "folder": claude["folder"],
-        "handovers": f"{folder}/handover",
+        "handovers": handover_folder(folder),
         "grace": f"{folder}/grace",
         "grace_hours": settings.client.grace_hours if settings.sentinel.serve == "bridge" else 0,
         "next": following,
