@@ -30,7 +30,7 @@ class Starvation:
 
 
 class Stopwatch:
-    """A duration from its making on, without the time for which processes waited for the machine meanwhile."""
+    """Seconds since it was created, less the time for which processes waited for the machine."""
 
     def __init__(self) -> None:
         self._began, self._starvation = time.monotonic(), Starvation()
